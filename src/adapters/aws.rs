@@ -1,0 +1,170 @@
+//! What the AWS adapters share: one configuration, one way to name a failure, one way to count requests.
+//!
+//! Law: every call is bounded. The SDK sets no attempt or operation timeout of its own (aws-config, "Timeouts").
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_route53::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+use crate::domain::failure::{Failure, Kind};
+use crate::ports::Calls;
+
+/// A healthy control plane answers within a second; a packet that was lost on the way is not worth a longer wait.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// One attempt. `DescribeInstances` on a large account takes a few seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
+/// A call with all its retries; the pass's deadline may end it sooner.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// With a back-off from 100 ms to 2 s, jittered, ten attempts ride out about ten seconds of throttling.
+const ATTEMPTS: u32 = 10;
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+/// Loads credentials and defaults from where the SDK looks for them, and sets the bounds.
+pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(FIRST_BACKOFF)
+                .with_max_backoff(LONGEST_BACKOFF),
+        );
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(url) = endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+/// The configuration for another Region.
+#[must_use]
+pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
+    config.clone().into_builder().region(Region::new(region.to_owned())).build()
+}
+
+/// Counts each attempt of a call, as AWS does.
+#[derive(Debug)]
+pub struct Counted {
+    calls: Calls,
+    action: &'static str,
+}
+
+impl Counted {
+    /// For one call of that IAM action.
+    #[must_use]
+    pub fn new(calls: &Calls, action: &'static str) -> Self {
+        Self { calls: calls.clone(), action }
+    }
+}
+
+impl Intercept for Counted {
+    fn name(&self) -> &'static str {
+        "repoint counts requests"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _runtime_components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.calls.count(self.action);
+        Ok(())
+    }
+}
+
+/// Names a failed call: which IAM action, on which resource, what AWS said.
+pub fn failure<E, R>(action: &str, resource: &str, error: &SdkError<E, R>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let (kind, message) = match error {
+        SdkError::ServiceError(service) => {
+            let metadata = service.err().meta();
+            let code = metadata.code().unwrap_or("unknown error");
+            let words = match metadata.message() {
+                Some(words) => format!("{code}: {words}"),
+                None => DisplayErrorContext(service.err()).to_string(),
+            };
+            (kind(code, &words), words)
+        }
+        SdkError::TimeoutError(_) => (Kind::Unavailable, "no answer within the time allowed".to_owned()),
+        other => {
+            let words = causes(other);
+            let credentials = words.contains("credential");
+            (if credentials { Kind::Denied } else { Kind::Unavailable }, words)
+        }
+    };
+    Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }
+}
+
+/// The chain of causes without the SDK's debugging output, and nothing said twice.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        let said = current.to_string();
+        if !words.iter().any(|earlier| earlier.contains(&said)) {
+            words.push(said);
+        }
+        cause = current.source();
+    }
+    words.join(": ")
+}
+
+/// What sort of failure an error code is. The codes are those of the service models (botocore: elbv2, route53, ec2,
+/// sns) and of AWS's common errors.
+fn kind(code: &str, words: &str) -> Kind {
+    match code {
+        "Throttling"
+        | "ThrottlingException"
+        | "Throttled"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "PriorRequestNotComplete"
+        | "LimitsExceeded" => Kind::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "AuthFailure"
+        | "UnauthorizedOperation"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "OptInRequired"
+        | "KMSAccessDenied" => Kind::Denied,
+        "TargetGroupNotFound"
+        | "NoSuchHostedZone"
+        | "NoSuchHealthCheck"
+        | "NotFound"
+        | "NotFoundException" => Kind::NotFound,
+        // Route 53 has one code for a batch that makes no sense and for one that came too late.
+        "InvalidChangeBatch"
+            if ["not found", "do not match", "already exists"].iter().any(|sign| words.contains(sign)) =>
+        {
+            Kind::Conflict
+        }
+        "HealthUnavailable" | "InternalFailure" | "InternalError" | "ServiceUnavailable" | "Unavailable" => {
+            Kind::Unavailable
+        }
+        _ => Kind::Invalid,
+    }
+}

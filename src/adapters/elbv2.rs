@@ -1,0 +1,153 @@
+//! Target groups over the Elastic Load Balancing API.
+//!
+//! Law: a group costs one `DescribeTargetHealth`. Only for an empty group is its type asked as well, since there is no
+//! target to tell it by.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetTypeEnum};
+
+use super::aws::{Counted, failure};
+use crate::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::world::Read;
+use crate::ports::{Calls, TargetGroups};
+
+const DESCRIBE_HEALTH: &str = "elasticloadbalancing:DescribeTargetHealth";
+const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
+const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
+const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
+
+/// One client for each Region that has a group.
+#[derive(Clone)]
+pub struct Elbv2 {
+    clients: Arc<BTreeMap<String, Client>>,
+    calls: Calls,
+}
+
+impl Elbv2 {
+    /// Shares the clients, counts in `calls`.
+    #[must_use]
+    pub fn new(clients: Arc<BTreeMap<String, Client>>, calls: Calls) -> Self {
+        Self { clients, calls }
+    }
+
+    fn client(&self, action: &str, arn: &GroupArn) -> Result<&Client, Failure> {
+        self.clients.get(arn.region()).ok_or_else(|| Failure {
+            kind: Kind::Invalid,
+            call: action.to_owned(),
+            resource: arn.to_string(),
+            message: format!("no client for the Region `{}`", arn.region()),
+        })
+    }
+
+    async fn ask_type(&self, arn: &GroupArn) -> Read<TargetType> {
+        let answer = self
+            .client(DESCRIBE_GROUPS, arn)?
+            .describe_target_groups()
+            .target_group_arns(arn.as_str())
+            .customize()
+            .interceptor(Counted::new(&self.calls, DESCRIBE_GROUPS))
+            .send()
+            .await
+            .map_err(|error| failure(DESCRIBE_GROUPS, arn.as_str(), &error))?;
+        let group =
+            answer.target_groups().iter().find(|group| group.target_group_arn() == Some(arn.as_str()));
+        match group.and_then(|group| group.target_type()) {
+            Some(TargetTypeEnum::Ip) => Ok(TargetType::Ip),
+            Some(TargetTypeEnum::Instance) => Ok(TargetType::Instance),
+            other => Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str))),
+        }
+    }
+}
+
+#[async_trait]
+impl TargetGroups for Elbv2 {
+    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+        let answer = self
+            .client(DESCRIBE_HEALTH, arn)?
+            .describe_target_health()
+            .target_group_arn(arn.as_str())
+            .customize()
+            .interceptor(Counted::new(&self.calls, DESCRIBE_HEALTH))
+            .send()
+            .await
+            .map_err(|error| failure(DESCRIBE_HEALTH, arn.as_str(), &error))?;
+        let targets: Vec<TargetHealth> = answer
+            .target_health_descriptions()
+            .iter()
+            .map(|description| target_health(arn, description))
+            .collect::<Result<_, _>>()?;
+        let target_type = match targets.first() {
+            None => self.ask_type(arn).await?,
+            Some(first) if first.target.id.parse::<IpAddr>().is_ok() => TargetType::Ip,
+            Some(first) if first.target.id.starts_with("i-") => TargetType::Instance,
+            Some(first) => return Err(unsupported(DESCRIBE_HEALTH, arn, &first.target.id)),
+        };
+        Ok(TargetGroup { target_type, targets })
+    }
+
+    async fn register(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure> {
+        self.client(REGISTER, arn)?
+            .register_targets()
+            .target_group_arn(arn.as_str())
+            .set_targets(Some(targets.iter().map(description).collect()))
+            .customize()
+            .interceptor(Counted::new(&self.calls, REGISTER))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(REGISTER, arn.as_str(), &error))
+    }
+
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure> {
+        self.client(DEREGISTER, arn)?
+            .deregister_targets()
+            .target_group_arn(arn.as_str())
+            .set_targets(Some(targets.iter().map(description).collect()))
+            .customize()
+            .interceptor(Counted::new(&self.calls, DEREGISTER))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(DEREGISTER, arn.as_str(), &error))
+    }
+}
+
+fn description(target: &Target) -> TargetDescription {
+    TargetDescription::builder().id(&target.id).port(i32::from(target.port)).build()
+}
+
+fn target_health(arn: &GroupArn, description: &TargetHealthDescription) -> Read<TargetHealth> {
+    let target = description.target();
+    let id = target.and_then(|target| target.id());
+    let port = target
+        .and_then(aws_sdk_elasticloadbalancingv2::types::TargetDescription::port)
+        .and_then(|port| u16::try_from(port).ok());
+    let health = description.target_health();
+    match (id, port) {
+        (Some(id), Some(port)) => Ok(TargetHealth {
+            target: Target { id: id.to_owned(), port },
+            state: health
+                .and_then(|health| health.state())
+                .map_or_else(|| "unknown".to_owned(), |state| state.as_str().to_owned()),
+            reason: health.and_then(|health| health.reason()).map(|reason| reason.as_str().to_owned()),
+        }),
+        _ => Err(unsupported(DESCRIBE_HEALTH, arn, "targets without id or port")),
+    }
+}
+
+fn unsupported(call: &str, arn: &GroupArn, what: &str) -> Failure {
+    Failure {
+        kind: Kind::Invalid,
+        call: call.to_owned(),
+        resource: arn.to_string(),
+        message: format!(
+            "the group has targets that repoint does not manage ({what}); it manages `ip` and `instance`"
+        ),
+    }
+}

@@ -1,0 +1,12 @@
+//! The outside world behind the [`ports`](crate::ports): everything that talks, and nothing that decides.
+//!
+//! Law: the types of SDKs and HTTP clients end here; an answer is checked before it is passed on.
+
+pub mod aws;
+#[cfg(feature = "ec2")]
+pub mod ec2;
+pub mod elbv2;
+pub mod patroni;
+pub mod resolver;
+pub mod route53;
+pub mod sns;

@@ -1,0 +1,204 @@
+//! Record sets over the Route 53 API.
+//!
+//! Law: a change is DELETE of exactly what was read and CREATE of what is wanted, in one batch, which Route 53 applies
+//! whole or not at all. So it is a compare-and-swap: somebody else's edit makes it fail, and is never overwritten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_route53::Client;
+use aws_sdk_route53::error::BuildError;
+use aws_sdk_route53::types::{
+    Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+};
+
+use super::aws::{Counted, failure};
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::record::{
+    Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
+    SetIdentifier, ZoneId,
+};
+use crate::domain::world::Read;
+use crate::ports::{Calls, Zones};
+
+const LIST: &str = "route53:ListResourceRecordSets";
+const CHANGE: &str = "route53:ChangeResourceRecordSets";
+/// The most that one page holds (`ListResourceRecordSets`, `MaxItems`).
+const PAGE: i32 = 300;
+
+/// Hosted zones.
+#[derive(Clone)]
+pub struct Route53 {
+    client: Client,
+    calls: Calls,
+}
+
+impl Route53 {
+    /// Shares the client, counts in `calls`.
+    #[must_use]
+    pub fn new(client: Client, calls: Calls) -> Self {
+        Self { client, calls }
+    }
+}
+
+#[async_trait]
+impl Zones for Route53 {
+    /// Reads from the first name that is wanted, and goes on from the first one that the page did not reach: names
+    /// that stand near each other share a page, and a large zone is not read through.
+    async fn read(
+        &self,
+        zone: &ZoneId,
+        places: &BTreeSet<RecordPlace>,
+    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+        let mut found: BTreeMap<RecordPlace, Vec<RecordSet>> =
+            places.iter().map(|place| (place.clone(), Vec::new())).collect();
+        let mut missing: BTreeSet<(String, &str)> = places.iter().map(listing_key).collect();
+        let names: BTreeMap<String, &RecordName> =
+            places.iter().map(|place| (place.name.listing_key(), &place.name)).collect();
+        let mut identifier: Option<String> = None;
+        while let Some((key, record_type)) = missing.first().cloned() {
+            let answer = self
+                .client
+                .list_resource_record_sets()
+                .hosted_zone_id(zone.as_str())
+                .set_start_record_name(names.get(&key).map(|name| name.as_str().to_owned()))
+                .start_record_type(RrType::from(record_type))
+                .set_start_record_identifier(identifier.take())
+                .max_items(PAGE)
+                .customize()
+                .interceptor(Counted::new(&self.calls, LIST))
+                .send()
+                .await
+                .map_err(|error| failure(LIST, zone.as_str(), &error))?;
+            for set in answer.resource_record_sets() {
+                if let Some(set) = record_set(zone, set).filter(|set| found.contains_key(&set.key.place)) {
+                    let sets = found.entry(set.key.place.clone()).or_default();
+                    sets.retain(|known| known.key != set.key);
+                    sets.push(set);
+                }
+            }
+            let next = answer.next_record_name().zip(answer.next_record_type());
+            let Some((name, next_type)) = next.filter(|_| answer.is_truncated()) else { break };
+            let next = (RecordName::new(name).listing_key(), next_type.as_str());
+            // A page may end among the record sets of one name and type; it then goes on within them.
+            if next.0 == key && next.1 == record_type {
+                identifier = answer.next_record_identifier().map(str::to_owned);
+                if identifier.is_none() {
+                    return Err(invalid(LIST, zone, "a page that ends where it began"));
+                }
+            } else {
+                missing.retain(|wanted| (wanted.0.as_str(), wanted.1) >= (next.0.as_str(), next.1));
+                if missing.first().is_some_and(|first| first.0 == key && first.1 == record_type) {
+                    return Err(invalid(LIST, zone, "pages that go backwards"));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn change(&self, zone: &ZoneId, changes: &[RecordChange]) -> Result<(), Failure> {
+        let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
+        let names: Vec<String> = changes.iter().map(|change| change.after.key.to_string()).collect();
+        self.client
+            .change_resource_record_sets()
+            .hosted_zone_id(zone.as_str())
+            .change_batch(batch)
+            .customize()
+            .interceptor(Counted::new(&self.calls, CHANGE))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(CHANGE, &names.join(", "), &error))
+    }
+}
+
+fn listing_key(place: &RecordPlace) -> (String, &'static str) {
+    (place.name.listing_key(), place.record_type.as_str())
+}
+
+fn invalid(call: &str, zone: &ZoneId, message: &str) -> Failure {
+    Failure {
+        kind: Kind::Invalid,
+        call: call.to_owned(),
+        resource: zone.to_string(),
+        message: message.to_owned(),
+    }
+}
+
+/// A record set in our words; `None` for types that cannot point at a node.
+fn record_set(zone: &ZoneId, set: &ResourceRecordSet) -> Option<RecordSet> {
+    let record_type = match set.r#type() {
+        RrType::A => RecordType::A,
+        RrType::Aaaa => RecordType::Aaaa,
+        RrType::Cname => RecordType::Cname,
+        _ => return None,
+    };
+    let key = RecordKey {
+        place: RecordPlace { zone: zone.clone(), name: RecordName::new(set.name()), record_type },
+        set_identifier: set.set_identifier().map(SetIdentifier::new),
+    };
+    let answer = match set.alias_target() {
+        Some(alias) => Answer::Alias(alias.dns_name().to_owned()),
+        None => Answer::Values {
+            ttl_seconds: set.ttl().and_then(|ttl| u32::try_from(ttl).ok()).unwrap_or_default(),
+            values: set.resource_records().iter().map(|record| record.value().to_owned()).collect(),
+        },
+    };
+    Some(RecordSet {
+        key,
+        routing: routing(set),
+        answer,
+        health_check_id: set.health_check_id().map(str::to_owned),
+    })
+}
+
+fn routing(set: &ResourceRecordSet) -> Routing {
+    let others = [
+        (set.weight().is_some(), "weighted"),
+        (set.region().is_some(), "latency"),
+        (set.geo_location().is_some(), "geolocation"),
+        (set.geo_proximity_location().is_some(), "geoproximity"),
+        (set.multi_value_answer().is_some(), "multivalue"),
+        (set.cidr_routing_config().is_some(), "IP-based"),
+        (set.traffic_policy_instance_id().is_some(), "traffic policy"),
+    ];
+    if let Some((_, name)) = others.iter().find(|(present, _)| *present) {
+        return Routing::Other((*name).to_owned());
+    }
+    match set.failover() {
+        None => Routing::Simple,
+        Some(ResourceRecordSetFailover::Primary) => Routing::Failover(Failover::Primary),
+        Some(ResourceRecordSetFailover::Secondary) => Routing::Failover(Failover::Secondary),
+        Some(other) => Routing::Other(format!("failover {}", other.as_str())),
+    }
+}
+
+/// All deletions before all creations: two records may trade values.
+fn batch(changes: &[RecordChange]) -> Result<ChangeBatch, BuildError> {
+    let before =
+        changes.iter().filter_map(|change| change.before.as_ref()).map(|set| (ChangeAction::Delete, set));
+    let after = changes.iter().map(|change| (ChangeAction::Create, &change.after));
+    let changes = before
+        .chain(after)
+        .map(|(action, set)| Change::builder().action(action).resource_record_set(written(set)?).build())
+        .collect::<Result<Vec<_>, _>>()?;
+    ChangeBatch::builder().comment("repoint").set_changes(Some(changes)).build()
+}
+
+fn written(set: &RecordSet) -> Result<ResourceRecordSet, BuildError> {
+    let mut builder = ResourceRecordSet::builder()
+        .name(set.key.place.name.as_str())
+        .r#type(RrType::from(set.key.place.record_type.as_str()))
+        .set_set_identifier(set.key.set_identifier.as_ref().map(ToString::to_string))
+        .set_health_check_id(set.health_check_id.clone());
+    if let Routing::Failover(role) = set.routing {
+        builder = builder.failover(ResourceRecordSetFailover::from(role.as_str()));
+    }
+    if let Answer::Values { ttl_seconds, values } = &set.answer {
+        let records = values.iter().map(|value| ResourceRecord::builder().value(value).build());
+        builder = builder
+            .ttl(i64::from(*ttl_seconds))
+            .set_resource_records(Some(records.collect::<Result<_, _>>()?));
+    }
+    builder.build()
+}

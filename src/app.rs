@@ -1,0 +1,151 @@
+//! The one place that wires adapters to the runtime.
+//!
+//! Law: clients are built once and shared; each pass over a cluster counts its own requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use futures::StreamExt;
+use tokio::time::Instant;
+
+use crate::adapters::elbv2::Elbv2;
+use crate::adapters::patroni::{Options, OptionsError, Rest};
+use crate::adapters::resolver::SystemResolver;
+use crate::adapters::route53::Route53;
+use crate::adapters::sns::Sns;
+use crate::adapters::{self, aws};
+use crate::config::{self, Settings};
+use crate::domain::intent::Intent;
+use crate::domain::memory::Memory;
+use crate::domain::report::status::{Status, status};
+use crate::domain::report::{Report, VERSION};
+use crate::ports::{Calls, Instances, Ports, Topic};
+use crate::runtime::pass::{Mode, look, pass};
+
+/// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
+/// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).
+const AT_ONCE: usize = 16;
+/// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
+/// Boundaries, "Route 53").
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// repoint, wired.
+pub struct App {
+    settings: Settings,
+    patroni: Arc<Rest>,
+    elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    #[cfg(feature = "ec2")]
+    ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
+    route53: aws_sdk_route53::Client,
+    sns: Option<aws_sdk_sns::Client>,
+}
+
+/// The client that asks Patroni, with the configured certificates.
+///
+/// # Errors
+/// If a certificate or key cannot be used.
+pub fn patroni_client(settings: &config::Patroni) -> Result<Rest, OptionsError> {
+    let bytes = |pem: &Option<config::Pem>| pem.as_ref().map(|pem| pem.bytes.clone());
+    let identity = bytes(&settings.certificate).zip(bytes(&settings.key)).map(|(mut certificate, key)| {
+        certificate.push(b'\n');
+        certificate.extend(key);
+        certificate
+    });
+    Rest::new(&Options {
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
+        ca: bytes(&settings.ca),
+        identity,
+    })
+}
+
+impl App {
+    /// Builds the clients. AWS is not called yet.
+    ///
+    /// # Errors
+    /// If a certificate or key cannot be used.
+    pub async fn new(settings: Settings) -> Result<Self, OptionsError> {
+        let patroni = Arc::new(patroni_client(&settings.patroni)?);
+        let region = settings.aws.region.as_deref();
+        let mut config = aws::load(region, settings.aws.endpoint_url.as_deref()).await;
+        if config.region().is_none() {
+            config = aws::in_region(&config, GLOBAL_REGION);
+        }
+        let groups = settings.clusters.iter().flat_map(|cluster| &cluster.groups);
+        let regions: BTreeSet<&str> = groups.map(|group| group.arn.region()).collect();
+        let in_regions: BTreeMap<String, SdkConfig> =
+            regions.into_iter().map(|region| (region.to_owned(), aws::in_region(&config, region))).collect();
+        let elbv2 = in_regions
+            .iter()
+            .map(|(region, config)| (region.clone(), aws_sdk_elasticloadbalancingv2::Client::new(config)));
+        #[cfg(feature = "ec2")]
+        let ec2 =
+            in_regions.iter().map(|(region, config)| (region.clone(), aws_sdk_ec2::Client::new(config)));
+        let sns = settings
+            .topic
+            .as_ref()
+            .map(|topic| aws_sdk_sns::Client::new(&aws::in_region(&config, topic.region())));
+        Ok(Self {
+            patroni,
+            elbv2: Arc::new(elbv2.collect()),
+            #[cfg(feature = "ec2")]
+            ec2: Arc::new(ec2.collect()),
+            route53: aws_sdk_route53::Client::new(&config),
+            sns,
+            settings,
+        })
+    }
+
+    /// One pass over every cluster.
+    pub async fn run(&self, mode: Mode) -> Report {
+        let passes = self.settings.clusters.iter().map(|intent| async move {
+            pass(intent, &self.ports(), &Memory::default(), mode, self.settings.deadline).await
+        });
+        let clusters = futures::stream::iter(passes).buffered(AT_ONCE).collect().await;
+        Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
+    }
+
+    /// How every cluster stands.
+    pub async fn status(&self) -> Status {
+        let looks = self.settings.clusters.iter().map(|intent| async move {
+            let deadline = Instant::now() + self.settings.deadline;
+            let look = look(intent, &self.ports(), &Memory::default(), deadline).await;
+            status(intent, &look.world, &look.verdict, &look.plan)
+        });
+        let clusters = futures::stream::iter(looks).buffered(AT_ONCE).collect().await;
+        Status { version: VERSION, clusters }
+    }
+
+    /// The clusters that are looked after.
+    #[must_use]
+    pub fn clusters(&self) -> &[Intent] {
+        &self.settings.clusters
+    }
+
+    fn ports(&self) -> Ports {
+        let calls = Calls::default();
+        let topic = self.settings.topic.clone().zip(self.sns.clone());
+        Ports {
+            patroni: self.patroni.clone(),
+            groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
+            zones: Arc::new(Route53::new(self.route53.clone(), calls.clone())),
+            instances: self.instances(&calls),
+            resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
+            topic: topic
+                .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
+            calls,
+        }
+    }
+
+    #[cfg(feature = "ec2")]
+    #[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
+    fn instances(&self, calls: &Calls) -> Option<Arc<dyn Instances>> {
+        Some(Arc::new(adapters::ec2::Ec2::new(self.ec2.clone(), calls.clone())))
+    }
+
+    #[cfg(not(feature = "ec2"))]
+    fn instances(&self, _calls: &Calls) -> Option<Arc<dyn Instances>> {
+        None
+    }
+}

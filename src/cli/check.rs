@@ -1,0 +1,23 @@
+//! `repoint check`: the configuration as it was understood.
+
+use std::process::ExitCode;
+
+use super::{Format, print};
+use crate::app::patroni_client;
+use crate::config::{Settings, show};
+
+/// Prints the configuration. Certificates are tried, and nobody is asked.
+pub fn main(settings: &Settings, format: Format) -> ExitCode {
+    if let Err(error) = patroni_client(&settings.patroni) {
+        return print::usage_error(&format!("{:#}", anyhow::Error::from(error)));
+    }
+    let shown = show(settings);
+    match format {
+        Format::Json => print::json(&shown),
+        Format::Text => match toml::to_string(&shown) {
+            Ok(toml) => anstream::print!("{toml}"),
+            Err(error) => return print::usage_error(&format!("the configuration cannot be shown: {error}")),
+        },
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,97 @@
+//! `repoint status`: members, verdict and endpoints.
+
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets};
+
+use super::{Format, print};
+use crate::app::App;
+use crate::config::Settings;
+use crate::domain::report::status::{ClusterStatus, EndpointStatus, MemberStatus, Standing};
+use crate::domain::report::{Tone, VerdictReport, describe};
+
+/// Looks, and changes nothing.
+pub async fn main(settings: Settings, format: Format) -> ExitCode {
+    let app = match App::new(settings).await {
+        Ok(app) => app,
+        Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
+    };
+    let status = app.status().await;
+    match format {
+        Format::Json => print::json(&status),
+        Format::Text => {
+            let clusters: Vec<String> = status.clusters.iter().map(cluster).collect();
+            anstream::print!("{}", clusters.join("\n"));
+        }
+    }
+    print::exit(status.is_good())
+}
+
+fn cluster(status: &ClusterStatus) -> String {
+    let verdict = match &status.verdict {
+        VerdictReport::Primary(primary) => {
+            let name = primary.member.as_ref().map_or("unnamed", |member| member.as_str());
+            format!("primary {} on timeline {}", print::paint(Tone::Good, name), primary.timeline)
+        }
+        VerdictReport::Hold { kind, message } => {
+            format!("{}: {message}", print::paint(Tone::Bad, kind.as_str()))
+        }
+    };
+    let scope = print::paint(Tone::Strong, status.scope.as_str());
+    let members =
+        table(&["member", "address", "role", "state", "timeline", "lag"], status.members.iter().map(member));
+    let errors: String = status
+        .members
+        .iter()
+        .filter_map(|member| Some(format!("  {}: {}\n", member.member, member.error.as_ref()?)))
+        .collect();
+    let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
+    format!("{scope}  {verdict}\n\n{members}{errors}\n{endpoints}")
+}
+
+fn member(member: &MemberStatus) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let state = match &member.error {
+        Some(_) => print::paint(Tone::Bad, "unreachable"),
+        None => or_dash(member.state.clone()),
+    };
+    vec![
+        member.member.clone(),
+        or_dash(member.address.as_ref().map(ToString::to_string)),
+        or_dash(member.role.clone()),
+        state,
+        or_dash(member.timeline.map(|timeline| timeline.to_string())),
+        or_dash(member.lag_bytes.map(bytes)),
+    ]
+}
+
+fn endpoint(endpoint: &EndpointStatus) -> Vec<String> {
+    let standing = match endpoint.standing {
+        Standing::Right => print::paint(Tone::Good, "right"),
+        Standing::Differs => print::paint(Tone::Notice, "differs"),
+        Standing::Held => print::paint(Tone::Notice, "held"),
+    };
+    let points_at =
+        if endpoint.points_at.is_empty() { "-".to_owned() } else { endpoint.points_at.join(", ") };
+    vec![describe(&endpoint.endpoint), points_at, standing, endpoint.message.clone().unwrap_or_default()]
+}
+
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.iter().map(|word| print::paint(Tone::Faint, word)));
+    table.add_rows(rows);
+    let lines: Vec<String> = table.lines().map(|line| format!(" {}", line.trim_end())).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Bytes in the unit that people read.
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut rest = count;
+    while rest >= 10 * 1024 && unit + 1 < UNITS.len() {
+        rest /= 1024;
+        unit += 1;
+    }
+    format!("{rest} {}", UNITS[unit])
+}

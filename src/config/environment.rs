@@ -1,0 +1,53 @@
+//! Environment variables that overrule the file.
+//!
+//! Law: a variable that begins with `REPOINT_` and means nothing is an error, as an unknown key is: a misspelt one
+//! would be passed over in silence on the night it matters.
+
+use std::collections::BTreeMap;
+
+use super::problem::Problem;
+
+/// Read elsewhere: the file itself, and the log filter.
+const OTHERS: [&str; 2] = ["REPOINT_CONFIG", "REPOINT_LOG"];
+
+/// The variables that bear on the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// Takes what begins with `REPOINT_`, and the variables by which AWS's own tools choose the Region and endpoint.
+    #[must_use]
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let known = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"];
+        let variables = variables
+            .into_iter()
+            .filter(|(name, value)| {
+                !value.is_empty() && (name.starts_with("REPOINT_") || known.contains(&name.as_str()))
+            })
+            .collect();
+        Self { variables }
+    }
+
+    /// The value of a variable, and the name by which it was found.
+    #[must_use]
+    pub fn get<'a>(&'a self, names: &[&'a str]) -> Option<(&'a str, &'a str)> {
+        names.iter().find_map(|name| Some((*name, self.variables.get(*name)?.as_str())))
+    }
+
+    /// Variables that look like ours and are not.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Vec<Problem> {
+        let ours = self.variables.keys().filter(|name| name.starts_with("REPOINT_"));
+        ours.filter(|name| !known.contains(&name.as_str()) && !OTHERS.contains(&name.as_str()))
+            .map(|name| {
+                Problem::of_variable(name, "it is no variable of repoint").with_hint(format!(
+                    "the variables are {}, {}",
+                    OTHERS.join(", "),
+                    known.join(", ")
+                ))
+            })
+            .collect()
+    }
+}

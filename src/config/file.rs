@@ -1,0 +1,133 @@
+//! The TOML file as it is written. Nothing is checked here but its shape.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::problem::{ConfigError, Problem, Source};
+use crate::domain::intent::PointsTo;
+use crate::domain::record::{Failover, RecordType};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    #[serde(default)]
+    pub aws: Aws,
+    #[serde(default)]
+    pub patroni: Patroni,
+    #[serde(default)]
+    pub pass: Pass,
+    #[serde(default)]
+    pub alerts: Alerts,
+    #[serde(default)]
+    pub cluster: Vec<Spanned<Cluster>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    pub region: Option<Spanned<String>>,
+    pub endpoint_url: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patroni {
+    pub connect_timeout_seconds: Option<Spanned<f64>>,
+    pub timeout_seconds: Option<Spanned<f64>>,
+    pub ca_file: Option<Spanned<String>>,
+    pub certificate_file: Option<Spanned<String>>,
+    pub key_file: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pass {
+    pub deadline_seconds: Option<Spanned<f64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    pub sns_topic_arn: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    pub scope: Spanned<String>,
+    pub members: Spanned<Vec<Spanned<String>>>,
+    pub system_id: Option<Spanned<String>>,
+    #[serde(default)]
+    pub target_group: Vec<TargetGroup>,
+    #[serde(default)]
+    pub record: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetGroup {
+    pub arn: Spanned<String>,
+    #[serde(default, rename = "role")]
+    pub _role: TargetRole,
+    #[serde(default, rename = "strategy")]
+    pub _strategy: Strategy,
+    pub port: Option<Spanned<u16>>,
+}
+
+/// Who belongs into a target group. The key is there for the reader of the file, and for the roles to come.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetRole {
+    #[default]
+    Writer,
+}
+
+/// How a target group follows the primary.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    #[default]
+    Exclusive,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub zone_id: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub kind: RecordType,
+    pub set_identifier: Option<Spanned<String>>,
+    pub failover: Option<Spanned<Failover>>,
+    pub points_to: PointsTo,
+    pub ttl: Option<Spanned<u32>>,
+    pub health_check_id: Option<Spanned<String>>,
+}
+
+/// The file's text.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let problem = |message: String| Problem::of_file(path, message);
+    let bytes = std::fs::read(path).map_err(|error| {
+        problem(format!("the configuration cannot be read: {error}"))
+            .with_hint("name another one with --config FILE or REPOINT_CONFIG")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = String::from_utf8_lossy(&error.as_bytes()[..at]).matches('\n').count() + 1;
+        problem(format!("the configuration is not UTF-8: line {line} has a byte that is no text")).into()
+    })
+}
+
+/// The file's shape.
+pub fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let source = Source::new(path, text);
+        match error.span() {
+            Some(span) => source.problem(&span, source.key_at(&span).as_deref(), error.message()),
+            None => Problem::of_file(path, error.message()),
+        }
+        .into()
+    })
+}

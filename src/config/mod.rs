@@ -1,0 +1,83 @@
+//! From a TOML file and the environment to what repoint works with.
+//!
+//! Law: a bad configuration is refused whole, before anything is called, with the file, the line and the key of each
+//! problem. The file is overruled by the environment, and that by flags.
+
+mod environment;
+mod file;
+mod problem;
+mod resolve;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::endpoint::TopicArn;
+use crate::domain::intent::Intent;
+pub use environment::Environment;
+pub use problem::{ConfigError, Problem};
+pub use show::show;
+
+/// Everything that can be configured, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How AWS is reached.
+    pub aws: Aws,
+    /// How members are asked.
+    pub patroni: Patroni,
+    /// The longest that a pass may take.
+    pub deadline: Duration,
+    /// Where alerts go.
+    pub topic: Option<TopicArn>,
+    /// The clusters, in the order of the file.
+    pub clusters: Vec<Intent>,
+}
+
+/// How AWS is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Aws {
+    /// The default Region; target groups and topics are reached in the Region of their ARN.
+    pub region: Option<String>,
+    /// Instead of AWS's own endpoints.
+    pub endpoint_url: Option<String>,
+}
+
+/// How members are asked.
+#[derive(Clone, Debug)]
+pub struct Patroni {
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest wait for an answer.
+    pub timeout: Duration,
+    /// The certificate authorities to trust, instead of the system's.
+    pub ca: Option<Pem>,
+    /// The client certificate.
+    pub certificate: Option<Pem>,
+    /// The key of the client certificate.
+    pub key: Option<Pem>,
+}
+
+/// A PEM file that was read.
+#[derive(Clone)]
+pub struct Pem {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it holds; perhaps a private key, so it is never printed.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pem").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Reads, checks and completes the configuration.
+///
+/// # Errors
+/// Every problem that was found, each with its place.
+pub fn load(path: &Path, environment: &Environment) -> Result<Settings, ConfigError> {
+    let text = file::read(path)?;
+    let file = file::parse(path, &text)?;
+    resolve::resolve(path, &text, &file, environment)
+}

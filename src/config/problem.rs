@@ -1,0 +1,133 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// In the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file and line, or the environment variable.
+    place: String,
+    /// The key, where it is about one.
+    key: Option<String>,
+    message: String,
+    /// The line as it stands.
+    source: Option<(usize, String)>,
+    hint: Option<String>,
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if let Some(key) = &self.key {
+            write!(f, "`{key}`: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some((number, line)) = &self.source {
+            write!(f, "\n  {number} | {line}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    /// About the file as a whole.
+    pub fn of_file(path: &Path, message: impl Into<String>) -> Self {
+        Self {
+            place: path.display().to_string(),
+            key: None,
+            message: message.into(),
+            source: None,
+            hint: None,
+        }
+    }
+
+    /// About an environment variable.
+    pub fn of_variable(name: &str, message: impl Into<String>) -> Self {
+        Self {
+            place: format!("environment variable {name}"),
+            key: None,
+            message: message.into(),
+            source: None,
+            hint: None,
+        }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The text of a file and how to point into it.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    path: PathBuf,
+    text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// The file at `path` holds `text`.
+    pub fn new(path: &Path, text: &'a str) -> Self {
+        Self { path: path.to_owned(), text }
+    }
+
+    /// The number of the line, from 1, in which a span begins.
+    pub fn line(&self, span: &Range<usize>) -> usize {
+        self.text[..span.start.min(self.text.len())].matches('\n').count() + 1
+    }
+
+    /// A problem with what stands at a span.
+    pub fn problem(&self, span: &Range<usize>, key: Option<&str>, message: impl Into<String>) -> Problem {
+        let number = self.line(span);
+        let line = self.text.lines().nth(number - 1).unwrap_or_default().trim_end();
+        Problem {
+            place: format!("{}:{number}", self.path.display()),
+            key: key.map(str::to_owned),
+            message: message.into(),
+            source: (!line.is_empty()).then(|| (number, line.to_owned())),
+            hint: None,
+        }
+    }
+
+    /// The key that stands on the line of a span: what is left of its `=`.
+    pub fn key_at(&self, span: &Range<usize>) -> Option<String> {
+        let start = self.text[..span.start.min(self.text.len())].rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[start..].lines().next()?;
+        let (key, _) = line.split_once('=')?;
+        Some(key.trim().to_owned())
+    }
+}

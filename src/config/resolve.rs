@@ -1,0 +1,376 @@
+//! Checks what the file and the environment say, and puts in what they leave open.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::environment::Environment;
+use super::file::{Cluster, File, Record, TargetGroup};
+use super::problem::{ConfigError, Problem, Source};
+use super::{Aws, Patroni, Pem, Settings};
+use crate::domain::cluster::{ApiUrl, Scope, SystemId};
+use crate::domain::endpoint::{Endpoint, GroupArn, TopicArn};
+use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
+use crate::domain::record::{RecordKey, RecordName, RecordPlace, SetIdentifier, ZoneId};
+
+/// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
+const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for a promotion to finish and for AWS to be asked again, and less than a cron job's minute.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The longest that anything may be told to wait: Lambda's limit is 15 minutes.
+const LONGEST: Duration = Duration::from_mins(15);
+/// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
+const LONGEST_TTL: u32 = 2_147_483_647;
+
+/// The variables that stand for a key of the file.
+const VARIABLES: [&str; 9] = [
+    "REPOINT_AWS_REGION",
+    "REPOINT_AWS_ENDPOINT_URL",
+    "REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS",
+    "REPOINT_PATRONI_TIMEOUT_SECONDS",
+    "REPOINT_PATRONI_CA_FILE",
+    "REPOINT_PATRONI_CERTIFICATE_FILE",
+    "REPOINT_PATRONI_KEY_FILE",
+    "REPOINT_PASS_DEADLINE_SECONDS",
+    "REPOINT_ALERTS_SNS_TOPIC_ARN",
+];
+
+/// Where a value was given.
+enum Place {
+    File(Range<usize>),
+    Variable(String),
+}
+
+/// A value and its place.
+struct Given<T> {
+    value: T,
+    place: Place,
+}
+
+struct Resolver<'a> {
+    source: Source<'a>,
+    path: &'a Path,
+    environment: &'a Environment,
+    problems: Vec<Problem>,
+    /// Endpoints that a cluster has claimed, and where.
+    claimed: BTreeMap<Endpoint, (String, usize)>,
+}
+
+pub fn resolve(
+    path: &Path,
+    text: &str,
+    file: &File,
+    environment: &Environment,
+) -> Result<Settings, ConfigError> {
+    let mut resolver = Resolver {
+        source: Source::new(path, text),
+        path,
+        environment,
+        problems: environment.unknown(&VARIABLES),
+        claimed: BTreeMap::new(),
+    };
+    let aws = resolver.aws(file);
+    let patroni = resolver.patroni(file);
+    let deadline = resolver
+        .seconds(
+            &["REPOINT_PASS_DEADLINE_SECONDS"],
+            "pass.deadline_seconds",
+            file.pass.deadline_seconds.as_ref(),
+        )
+        .unwrap_or(DEADLINE);
+    let topic = resolver
+        .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.alerts.sns_topic_arn.as_ref())
+        .and_then(|given| resolver.parsed(&given, "alerts.sns_topic_arn", TopicArn::parse));
+    let clusters = resolver.clusters(&file.cluster);
+    if resolver.problems.is_empty() {
+        Ok(Settings { aws, patroni, deadline, topic, clusters })
+    } else {
+        Err(ConfigError { problems: resolver.problems })
+    }
+}
+
+impl Resolver<'_> {
+    fn problem(&self, place: &Place, key: &str, message: impl Into<String>) -> Problem {
+        match place {
+            Place::File(span) => self.source.problem(span, Some(key), message),
+            Place::Variable(name) => Problem::of_variable(name, message),
+        }
+    }
+
+    fn complain(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>) {
+        let problem = self.source.problem(span, Some(key), message);
+        self.problems.push(problem);
+    }
+
+    /// The environment's value, or else the file's.
+    fn text(&self, variables: &[&str], file: Option<&Spanned<String>>) -> Option<Given<String>> {
+        let from_variable = self
+            .environment
+            .get(variables)
+            .map(|(name, value)| Given { value: value.to_owned(), place: Place::Variable(name.to_owned()) });
+        from_variable.or_else(|| {
+            let spanned = file?;
+            Some(Given { value: spanned.get_ref().clone(), place: Place::File(spanned.span()) })
+        })
+    }
+
+    fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        given: &Given<String>,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        parse(&given.value)
+            .map_err(|error| {
+                let problem = self.problem(&given.place, key, format!("`{}`: {error}", given.value));
+                self.problems.push(problem);
+            })
+            .ok()
+    }
+
+    fn spanned<T, E: std::fmt::Display>(
+        &mut self,
+        spanned: &Spanned<String>,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let given = Given { value: spanned.get_ref().clone(), place: Place::File(spanned.span()) };
+        self.parsed(&given, key, parse)
+    }
+
+    fn seconds(&mut self, variables: &[&str], key: &str, file: Option<&Spanned<f64>>) -> Option<Duration> {
+        let given = match self.environment.get(variables) {
+            Some((name, value)) => {
+                let place = Place::Variable(name.to_owned());
+                Given { value: value.parse().unwrap_or(f64::NAN), place }
+            }
+            None => {
+                file.map(|spanned| Given { value: *spanned.get_ref(), place: Place::File(spanned.span()) })?
+            }
+        };
+        let duration = Duration::try_from_secs_f64(given.value).ok();
+        let fitting = duration.filter(|duration| !duration.is_zero() && *duration <= LONGEST);
+        if fitting.is_none() {
+            let message =
+                format!("it must be a number of seconds above 0, and at most {}", LONGEST.as_secs());
+            let problem = self.problem(&given.place, key, message);
+            self.problems.push(problem);
+        }
+        fitting
+    }
+
+    fn aws(&mut self, file: &File) -> Aws {
+        let region = ["REPOINT_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
+        let endpoint = ["REPOINT_AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL"];
+        let region = self.text(&region, file.aws.region.as_ref());
+        let endpoint = self.text(&endpoint, file.aws.endpoint_url.as_ref());
+        if let Some(given) = endpoint.as_ref().filter(|given| !is_url(&given.value)) {
+            let message = format!("`{}` is no URL that begins with http:// or https://", given.value);
+            let problem = self.problem(&given.place, "aws.endpoint_url", message);
+            self.problems.push(problem);
+        }
+        Aws { region: region.map(|given| given.value), endpoint_url: endpoint.map(|given| given.value) }
+    }
+
+    fn patroni(&mut self, file: &File) -> Patroni {
+        let file = &file.patroni;
+        let connect = "patroni.connect_timeout_seconds";
+        let connect_timeout = self.seconds(
+            &["REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS"],
+            connect,
+            file.connect_timeout_seconds.as_ref(),
+        );
+        let timeout = self.seconds(
+            &["REPOINT_PATRONI_TIMEOUT_SECONDS"],
+            "patroni.timeout_seconds",
+            file.timeout_seconds.as_ref(),
+        );
+        let ca = self.pem("REPOINT_PATRONI_CA_FILE", "patroni.ca_file", file.ca_file.as_ref());
+        let certificate = self.pem(
+            "REPOINT_PATRONI_CERTIFICATE_FILE",
+            "patroni.certificate_file",
+            file.certificate_file.as_ref(),
+        );
+        let key = self.pem("REPOINT_PATRONI_KEY_FILE", "patroni.key_file", file.key_file.as_ref());
+        for (present, missing, span) in [
+            (
+                "patroni.certificate_file",
+                "patroni.key_file",
+                file.certificate_file.as_ref().filter(|_| key.is_none()),
+            ),
+            (
+                "patroni.key_file",
+                "patroni.certificate_file",
+                file.key_file.as_ref().filter(|_| certificate.is_none()),
+            ),
+        ] {
+            if let Some(spanned) = span {
+                self.complain(&spanned.span(), present, format!("it needs `{missing}` beside it"));
+            }
+        }
+        Patroni {
+            connect_timeout: connect_timeout.unwrap_or(PATRONI_TIMEOUT),
+            timeout: timeout.unwrap_or(PATRONI_TIMEOUT),
+            ca,
+            certificate,
+            key,
+        }
+    }
+
+    /// Reads a file that is named relative to the configuration.
+    fn pem(&mut self, variable: &str, key: &str, file: Option<&Spanned<String>>) -> Option<Pem> {
+        let given = self.text(&[variable], file)?;
+        let path = self.path.parent().unwrap_or(Path::new("")).join(&given.value);
+        match std::fs::read(&path) {
+            Ok(bytes) => Some(Pem { path, bytes }),
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                let problem = self.problem(&given.place, key, message);
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn clusters(&mut self, clusters: &[Spanned<Cluster>]) -> Vec<Intent> {
+        if clusters.is_empty() {
+            let problem = Problem::of_file(self.path, "it names no cluster")
+                .with_hint("add a [[cluster]] with its `scope` and `members`");
+            self.problems.push(problem);
+        }
+        let mut scopes: BTreeMap<String, usize> = BTreeMap::new();
+        let mut intents = Vec::new();
+        for cluster in clusters {
+            let cluster = cluster.get_ref();
+            let scope = cluster.scope.get_ref();
+            let line = self.source.line(&cluster.scope.span());
+            if scope.trim().is_empty() {
+                self.complain(&cluster.scope.span(), "cluster.scope", "it is empty");
+            }
+            if let Some(first) = scopes.insert(scope.clone(), line) {
+                let message = format!("cluster `{scope}` is named twice, first in line {first}");
+                self.complain(&cluster.scope.span(), "cluster.scope", message);
+            }
+            intents.push(self.cluster(cluster));
+        }
+        intents
+    }
+
+    fn cluster(&mut self, cluster: &Cluster) -> Intent {
+        let mut members = Vec::new();
+        if cluster.members.get_ref().is_empty() {
+            let message = "it is empty: name at least one member, as in [\"http://10.0.1.11:8008\"]";
+            self.complain(&cluster.members.span(), "cluster.members", message);
+        }
+        for member in cluster.members.get_ref() {
+            members.extend(self.spanned(member, "cluster.members", ApiUrl::parse));
+        }
+        members.sort();
+        members.dedup();
+        let system_id = cluster.system_id.as_ref().and_then(|id| {
+            self.spanned(id, "cluster.system_id", |text| {
+                let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                is_number
+                    .then(|| SystemId::new(text))
+                    .ok_or("it is not a number, as `pg_controldata` prints it")
+            })
+        });
+        let scope = Scope::new(cluster.scope.get_ref());
+        let mut groups: Vec<GroupIntent> =
+            cluster.target_group.iter().filter_map(|group| self.group(&scope, group)).collect();
+        groups.sort_by(|a, b| a.arn.cmp(&b.arn));
+        let mut records: Vec<RecordIntent> =
+            cluster.record.iter().filter_map(|record| self.record(&scope, record)).collect();
+        records.sort_by(|a, b| a.key.cmp(&b.key));
+        Intent { scope, members, system_id, groups, records }
+    }
+
+    fn group(&mut self, scope: &Scope, group: &TargetGroup) -> Option<GroupIntent> {
+        let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse)?;
+        let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
+        if let Some((0, span)) = &port {
+            self.complain(span, "cluster.target_group.port", "0 is no port");
+        }
+        self.claim(scope, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
+        Some(GroupIntent { arn, port: port.map(|(port, _)| *port) })
+    }
+
+    fn record(&mut self, scope: &Scope, record: &Record) -> Option<RecordIntent> {
+        let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
+        let name = self.spanned(&record.name, "cluster.record.name", record_name);
+        for (key, text) in [
+            ("cluster.record.set_identifier", &record.set_identifier),
+            ("cluster.record.health_check_id", &record.health_check_id),
+        ] {
+            if let Some(empty) = text.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
+                self.complain(&empty.span(), key, "it is empty");
+            }
+        }
+        if let Some(ttl) = record.ttl.as_ref().filter(|ttl| *ttl.get_ref() > LONGEST_TTL) {
+            let message = format!("it is above {LONGEST_TTL}, the most that Route 53 takes");
+            self.complain(&ttl.span(), "cluster.record.ttl", message);
+        }
+        match (&record.failover, &record.set_identifier) {
+            (Some(failover), None) => {
+                let message = "a failover record needs a `set_identifier` beside it";
+                self.complain(&failover.span(), "cluster.record.failover", message);
+            }
+            (None, Some(identifier)) => {
+                let message = "it needs `failover = \"PRIMARY\"` or `\"SECONDARY\"` beside it; a simple record has none";
+                self.complain(&identifier.span(), "cluster.record.set_identifier", message);
+            }
+            _ => {}
+        }
+        let key = RecordKey {
+            place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
+            set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
+        };
+        self.claim(scope, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
+        Some(RecordIntent {
+            key,
+            failover: record.failover.as_ref().map(|failover| *failover.get_ref()),
+            points_to: record.points_to,
+            ttl_seconds: record.ttl.as_ref().map(|ttl| *ttl.get_ref()),
+            health_check_id: record.health_check_id.as_ref().map(|id| id.get_ref().clone()),
+        })
+    }
+
+    /// Two claims on one endpoint would undo each other for ever.
+    fn claim(&mut self, scope: &Scope, endpoint: Endpoint, span: &Range<usize>, key: &str) {
+        let line = self.source.line(span);
+        let what = match &endpoint {
+            Endpoint::Group(arn) => format!("target group `{}`", arn.name()),
+            Endpoint::Record(record) => format!("record `{record}`"),
+        };
+        if let Some((owner, first)) = self.claimed.insert(endpoint, (scope.to_string(), line)) {
+            let message = format!("{what} is claimed twice, first by cluster `{owner}` in line {first}");
+            self.complain(span, key, message);
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace))
+}
+
+fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
+    let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
+    let fits = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    fits.then(|| ZoneId::new(id)).ok_or("it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ")
+}
+
+fn record_name(text: &str) -> Result<RecordName, &'static str> {
+    let name = RecordName::new(text);
+    let plain = text.strip_suffix('.').unwrap_or(text);
+    if plain.is_empty()
+        || plain.split('.').any(|label| label.is_empty() || label.len() > 63)
+        || text.len() > 255
+    {
+        return Err("it is no DNS name");
+    }
+    Ok(name)
+}

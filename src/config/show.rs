@@ -1,0 +1,87 @@
+//! The configuration as it was understood, secrets masked.
+
+use serde_json::{Map, Value, json};
+
+use super::{Pem, Settings};
+use crate::domain::endpoint::TopicArn;
+use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
+
+/// The configuration with everything that was left open filled in, in the shape of the file.
+#[must_use]
+pub fn show(settings: &Settings) -> Value {
+    let path = |pem: &Option<Pem>| pem.as_ref().map(|pem| pem.path.display().to_string());
+    let patroni = &settings.patroni;
+    let shown = json!({
+        "aws": {
+            "region": settings.aws.region,
+            "endpoint_url": settings.aws.endpoint_url.as_deref().map(masked),
+        },
+        "patroni": {
+            "connect_timeout_seconds": patroni.connect_timeout.as_secs_f64(),
+            "timeout_seconds": patroni.timeout.as_secs_f64(),
+            "ca_file": path(&patroni.ca),
+            "certificate_file": path(&patroni.certificate),
+            "key_file": path(&patroni.key),
+        },
+        "pass": { "deadline_seconds": settings.deadline.as_secs_f64() },
+        "alerts": { "sns_topic_arn": settings.topic.as_ref().map(TopicArn::as_str) },
+        "cluster": settings.clusters.iter().map(cluster).collect::<Vec<_>>(),
+    });
+    without_nothing(shown)
+}
+
+fn cluster(intent: &Intent) -> Value {
+    json!({
+        "scope": intent.scope,
+        "members": intent.members,
+        "system_id": intent.system_id,
+        "target_group": intent.groups.iter().map(group).collect::<Vec<_>>(),
+        "record": intent.records.iter().map(record).collect::<Vec<_>>(),
+    })
+}
+
+fn group(group: &GroupIntent) -> Value {
+    json!({ "arn": group.arn, "role": "writer", "strategy": "exclusive", "port": group.port })
+}
+
+fn record(record: &RecordIntent) -> Value {
+    let place = &record.key.place;
+    json!({
+        "zone_id": place.zone,
+        "name": place.name.to_string(),
+        "type": place.record_type,
+        "set_identifier": record.key.set_identifier,
+        "failover": record.failover,
+        "points_to": record.points_to,
+        "ttl": record.ttl_seconds,
+        "health_check_id": record.health_check_id,
+    })
+}
+
+/// TOML has no null: what is not set does not appear, nor does a section with nothing in it.
+fn without_nothing(value: Value) -> Value {
+    let is_nothing = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(key, value)| (key, without_nothing(value)));
+            Value::Object(fields.filter(|(_, value)| !is_nothing(value)).collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nothing).collect()),
+        other => other,
+    }
+}
+
+/// A URL without the password that may stand in it.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}

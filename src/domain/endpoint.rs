@@ -1,0 +1,223 @@
+//! Target groups and their targets.
+//!
+//! Law: a target is its id and its port, nothing else; AWS fills in the availability zone of its own accord.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::cluster::{Address, name};
+use super::record::RecordKey;
+
+name! {
+    /// An EC2 instance id.
+    InstanceId
+}
+
+/// The ARN of a target group, checked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct GroupArn(String);
+
+/// Why a text is no ARN of a target group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArnError {
+    /// Fewer than six parts, or it does not begin with `arn:aws`.
+    #[error("it is no ARN; one looks like {0}")]
+    NotAnArn(&'static str),
+    /// An ARN of another service or resource.
+    #[error("it is the ARN of something else: expected a {expected}, as in {example}")]
+    Other {
+        /// What was expected.
+        expected: &'static str,
+        /// What it looks like.
+        example: &'static str,
+    },
+}
+
+/// An ARN in its parts: partition, service, Region, account, resource.
+fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, service, region, account, resource]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && !text.contains(char::is_whitespace) =>
+        {
+            Ok([partition, service, region, account, resource])
+        }
+        _ => Err(ArnError::NotAnArn(example)),
+    }
+}
+
+impl GroupArn {
+    const EXAMPLE: &str =
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+
+    /// Checks the form of the ARN; whether the group exists is AWS's to say.
+    ///
+    /// # Errors
+    /// Says what it should look like.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
+        let is_group = match resource.split('/').collect::<Vec<_>>()[..] {
+            ["targetgroup", name, id] => !name.is_empty() && !id.is_empty(),
+            _ => false,
+        };
+        if service == "elasticloadbalancing" && is_group {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ArnError::Other { expected: "target group", example: Self::EXAMPLE })
+        }
+    }
+
+    /// The ARN as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The Region in which the group lives, and in which it must be written.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// The group's name, which people know it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for GroupArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The ARN of an SNS topic, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct TopicArn(String);
+
+impl TopicArn {
+    const EXAMPLE: &str = "arn:aws:sns:us-east-1:123456789012:db-alerts";
+
+    /// Checks the form of the ARN.
+    ///
+    /// # Errors
+    /// Says what it should look like. A FIFO topic is refused: it delivers to SQS only, so nobody would be woken.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
+        if service != "sns" || resource.is_empty() || resource.contains(':') {
+            return Err(ArnError::Other { expected: "SNS topic", example: Self::EXAMPLE });
+        }
+        if resource.to_ascii_lowercase().ends_with(".fifo") {
+            return Err(ArnError::Other {
+                expected: "standard SNS topic (a FIFO topic only feeds queues)",
+                example: Self::EXAMPLE,
+            });
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The ARN as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The Region in which the topic lives.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+}
+
+/// What the targets of a group are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetType {
+    /// IP addresses.
+    Ip,
+    /// EC2 instances.
+    Instance,
+}
+
+/// A target: what `RegisterTargets` and `DeregisterTargets` take.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Target {
+    /// An IP address or an instance id.
+    pub id: String,
+    /// The port on which it gets traffic.
+    pub port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Address { host: self.id.clone(), port: self.port }.fmt(f)
+    }
+}
+
+/// A target as `DescribeTargetHealth` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetHealth {
+    /// Which target.
+    pub target: Target,
+    /// `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining`, `unavailable`, or a newer word.
+    pub state: String,
+    /// The reason code, such as `Target.FailedHealthChecks`.
+    pub reason: Option<String>,
+}
+
+impl TargetHealth {
+    /// Whether the target has been deregistered and only finishes what it has: it counts as absent, and may be
+    /// registered again. `unhealthy.draining` is another thing: still registered.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.state == "draining"
+    }
+}
+
+/// A target group as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// What its targets are.
+    pub target_type: TargetType,
+    /// Its targets, draining ones included.
+    pub targets: Vec<TargetHealth>,
+}
+
+impl TargetGroup {
+    /// The targets that are registered: draining ones are on their way out.
+    pub fn registered(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|health| !health.is_draining()).map(|health| &health.target)
+    }
+}
+
+/// One thing that repoint moves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// A target group.
+    Group(GroupArn),
+    /// A record set.
+    Record(RecordKey),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(arn) => arn.fmt(f),
+            Self::Record(key) => key.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,75 @@
+//! A call that did not succeed, as a fact that decisions may rest on.
+//!
+//! Law: a failure names the call and the resource, and its kind is the one label for it in logs, metrics and alerts.
+
+use serde::Serialize;
+
+/// What sort of failure it was, and so what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// AWS asked for fewer calls, and went on asking while retries lasted.
+    Throttled,
+    /// The credentials are missing, wrong, or not allowed to do this.
+    Denied,
+    /// The resource named in the configuration does not exist.
+    NotFound,
+    /// The answer or the request makes no sense to the other side, or to us.
+    Invalid,
+    /// Somebody else changed the thing between our read and our write.
+    Conflict,
+    /// No answer, or none in time.
+    Unavailable,
+}
+
+impl Kind {
+    /// The label in snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// One failed call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{call} on {resource}: {message}")]
+pub struct Failure {
+    /// What helps.
+    pub kind: Kind,
+    /// An IAM action such as `elasticloadbalancing:RegisterTargets`, or `GET /primary`.
+    pub call: String,
+    /// What the call was about: an ARN, a zone, a URL.
+    pub resource: String,
+    /// What went wrong, in the other side's words where it had any.
+    pub message: String,
+}
+
+impl Failure {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let Self { kind, call, resource, .. } = self;
+        match kind {
+            Kind::Denied => {
+                Some(format!("allow the IAM action `{call}` on `{resource}`, or mend the credentials"))
+            }
+            Kind::NotFound => Some(format!(
+                "`{resource}` does not exist for these credentials: check its name, account and Region"
+            )),
+            Kind::Conflict => {
+                Some("somebody else changed it meanwhile; the next pass reads it anew".to_owned())
+            }
+            Kind::Throttled => {
+                Some("the account's request rate is used up; the next pass tries again".to_owned())
+            }
+            Kind::Invalid | Kind::Unavailable => None,
+        }
+    }
+}

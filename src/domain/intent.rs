@@ -1,0 +1,66 @@
+//! What the configuration asks for.
+//!
+//! Law: only what stands here is ever written.
+
+use serde::Serialize;
+
+use super::cluster::{ApiUrl, Scope, SystemId};
+use super::endpoint::GroupArn;
+use super::record::{Failover, RecordKey};
+
+/// One cluster and its endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Intent {
+    /// Patroni's scope, which every member that reports one must report.
+    pub scope: Scope,
+    /// The members to ask first; `/cluster` names the rest.
+    pub members: Vec<ApiUrl>,
+    /// The system identifier that every member must have, where the operator has pinned one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_id: Option<SystemId>,
+    /// The target groups, by ARN.
+    #[serde(rename = "target_group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupIntent>,
+    /// The record sets, by key.
+    #[serde(rename = "record", skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordIntent>,
+}
+
+/// A target group that holds the primary and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupIntent {
+    /// Which group.
+    pub arn: GroupArn,
+    /// The port to register, where it is not the one Patroni reports (a pooler in front of PostgreSQL, say).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// Which node a record points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointsTo {
+    /// The primary.
+    Primary,
+    /// The best standby.
+    Standby,
+}
+
+/// A record set that points at a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordIntent {
+    /// Which record set.
+    pub key: RecordKey,
+    /// Its end of a failover pair; absent for a simple record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
+    /// Which node.
+    pub points_to: PointsTo,
+    /// Time to live in seconds; unset: what the record has, [`DEFAULT_TTL_SECONDS`](super::plan::DEFAULT_TTL_SECONDS)
+    /// for a new one.
+    #[serde(rename = "ttl", skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u32>,
+    /// Its health check; unset: what the record has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check_id: Option<String>,
+}

@@ -1,0 +1,18 @@
+//! What repoint knows and thinks: facts, decisions, plans and reports as plain values.
+//!
+//! Law: everything here is pure and synchronous. It may use `std`, `serde` and `thiserror`; it must never read a
+//! clock, the environment, a file or the network, and it must never log: the [`report`] is the log.
+
+pub mod alert;
+pub mod cluster;
+pub mod endpoint;
+pub mod failure;
+pub mod intent;
+pub mod memory;
+pub mod plan;
+pub mod record;
+pub mod report;
+pub mod standby;
+pub mod verdict;
+pub mod witness;
+pub mod world;

@@ -1,0 +1,208 @@
+//! What to change, step by step; or, for an endpoint, why not.
+//!
+//! Laws: unknown is not absent (2), never empty (5), open before close (6), own only (7), idempotent (8), ordered (13).
+//! A plan is so specific that applying it takes no decision.
+
+mod group;
+mod record;
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::cluster::Address;
+use super::endpoint::{Endpoint, GroupArn, Target};
+use super::failure::Failure;
+use super::intent::Intent;
+use super::record::{RecordChange, RecordType, Routing, ZoneId};
+use super::verdict::{Primary, Verdict};
+use super::world::World;
+
+/// The TTL of a record set that repoint creates: short, since clients should follow a failover within seconds, and
+/// within Route 53's advice for records with health checks (60 seconds or less).
+pub const DEFAULT_TTL_SECONDS: u32 = 5;
+
+/// What to change for one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Lanes do not depend on each other; the steps within one are done in their order.
+    pub lanes: Vec<Lane>,
+    /// Endpoints that stay as they are, though nobody knows whether that is right.
+    pub holds: Vec<EndpointHold>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+}
+
+/// Steps that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Steps on one target group, each only if the one before it was done.
+    Group {
+        /// Which group.
+        arn: GroupArn,
+        /// In order.
+        steps: Vec<TargetStep>,
+    },
+    /// Changes in one hosted zone, for one batch.
+    Zone {
+        /// Which zone.
+        zone: ZoneId,
+        /// In the order of their keys.
+        changes: Vec<RecordChange>,
+    },
+}
+
+/// One step on a target group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetStep {
+    /// `RegisterTargets`.
+    Register(Target),
+    /// `DeregisterTargets`.
+    Deregister(Target),
+}
+
+/// An endpoint that is left alone, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointHold {
+    /// Which endpoint.
+    pub endpoint: Endpoint,
+    /// Why.
+    pub reason: EndpointReason,
+}
+
+/// Why an endpoint is left alone; its `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointReason {
+    /// The endpoint, or something needed to decide about it, could not be read.
+    #[error("{0}")]
+    Unreadable(Failure),
+    /// No readable `/cluster` says where the primary's PostgreSQL listens.
+    #[error("no readable /cluster says where the primary's PostgreSQL listens")]
+    AddressUnknown,
+    /// The node has no address of the kind that the endpoint needs, or more than one.
+    #[error("{0}")]
+    AddressUnfit(String),
+    /// No EC2 instance has the address.
+    #[error("no running EC2 instance has the private address {0}")]
+    NoInstance(IpAddr),
+    /// This build cannot look instances up.
+    #[error("its targets are EC2 instances, and this build of repoint has no EC2 support (feature `ec2`)")]
+    NoEc2,
+    /// No standby answers that may be pointed at.
+    #[error("no standby is fit to be pointed at: none streams, answers and allows load balancing")]
+    NoStandby,
+    /// What stands in Route 53 is not what the configuration describes.
+    #[error("{found}, but the configuration makes it {wanted}; change one of the two by hand")]
+    Routing {
+        /// What stands there.
+        found: String,
+        /// What is configured.
+        wanted: Routing,
+    },
+}
+
+/// The name of an endpoint's hold in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointReasonKind {
+    /// [`EndpointReason::Unreadable`].
+    Unreadable,
+    /// [`EndpointReason::AddressUnknown`] and [`EndpointReason::AddressUnfit`].
+    Address,
+    /// [`EndpointReason::NoInstance`] and [`EndpointReason::NoEc2`].
+    NoInstance,
+    /// [`EndpointReason::NoStandby`].
+    NoStandby,
+    /// [`EndpointReason::Routing`].
+    Routing,
+}
+
+impl EndpointReason {
+    /// Its name in reports.
+    #[must_use]
+    pub fn kind(&self) -> EndpointReasonKind {
+        match self {
+            Self::Unreadable(_) => EndpointReasonKind::Unreadable,
+            Self::AddressUnknown | Self::AddressUnfit(_) => EndpointReasonKind::Address,
+            Self::NoInstance(_) | Self::NoEc2 => EndpointReasonKind::NoInstance,
+            Self::NoStandby => EndpointReasonKind::NoStandby,
+            Self::Routing { .. } => EndpointReasonKind::Routing,
+        }
+    }
+}
+
+/// Compares what is wanted with what was read. Without a primary nothing is planned.
+#[must_use]
+pub fn plan(intent: &Intent, world: &World, verdict: &Verdict) -> Plan {
+    let Verdict::Primary(primary) = verdict else { return Plan::default() };
+    let mut plan = Plan::default();
+    for wanted in &intent.groups {
+        match group::steps(wanted, world, primary) {
+            Ok(steps) if steps.is_empty() => {}
+            Ok(steps) => plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps }),
+            Err(reason) => {
+                plan.holds.push(EndpointHold { endpoint: Endpoint::Group(wanted.arn.clone()), reason });
+            }
+        }
+    }
+    let (zones, holds) = record::changes(&intent.records, world, primary);
+    plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
+    plan.holds.extend(holds);
+    plan
+}
+
+/// Where the primary's PostgreSQL listens.
+fn primary_address(primary: &Primary) -> Result<&Address, EndpointReason> {
+    primary.address.as_ref().ok_or(EndpointReason::AddressUnknown)
+}
+
+/// The addresses of a member's host, whether it is an address itself or a name.
+fn addresses(world: &World, host: &str) -> Result<Vec<IpAddr>, EndpointReason> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![address]);
+    }
+    match world.names.get(host) {
+        Some(Ok(addresses)) => Ok(addresses.clone()),
+        Some(Err(failure)) => Err(EndpointReason::Unreadable(failure.clone())),
+        None => Err(EndpointReason::AddressUnfit(format!("the host name `{host}` was not looked up"))),
+    }
+}
+
+/// The one address of that family; with several there is no telling which one Patroni means.
+fn sole(
+    host: &str,
+    addresses: &[IpAddr],
+    family: &str,
+    fits: impl Fn(&IpAddr) -> bool,
+) -> Result<Option<IpAddr>, EndpointReason> {
+    let mut fitting = addresses.iter().filter(|address| fits(address));
+    match (fitting.next(), fitting.next()) {
+        (Some(_), Some(_)) => {
+            Err(EndpointReason::AddressUnfit(format!("`{host}` has several {family} addresses")))
+        }
+        (only, _) => Ok(only.copied()),
+    }
+}
+
+/// The address of a host for a record of that type.
+fn address_for(world: &World, host: &str, record_type: RecordType) -> Result<String, EndpointReason> {
+    let (family, found) = match record_type {
+        RecordType::A => ("IPv4", sole(host, &addresses(world, host)?, "IPv4", IpAddr::is_ipv4)?),
+        RecordType::Aaaa => ("IPv6", sole(host, &addresses(world, host)?, "IPv6", IpAddr::is_ipv6)?),
+        RecordType::Cname if host.parse::<IpAddr>().is_ok() => {
+            return Err(EndpointReason::AddressUnfit(format!(
+                "a CNAME points at a host name, and Patroni reports the address {host}"
+            )));
+        }
+        RecordType::Cname => return Ok(host.to_owned()),
+    };
+    found
+        .map(|address| address.to_string())
+        .ok_or_else(|| EndpointReason::AddressUnfit(format!("`{host}` has no {family} address")))
+}

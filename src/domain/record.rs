@@ -1,0 +1,225 @@
+//! Record sets of Route 53.
+//!
+//! Law: a record set is rewritten whole, so what repoint does not manage is carried over, and what it cannot carry
+//! over it does not touch.
+
+use std::fmt::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::cluster::name;
+
+name! {
+    /// The id of a hosted zone, without `/hostedzone/`.
+    ZoneId
+}
+name! {
+    /// What tells record sets of one name and type apart.
+    SetIdentifier
+}
+
+/// The name of a record as Route 53 stores it: lower case, a trailing dot, and every byte outside `a-z 0-9 - _ .` as
+/// a backslash and three octal digits (Route 53 Developer Guide, "DNS domain name format").
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RecordName(String);
+
+impl RecordName {
+    /// Brings a name into Route 53's spelling.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut name = String::with_capacity(text.len() + 1);
+        let mut rest = text.as_bytes();
+        while let [byte, tail @ ..] = rest {
+            rest = tail;
+            let (byte, escaped) = match (byte, tail) {
+                (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                    rest = after;
+                    ((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'), true)
+                }
+                _ => (*byte, false),
+            };
+            match byte.to_ascii_lowercase() {
+                // A dot that was escaped is part of a label, not a border between two.
+                b'.' if escaped => name.push_str("\\056"),
+                plain @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.') => name.push(char::from(plain)),
+                other => {
+                    let _ = write!(name, "\\{other:03o}");
+                }
+            }
+        }
+        if !name.ends_with('.') {
+            name.push('.');
+        }
+        Self(name)
+    }
+
+    /// The name as Route 53 stores it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where the name stands in a zone's listing: Route 53 sorts by the labels in reverse, each followed by its dot
+    /// (`ListResourceRecordSets`, "Sort order").
+    #[must_use]
+    pub fn listing_key(&self) -> String {
+        let mut key = String::with_capacity(self.0.len());
+        for label in self.0.trim_end_matches('.').rsplit('.') {
+            key.push_str(label);
+            key.push('.');
+        }
+        key
+    }
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.strip_suffix('.').unwrap_or(&self.0))
+    }
+}
+
+/// The record types that can point at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RecordType {
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+    /// A host name.
+    Cname,
+}
+
+impl RecordType {
+    /// As DNS spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Cname => "CNAME",
+        }
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name and type in a zone: the place where one simple record set, or several with identifiers, can stand.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RecordPlace {
+    /// The hosted zone.
+    pub zone: ZoneId,
+    /// The name.
+    pub name: RecordName,
+    /// The type.
+    #[serde(rename = "type")]
+    pub record_type: RecordType,
+}
+
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.zone, self.name, self.record_type)
+    }
+}
+
+/// One record set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RecordKey {
+    /// Zone, name and type.
+    pub place: RecordPlace,
+    /// Absent for a simple record.
+    pub set_identifier: Option<SetIdentifier>,
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.place.fmt(f)?;
+        match &self.set_identifier {
+            Some(identifier) => write!(f, "/{identifier}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The two ends of a failover pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Failover {
+    /// Answers while its health check is healthy.
+    Primary,
+    /// Answers while the other one's is not.
+    Secondary,
+}
+
+impl Failover {
+    /// As Route 53 spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::Secondary => "SECONDARY",
+        }
+    }
+}
+
+/// How Route 53 chooses among record sets of one name and type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// There is only one.
+    Simple,
+    /// One of a failover pair.
+    Failover(Failover),
+    /// Weighted, latency, geolocation, multivalue, a traffic policy: named, and not touched.
+    Other(String),
+}
+
+impl fmt::Display for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Simple => f.write_str("simple"),
+            Self::Failover(role) => write!(f, "failover {}", role.as_str()),
+            Self::Other(word) => f.write_str(word),
+        }
+    }
+}
+
+/// What a record set answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Values, for so many seconds.
+    Values {
+        /// Time to live, in seconds.
+        ttl_seconds: u32,
+        /// As read: their order is kept.
+        values: Vec<String>,
+    },
+    /// What another AWS resource answers with; the name of that resource.
+    Alias(String),
+}
+
+/// A record set as read, or as wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSet {
+    /// Which one.
+    pub key: RecordKey,
+    /// How it is chosen.
+    pub routing: Routing,
+    /// What it answers with.
+    pub answer: Answer,
+    /// The health check that decides whether it is chosen.
+    pub health_check_id: Option<String>,
+}
+
+/// A change of one record set: DELETE of exactly what was read, CREATE of what is wanted, in one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordChange {
+    /// What was read; nothing for a new record set.
+    pub before: Option<RecordSet>,
+    /// What is wanted.
+    pub after: RecordSet,
+}

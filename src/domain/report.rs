@@ -1,0 +1,416 @@
+//! What a pass saw, decided and did: for people, and for programs.
+//!
+//! Law: every non-action has a typed reason that a person can read (11). The names here are a contract: scripts read
+//! the JSON.
+
+pub mod status;
+mod text;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cluster::{MemberName, Scope, SystemId, Timeline};
+use super::endpoint::{Endpoint, Target};
+use super::failure::Failure;
+use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, Plan, TargetStep};
+use super::record::{Answer, RecordChange, RecordSet};
+use super::verdict::{HoldKind, Primary, Verdict};
+use super::world::World;
+pub use text::{Tone, describe, text};
+
+/// The version of the JSON report; it rises when a name changes its meaning or goes.
+pub const VERSION: u32 = 1;
+
+/// The report of one pass over the chosen clusters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Whether writing was ruled out.
+    pub dry_run: bool,
+    /// In the order of the configuration.
+    pub clusters: Vec<ClusterReport>,
+}
+
+impl Report {
+    /// Whether every cluster is as it should be, or is planned to be.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.clusters.iter().all(|cluster| !matches!(cluster.outcome, Outcome::Held | Outcome::Failed))
+    }
+}
+
+/// How a pass over one cluster ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Converged,
+    /// Something was changed, and all of it was done.
+    Changed,
+    /// Something would be changed.
+    Planned,
+    /// Something was left alone for a reason.
+    Held,
+    /// Something could not be read or written.
+    Failed,
+}
+
+impl Outcome {
+    /// In snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Changed => "changed",
+            Self::Planned => "planned",
+            Self::Held => "held",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The report of one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterReport {
+    /// Which cluster.
+    pub scope: Scope,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who is the primary, or why nobody.
+    pub verdict: VerdictReport,
+    /// The primary that the endpoints pointed at before: a member's name, or an address that no member has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_primary: Option<String>,
+    /// What was done, or would be.
+    pub steps: Vec<StepReport>,
+    /// What was left alone.
+    pub holds: Vec<HoldReport>,
+    /// What an operator should know although nothing hinges on it in this pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How long the pass took, alerts left out, in milliseconds.
+    pub duration_ms: u64,
+    /// Requests to AWS, retries included, by IAM action.
+    pub api_calls: BTreeMap<String, u64>,
+}
+
+/// The verdict in a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum VerdictReport {
+    /// A primary.
+    Primary(PrimaryReport),
+    /// The verdict is to hold.
+    Hold {
+        /// Why.
+        kind: HoldKind,
+        /// Why, for people.
+        message: String,
+    },
+}
+
+/// The primary in a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrimaryReport {
+    /// Always `primary`.
+    pub kind: &'static str,
+    /// Its name.
+    pub member: Option<MemberName>,
+    /// Where its PostgreSQL listens.
+    pub host: Option<String>,
+    /// On which port.
+    pub port: Option<u16>,
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Its system identifier.
+    pub system_id: SystemId,
+}
+
+impl From<&Verdict> for VerdictReport {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Primary(primary) => Self::Primary(PrimaryReport {
+                kind: "primary",
+                member: primary.member.clone(),
+                host: primary.address.as_ref().map(|address| address.host.clone()),
+                port: primary.address.as_ref().map(|address| address.port),
+                timeline: primary.timeline,
+                system_id: primary.system_id.clone(),
+            }),
+            Verdict::Hold(hold) => Self::Hold { kind: hold.kind(), message: hold.to_string() },
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A target joins a group.
+    RegisterTarget,
+    /// A target leaves a group.
+    DeregisterTarget,
+    /// A record set is replaced, or made.
+    ChangeRecord,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// It would be done.
+    Planned,
+    /// It was done.
+    Done,
+    /// It was tried.
+    Failed,
+    /// It was not tried, since a step before it failed.
+    Skipped,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    /// What.
+    pub action: Action,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The target, or the record's new value.
+    pub target: String,
+    /// The record's value before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// How it ended.
+    pub result: StepResult,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// When it ended, in milliseconds since the pass began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
+}
+
+impl StepReport {
+    /// A step on a target group that is yet to be done.
+    #[must_use]
+    pub fn of_target(endpoint: Endpoint, step: &TargetStep) -> Self {
+        let (action, target): (_, &Target) = match step {
+            TargetStep::Register(target) => (Action::RegisterTarget, target),
+            TargetStep::Deregister(target) => (Action::DeregisterTarget, target),
+        };
+        Self::planned(action, endpoint, target.to_string(), None)
+    }
+
+    /// A change of a record set that is yet to be done.
+    #[must_use]
+    pub fn of_record(change: &RecordChange) -> Self {
+        let endpoint = Endpoint::Record(change.after.key.clone());
+        let replaces = change.before.as_ref().map(answer);
+        Self::planned(Action::ChangeRecord, endpoint, answer(&change.after), replaces)
+    }
+
+    fn planned(action: Action, endpoint: Endpoint, target: String, replaces: Option<String>) -> Self {
+        Self {
+            action,
+            endpoint,
+            target,
+            replaces,
+            result: StepResult::Planned,
+            error: None,
+            hint: None,
+            at_ms: None,
+        }
+    }
+
+    /// What the step does, in a few words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match (self.action, &self.replaces) {
+            (Action::RegisterTarget, _) => format!("register {}", self.target),
+            (Action::DeregisterTarget, _) => format!("deregister {}", self.target),
+            (Action::ChangeRecord, Some(before)) if *before == self.target => {
+                format!("update {}", self.target)
+            }
+            (Action::ChangeRecord, Some(before)) => format!("change {before} -> {}", self.target),
+            (Action::ChangeRecord, None) => format!("create {}", self.target),
+        }
+    }
+
+    /// The step, done or failed, and when.
+    #[must_use]
+    pub fn ended(mut self, result: &Result<(), Failure>, at_ms: u64) -> Self {
+        self.at_ms = Some(at_ms);
+        match result {
+            Ok(()) => self.result = StepResult::Done,
+            Err(failure) => {
+                self.result = StepResult::Failed;
+                self.error = Some(failure.to_string());
+                self.hint = failure.hint();
+            }
+        }
+        self
+    }
+
+    /// The step, not tried.
+    #[must_use]
+    pub fn skipped(mut self) -> Self {
+        self.result = StepResult::Skipped;
+        self
+    }
+}
+
+/// The steps of a plan, none of them done.
+#[must_use]
+pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
+    plan.lanes
+        .iter()
+        .flat_map(|lane| match lane {
+            Lane::Group { arn, steps } => {
+                let endpoint = Endpoint::Group(arn.clone());
+                steps.iter().map(|step| StepReport::of_target(endpoint.clone(), step)).collect::<Vec<_>>()
+            }
+            Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
+        })
+        .collect()
+}
+
+fn answer(set: &RecordSet) -> String {
+    match &set.answer {
+        Answer::Values { values, .. } => values.join(","),
+        Answer::Alias(to) => to.clone(),
+    }
+}
+
+/// Why something was left alone: the whole cluster, or one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldReport {
+    /// Why.
+    pub reason: Reason,
+    /// The endpoint; absent where it is the whole cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Why, for people.
+    pub message: String,
+    /// What helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The reason of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Reason {
+    /// Nobody can be named the primary.
+    Verdict(HoldKind),
+    /// There is a primary, but this endpoint cannot follow it.
+    Endpoint(EndpointReasonKind),
+}
+
+/// Everything that was left alone.
+#[must_use]
+pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
+    let whole = match verdict {
+        Verdict::Primary(_) => None,
+        Verdict::Hold(hold) => Some(HoldReport {
+            reason: Reason::Verdict(hold.kind()),
+            endpoint: None,
+            message: hold.to_string(),
+            hint: Some(hold.kind().remedy().to_owned()),
+        }),
+    };
+    let endpoints = plan.holds.iter().map(|EndpointHold { endpoint, reason }| HoldReport {
+        reason: Reason::Endpoint(reason.kind()),
+        endpoint: Some(endpoint.clone()),
+        message: reason.to_string(),
+        hint: match reason {
+            EndpointReason::Unreadable(failure) => failure.hint(),
+            _ => None,
+        },
+    });
+    whole.into_iter().chain(endpoints).collect()
+}
+
+/// Who else claims to be the primary.
+#[must_use]
+pub fn warnings(verdict: &Verdict) -> Vec<String> {
+    let Verdict::Primary(primary) = verdict else { return Vec::new() };
+    primary
+        .rivals
+        .iter()
+        .map(|rival| {
+            format!(
+                "{} also claims to be the primary, on the lower timeline {}: stop it, it may be taking writes",
+                rival.member, rival.timeline
+            )
+        })
+        .collect()
+}
+
+/// How the pass ended, by what it did and did not do.
+#[must_use]
+pub fn outcome(dry_run: bool, steps: &[StepReport], holds: &[HoldReport]) -> Outcome {
+    let unreadable = Reason::Endpoint(EndpointReasonKind::Unreadable);
+    let failed = steps.iter().any(|step| matches!(step.result, StepResult::Failed | StepResult::Skipped));
+    if failed || holds.iter().any(|hold| hold.reason == unreadable) {
+        Outcome::Failed
+    } else if !holds.is_empty() {
+        Outcome::Held
+    } else if steps.is_empty() {
+        Outcome::Converged
+    } else if dry_run {
+        Outcome::Planned
+    } else {
+        Outcome::Changed
+    }
+}
+
+/// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
+/// has the address, or else the address.
+#[must_use]
+pub fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
+    let removed = plan.lanes.iter().find_map(|lane| match lane {
+        Lane::Group { steps, .. } => steps.iter().find_map(|step| match step {
+            TargetStep::Deregister(target) => Some(target.id.clone()),
+            TargetStep::Register(_) => None,
+        }),
+        Lane::Zone { .. } => None,
+    });
+    let host = removed.map(|id| address_of_instance(world, &id).unwrap_or(id)).or_else(|| {
+        let mut changes = plan.lanes.iter().flat_map(|lane| match lane {
+            Lane::Group { .. } => &[][..],
+            Lane::Zone { changes, .. } => &changes[..],
+        });
+        changes.find_map(|change| {
+            let points_at_primary = member_at(world, &answer(&change.after)) == primary.member;
+            let before = answer(change.before.as_ref()?);
+            (points_at_primary && before != answer(&change.after)).then_some(before)
+        })
+    })?;
+    Some(member_at(world, &host).map_or(host, |name| name.to_string()))
+}
+
+fn address_of_instance(world: &World, id: &str) -> Option<String> {
+    let mut known = world.instances.values().flatten().flatten();
+    let (address, _) =
+        known.find(|(_, instances)| instances.iter().any(|instance| instance.as_str() == id))?;
+    Some(address.to_string())
+}
+
+fn member_at(world: &World, host: &str) -> Option<MemberName> {
+    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    views
+        .flat_map(|view| &view.members)
+        .find(|listed| {
+            listed.address.as_ref().is_some_and(|address| {
+                let resolved = world.names.get(&address.host).and_then(|read| read.as_ref().ok());
+                address.host == host
+                    || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
+            })
+        })
+        .map(|listed| listed.name.clone())
+}

@@ -1,0 +1,174 @@
+//! How a cluster and its endpoints stand, without a word on what to do.
+
+use serde::Serialize;
+
+use super::{Reason, VerdictReport, holds, planned_steps};
+use crate::domain::cluster::{Address, Scope, Timeline};
+use crate::domain::endpoint::Endpoint;
+use crate::domain::intent::Intent;
+use crate::domain::plan::Plan;
+use crate::domain::record::{Answer, RecordKey};
+use crate::domain::verdict::Verdict;
+use crate::domain::witness::{Witness, witnesses};
+use crate::domain::world::World;
+
+/// The status of the chosen clusters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// [`VERSION`](super::VERSION).
+    pub version: u32,
+    /// In the order of the configuration.
+    pub clusters: Vec<ClusterStatus>,
+}
+
+impl Status {
+    /// Whether every cluster has a primary and every endpoint points where it should.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.clusters.iter().all(|cluster| {
+            matches!(cluster.verdict, VerdictReport::Primary(_))
+                && cluster.endpoints.iter().all(|endpoint| endpoint.standing == Standing::Right)
+        })
+    }
+}
+
+/// The status of one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterStatus {
+    /// Which cluster.
+    pub scope: Scope,
+    /// Who is the primary.
+    pub verdict: VerdictReport,
+    /// The members, by name.
+    pub members: Vec<MemberStatus>,
+    /// The endpoints, in the order of the configuration.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemberStatus {
+    /// Its name, or the URL by which it was asked.
+    pub member: String,
+    /// Where its PostgreSQL listens.
+    pub address: Option<Address>,
+    /// Its own role, or else the role it is listed with.
+    pub role: Option<String>,
+    /// Its own state, or else the state it is listed with.
+    pub state: Option<String>,
+    /// Its timeline.
+    pub timeline: Option<Timeline>,
+    /// Bytes behind the leader.
+    pub lag_bytes: Option<u64>,
+    /// Why it could not be asked.
+    pub error: Option<String>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndpointStatus {
+    /// Which one.
+    pub endpoint: Endpoint,
+    /// What it points at now.
+    pub points_at: Vec<String>,
+    /// Whether that is right.
+    pub standing: Standing,
+    /// Why, where it is not right.
+    pub message: Option<String>,
+}
+
+/// Whether an endpoint points where it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It does.
+    Right,
+    /// It does not, and a pass would change it.
+    Differs,
+    /// It cannot be told, or not be changed.
+    Held,
+}
+
+/// Describes what was seen.
+#[must_use]
+pub fn status(intent: &Intent, world: &World, verdict: &Verdict, plan: &Plan) -> ClusterStatus {
+    let groups = intent.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
+    let records = intent.records.iter().map(|record| Endpoint::Record(record.key.clone()));
+    ClusterStatus {
+        scope: intent.scope.clone(),
+        verdict: VerdictReport::from(verdict),
+        members: members(world),
+        endpoints: groups.chain(records).map(|endpoint| standing(endpoint, world, verdict, plan)).collect(),
+    }
+}
+
+fn members(world: &World) -> Vec<MemberStatus> {
+    let witnesses = witnesses(&world.members);
+    let views: Vec<_> = witnesses.iter().filter_map(Witness::view).collect();
+    let mut members: Vec<MemberStatus> = witnesses
+        .iter()
+        .map(|witness| {
+            // The leader's view is the freshest; for the others any will do.
+            let listed = views.iter().flat_map(|view| &view.members).find(|listed| witness.is(listed));
+            let health = witness.health();
+            let own_state = health.map(|health| health.state.to_string());
+            let streams =
+                listed.filter(|listed| listed.state.is_up() && health.is_some_and(|own| own.state.is_up()));
+            MemberStatus {
+                member: witness.label(),
+                address: listed.and_then(|listed| listed.address.clone()),
+                role: listed
+                    .map(|listed| listed.role.to_string())
+                    .or_else(|| health.map(|health| health.role.to_string())),
+                state: streams.map(|listed| listed.state.to_string()).or(own_state),
+                timeline: health
+                    .and_then(|health| health.timeline)
+                    .or_else(|| listed.and_then(|listed| listed.timeline)),
+                lag_bytes: listed.and_then(|listed| listed.lag_bytes),
+                error: witness.failure(),
+            }
+        })
+        .collect();
+    members.sort_by(|a, b| a.member.cmp(&b.member));
+    members
+}
+
+fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -> EndpointStatus {
+    let points_at = match &endpoint {
+        Endpoint::Group(arn) => match world.groups.get(arn) {
+            Some(Ok(group)) => {
+                group.targets.iter().map(|health| format!("{} ({})", health.target, health.state)).collect()
+            }
+            _ => Vec::new(),
+        },
+        Endpoint::Record(key) => values(world, key),
+    };
+    let hold = holds(verdict, plan)
+        .into_iter()
+        .find(|hold| hold.endpoint.as_ref().is_none_or(|held| *held == endpoint) || is_whole(hold.reason));
+    let steps: Vec<String> = planned_steps(plan)
+        .into_iter()
+        .filter(|step| step.endpoint == endpoint)
+        .map(|step| step.summary())
+        .collect();
+    let (standing, message) = match (hold, steps.is_empty()) {
+        (Some(hold), _) => (Standing::Held, Some(hold.message)),
+        (None, true) => (Standing::Right, None),
+        (None, false) => (Standing::Differs, Some(steps.join(", "))),
+    };
+    EndpointStatus { endpoint, points_at, standing, message }
+}
+
+fn is_whole(reason: Reason) -> bool {
+    matches!(reason, Reason::Verdict(_))
+}
+
+fn values(world: &World, key: &RecordKey) -> Vec<String> {
+    let Some(Ok(sets)) = world.records.get(&key.place) else { return Vec::new() };
+    let set = sets.iter().find(|set| set.key == *key);
+    match set.map(|set| &set.answer) {
+        Some(Answer::Values { values, .. }) => values.clone(),
+        Some(Answer::Alias(to)) => vec![format!("alias of {to}")],
+        None => Vec::new(),
+    }
+}

@@ -1,0 +1,104 @@
+//! The report of a cluster as an operator reads it: aligned, short, the verdict first.
+
+use std::fmt::Write;
+
+use super::{ClusterReport, HoldReport, Outcome, StepReport, StepResult, VerdictReport};
+use crate::domain::endpoint::Endpoint;
+
+/// How a piece of text is meant; a terminal may colour it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// What people look for first.
+    Strong,
+    /// As it should be.
+    Good,
+    /// Left alone, or yet to come.
+    Notice,
+    /// Failed.
+    Bad,
+    /// Details.
+    Faint,
+}
+
+/// The report in plain words; `paint` may add colour, and must not change the visible width.
+#[must_use]
+pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> String {
+    let mut text = String::new();
+    let tone = match report.outcome {
+        Outcome::Converged | Outcome::Changed => Tone::Good,
+        Outcome::Planned | Outcome::Held => Tone::Notice,
+        Outcome::Failed => Tone::Bad,
+    };
+    let _ = writeln!(
+        text,
+        "{}  {}  {}",
+        paint(Tone::Strong, report.scope.as_str()),
+        paint(tone, report.outcome.as_str()),
+        paint(Tone::Faint, &format!("{} ms", report.duration_ms)),
+    );
+    if let VerdictReport::Primary(primary) = &report.verdict {
+        let name = primary.member.as_ref().map_or("unnamed", |member| member.as_str());
+        let address = match (&primary.host, primary.port) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            _ => "address unknown".to_owned(),
+        };
+        let previous =
+            report.previous_primary.as_ref().map_or(String::new(), |name| format!(", before: {name}"));
+        let _ = writeln!(
+            text,
+            "  primary  {}  {address}  timeline {}{previous}",
+            paint(Tone::Strong, name),
+            primary.timeline
+        );
+    }
+    steps(&mut text, &report.steps, paint);
+    for hold in &report.holds {
+        write_hold(&mut text, hold, paint);
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "  {}  {warning}", paint(Tone::Bad, "warning"));
+    }
+    text
+}
+
+fn steps(text: &mut String, steps: &[StepReport], paint: &dyn Fn(Tone, &str) -> String) {
+    let width = steps.iter().map(|step| step.summary().chars().count()).max().unwrap_or(0);
+    for step in steps {
+        let (tone, word) = match step.result {
+            StepResult::Planned => (Tone::Notice, "would"),
+            StepResult::Done => (Tone::Good, "done"),
+            StepResult::Failed => (Tone::Bad, "failed"),
+            StepResult::Skipped => (Tone::Notice, "skipped"),
+        };
+        let at = step
+            .at_ms
+            .map_or(String::new(), |ms| format!("  {}", paint(Tone::Faint, &format!("at {ms} ms"))));
+        let _ = writeln!(
+            text,
+            "  {}  {:width$}  {}{at}",
+            paint(tone, &format!("{word:7}")),
+            step.summary(),
+            describe(&step.endpoint)
+        );
+        for line in [&step.error, &step.hint].into_iter().flatten() {
+            let _ = writeln!(text, "           {line}");
+        }
+    }
+}
+
+/// The endpoint as people know it.
+#[must_use]
+pub fn describe(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Group(arn) => format!("target group {} ({})", arn.name(), arn.region()),
+        Endpoint::Record(key) => format!("record {key}"),
+    }
+}
+
+fn write_hold(text: &mut String, hold: &HoldReport, paint: &dyn Fn(Tone, &str) -> String) {
+    let place = hold.endpoint.as_ref().map_or(String::new(), |endpoint| format!("{}: ", describe(endpoint)));
+    let _ = writeln!(text, "  {}  {place}{}", paint(Tone::Notice, "held   "), hold.message);
+    if let Some(hint) = &hold.hint {
+        let _ = writeln!(text, "           {hint}");
+    }
+}

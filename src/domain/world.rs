@@ -1,0 +1,103 @@
+//! What was seen of the outside in one pass.
+//!
+//! Law: unknown is not absent. What could not be read stands here as a [`Failure`], never as an empty list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::cluster::{Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
+use super::endpoint::{GroupArn, InstanceId, TargetGroup};
+use super::failure::Failure;
+use super::record::{RecordPlace, RecordSet};
+
+/// What a read gave: the thing, or why it could not be read.
+pub type Read<T> = Result<T, Failure>;
+
+/// The running instances that have each address. Two networks may use the same address.
+pub type InstancesByAddress = BTreeMap<IpAddr, BTreeSet<InstanceId>>;
+
+/// Everything one pass has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    /// What each asked URL answered, by URL.
+    pub members: BTreeMap<ApiUrl, MemberAnswer>,
+    /// The configured target groups.
+    pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
+    /// For each name and type that is configured, every record set there is of that name and type.
+    pub records: BTreeMap<RecordPlace, Read<Vec<RecordSet>>>,
+    /// The addresses of the members' host names; addresses themselves are not looked up.
+    pub names: BTreeMap<String, Read<Vec<IpAddr>>>,
+    /// The running EC2 instances that have the members' addresses, by Region; asked only where a group wants instances.
+    pub instances: BTreeMap<String, Read<InstancesByAddress>>,
+}
+
+/// What one member answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAnswer {
+    /// The address that answered: tells two names of one member from two members.
+    pub peer: Option<SocketAddr>,
+    /// `GET /primary`.
+    pub health: Read<Health>,
+    /// `GET /cluster`.
+    pub view: Read<View>,
+}
+
+/// A member's account of itself: the status and the JSON of `GET /primary`, which come with 200 and with 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the status was 200: the member holds the leader key, or believes so until its TTL has run out. Role and
+    /// state are not checked by Patroni for this (`api.py`, `do_GET`).
+    pub answers_primary: bool,
+    /// Its own role.
+    pub role: Role,
+    /// The state of its PostgreSQL.
+    pub state: State,
+    /// Its timeline; absent while PostgreSQL cannot be queried.
+    pub timeline: Option<Timeline>,
+    /// Its system identifier; absent while PostgreSQL cannot be queried.
+    pub system_id: Option<SystemId>,
+    /// `patroni.scope`.
+    pub scope: Option<Scope>,
+    /// `patroni.name`, since 3.2.
+    pub name: Option<MemberName>,
+}
+
+/// A member's account of its cluster: `GET /cluster`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Since 3.2.
+    pub scope: Option<Scope>,
+    /// The members as listed.
+    pub members: Vec<Listed>,
+    /// Maintenance mode.
+    pub paused: bool,
+}
+
+impl View {
+    /// The entry of that name.
+    #[must_use]
+    pub fn member(&self, name: &MemberName) -> Option<&Listed> {
+        self.members.iter().find(|member| member.name == *name)
+    }
+}
+
+/// One member as `GET /cluster` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: MemberName,
+    /// Its role by the leader key.
+    pub role: ListedRole,
+    /// Its state when it last wrote its key.
+    pub state: State,
+    /// Where its REST API is; null for a member that has not published one, or not one that can be read.
+    pub api_url: Option<ApiUrl>,
+    /// Where its PostgreSQL listens.
+    pub address: Option<Address>,
+    /// Its timeline when it last wrote its key.
+    pub timeline: Option<Timeline>,
+    /// How far it is behind the leader, in bytes; `None` for the leader and where Patroni says `unknown`.
+    pub lag_bytes: Option<u64>,
+    /// The tag that keeps clients away.
+    pub noloadbalance: bool,
+}

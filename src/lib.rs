@@ -1,0 +1,26 @@
+//! `repoint` keeps the endpoints of PostgreSQL clusters run by Patroni pointing at the current primary: NLB target
+//! groups and Route 53 records.
+//!
+//! # One pass
+//!
+//! ```text
+//! observe   Patroni's members, target groups, records, instances   -> World     (failures are data)
+//! decide    verdict: who is the primary, and why                   -> Verdict   (pure)
+//!           plan: what differs from what is wanted                 -> Plan      (pure)
+//! apply     the steps, open before close                           -> StepReports
+//! tell      the report, and one alert if there is anything to say
+//! ```
+//!
+//! Everything that thinks is pure and synchronous, and lives in [`domain`]; everything that talks is thin and does not
+//! think, and lives in [`adapters`] behind the [`ports`]. [`runtime`] brings the two together, [`config`] says what is
+//! wanted, [`app`] wires it all, and [`cli`] is the face.
+//!
+//! The direction is `main, cli -> app -> {runtime, adapters, config} -> ports -> domain`: nothing points back.
+
+pub mod adapters;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod ports;
+pub mod runtime;

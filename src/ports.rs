@@ -1,0 +1,108 @@
+//! One narrow trait for each outside thing, over `domain`'s types.
+//!
+//! Law: a port asks or does one thing and does not think; what it cannot read it says, as a [`Failure`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::domain::alert::Alert;
+use crate::domain::cluster::ApiUrl;
+use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
+use crate::domain::failure::Failure;
+use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
+
+/// The REST API of Patroni's members.
+#[async_trait]
+pub trait Patroni: Send + Sync {
+    /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts.
+    async fn ask(&self, url: &ApiUrl) -> MemberAnswer;
+}
+
+/// NLB target groups.
+#[async_trait]
+pub trait TargetGroups: Send + Sync {
+    /// The group's targets and their type.
+    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup>;
+
+    /// Adds targets; one that is registered already is no error.
+    async fn register(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure>;
+
+    /// Takes targets out; one that is not registered is no error.
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure>;
+}
+
+/// Hosted zones.
+#[async_trait]
+pub trait Zones: Send + Sync {
+    /// Every record set of these names and types, all in `zone`; a place without one has an empty list.
+    async fn read(
+        &self,
+        zone: &ZoneId,
+        places: &BTreeSet<RecordPlace>,
+    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>>;
+
+    /// Makes the changes, all of them or none.
+    async fn change(&self, zone: &ZoneId, changes: &[RecordChange]) -> Result<(), Failure>;
+}
+
+/// EC2 instances.
+#[async_trait]
+pub trait Instances: Send + Sync {
+    /// Finds the running instances that have these private addresses.
+    async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress>;
+}
+
+/// Host names.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// The addresses of a host.
+    async fn resolve(&self, host: &str) -> Read<Vec<IpAddr>>;
+}
+
+/// Where alerts go.
+#[async_trait]
+pub trait Topic: Send + Sync {
+    /// Tells people.
+    async fn publish(&self, alert: &Alert) -> Result<(), Failure>;
+}
+
+/// Counts requests by IAM action, retries included.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Calls {
+    /// One more request.
+    pub fn count(&self, action: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(action.to_owned()).or_default() += 1;
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Everything a pass over one cluster talks to.
+#[derive(Clone)]
+pub struct Ports {
+    /// Patroni.
+    pub patroni: Arc<dyn Patroni>,
+    /// Target groups.
+    pub groups: Arc<dyn TargetGroups>,
+    /// Hosted zones.
+    pub zones: Arc<dyn Zones>,
+    /// EC2; absent in a build without it.
+    pub instances: Option<Arc<dyn Instances>>,
+    /// Host names.
+    pub resolver: Arc<dyn Resolver>,
+    /// Alerts; absent where none are configured.
+    pub topic: Option<Arc<dyn Topic>>,
+    /// The requests that the ports above make to AWS.
+    pub calls: Calls,
+}

@@ -1,0 +1,8 @@
+//! The pass: observe, decide, apply, tell.
+//!
+//! Law: this is the only place where deciding and talking meet. It talks through [`ports`](crate::ports) alone and
+//! knows no adapter.
+
+pub mod apply;
+pub mod observe;
+pub mod pass;
