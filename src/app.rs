@@ -9,12 +9,12 @@ use aws_config::SdkConfig;
 use futures::StreamExt;
 use tokio::time::Instant;
 
+use crate::adapters::aws;
 use crate::adapters::elbv2::Elbv2;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
 use crate::adapters::route53::Route53;
 use crate::adapters::sns::Sns;
-use crate::adapters::{self, aws};
 use crate::config::{self, Settings};
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
@@ -130,22 +130,22 @@ impl App {
             patroni: self.patroni.clone(),
             groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
             zones: Arc::new(Route53::new(self.route53.clone(), calls.clone())),
-            instances: self.instances(&calls),
+            instances: instances(self, &calls),
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
             topic: topic
                 .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
             calls,
         }
     }
+}
 
-    #[cfg(feature = "ec2")]
-    #[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
-    fn instances(&self, calls: &Calls) -> Option<Arc<dyn Instances>> {
-        Some(Arc::new(adapters::ec2::Ec2::new(self.ec2.clone(), calls.clone())))
-    }
+#[cfg(feature = "ec2")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
+fn instances(app: &App, calls: &Calls) -> Option<Arc<dyn Instances>> {
+    Some(Arc::new(crate::adapters::ec2::Ec2::new(app.ec2.clone(), calls.clone())))
+}
 
-    #[cfg(not(feature = "ec2"))]
-    fn instances(&self, _calls: &Calls) -> Option<Arc<dyn Instances>> {
-        None
-    }
+#[cfg(not(feature = "ec2"))]
+fn instances(_: &App, _: &Calls) -> Option<Arc<dyn Instances>> {
+    None
 }

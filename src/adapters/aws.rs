@@ -7,9 +7,10 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_route53::config::http::HttpResponse;
 use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_route53::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
 use crate::domain::failure::{Failure, Kind};
 use crate::ports::Calls;
@@ -88,20 +89,18 @@ impl Intercept for Counted {
 }
 
 /// Names a failed call: which IAM action, on which resource, what AWS said.
-pub fn failure<E, R>(action: &str, resource: &str, error: &SdkError<E, R>) -> Failure
+pub fn failure<E>(action: &str, resource: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     let (kind, message) = match error {
         SdkError::ServiceError(service) => {
             let metadata = service.err().meta();
-            let code = metadata.code().unwrap_or("unknown error");
-            let words = match metadata.message() {
-                Some(words) => format!("{code}: {words}"),
-                None => DisplayErrorContext(service.err()).to_string(),
+            let (code, words) = match (metadata.code(), metadata.message()) {
+                (Some(code), words) => (code.to_owned(), words.unwrap_or_default().to_owned()),
+                (None, _) => unwrapped(service.raw()),
             };
-            (kind(code, &words), words)
+            (kind(&code, &words), format!("{code}: {words}"))
         }
         SdkError::TimeoutError(_) => (Kind::Unavailable, "no answer within the time allowed".to_owned()),
         other => {
@@ -111,6 +110,24 @@ where
         }
     };
     Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }
+}
+
+/// An error that is not wrapped in `<ErrorResponse>`, which the SDK does not read: Route 53 sends
+/// `<InvalidChangeBatch><Messages><Message>…` (its API reference, `ChangeResourceRecordSets`, "Errors").
+fn unwrapped(response: &HttpResponse) -> (String, String) {
+    let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
+    let mut code = None;
+    let mut words = Vec::new();
+    for piece in body.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+        let name = tag.split(char::is_whitespace).next().unwrap_or_default();
+        if code.is_none() && !name.starts_with(['?', '!']) {
+            code = Some(name.to_owned());
+        }
+        words.extend(Some(text.trim()).filter(|text| !text.is_empty()));
+    }
+    let status = response.status().as_u16();
+    (code.unwrap_or_else(|| format!("HTTP status {status}")), words.join(" "))
 }
 
 /// The chain of causes without the SDK's debugging output, and nothing said twice.

@@ -43,10 +43,10 @@ pub struct Rest {
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
     /// The CA file.
-    #[error("the CA file holds no PEM certificate that can be read")]
+    #[error("`patroni.ca_file` holds no PEM certificate that can be read")]
     Ca(#[source] Option<reqwest::Error>),
     /// The client certificate.
-    #[error("the client certificate and key are no PEM that can be read")]
+    #[error("`patroni.certificate_file` and `patroni.key_file` hold no PEM that can be read")]
     Identity(#[source] reqwest::Error),
     /// Anything else.
     #[error("no HTTP client can be made")]

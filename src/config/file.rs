@@ -116,7 +116,7 @@ pub fn read(path: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = String::from_utf8_lossy(&error.as_bytes()[..at]).matches('\n').count() + 1;
-        problem(format!("the configuration is not UTF-8: line {line} has a byte that is no text")).into()
+        Problem::of_line(path, line, "the configuration is not UTF-8: a byte in this line is no text").into()
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod environment;
 mod file;
+mod mask;
 mod problem;
 mod resolve;
 mod show;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::mask::masked;
+
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -50,9 +52,9 @@ impl fmt::Display for Problem {
         if let Some(key) = &self.key {
             write!(f, "`{key}`: ")?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&masked(&self.message))?;
         if let Some((number, line)) = &self.source {
-            write!(f, "\n  {number} | {line}")?;
+            write!(f, "\n  {number} | {}", masked(line))?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {hint}")?;
@@ -71,6 +73,11 @@ impl Problem {
             source: None,
             hint: None,
         }
+    }
+
+    /// About a line of the file, counted from 1, that cannot be shown.
+    pub fn of_line(path: &Path, line: usize, message: impl Into<String>) -> Self {
+        Self::of_file(Path::new(&format!("{}:{line}", path.display())), message)
     }
 
     /// About an environment variable.

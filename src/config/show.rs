@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::mask::masked;
 use super::{Pem, Settings};
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
@@ -73,15 +74,5 @@ fn without_nothing(value: Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nothing).collect()),
         other => other,
-    }
-}
-
-/// A URL without the password that may stand in it.
-fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
-        None => url.to_owned(),
     }
 }

@@ -22,17 +22,15 @@ pub struct GroupArn(String);
 /// Why a text is no ARN of a target group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
-    /// Fewer than six parts, or it does not begin with `arn:aws`.
+    /// Not the six parts of an ARN; what one looks like.
     #[error("it is no ARN; one looks like {0}")]
     NotAnArn(&'static str),
-    /// An ARN of another service or resource.
-    #[error("it is the ARN of something else: expected a {expected}, as in {example}")]
-    Other {
-        /// What was expected.
-        expected: &'static str,
-        /// What it looks like.
-        example: &'static str,
-    },
+    /// An ARN of another service or resource; what was expected, and what that looks like.
+    #[error("it is not the ARN of {0}, which looks like {1}")]
+    Other(&'static str, &'static str),
+    /// A FIFO topic.
+    #[error("a FIFO topic only feeds queues, so nobody would be woken; give a standard topic")]
+    Fifo,
 }
 
 /// An ARN in its parts: partition, service, Region, account, resource.
@@ -69,7 +67,7 @@ impl GroupArn {
         if service == "elasticloadbalancing" && is_group {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ArnError::Other { expected: "target group", example: Self::EXAMPLE })
+            Err(ArnError::Other("a target group", Self::EXAMPLE))
         }
     }
 
@@ -113,13 +111,10 @@ impl TopicArn {
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
         if service != "sns" || resource.is_empty() || resource.contains(':') {
-            return Err(ArnError::Other { expected: "SNS topic", example: Self::EXAMPLE });
+            return Err(ArnError::Other("an SNS topic", Self::EXAMPLE));
         }
         if resource.to_ascii_lowercase().ends_with(".fifo") {
-            return Err(ArnError::Other {
-                expected: "standard SNS topic (a FIFO topic only feeds queues)",
-                example: Self::EXAMPLE,
-            });
+            return Err(ArnError::Fifo);
         }
         Ok(Self(text.to_owned()))
     }

@@ -7,6 +7,7 @@ pub mod status;
 mod text;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -370,28 +371,32 @@ pub fn outcome(dry_run: bool, steps: &[StepReport], holds: &[HoldReport]) -> Out
 }
 
 /// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
-/// has the address, or else the address.
+/// has the address, or else the address, or the instance if not even that is known.
 #[must_use]
 pub fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
-    let removed = plan.lanes.iter().find_map(|lane| match lane {
-        Lane::Group { steps, .. } => steps.iter().find_map(|step| match step {
-            TargetStep::Deregister(target) => Some(target.id.clone()),
-            TargetStep::Register(_) => None,
-        }),
-        Lane::Zone { .. } => None,
+    let steps = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { steps, .. } => &steps[..],
+        Lane::Zone { .. } => &[],
     });
-    let host = removed.map(|id| address_of_instance(world, &id).unwrap_or(id)).or_else(|| {
-        let mut changes = plan.lanes.iter().flat_map(|lane| match lane {
-            Lane::Group { .. } => &[][..],
-            Lane::Zone { changes, .. } => &changes[..],
-        });
-        changes.find_map(|change| {
-            let points_at_primary = member_at(world, &answer(&change.after)) == primary.member;
-            let before = answer(change.before.as_ref()?);
-            (points_at_primary && before != answer(&change.after)).then_some(before)
-        })
-    })?;
-    Some(member_at(world, &host).map_or(host, |name| name.to_string()))
+    let removed = steps.filter_map(|step| match step {
+        TargetStep::Deregister(target) => Some(target.id.clone()),
+        TargetStep::Register(_) => None,
+    });
+    let removed = removed.map(|id| address_of_instance(world, &id).unwrap_or(id));
+    let changes = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { .. } => &[],
+        Lane::Zone { changes, .. } => &changes[..],
+    });
+    let replaced = changes.filter_map(|change| {
+        let points_at_primary = member_at(world, &answer(&change.after)) == primary.member;
+        let before = answer(change.before.as_ref()?);
+        (points_at_primary && before != answer(&change.after)).then_some(before)
+    });
+    let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
+        Some(name) => (0, name.to_string()),
+        None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
+    });
+    known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
 fn address_of_instance(world: &World, id: &str) -> Option<String> {

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::apply::{Span, apply};
 use super::observe::{members, observe};
 use crate::domain::alert::alert;
-use crate::domain::cluster::Scope;
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::plan::{Plan, plan};
@@ -121,16 +120,15 @@ pub async fn pass(
         api_calls: ports.calls.counts(),
     };
     if mode == Mode::Apply {
-        tell(&mut report, ports, &intent.scope).await;
+        tell(&mut report, ports).await;
     }
     report
 }
 
 /// Publishes the alert, if the pass is worth one. A failing topic is reported, and changes nothing else.
-async fn tell(report: &mut ClusterReport, ports: &Ports, scope: &Scope) {
+async fn tell(report: &mut ClusterReport, ports: &Ports) {
     let (Some(topic), Some(alert)) = (&ports.topic, alert(report)) else { return };
     if let Err(failure) = topic.publish(&alert).await {
-        warn!(cluster.name = %scope, error = %failure, "the alert was not published");
         let hint = failure.hint().map_or(String::new(), |hint| format!(" ({hint})"));
         report.warnings.push(format!("the alert was not published: {failure}{hint}"));
     }

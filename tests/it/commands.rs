@@ -1,0 +1,495 @@
+//! Whole commands against a cluster and an AWS that answer over loopback: exit code, stdout, stderr.
+
+use std::sync::Arc;
+
+use serde_json::json as value;
+
+use crate::support::command::{Ran, Repoint};
+use crate::support::http::{Reply, Request, Server, json, xml};
+
+const GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+const SYSTEM: &str = "7710341171024913225";
+
+/// Three members, of which pg2 is the primary on timeline 4; each as its own server.
+async fn patroni() -> Vec<Server> {
+    patroni_with(|number, _| {
+        let (status, role) = if number == 2 { (200, "primary") } else { (503, "replica") };
+        (
+            status,
+            value!({"state": "running", "role": role, "timeline": 4, "database_system_identifier": SYSTEM,
+            "patroni": {"version": "4.1.5", "scope": "batman", "name": format!("pg{number}")}}),
+        )
+    })
+    .await
+}
+
+type Primary = Arc<dyn Fn(usize, usize) -> (u16, serde_json::Value) + Send + Sync>;
+
+/// Three members whose `/primary` is answered by their number and by how often it was asked before.
+async fn patroni_with(
+    primary: impl Fn(usize, usize) -> (u16, serde_json::Value) + Send + Sync + 'static,
+) -> Vec<Server> {
+    let primary: Primary = Arc::new(primary);
+    let members: Vec<_> = (1..=3)
+        .map(|number| {
+            value!({"name": format!("pg{number}"), "role": if number == 2 { "leader" } else { "replica" },
+                "state": if number == 2 { "running" } else { "streaming" }, "api_url": null,
+                "host": format!("10.0.1.1{number}"), "port": 5432, "timeline": 4, "lag": 0})
+        })
+        .collect();
+    let cluster = value!({"members": members, "scope": "batman"});
+    let mut servers = Vec::new();
+    for number in 1..=3 {
+        let (primary, cluster) = (primary.clone(), cluster.clone());
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let reply = move |request: &Request| {
+            if request.path == "/cluster" {
+                return json(200, &cluster);
+            }
+            let before = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let (status, body) = primary(number, before);
+            json(status, &body)
+        };
+        servers.push(Server::start(reply).await);
+    }
+    servers
+}
+
+fn health(targets: &[&str]) -> Reply {
+    let members: String = targets
+        .iter()
+        .map(|id| {
+            format!(
+                "<member><Target><Id>{id}</Id><Port>5432</Port></Target>\
+                 <TargetHealth><State>healthy</State></TargetHealth></member>"
+            )
+        })
+        .collect();
+    xml(
+        200,
+        format!(
+            "<DescribeTargetHealthResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
+         <DescribeTargetHealthResult><TargetHealthDescriptions>{members}</TargetHealthDescriptions>\
+         </DescribeTargetHealthResult></DescribeTargetHealthResponse>"
+        ),
+    )
+}
+
+fn done(action: &str) -> Reply {
+    xml(
+        200,
+        format!(
+            "<{action}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
+         <{action}Result/></{action}Response>"
+        ),
+    )
+}
+
+fn refused(status: u16, code: &str, message: &str) -> Reply {
+    xml(
+        status,
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        ),
+    )
+}
+
+/// The record sets of a zone, all in one page.
+fn listing(sets: &[(&str, &str, &str)]) -> Reply {
+    let sets: String = sets
+        .iter()
+        .map(|(name, identifier, address)| {
+            let routed = match *identifier {
+                "" => String::new(),
+                id => format!("<SetIdentifier>{id}</SetIdentifier><Failover>{}</Failover>", id.to_uppercase()),
+            };
+            format!(
+                "<ResourceRecordSet><Name>{name}</Name><Type>A</Type>{routed}<TTL>60</TTL><ResourceRecords>\
+                 <ResourceRecord><Value>{address}</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>"
+            )
+        })
+        .collect();
+    xml(
+        200,
+        format!(
+            "<ListResourceRecordSetsResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ResourceRecordSets>{sets}\
+         </ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>300</MaxItems></ListResourceRecordSetsResponse>"
+        ),
+    )
+}
+
+fn changed() -> Reply {
+    xml(
+        200,
+        "<ChangeResourceRecordSetsResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeInfo>\
+         <Id>/change/C1</Id><Status>PENDING</Status><SubmittedAt>2026-11-20T00:00:00Z</SubmittedAt></ChangeInfo>\
+         </ChangeResourceRecordSetsResponse>",
+    )
+}
+
+const LIST: &str = "GET /2013-04-01/hostedzone/Z1/rrset";
+const CHANGE: &str = "POST /2013-04-01/hostedzone/Z1/rrset";
+
+/// An AWS in which the group holds pg1 and both records point the wrong way.
+async fn aws(special: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Server {
+    Server::start(move |request| {
+        special(request).unwrap_or_else(|| match request.action().as_str() {
+            "DescribeTargetHealth" => health(&["10.0.1.11"]),
+            action @ ("RegisterTargets" | "DeregisterTargets") => done(action),
+            LIST => listing(&[("a.example.com.", "", "10.0.1.11"), ("b.example.com.", "", "10.0.1.11")]),
+            CHANGE => changed(),
+            "Publish" => xml(
+                200,
+                "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
+                <MessageId>1</MessageId></PublishResult></PublishResponse>",
+            ),
+            other => refused(400, "InvalidAction", other),
+        })
+    })
+    .await
+}
+
+fn configuration(members: &[Server], aws: &str, endpoints: &str) -> Repoint {
+    let members: Vec<String> = members.iter().map(Server::url).collect();
+    Repoint::new(format!(
+        "[aws]\nregion = \"us-east-1\"\nendpoint_url = \"{aws}\"\n[alerts]\nsns_topic_arn = \"arn:aws:sns:us-east-1:123456789012:db-alerts\"\n\
+         [[cluster]]\nscope = \"batman\"\nmembers = {members:?}\n{endpoints}"
+    ))
+}
+
+fn group() -> String {
+    format!("[[cluster.target_group]]\narn = \"{GROUP}\"\n")
+}
+
+fn record(name: &str) -> String {
+    format!(
+        "[[cluster.record]]\nzone_id = \"Z1\"\nname = \"{name}\"\ntype = \"A\"\npoints_to = \"primary\"\n"
+    )
+}
+
+fn everything() -> String {
+    format!("{}{}{}", group(), record("a.example.com"), record("b.example.com"))
+}
+
+/// What a person sees, without what changes from run to run.
+fn seen(ran: &Ran) -> String {
+    let mut text = ran.to_string();
+    for (pattern, with) in
+        [(r"\d+ ms", "N ms"), (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"), (r"\d{4}-\d\d-\d\dT[^ ]+Z", "TIME")]
+    {
+        text = regex::Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();
+    }
+    text
+}
+
+#[tokio::test]
+async fn help_has_examples() {
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["plan", "--help"],
+        &["status", "--help"],
+        &["check", "--help"],
+    ] {
+        let ran = Repoint::new("").run(arguments).await;
+        assert!(ran.code == 0 && ran.stdout.contains("Examples:"), "{ran}");
+    }
+    assert_eq!(Repoint::new("").run(&["--nonsense"]).await.code, 2);
+}
+
+#[tokio::test]
+async fn plan_shows_and_changes_nothing() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["plan"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 0
+    --- stdout
+    batman  planned  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      would    register 10.0.1.12:5432        target group pg-writer (us-east-1)
+      would    deregister 10.0.1.11:5432      target group pg-writer (us-east-1)
+      would    change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A
+      would    change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A
+    --- stderr
+    ");
+    let mut actions = aws.actions();
+    actions.sort();
+    assert_eq!(actions, ["DescribeTargetHealth", LIST]);
+}
+
+#[tokio::test]
+async fn run_changes_what_differs_open_before_close() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 0
+    --- stdout
+    batman  changed  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      done     register 10.0.1.12:5432        target group pg-writer (us-east-1)  at N ms
+      done     deregister 10.0.1.11:5432      target group pg-writer (us-east-1)  at N ms
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+    --- stderr
+    ");
+    let actions = aws.actions();
+    let at = |action: &str| actions.iter().position(|known| known == action).unwrap();
+    assert!(at("RegisterTargets") < at("DeregisterTargets"));
+    assert_eq!(actions.last().unwrap(), "Publish");
+    assert_eq!(actions.len(), 6);
+    let change = &aws.requests()[at(CHANGE)].body;
+    assert!(change.find("DELETE").unwrap() < change.find("CREATE").unwrap(), "{change}");
+    assert_eq!(
+        (change.matches("<TTL>60</TTL>").count(), change.matches("UPSERT").count()),
+        (4, 0),
+        "{change}"
+    );
+}
+
+#[tokio::test]
+async fn the_json_report_keeps_its_names() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &group()).run(&["run", "--format", "json"]).await;
+    let mut report = ran.json();
+    report["clusters"][0]["duration_ms"] = value!(0);
+    for step in report["clusters"][0]["steps"].as_array_mut().unwrap() {
+        step["at_ms"] = value!(0);
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
+    {
+      "version": 1,
+      "dry_run": false,
+      "clusters": [
+        {
+          "scope": "batman",
+          "outcome": "changed",
+          "verdict": {
+            "kind": "primary",
+            "member": "pg2",
+            "host": "10.0.1.12",
+            "port": 5432,
+            "timeline": 4,
+            "system_id": "7710341171024913225"
+          },
+          "previous_primary": "pg1",
+          "steps": [
+            {
+              "action": "register_target",
+              "endpoint": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33",
+              "target": "10.0.1.12:5432",
+              "result": "done",
+              "at_ms": 0
+            },
+            {
+              "action": "deregister_target",
+              "endpoint": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33",
+              "target": "10.0.1.11:5432",
+              "result": "done",
+              "at_ms": 0
+            }
+          ],
+          "holds": [],
+          "duration_ms": 0,
+          "api_calls": {
+            "elasticloadbalancing:DeregisterTargets": 1,
+            "elasticloadbalancing:DescribeTargetHealth": 1,
+            "elasticloadbalancing:RegisterTargets": 1,
+            "sns:Publish": 1
+          }
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_pass_that_finds_all_right_reads_once_and_writes_nothing() {
+    let aws = aws(|request| match request.action().as_str() {
+        "DescribeTargetHealth" => Some(health(&["10.0.1.12"])),
+        LIST => Some(listing(&[("a.example.com.", "", "10.0.1.12"), ("b.example.com.", "", "10.0.1.12")])),
+        _ => None,
+    });
+    let (members, aws) = (patroni().await, aws.await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 0
+    --- stdout
+    batman  converged  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4
+    --- stderr
+    ");
+    assert_eq!(aws.requests().len(), 2, "{:?}", aws.actions());
+}
+
+#[tokio::test]
+async fn without_a_primary_nothing_is_changed_and_people_are_told() {
+    let members = patroni_with(|number, _| {
+        (
+            503,
+            value!({"state": "running", "role": "replica", "timeline": 4, "patroni": {"name": format!("pg{number}")}}),
+        )
+    });
+    let (members, aws) = (members.await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 1
+    --- stdout
+    batman  held  N ms
+      held     the cluster has no primary: pg2 is named as leader but says it is not the primary
+               wait for the election, or see `patronictl list` and Patroni's log if it does not end
+    --- stderr
+    ");
+    assert!(!aws.actions().iter().any(|action| action.contains("Targets") || action == CHANGE));
+    assert_eq!(aws.actions().iter().filter(|action| *action == "Publish").count(), 1);
+}
+
+#[tokio::test]
+async fn a_promotion_is_waited_for() {
+    let members = patroni_with(|number, before| {
+        let role = if number == 2 && before >= 3 { "primary" } else { "replica" };
+        let status = if number == 2 { 200 } else { 503 };
+        (
+            status,
+            value!({"state": "running", "role": role, "timeline": 4, "database_system_identifier": SYSTEM, "patroni": {"name": format!("pg{number}")}}),
+        )
+    });
+    let (members, aws) = (members.await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &group()).run(&["run"]).await;
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stdout.contains("register 10.0.1.12:5432") && ran.stderr.contains("looking again"), "{ran}");
+    let reads = aws.actions().iter().filter(|action| *action == "DescribeTargetHealth").count();
+    assert_eq!(reads, 2, "AWS is asked before and after, not meanwhile");
+}
+
+#[tokio::test]
+async fn a_promotion_that_does_not_end_is_held_at_the_deadline() {
+    let members = patroni_with(|number, _| {
+        (if number == 2 { 200 } else { 503 }, value!({"state": "running", "role": "replica", "timeline": 4}))
+    });
+    let (members, aws) = (members.await, aws(|_| None).await);
+    let repoint = configuration(&members, &aws.url(), &group()).with("REPOINT_PASS_DEADLINE_SECONDS", "6");
+    let ran = repoint.run(&["run", "--format", "json"]).await;
+    assert_eq!(ran.code, 1, "{ran}");
+    assert_eq!(ran.json()["clusters"][0]["verdict"]["kind"], "promoting");
+    assert!(!aws.actions().contains(&"RegisterTargets".to_owned()));
+}
+
+#[tokio::test]
+async fn a_register_that_fails_stops_the_deregister() {
+    let aws = aws(|request| {
+        (request.action() == "RegisterTargets")
+            .then(|| refused(400, "InvalidTarget", "The IP address is not valid"))
+    });
+    let (members, aws) = (patroni().await, aws.await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 1
+    --- stdout
+    batman  failed  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      failed   register 10.0.1.12:5432        target group pg-writer (us-east-1)  at N ms
+               elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: InvalidTarget: The IP address is not valid
+      skipped  deregister 10.0.1.11:5432      target group pg-writer (us-east-1)
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+    --- stderr
+    ");
+    assert!(!aws.actions().contains(&"DeregisterTargets".to_owned()));
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
+    let aws = aws(|request| {
+        let is_guilty = request.action() == CHANGE && request.body.contains("a.example.com");
+        let message =
+            "Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found";
+        is_guilty.then(|| xml(400, format!(
+            "<InvalidChangeBatch xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Messages><Message>{message}</Message>\
+             </Messages></InvalidChangeBatch>"
+        )))
+    });
+    let (members, aws) = (patroni().await, aws.await);
+    let records = format!("{}{}", record("a.example.com"), record("b.example.com"));
+    let ran = configuration(&members, &aws.url(), &records).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 1
+    --- stdout
+    batman  failed  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      failed   change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
+               route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found
+               somebody else changed it meanwhile; the next pass reads it anew
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+    --- stderr
+    ");
+    assert_eq!(aws.actions().iter().filter(|action| *action == CHANGE).count(), 3);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_not_published_is_reported_and_fails_nothing() {
+    let aws = aws(|request| {
+        (request.action() == "Publish").then(|| refused(403, "AuthorizationError", "User is not authorized"))
+    });
+    let (members, aws) = (patroni().await, aws.await);
+    let ran = configuration(&members, &aws.url(), &group()).run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 0
+    --- stdout
+    batman  changed  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
+      done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
+      warning  the alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
+    --- stderr
+    ");
+}
+
+#[tokio::test]
+async fn status_is_a_table() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &everything()).run(&["status"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 1
+    --- stdout
+    batman  primary pg2 on timeline 4
+
+      member  address         role     state      timeline  lag
+      pg1     10.0.1.11:5432  replica  streaming  4         0 B
+      pg2     10.0.1.12:5432  leader   running    4         0 B
+      pg3     10.0.1.13:5432  replica  streaming  4         0 B
+
+      endpoint                            points at                          
+      target group pg-writer (us-east-1)  10.0.1.11:5432 (healthy)  differs  register 10.0.1.12:5432, deregister 10.0.1.11:5432
+      record Z1/a.example.com/A           10.0.1.11                 differs  change 10.0.1.11 -> 10.0.1.12
+      record Z1/b.example.com/A           10.0.1.11                 differs  change 10.0.1.11 -> 10.0.1.12
+    --- stderr
+    ");
+    let ran = configuration(&members, &aws.url(), &group()).run(&["status", "--format", "json"]).await;
+    assert_eq!(ran.json()["clusters"][0]["endpoints"][0]["standing"], "differs");
+}
+
+#[tokio::test]
+async fn only_the_chosen_cluster_is_looked_at() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let other = "[[cluster]]\nscope = \"robin\"\nmembers = [\"http://127.0.0.1:9\"]\n";
+    let repoint = configuration(&members, &aws.url(), &format!("{}{other}", group()));
+    let ran = repoint.run(&["plan", "--cluster", "batman", "--format", "json"]).await;
+    assert_eq!((ran.code, ran.json()["clusters"].as_array().unwrap().len()), (0, 1), "{ran}");
+    let ran = repoint.run(&["plan", "--format", "json"]).await;
+    assert_eq!(
+        (ran.code, ran.json()["clusters"][1]["verdict"]["kind"].as_str()),
+        (1, Some("unreachable")),
+        "{ran}"
+    );
+}
+
+#[tokio::test]
+async fn colour_is_for_terminals() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let ran = configuration(&members, &aws.url(), &group()).without("NO_COLOR").run(&["plan"]).await;
+    assert!(!ran.stdout.contains('\u{1b}'), "{ran}");
+    let forced =
+        configuration(&members, &aws.url(), &group()).without("NO_COLOR").with("CLICOLOR_FORCE", "1");
+    assert!(forced.run(&["plan"]).await.stdout.contains('\u{1b}'));
+}

@@ -1,0 +1,306 @@
+//! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
+
+use crate::support::command::Repoint;
+
+const GOOD: &str = r#"[aws]
+region = "eu-west-1"
+endpoint_url = "http://user:secret@127.0.0.1:5555"
+
+[alerts]
+sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
+
+[[cluster]]
+scope = "batman"
+members = ["http://10.0.1.11:8008", "http://PG2.internal:8008/"]
+
+  [[cluster.target_group]]
+  arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
+  role = "writer"
+  strategy = "exclusive"
+
+  [[cluster.record]]
+  zone_id = "Z0123456789"
+  name = "Writer.DB.example.com."
+  type = "A"
+  set_identifier = "primary"
+  failover = "PRIMARY"
+  points_to = "primary"
+"#;
+
+const CLUSTER: &str = "[[cluster]]\nscope = \"batman\"\nmembers = [\"http://10.0.1.11:8008\"]\n";
+const ARN: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+
+async fn check(configuration: impl AsRef<[u8]>) -> String {
+    Repoint::new(configuration).run(&["check"]).await.to_string()
+}
+
+/// The message for a configuration that must be refused.
+async fn refused(configuration: impl AsRef<[u8]>) -> String {
+    let ran = Repoint::new(configuration).run(&["run"]).await;
+    assert_eq!(ran.code, 2, "{ran}");
+    assert_eq!(ran.stdout, "");
+    ran.stderr
+}
+
+fn record(lines: &str) -> String {
+    format!(
+        "{CLUSTER}[[cluster.record]]\nzone_id = \"Z1\"\nname = \"a.example.com\"\ntype = \"A\"\npoints_to = \"primary\"\n{lines}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_good_one_is_printed_as_it_was_understood() {
+    insta::assert_snapshot!(check(GOOD).await, @r#"
+    exit 0
+    --- stdout
+    [aws]
+    region = "eu-west-1"
+    endpoint_url = "http://***@127.0.0.1:5555"
+
+    [patroni]
+    connect_timeout_seconds = 2.0
+    timeout_seconds = 2.0
+
+    [pass]
+    deadline_seconds = 30.0
+
+    [alerts]
+    sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
+
+    [[cluster]]
+    scope = "batman"
+    members = ["http://10.0.1.11:8008", "http://pg2.internal:8008"]
+
+    [[cluster.target_group]]
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
+    role = "writer"
+    strategy = "exclusive"
+
+    [[cluster.record]]
+    zone_id = "Z0123456789"
+    name = "writer.db.example.com"
+    type = "A"
+    set_identifier = "primary"
+    failover = "PRIMARY"
+    points_to = "primary"
+    --- stderr
+    "#);
+}
+
+#[tokio::test]
+async fn the_environment_overrules_the_file() {
+    let ran = Repoint::new(GOOD)
+        .with("AWS_REGION", "ap-south-1")
+        .with("REPOINT_PASS_DEADLINE_SECONDS", "7.5")
+        .run(&["check", "--format", "json"])
+        .await;
+    let shown = ran.json();
+    assert_eq!(shown["aws"]["region"], "ap-south-1");
+    assert_eq!(shown["pass"]["deadline_seconds"], 7.5);
+}
+
+#[tokio::test]
+async fn an_unknown_variable_is_refused() {
+    let ran = Repoint::new(GOOD).with("REPOINT_DEADLINE", "7").run(&["check"]).await;
+    insta::assert_snapshot!(ran.to_string(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: environment variable REPOINT_DEADLINE: it is no variable of repoint
+      hint: the variables are REPOINT_CONFIG, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_ALERTS_SNS_TOPIC_ARN
+    ");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_named_with_its_line() {
+    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\nstrateggy = \"warm\"\n")).await, @r#"
+    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`
+      6 | strateggy = "warm"
+    "#);
+}
+
+#[tokio::test]
+async fn a_wrong_type_is_named_with_its_line() {
+    insta::assert_snapshot!(refused("[[cluster]]\nscope = 5\nmembers = []\n").await, @"
+    error: repoint.toml:2: `scope`: invalid type: integer `5`, expected a string
+      2 | scope = 5
+    ");
+}
+
+#[tokio::test]
+async fn a_word_that_is_none_of_the_choices_is_named() {
+    insta::assert_snapshot!(refused(record("").replace("\"primary\"", "\"leader\"")).await, @r#"
+    error: repoint.toml:8: `points_to`: unknown variant `leader`, expected `primary` or `standby`
+      8 | points_to = "leader"
+    "#);
+}
+
+#[tokio::test]
+async fn a_missing_key_is_named() {
+    insta::assert_snapshot!(refused("[[cluster]]\nmembers = [\"http://10.0.1.11:8008\"]\n").await, @"
+    error: repoint.toml:1: missing field `scope`
+      1 | [[cluster]]
+    ");
+}
+
+#[tokio::test]
+async fn what_is_no_toml_is_refused() {
+    insta::assert_snapshot!(refused("[[cluster]\nscope = \"batman\"\n").await, @"
+    error: repoint.toml:1: unclosed array table, expected `]`
+      1 | [[cluster]
+    ");
+}
+
+#[tokio::test]
+async fn what_is_no_arn_of_a_target_group_is_refused() {
+    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"pg-writer\"\n")).await, @r#"
+    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is no ARN; one looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
+      5 | arn = "pg-writer"
+    "#);
+    let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188";
+    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{balancer}\"\n")).await, @r#"
+    error: repoint.toml:5: `cluster.target_group.arn`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188`: it is not the ARN of a target group, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
+      5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188"
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_no_arn_of_a_standard_topic_is_refused() {
+    let topic = |arn: &str| format!("[alerts]\nsns_topic_arn = \"{arn}\"\n{CLUSTER}");
+    insta::assert_snapshot!(refused(topic("arn:aws:sns:us-east-1:123456789012:db-alerts.fifo")).await, @r#"
+    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sns:us-east-1:123456789012:db-alerts.fifo`: a FIFO topic only feeds queues, so nobody would be woken; give a standard topic
+      2 | sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts.fifo"
+    "#);
+    insta::assert_snapshot!(refused(topic("arn:aws:sqs:us-east-1:123456789012:db-alerts")).await, @r#"
+    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sqs:us-east-1:123456789012:db-alerts`: it is not the ARN of an SNS topic, which looks like arn:aws:sns:us-east-1:123456789012:db-alerts
+      2 | sns_topic_arn = "arn:aws:sqs:us-east-1:123456789012:db-alerts"
+    "#);
+}
+
+#[tokio::test]
+async fn a_cluster_named_twice_is_refused() {
+    insta::assert_snapshot!(refused(format!("{CLUSTER}{CLUSTER}")).await, @r#"
+    error: repoint.toml:5: `cluster.scope`: cluster `batman` is named twice, first in line 2
+      5 | scope = "batman"
+    "#);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_two_clusters_claim_is_refused() {
+    let other = record("").replace("batman", "robin").replace("a.example.com", "A.Example.COM.");
+    insta::assert_snapshot!(refused(format!("{}{other}", record(""))).await, @r#"
+    error: repoint.toml:15: `cluster.record.name`: record `Z1/a.example.com/A` is claimed twice, first by cluster `batman` in line 6
+      15 | name = "A.Example.COM."
+    "#);
+    let group = format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n");
+    insta::assert_snapshot!(refused(format!("{group}{}", group.replace("batman", "robin"))).await, @r#"
+    error: repoint.toml:10: `cluster.target_group.arn`: target group `pg-writer` is claimed twice, first by cluster `batman` in line 5
+      10 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
+    "#);
+}
+
+#[tokio::test]
+async fn an_empty_or_senseless_member_list_is_refused() {
+    insta::assert_snapshot!(refused("[[cluster]]\nscope = \"batman\"\nmembers = []\n").await, @r#"
+    error: repoint.toml:3: `cluster.members`: it is empty: name at least one member, as in ["http://10.0.1.11:8008"]
+      3 | members = []
+    "#);
+    let members = r#"["10.0.1.11:8008", "http://10.0.1.11", "http://me:pw@10.0.1.11:8008", "http://:8008", "http://pg1:0"]"#;
+    insta::assert_snapshot!(refused(format!("[[cluster]]\nscope = \"batman\"\nmembers = {members}\n")).await, @r#"
+    error: repoint.toml:3: `cluster.members`: `10.0.1.11:8008`: it must begin with http:// or https://
+      3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
+    repoint.toml:3: `cluster.members`: `http://10.0.1.11`: it needs a port, as in http://10.0.1.11:8008
+      3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
+    repoint.toml:3: `cluster.members`: `http://***@10.0.1.11:8008`: it must not carry a user name or password
+      3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
+    repoint.toml:3: `cluster.members`: `http://:8008`: it names no host
+      3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
+    repoint.toml:3: `cluster.members`: `http://pg1:0`: `0` is no port
+      3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
+    "#);
+}
+
+#[tokio::test]
+async fn half_a_failover_record_is_refused() {
+    insta::assert_snapshot!(refused(record("failover = \"PRIMARY\"")).await, @r#"
+    error: repoint.toml:9: `cluster.record.failover`: a failover record needs a `set_identifier` beside it
+      9 | failover = "PRIMARY"
+    "#);
+    insta::assert_snapshot!(refused(record("set_identifier = \"primary\"")).await, @r#"
+    error: repoint.toml:9: `cluster.record.set_identifier`: it needs `failover = "PRIMARY"` or `"SECONDARY"` beside it; a simple record has none
+      9 | set_identifier = "primary"
+    "#);
+}
+
+#[tokio::test]
+async fn senseless_values_are_refused_all_at_once() {
+    let configuration = format!(
+        "[aws]\nendpoint_url = \"localhost\"\n[patroni]\ntimeout_seconds = 0\nca_file = \"nowhere.pem\"\ncertificate_file = \"repoint.toml\"\n\
+         [pass]\ndeadline_seconds = 1e9\n{}",
+        record("ttl = 3000000000\nhealth_check_id = \"\"")
+            .replace("Z1", "not a zone")
+            .replace("a.example.com", "a..com")
+    );
+    insta::assert_snapshot!(refused(configuration).await, @r#"
+    error: repoint.toml:2: `aws.endpoint_url`: `localhost` is no URL that begins with http:// or https://
+      2 | endpoint_url = "localhost"
+    repoint.toml:4: `patroni.timeout_seconds`: it must be a number of seconds above 0, and at most 900
+      4 | timeout_seconds = 0
+    repoint.toml:5: `patroni.ca_file`: nowhere.pem cannot be read: No such file or directory (os error 2)
+      5 | ca_file = "nowhere.pem"
+    repoint.toml:6: `patroni.certificate_file`: it needs `patroni.key_file` beside it
+      6 | certificate_file = "repoint.toml"
+    repoint.toml:8: `pass.deadline_seconds`: it must be a number of seconds above 0, and at most 900
+      8 | deadline_seconds = 1e9
+    repoint.toml:13: `cluster.record.zone_id`: `not a zone`: it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ
+      13 | zone_id = "not a zone"
+    repoint.toml:14: `cluster.record.name`: `a..com`: it is no DNS name
+      14 | name = "a..com"
+    repoint.toml:18: `cluster.record.health_check_id`: it is empty
+      18 | health_check_id = ""
+    repoint.toml:17: `cluster.record.ttl`: it is above 2147483647, the most that Route 53 takes
+      17 | ttl = 3000000000
+    "#);
+}
+
+#[tokio::test]
+async fn no_cluster_is_refused() {
+    insta::assert_snapshot!(refused("").await, @"
+    error: repoint.toml: it names no cluster
+      hint: add a [[cluster]] with its `scope` and `members`
+    ");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_refused() {
+    let ran = Repoint::new(GOOD).run(&["run", "--config", "nowhere.toml"]).await;
+    insta::assert_snapshot!(ran.to_string(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: nowhere.toml: the configuration cannot be read: No such file or directory (os error 2)
+      hint: name another one with --config FILE or REPOINT_CONFIG
+    ");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_utf_8_is_refused() {
+    insta::assert_snapshot!(refused(b"# repoint\nscope = \"\xff\"\n").await, @"error: repoint.toml:2: the configuration is not UTF-8: a byte in this line is no text");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_is_refused() {
+    insta::assert_snapshot!(refused(format!("[patroni]\nca_file = \"repoint.toml\"\n{CLUSTER}")).await, @"error: `patroni.ca_file` holds no PEM certificate that can be read");
+}
+
+#[tokio::test]
+async fn an_unknown_cluster_on_the_command_line_is_refused() {
+    let ran = Repoint::new(GOOD).run(&["run", "--cluster", "joker"]).await;
+    insta::assert_snapshot!(ran.to_string(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: --cluster joker: repoint.toml has no such cluster; it has batman
+    ");
+}

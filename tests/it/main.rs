@@ -1,0 +1,22 @@
+//! The hermetic tests: no network beyond loopback, no tool beyond the binary itself.
+//!
+//! `law_*` are the properties of the design's laws; the other files take one part of the crate each.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it cannot go on"
+)]
+#![expect(clippy::format_collect, reason = "answers of a few lines are easiest read as they are written")]
+
+mod aws;
+mod commands;
+mod configuration;
+mod laws;
+mod layers;
+mod patroni;
+mod plan;
+mod support;
+mod tell;
+mod verdict;

@@ -1,0 +1,191 @@
+//! Small worlds, written as a test would say them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use repoint::domain::cluster::{
+    Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+};
+use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use repoint::domain::record::{
+    Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing, SetIdentifier,
+    ZoneId,
+};
+use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View, World};
+
+pub const SYSTEM: &str = "7710341171024913225";
+pub const GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+
+/// The cluster that the tests speak of: `batman`, with pg1 to pg3 as seeds.
+pub fn intent() -> Intent {
+    Intent {
+        scope: Scope::new("batman"),
+        members: (1..=3).map(url).collect(),
+        system_id: None,
+        groups: Vec::new(),
+        records: Vec::new(),
+    }
+}
+
+pub fn group_intent() -> GroupIntent {
+    GroupIntent { arn: arn(GROUP), port: None }
+}
+
+pub fn arn(text: &str) -> GroupArn {
+    GroupArn::parse(text).unwrap()
+}
+
+/// The REST API of pg`number`.
+pub fn url(number: u8) -> ApiUrl {
+    ApiUrl::parse(&format!("http://10.0.1.{}:8008", 10 + number)).unwrap()
+}
+
+/// The address of pg`number`.
+pub fn host(number: u8) -> String {
+    format!("10.0.1.{}", 10 + number)
+}
+
+pub fn name(number: u8) -> MemberName {
+    MemberName::new(format!("pg{number}"))
+}
+
+pub fn refused() -> Failure {
+    Failure {
+        kind: Kind::Unavailable,
+        call: "GET /primary".to_owned(),
+        resource: "a test".to_owned(),
+        message: "connection refused".to_owned(),
+    }
+}
+
+/// A member that answers 503 and streams.
+pub fn replica(timeline: u32) -> Health {
+    Health {
+        answers_primary: false,
+        role: Role::Replica,
+        state: State::Running,
+        timeline: Some(Timeline(timeline)),
+        system_id: Some(SystemId::new(SYSTEM)),
+        scope: Some(Scope::new("batman")),
+        name: None,
+    }
+}
+
+/// A member that answers 200 and takes writes.
+pub fn primary(timeline: u32) -> Health {
+    Health { answers_primary: true, role: Role::Primary, ..replica(timeline) }
+}
+
+/// A member's entry in `/cluster`.
+pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
+    let leads = role.leads();
+    Listed {
+        name: name(number),
+        state: if leads { State::Running } else { State::Streaming },
+        role,
+        api_url: Some(url(number)),
+        address: Some(Address { host: host(number), port: 5432 }),
+        timeline: Some(Timeline(timeline)),
+        lag_bytes: (!leads).then_some(0),
+        noloadbalance: false,
+    }
+}
+
+/// A `/cluster` in which pg`leader` leads pg1 to pg3.
+pub fn view(leader: u8, timeline: u32) -> View {
+    let role = |number| if number == leader { ListedRole::Leader } else { ListedRole::Replica };
+    View {
+        scope: Some(Scope::new("batman")),
+        members: (1..=3).map(|number| listed(number, role(number), timeline)).collect(),
+        paused: false,
+    }
+}
+
+/// An answer of pg`number`, which gives its name as Patroni does since 3.2.
+pub fn answer(number: u8, health: Health, view: Read<View>) -> (ApiUrl, MemberAnswer) {
+    let health = Health { name: Some(name(number)), ..health };
+    let peer: SocketAddr = format!("{}:8008", host(number)).parse().unwrap();
+    (url(number), MemberAnswer { peer: Some(peer), health: Ok(health), view })
+}
+
+/// No answer from pg`number`.
+pub fn silence(number: u8) -> (ApiUrl, MemberAnswer) {
+    (url(number), MemberAnswer { peer: None, health: Err(refused()), view: Err(refused()) })
+}
+
+/// A world of these answers.
+pub fn world(answers: impl IntoIterator<Item = (ApiUrl, MemberAnswer)>) -> World {
+    World { members: answers.into_iter().collect(), ..World::default() }
+}
+
+/// A healthy cluster that pg`leader` leads on `timeline`.
+pub fn healthy(leader: u8, timeline: u32) -> World {
+    world((1..=3).map(|number| {
+        let health = if number == leader { primary(timeline) } else { replica(timeline) };
+        answer(number, health, Ok(view(leader, timeline)))
+    }))
+}
+
+pub fn target(id: &str, port: u16) -> Target {
+    Target { id: id.to_owned(), port }
+}
+
+pub fn target_health(id: &str, state: &str) -> TargetHealth {
+    TargetHealth { target: target(id, 5432), state: state.to_owned(), reason: None }
+}
+
+/// A group of `ip` targets in these states.
+pub fn ip_group(targets: &[(&str, &str)]) -> TargetGroup {
+    TargetGroup {
+        target_type: TargetType::Ip,
+        targets: targets.iter().map(|(id, state)| target_health(id, state)).collect(),
+    }
+}
+
+pub fn place(record_type: RecordType) -> RecordPlace {
+    RecordPlace { zone: ZoneId::new("Z1"), name: RecordName::new("writer.db.example.com"), record_type }
+}
+
+/// A simple record's intent.
+pub fn record_intent(record_type: RecordType) -> RecordIntent {
+    RecordIntent {
+        key: RecordKey { place: place(record_type), set_identifier: None },
+        failover: None,
+        points_to: PointsTo::Primary,
+        ttl_seconds: None,
+        health_check_id: None,
+    }
+}
+
+/// One end of the failover pair: PRIMARY for the primary, SECONDARY for the standby.
+pub fn failover_intent(failover: Failover) -> RecordIntent {
+    let (identifier, points_to) = match failover {
+        Failover::Primary => ("primary", PointsTo::Primary),
+        Failover::Secondary => ("secondary", PointsTo::Standby),
+    };
+    let key = RecordKey { place: place(RecordType::A), set_identifier: Some(SetIdentifier::new(identifier)) };
+    RecordIntent { key, failover: Some(failover), points_to, ..record_intent(RecordType::A) }
+}
+
+/// A record set as read, with a TTL of 60 s.
+pub fn record(intent: &RecordIntent, values: &[&str]) -> RecordSet {
+    RecordSet {
+        key: intent.key.clone(),
+        routing: intent.failover.map_or(Routing::Simple, Routing::Failover),
+        answer: Answer::Values { ttl_seconds: 60, values: values.iter().map(ToString::to_string).collect() },
+        health_check_id: None,
+    }
+}
+
+/// These record sets, by their places, as read.
+pub fn records(sets: impl IntoIterator<Item = RecordSet>) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
+    let mut places: BTreeMap<RecordPlace, Read<Vec<RecordSet>>> = BTreeMap::new();
+    for set in sets {
+        let sets = places.entry(set.key.place.clone()).or_insert_with(|| Ok(Vec::new()));
+        sets.as_mut().unwrap().push(set);
+    }
+    places
+}

@@ -1,0 +1,140 @@
+//! A server on loopback that answers as a test says: well, badly, or not at all.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub body: String,
+}
+
+impl Request {
+    /// The `Action` of AWS's query protocol, or the method for Route 53.
+    pub fn action(&self) -> String {
+        let field = self.body.split('&').find_map(|field| field.strip_prefix("Action="));
+        field.map_or_else(
+            || format!("{} {}", self.method, self.path.split('?').next().unwrap()),
+            str::to_owned,
+        )
+    }
+}
+
+/// What a server does with a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Answers with that status, type and body, and closes the connection.
+    Full(u16, &'static str, String),
+    /// Sends these bytes, whatever they are, and closes the connection.
+    Raw(Vec<u8>),
+    /// Sends these bytes over and over.
+    Endless(Vec<u8>),
+    /// Accepts, and never answers.
+    Hang,
+}
+
+/// JSON with that status.
+pub fn json(status: u16, body: &(impl ToString + ?Sized)) -> Reply {
+    Reply::Full(status, "application/json", body.to_string())
+}
+
+/// XML with that status.
+pub fn xml(status: u16, body: impl Into<String>) -> Reply {
+    Reply::Full(status, "text/xml", body.into())
+}
+
+/// A running server.
+pub struct Server {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    /// Starts on a free port of 127.0.0.1.
+    pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_at("127.0.0.1:0", reply).await
+    }
+
+    /// Starts on that address.
+    pub async fn start_at(address: &str, reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        let reply = Arc::new(reply);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (seen, reply) = (seen.clone(), reply.clone());
+                tokio::spawn(async move { serve(stream, &seen, &*reply).await });
+            }
+        });
+        Self { address, requests }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// What was asked so far, by [`Request::action`].
+    pub fn actions(&self) -> Vec<String> {
+        self.requests().iter().map(Request::action).collect()
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    seen: &Mutex<Vec<Request>>,
+    reply: &(dyn Fn(&Request) -> Reply + Send + Sync),
+) {
+    let Some(request) = read(&mut stream).await else { return };
+    seen.lock().unwrap().push(request.clone());
+    // The other side may have gone: a test of timeouts wants just that.
+    let _ = match reply(&request) {
+        Reply::Full(status, kind, body) => {
+            let head = format!(
+                "HTTP/1.1 {status} Test\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(format!("{head}{body}").as_bytes()).await
+        }
+        Reply::Raw(bytes) => stream.write_all(&bytes).await,
+        Reply::Endless(bytes) => loop {
+            if let Err(error) = stream.write_all(&bytes).await {
+                break Err(error);
+            }
+        },
+        Reply::Hang => stream.read_u8().await.map(drop),
+    };
+}
+
+async fn read(stream: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            });
+            if body.len() >= length.unwrap_or(0) {
+                let mut words = head.split_whitespace().map(str::to_owned);
+                return Some(Request { method: words.next()?, path: words.next()?, body: body.to_owned() });
+            }
+        }
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}

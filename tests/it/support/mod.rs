@@ -1,0 +1,5 @@
+//! What the tests have in common.
+
+pub mod command;
+pub mod evidence;
+pub mod http;

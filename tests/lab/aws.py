@@ -1,0 +1,35 @@
+"""An AWS client beside the product's: one JSON request per line in, one JSON answer per line out."""
+
+import json
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+CONFIG = Config(retries={"total_max_attempts": 1})
+clients = {}
+
+
+def client(service, credentials):
+    key = (service, json.dumps(credentials, sort_keys=True))
+    if key not in clients:
+        clients[key] = boto3.client(service, config=CONFIG, **(credentials or {}))
+    return clients[key]
+
+
+def answer(request):
+    try:
+        method = getattr(client(request["service"], request.get("credentials")), request["method"])
+        result = method(**request["args"])
+    except ClientError as error:
+        details = error.response["Error"]
+        return {"error": {"code": details["Code"], "message": details["Message"]}}
+    except Exception as error:  # e.g. an argument that botocore refuses
+        return {"error": {"code": type(error).__name__, "message": str(error)}}
+    result.pop("ResponseMetadata", None)
+    return {"ok": result}
+
+
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line)), default=str), flush=True)

@@ -1,0 +1,190 @@
+//! What a user of the product has: target groups, a zone, a topic, and a `repoint.toml` that names them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use crate::aws::{Credentials, environment};
+use crate::command::{Outcome, Program};
+use crate::lab::Lab;
+use crate::mailbox::Mailbox;
+use crate::member::Member;
+use crate::moto::Moto;
+use crate::recording::{Call, writes};
+use crate::world::{World, record, with};
+
+pub const NAME: &str = "writer.db.example.test";
+pub const TTL: u32 = 30;
+
+pub struct Deployment<'a> {
+    lab: &'a Lab,
+    pub world: World<'a>,
+    pub mailbox: Mailbox<'a>,
+    pub ip_group: String,
+    pub instance_group: String,
+    pub zone: String,
+    /// By the address of the member that runs there.
+    instances: BTreeMap<String, String>,
+    configuration: String,
+    pub endpoint: String,
+    credentials: Option<Credentials>,
+}
+
+impl<'a> Deployment<'a> {
+    /// An `ip` group and an `instance` group, both empty, and a zone without records. Nothing is configured yet.
+    pub async fn new(lab: &'a Lab) -> anyhow::Result<Self> {
+        let world = World::new(&lab.aws).await?;
+        let mut instances = BTreeMap::new();
+        for member in lab.cluster.members() {
+            instances.insert(member.host.clone(), world.instance(member).await?);
+        }
+        let seeds: Vec<&str> = lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect();
+        let mailbox = Mailbox::new(&lab.aws, "alerts").await?;
+        let configuration = format!(
+            "[alerts]\nsns_topic_arn = \"{}\"\n\n[[cluster]]\nscope = \"batman\"\nmembers = {seeds:?}\n",
+            mailbox.topic
+        );
+        Ok(Self {
+            ip_group: world.target_group("writers-by-ip", "ip").await?,
+            instance_group: world.target_group("writers-by-instance", "instance").await?,
+            zone: world.zone("db.example.test").await?,
+            world,
+            mailbox,
+            instances,
+            configuration,
+            lab,
+            endpoint: Moto::endpoint(),
+            credentials: None,
+        })
+    }
+
+    /// Adds a writer group to the configuration.
+    pub fn configure_group(&mut self, arn: &str) -> anyhow::Result<()> {
+        Ok(write!(self.configuration, "\n[[cluster.target_group]]\narn = \"{arn}\"\n")?)
+    }
+
+    /// Adds a simple record that points at the primary.
+    pub fn configure_record(&mut self) -> anyhow::Result<()> {
+        Ok(write!(
+            self.configuration,
+            "\n[[cluster.record]]\nzone_id = \"{}\"\nname = \"{NAME}\"\ntype = \"A\"\npoints_to = \"primary\"\n",
+            self.zone
+        )?)
+    }
+
+    /// Makes both groups and the failover pair point at `primary` and `standby`, the pair with a TTL and health checks
+    /// of its own, and configures all four.
+    pub async fn configure_everything(&mut self, primary: &Member, standby: &Member) -> anyhow::Result<()> {
+        self.configure_group(&self.ip_group.clone())?;
+        self.configure_group(&self.instance_group.clone())?;
+        let mut pair = Vec::new();
+        for (end, member) in [("PRIMARY", primary), ("SECONDARY", standby)] {
+            let identifier = end.to_lowercase();
+            let points_to = if end == "PRIMARY" { "primary" } else { "standby" };
+            write!(
+                self.configuration,
+                "\n[[cluster.record]]\nzone_id = \"{}\"\nname = \"{NAME}\"\ntype = \"A\"\n\
+                 set_identifier = \"{identifier}\"\nfailover = \"{end}\"\npoints_to = \"{points_to}\"\n",
+                self.zone
+            )?;
+            let check = self.world.health_check(member).await?;
+            let fields = json!({ "SetIdentifier": identifier, "Failover": end, "HealthCheckId": check });
+            pair.push(with(record(&format!("{NAME}."), "A", TTL, &[&member.host]), &fields));
+        }
+        self.world.put_records(&self.zone, &pair).await?;
+        self.point_groups_at(primary).await
+    }
+
+    /// Makes both groups hold that member alone.
+    pub async fn point_groups_at(&self, member: &Member) -> anyhow::Result<()> {
+        for (arn, id) in
+            [(&self.ip_group, member.host.as_str()), (&self.instance_group, self.instance(member)?)]
+        {
+            for (old, port) in self.world.targets(arn).await? {
+                self.world.deregister(arn, &[(&old, port)]).await?;
+            }
+            self.world.register(arn, &[(id, member.pg_port)]).await?;
+        }
+        Ok(())
+    }
+
+    pub fn instance(&self, member: &Member) -> anyhow::Result<&str> {
+        Ok(self.instances.get(&member.host).context("the member has no instance")?)
+    }
+
+    pub fn act_as(&mut self, credentials: Credentials) {
+        self.credentials = Some(credentials);
+    }
+
+    /// Runs the product with this configuration.
+    pub async fn repoint(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
+        let file = self.lab.dir.join("repoint.toml");
+        fs::write(&file, &self.configuration)?;
+        // A release build can be measured in the place of the one that the tests were built with.
+        let path = std::env::var("LAB_REPOINT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_repoint").to_owned());
+        let mut program = Program::new(path, &self.lab.dir)
+            .envs(&environment(&self.endpoint))
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        if let Some(credentials) = &self.credentials {
+            program = program
+                .env("AWS_ACCESS_KEY_ID", &credentials.key_id)
+                .env("AWS_SECRET_ACCESS_KEY", &credentials.secret);
+        }
+        let file = file.to_str().context("a path that is text")?;
+        program.run(&[arguments, &["--config", file]].concat()).await
+    }
+
+    /// Runs `repoint run --format json`; answers the cluster's report, if the exit code is the expected one.
+    pub async fn run(&self, code: i32) -> anyhow::Result<Value> {
+        let outcome = self.repoint(&["run", "--format", "json"]).await?;
+        ensure!(outcome.code == code, "{outcome:?}");
+        let report: Value = serde_json::from_str(&outcome.stdout).with_context(|| format!("{outcome:?}"))?;
+        Ok(report["clusters"][0].clone())
+    }
+
+    /// The emulator's own account of what was written, alerts left out, since the recording began.
+    pub async fn written(&self) -> anyhow::Result<Vec<Call>> {
+        let calls = self.lab.moto.recorded().await?;
+        Ok(writes(&calls).into_iter().filter(|call| call.service != "sns").cloned().collect())
+    }
+
+    /// Both groups hold the primary alone, and the pair points at the primary and at one of `standbys`, with everything
+    /// else in it as it was made.
+    pub async fn ensure_points_at(&self, primary: &Member, standbys: &[Member]) -> anyhow::Result<()> {
+        let by_ip = self.world.targets(&self.ip_group).await?;
+        ensure!(by_ip == [(primary.host.clone(), primary.pg_port)], "{by_ip:?}");
+        let by_instance = self.world.targets(&self.instance_group).await?;
+        ensure!(by_instance == [(self.instance(primary)?.to_owned(), primary.pg_port)], "{by_instance:?}");
+
+        let mut records = self.world.records(&self.zone).await?;
+        let pair = records.as_array_mut().context("a list of records")?;
+        // Within one name and type they come in any order.
+        pair.sort_by_key(|set| set["SetIdentifier"].to_string());
+        let pair = pair.clone();
+        ensure!(pair.len() == 2, "{records}");
+        for (set, end) in pair.iter().zip(["PRIMARY", "SECONDARY"]) {
+            let value = set["ResourceRecords"][0]["Value"].as_str().context("a value")?;
+            let is_right = match end {
+                "PRIMARY" => value == primary.host,
+                _ => standbys.iter().any(|standby| value == standby.host),
+            };
+            ensure!(
+                is_right && set["ResourceRecords"].as_array().is_some_and(|values| values.len() == 1),
+                "{records}"
+            );
+            ensure!(set["Failover"] == end && set["SetIdentifier"] == end.to_lowercase(), "{records}");
+            ensure!(set["TTL"] == TTL && set["HealthCheckId"].is_string(), "{records}");
+        }
+        ensure!(pair[0]["HealthCheckId"] != pair[1]["HealthCheckId"], "{records}");
+        Ok(())
+    }
+}
+
+/// The kind of each hold in a report.
+pub fn holds(report: &Value) -> Vec<&str> {
+    let holds = report["holds"].as_array().into_iter().flatten();
+    holds.filter_map(|hold| hold["reason"].as_str()).collect()
+}

@@ -1,0 +1,58 @@
+//! The lab: the product against real etcd, PostgreSQL and Patroni and an emulated AWS.
+//! `tests/run lab` starts it, in a network of its own with nothing but loopback.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the lab lives in real time, and takes its places from tests/run"
+)]
+#![expect(clippy::print_stderr, reason = "progress and figures are for who watches the lab")]
+
+mod adoption;
+mod aws;
+mod command;
+mod deployment;
+mod etcd;
+mod failover;
+mod figures;
+mod harness;
+mod lab;
+mod latency;
+mod mailbox;
+mod member;
+mod moto;
+mod outage;
+mod patroni;
+mod postmaster;
+mod recording;
+mod service;
+mod stage;
+mod wait;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use crate::stage::Stage;
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+
+    let stage = Stage::new()?;
+    let trials = [harness::trials, adoption::trials, failover::trials, outage::trials, figures::trials];
+    let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
+    if !arguments.list {
+        stage.start_lab()?;
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    stage.stop_lab()?;
+    Ok(conclusion.exit_code())
+}

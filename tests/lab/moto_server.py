@@ -1,0 +1,76 @@
+"""moto's server, mended where it is kinder or stranger than AWS."""
+
+from xml.sax.saxutils import escape
+
+from moto.core.exceptions import AccessDeniedError
+from moto.iam.access_control import IAMRequest
+from moto.route53.exceptions import (
+    DnsNameInvalidForZone,
+    ResourceRecordAlreadyExists,
+    Route53ClientError,
+)
+from moto.route53.models import RecordSet, Route53Backend
+from moto.server import main
+
+DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
+sign = IAMRequest._create_aws_request
+
+
+def sign_without_body(request):
+    """moto takes a GET's headers for its body, so that no GET's signature is ever good."""
+    if request._method == "GET":
+        request._data = {}
+    return sign(request)
+
+
+def deny(request):
+    """moto has one code for all services, in an XML that only the clients of EC2 understand."""
+    error = AccessDeniedError(user_arn=request._access_key.arn, action=request._action)
+    code = DENIED.get(request._service, "AccessDenied")
+    details = f"<Error><Code>{code}</Code><Message>{escape(error.message)}</Message></Error>"
+    if request._service == "ec2":
+        error.description = f"<Response><Errors>{details}</Errors></Response>"
+    else:
+        error.description = f"<ErrorResponse>{details}<RequestId>lab</RequestId></ErrorResponse>"
+    raise error
+
+
+def change_record_sets(backend, zone_id, changes):
+    """Route 53 judges a batch by what stands in the zone, in order, and applies it whole or not at
+    all. moto judges by a journal of earlier batches: it refuses what was created once before,
+    deletes by identifier whatever the name, and takes an old value of a record for the present one.
+    """
+    zone = backend.get_hosted_zone(zone_id)
+    standing = {(it.name, it.type, it.set_identifier): it for it in zone.rrsets}
+    for change in changes:
+        record = dict(change["ResourceRecordSet"])
+        record["Name"] = record["Name"].strip(".") + "."
+        record["ResourceRecords"] = [it["Value"] for it in record.get("ResourceRecords", [])]
+        wanted = RecordSet(record)
+        key = (wanted.name, wanted.type, wanted.set_identifier)
+        if not wanted.name.endswith(zone.name.strip(".") + "."):
+            raise DnsNameInvalidForZone(name=wanted.name, zone_name=zone.name)
+        if change["Action"] == "DELETE":
+            tried = f"Tried to delete resource record set [name='{key[0]}', type='{key[1]}'] but"
+            if key not in standing:
+                refuse(f"{tried} it was not found")
+            if vars(standing[key]) != vars(wanted):
+                refuse(f"{tried} the values provided do not match the current values")
+            del standing[key]
+        elif change["Action"] == "CREATE" and key in standing:
+            raise ResourceRecordAlreadyExists(name=key[0], _type=key[1])
+        else:
+            standing[key] = wanted
+    zone.rrsets[:] = standing.values()
+
+
+def refuse(message):
+    raise Route53ClientError("InvalidChangeBatch", message)
+
+
+IAMRequest._create_aws_request = sign_without_body
+IAMRequest._raise_access_denied = deny
+Route53Backend.change_resource_record_sets = (
+    lambda backend, zoneid, change_list: change_record_sets(backend, zoneid, change_list)
+)
+main()

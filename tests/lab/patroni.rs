@@ -1,0 +1,144 @@
+//! A Patroni cluster of three members: starting it and breaking it.
+
+mod rest;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, ensure};
+use reqwest::Client;
+use tokio::sync::Mutex;
+
+use crate::member::Member;
+use crate::postmaster;
+use crate::service::{Service, Signal};
+use crate::wait::wait_until;
+
+pub const DEFAULT_SCOPE: &str = "batman";
+const MEMBERS: u8 = 3;
+/// A leader that died is replaced after its lock has expired, which takes up to `ttl` (20 s).
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub struct Cluster {
+    members: Vec<Member>,
+    /// Patroni's processes, in the order of `members`; none before the first start.
+    patronis: Mutex<Vec<Option<Service>>>,
+    venv: PathBuf,
+    http: Client,
+}
+
+impl Cluster {
+    /// Starts a new cluster: the first member alone, the others as soon as it leads.
+    pub async fn start(lab_dir: &Path, venv: &Path, http: &Client, scope: &str) -> anyhow::Result<Self> {
+        let mut members = Vec::new();
+        for number in 1..=MEMBERS {
+            members.push(Member::prepare(lab_dir, scope, number).await?);
+        }
+        let cluster = Self {
+            patronis: Mutex::new(members.iter().map(|_| None).collect()),
+            members,
+            venv: venv.to_owned(),
+            http: http.clone(),
+        };
+        let (first, others) = cluster.members.split_first().context("no members")?;
+        cluster.restart(first).await?;
+        cluster.wait_for("the first member leads", async || cluster.leader().await).await?;
+        for member in others {
+            cluster.restart(member).await?;
+        }
+        cluster.wait_healthy().await?;
+        Ok(cluster)
+    }
+
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Kills the member's Patroni and all of its PostgreSQL at once, as a loss of power would.
+    pub async fn kill9(&self, member: &Member) -> anyhow::Result<()> {
+        let postmaster = member.postmaster()?;
+        self.end(member, Signal::KILL).await?;
+        postmaster::kill(postmaster).await
+    }
+
+    /// Stops the member's Patroni where it stands; its PostgreSQL goes on.
+    pub async fn freeze(&self, member: &Member) -> anyhow::Result<()> {
+        self.signal(member, Signal::STOP).await
+    }
+
+    pub async fn unfreeze(&self, member: &Member) -> anyhow::Result<()> {
+        self.signal(member, Signal::CONT).await
+    }
+
+    /// Starts the member's Patroni, which must not be running.
+    pub async fn restart(&self, member: &Member) -> anyhow::Result<()> {
+        let mut patronis = self.patronis.lock().await;
+        let slot = &mut patronis[self.position(member)?];
+        let running = slot.as_mut().is_some_and(Service::is_running);
+        ensure!(!running, "Patroni of {} is running", member.name);
+        *slot = Some(Service::start(member.patroni_command(&self.venv), &member.log())?);
+        Ok(())
+    }
+
+    /// Stops every member in good order.
+    pub async fn stop_all(&self) -> anyhow::Result<()> {
+        for member in &self.members {
+            let patronis = self.patronis.lock().await;
+            if let Some(patroni) = &patronis[self.position(member)?] {
+                // One that has ended already has nothing to hear.
+                let _ = patroni.signal(Signal::CONT);
+                let _ = patroni.signal(Signal::TERM);
+            }
+        }
+        for member in &self.members {
+            self.end(member, Signal::TERM).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends every member's Patroni at once, without order; for the end of the lab.
+    pub async fn kill_all(&self) -> anyhow::Result<()> {
+        for member in &self.members {
+            self.end(member, Signal::KILL).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts the members that are not running, lets go the frozen, and waits for good health.
+    pub async fn start_all(&self) -> anyhow::Result<()> {
+        for member in &self.members {
+            if self.signal(member, Signal::CONT).await.is_err() {
+                self.restart(member).await?;
+            }
+        }
+        self.wait_healthy().await
+    }
+
+    async fn wait_for<T>(
+        &self,
+        what: &str,
+        attempt: impl AsyncFnMut() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        wait_until(what, PATIENCE, attempt).await.map_err(|error| anyhow!("{error}\n{}", self.logs()))
+    }
+
+    async fn signal(&self, member: &Member, signal: Signal) -> anyhow::Result<()> {
+        let mut patronis = self.patronis.lock().await;
+        let patroni = patronis[self.position(member)?].as_mut().context("never started")?;
+        ensure!(patroni.is_running(), "Patroni of {} is not running", member.name);
+        patroni.signal(signal)
+    }
+
+    async fn end(&self, member: &Member, signal: Signal) -> anyhow::Result<()> {
+        let mut patronis = self.patronis.lock().await;
+        match patronis[self.position(member)?].as_mut() {
+            Some(patroni) => patroni.end(signal).await,
+            None => Ok(()),
+        }
+    }
+
+    fn position(&self, member: &Member) -> anyhow::Result<usize> {
+        let mut members = self.members.iter();
+        members.position(|known| known == member).context("a member of another cluster")
+    }
+}

@@ -1,0 +1,96 @@
+//! What the members of a cluster say over their REST API, waiting for it, and asking for changes.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use serde_json::{Value, json};
+
+use super::Cluster;
+use crate::member::Member;
+
+/// A member that is alive answers at once.
+const PROMPT: Duration = Duration::from_secs(1);
+
+impl Cluster {
+    /// The member that holds the leader lock and says so itself.
+    pub async fn leader(&self) -> anyhow::Result<Member> {
+        for member in &self.members {
+            let answer = self.http.get(format!("{}/primary", member.rest_url)).timeout(PROMPT);
+            if answer.send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(member.clone());
+            }
+        }
+        bail!("no member leads")
+    }
+
+    /// The members that do not lead.
+    pub async fn replicas(&self) -> anyhow::Result<Vec<Member>> {
+        let leader = self.leader().await?;
+        Ok(self.members.iter().filter(|member| **member != leader).cloned().collect())
+    }
+
+    /// Waits for a running leader and two replicas that stream from it on its timeline.
+    pub async fn wait_healthy(&self) -> anyhow::Result<()> {
+        self.wait_for("one leader and two streaming replicas", async || self.ensure_healthy().await).await
+    }
+
+    /// Waits for a leader other than `old`.
+    pub async fn wait_new_leader(&self, old: &Member) -> anyhow::Result<Member> {
+        self.wait_for("a new leader", async || {
+            let leader = self.leader().await?;
+            ensure!(leader != *old, "{} still leads", old.name);
+            Ok(leader)
+        })
+        .await
+    }
+
+    /// Hands the lead to `to` and waits until the old leader streams from it.
+    pub async fn switchover(&self, to: &Member) -> anyhow::Result<()> {
+        let from = self.leader().await?;
+        let answer = self
+            .http
+            .post(format!("{}/switchover", from.rest_url))
+            .json(&json!({ "leader": from.name, "candidate": to.name }))
+            .send()
+            .await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "switchover to {}: {status} {text}", to.name);
+        self.wait_for("the switchover is complete", async || {
+            let leader = self.leader().await?;
+            ensure!(leader == *to, "{} leads", leader.name);
+            self.ensure_healthy().await
+        })
+        .await
+    }
+
+    /// What `GET {path}` of the member's REST API answers, whatever the status.
+    pub async fn ask(&self, member: &Member, path: &str) -> anyhow::Result<Value> {
+        let url = format!("{}/{path}", member.rest_url);
+        let answer = self.http.get(url).timeout(PROMPT).send().await?;
+        Ok(answer.json().await?)
+    }
+
+    pub fn logs(&self) -> String {
+        let tails: Vec<String> = self.members.iter().map(Member::log_tail).collect();
+        tails.join("\n")
+    }
+
+    async fn ensure_healthy(&self) -> anyhow::Result<()> {
+        let leader = self.leader().await?;
+        let view = self.ask(&leader, "cluster").await?;
+        for member in &self.members {
+            let (role, state) =
+                if *member == leader { ("leader", "running") } else { ("replica", "streaming") };
+            let published = view["members"].as_array().is_some_and(|members| {
+                members.iter().any(|m| m["name"] == *member.name && m["role"] == role && m["state"] == state)
+            });
+            ensure!(published, "{} is not a {state} {role} in {view}", member.name);
+
+            let own = self.ask(member, "patroni").await?;
+            let streams = *member == leader || own["replication_state"] == "streaming";
+            ensure!(own["state"] == "running" && streams, "{} says {own}", member.name);
+            ensure!(own["timeline"] == view["members"][0]["timeline"], "timelines: {view}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The sudden death of a PostgreSQL server: its postmaster and every process it has.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::ensure;
+use tokio::process::Command;
+
+use crate::service::{Signal, send};
+use crate::wait::wait_until;
+
+/// Kills the server and waits until none of its processes is left.
+///
+/// The first process of the lab's namespace must reap orphans, or the dead would stay as zombies
+/// and PostgreSQL would believe its old postmaster alive; the shell of `tests/run` does.
+pub async fn kill(postmaster: i32) -> anyhow::Result<()> {
+    let mut processes = children(postmaster).await?;
+    processes.insert(0, postmaster);
+    for &process in &processes {
+        // A child may have followed its parent before its turn came.
+        let _ = send(Signal::KILL, process);
+    }
+    wait_until("PostgreSQL is dead", Duration::from_secs(10), async || {
+        for process in &processes {
+            let alive = Path::new("/proc").join(process.to_string()).exists();
+            ensure!(!alive, "process {process} is there");
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn children(parent: i32) -> anyhow::Result<Vec<i32>> {
+    let found = Command::new("pgrep").args(["--parent", &parent.to_string()]).output().await?;
+    let numbers = String::from_utf8(found.stdout)?;
+    Ok(numbers.lines().map(str::parse).collect::<Result<_, _>>()?)
+}
