@@ -26,6 +26,10 @@ const ATTEMPTS: u32 = 10;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
+/// In the place of the SDK's account of every provider that it asked.
+const NO_CREDENTIALS: &str = "no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), \
+    or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+
 /// Loads credentials and defaults from where the SDK looks for them, and sets the bounds.
 pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -105,8 +109,11 @@ where
         SdkError::TimeoutError(_) => (Kind::Unavailable, "no answer within the time allowed".to_owned()),
         other => {
             let words = causes(other);
-            let credentials = words.contains("credential");
-            (if credentials { Kind::Denied } else { Kind::Unavailable }, words)
+            if words.contains("no credentials found") {
+                (Kind::Denied, NO_CREDENTIALS.to_owned())
+            } else {
+                (Kind::Unavailable, words)
+            }
         }
     };
     Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }

@@ -46,6 +46,8 @@ pub fn witnesses(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Witness<'_>> {
         }
         witnesses.push(witness);
     }
+    // By name, so that it does not matter at which address each was asked.
+    witnesses.sort_by_cached_key(Witness::label);
     witnesses
 }
 

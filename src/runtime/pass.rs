@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::info;
 
 use super::apply::{Span, apply};
-use super::observe::{members, observe};
+use super::observe::{members, observe, too_late};
 use crate::domain::alert::alert;
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
@@ -24,6 +24,9 @@ use crate::ports::Ports;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two looks at a promotion.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// The longest that an alert may take. It comes after the deadline, since a pass that ran out of time is just what people
+/// should be told of.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
 /// What a pass keeps of its deadline for the writes, when it waits for a promotion.
 const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
 
@@ -47,20 +50,23 @@ pub enum Mode {
     DryRun,
 }
 
-/// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
+/// Sees and decides, once.
 pub async fn look(intent: &Intent, ports: &Ports, memory: &Memory, deadline: Instant) -> Look {
-    loop {
-        let world = observe(intent, ports, deadline).await;
-        let decided = verdict(intent, &world, memory);
-        if !is_promoting(&decided) || !wait_for_promotion(intent, ports, memory, deadline).await {
-            let plan = plan(intent, &world, &decided);
-            return Look { world, verdict: decided, plan };
-        }
-    }
+    let world = observe(intent, ports, deadline).await;
+    let verdict = verdict(intent, &world, memory);
+    let plan = plan(intent, &world, &verdict);
+    Look { world, verdict, plan }
 }
 
-fn is_promoting(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Hold(Hold::Promoting { .. }))
+/// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
+async fn look_until_promoted(intent: &Intent, ports: &Ports, memory: &Memory, deadline: Instant) -> Look {
+    loop {
+        let look = look(intent, ports, memory, deadline).await;
+        let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
+        if !is_promoting || !wait_for_promotion(intent, ports, memory, deadline).await {
+            return look;
+        }
+    }
 }
 
 /// Asks Patroni alone until nobody is promoting any more; `false` if that would take too long.
@@ -98,7 +104,7 @@ pub async fn pass(
 ) -> ClusterReport {
     let began = Instant::now();
     let span = Span { began, deadline: began + limit };
-    let look = look(intent, ports, memory, span.deadline).await;
+    let look = look_until_promoted(intent, ports, memory, span.deadline).await;
     let steps = match mode {
         Mode::DryRun => report::planned_steps(&look.plan),
         Mode::Apply => apply(&look.plan, ports, span).await,
@@ -128,7 +134,8 @@ pub async fn pass(
 /// Publishes the alert, if the pass is worth one. A failing topic is reported, and changes nothing else.
 async fn tell(report: &mut ClusterReport, ports: &Ports) {
     let (Some(topic), Some(alert)) = (&ports.topic, alert(report)) else { return };
-    if let Err(failure) = topic.publish(&alert).await {
+    let told = timeout(TELL_WITHIN, topic.publish(&alert)).await;
+    if let Err(failure) = told.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic"))) {
         let hint = failure.hint().map_or(String::new(), |hint| format!(" ({hint})"));
         report.warnings.push(format!("the alert was not published: {failure}{hint}"));
     }

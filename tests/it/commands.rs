@@ -345,6 +345,48 @@ async fn without_a_primary_nothing_is_changed_and_people_are_told() {
 }
 
 #[tokio::test]
+async fn members_that_only_cluster_names_are_asked_too() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let known: Vec<_> = (1..=3)
+        .zip(&members)
+        .map(|(number, server)| {
+            let role = if number == 2 { "leader" } else { "replica" };
+            value!({"name": format!("pg{number}"), "role": role, "state": "running", "timeline": 4,
+                "api_url": format!("{}/patroni", server.url()), "host": format!("10.0.1.1{number}"), "port": 5432})
+        })
+        .collect();
+    let seed = Server::start(move |request: &Request| match request.path.as_str() {
+        "/cluster" => json(200, &value!({"members": known})),
+        _ => json(
+            503,
+            &value!({"state": "running", "role": "replica", "timeline": 4, "patroni": {"name": "pg1"}}),
+        ),
+    });
+    let ran = configuration(&[seed.await], &aws.url(), &group()).run(&["plan"]).await;
+    assert!(ran.code == 0 && ran.stdout.contains("register 10.0.1.12:5432"), "{ran}");
+    let asked: Vec<usize> = members.iter().map(|member| member.requests().len()).collect();
+    assert_eq!(asked, [0, 2, 2], "pg1 answered already, under another address");
+}
+
+#[tokio::test]
+async fn missing_credentials_are_said() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let repoint = configuration(&members, &aws.url(), &group());
+    let ran = repoint.without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").run(&["run"]).await;
+    insta::assert_snapshot!(seen(&ran), @"
+    exit 1
+    --- stdout
+    batman  failed  N ms
+      primary  pg2  10.0.1.12:5432  timeline 4
+      held     target group pg-writer (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+               allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33`, or mend the credentials
+      warning  the alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
+    --- stderr
+    ");
+    assert!(aws.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_promotion_is_waited_for() {
     let members = patroni_with(|number, before| {
         let role = if number == 2 && before >= 3 { "primary" } else { "replica" };

@@ -19,4 +19,5 @@ mod patroni;
 mod plan;
 mod support;
 mod tell;
+mod tls;
 mod verdict;

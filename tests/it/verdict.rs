@@ -150,6 +150,22 @@ fn a_contradiction_by_the_next_leader_on_its_way_is_a_promotion() {
     assert_eq!(held(&world), HoldKind::Promoting);
 }
 
+/// Found by law 13's property: which of the two was seen first decided.
+#[test]
+fn a_quarrel_outweighs_a_promotion_whoever_is_asked_first() {
+    let promoting = Health { answers_primary: true, ..replica(3) };
+    for (quarrel, promotion) in [(1, 3), (3, 1)] {
+        let mut both = view(promotion, 3);
+        both.members[usize::from(quarrel) - 1].role = ListedRole::Leader;
+        let world = world([
+            answer(2, primary(3), Ok(both)),
+            answer(promotion, promoting.clone(), Err(refused())),
+            answer(quarrel, replica(3), Err(refused())),
+        ]);
+        assert_eq!(held(&world), HoldKind::Contested);
+    }
+}
+
 // 200, but not yet a running primary.
 
 #[test]

@@ -82,6 +82,7 @@ pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
 
 /// Somebody readable names another leader, on the same or a higher timeline, or on one that nobody can tell.
 fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witness]) -> Option<Hold> {
+    let mut promotion = None;
     for witness in ours {
         for listed in witness.view().into_iter().flat_map(|view| &view.members) {
             if !listed.role.leads() || primary.is(listed) {
@@ -92,19 +93,21 @@ fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witness]) -> Opti
             if timeline.is_some_and(|timeline| timeline < claim.timeline) {
                 continue;
             }
-            // The named leader answers 200 and is on its way: that is a promotion, not a quarrel.
-            if let Some((named, why)) = named.and_then(|named| Some((named, named.not_yet()?))) {
-                return Some(Hold::Promoting { member: named.label(), why });
+            // The named leader answers 200 and is on its way: that is a promotion, if there is no quarrel besides.
+            match named.and_then(|named| Some((named, named.not_yet()?))) {
+                Some((named, why)) => promotion = Some(Hold::Promoting { member: named.label(), why }),
+                None => {
+                    return Some(Hold::Contradicted {
+                        claimant: claim.described(primary),
+                        witness: witness.label(),
+                        named: listed.name.to_string(),
+                        timeline,
+                    });
+                }
             }
-            return Some(Hold::Contradicted {
-                claimant: claim.described(primary),
-                witness: witness.label(),
-                named: listed.name.to_string(),
-                timeline,
-            });
         }
     }
-    None
+    promotion
 }
 
 fn accept(

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -57,20 +58,39 @@ pub struct Server {
 impl Server {
     /// Starts on a free port of 127.0.0.1.
     pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0", reply).await
+        Self::listen(None, reply).await
     }
 
-    /// Starts on that address.
-    pub async fn start_at(address: &str, reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    /// Starts on a free port of 127.0.0.1, over TLS.
+    pub async fn start_tls(
+        tls: TlsAcceptor,
+        reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(Some(tls), reply).await
+    }
+
+    async fn listen(
+        tls: Option<TlsAcceptor>,
+        reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         let reply = Arc::new(reply);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (seen, reply) = (seen.clone(), reply.clone());
-                tokio::spawn(async move { serve(stream, &seen, &*reply).await });
+                let (seen, reply, tls) = (seen.clone(), reply.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &seen, &*reply).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, &seen, &*reply).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, requests }
@@ -92,7 +112,7 @@ impl Server {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     seen: &Mutex<Vec<Request>>,
     reply: &(dyn Fn(&Request) -> Reply + Send + Sync),
 ) {
@@ -117,7 +137,7 @@ async fn serve(
     };
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
