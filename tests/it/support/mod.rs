@@ -3,3 +3,4 @@
 pub mod command;
 pub mod evidence;
 pub mod http;
+pub mod site;
