@@ -16,7 +16,6 @@ use crate::adapters::resolver::SystemResolver;
 use crate::adapters::route53::Route53;
 use crate::adapters::sns::Sns;
 use crate::config::{self, Settings};
-use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{Report, VERSION};
@@ -115,12 +114,6 @@ impl App {
         });
         let clusters = futures::stream::iter(looks).buffered(AT_ONCE).collect().await;
         Status { version: VERSION, clusters }
-    }
-
-    /// The clusters that are looked after.
-    #[must_use]
-    pub fn clusters(&self) -> &[Intent] {
-        &self.settings.clusters
     }
 
     fn ports(&self) -> Ports {

@@ -46,7 +46,12 @@ fn cluster(status: &ClusterStatus) -> String {
         .filter_map(|member| Some(format!("  {}: {}\n", member.member, member.error.as_ref()?)))
         .collect();
     let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
-    format!("{scope}  {verdict}\n\n{members}{errors}\n{endpoints}")
+    let paused = if status.is_paused {
+        print::paint(Tone::Notice, "  paused (maintenance mode)")
+    } else {
+        String::new()
+    };
+    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}")
 }
 
 fn member(member: &MemberStatus) -> Vec<String> {

@@ -17,6 +17,7 @@ mod laws;
 mod layers;
 mod patroni;
 mod plan;
+mod status;
 mod support;
 mod tell;
 mod tls;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Reason, VerdictReport, holds, planned_steps};
 use crate::domain::cluster::{Address, Scope, Timeline};
-use crate::domain::endpoint::Endpoint;
+use crate::domain::endpoint::{Endpoint, TargetHealth};
 use crate::domain::intent::Intent;
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, RecordKey};
@@ -39,6 +39,8 @@ pub struct ClusterStatus {
     pub scope: Scope,
     /// Who is the primary.
     pub verdict: VerdictReport,
+    /// Whether Patroni is in maintenance mode: it then elects nobody.
+    pub is_paused: bool,
     /// The members, by name.
     pub members: Vec<MemberStatus>,
     /// The endpoints, in the order of the configuration.
@@ -97,6 +99,7 @@ pub fn status(intent: &Intent, world: &World, verdict: &Verdict, plan: &Plan) ->
     ClusterStatus {
         scope: intent.scope.clone(),
         verdict: VerdictReport::from(verdict),
+        is_paused: world.members.values().flat_map(|answer| &answer.view).any(|view| view.paused),
         members: members(world),
         endpoints: groups.chain(records).map(|endpoint| standing(endpoint, world, verdict, plan)).collect(),
     }
@@ -136,9 +139,7 @@ fn members(world: &World) -> Vec<MemberStatus> {
 fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -> EndpointStatus {
     let points_at = match &endpoint {
         Endpoint::Group(arn) => match world.groups.get(arn) {
-            Some(Ok(group)) => {
-                group.targets.iter().map(|health| format!("{} ({})", health.target, health.state)).collect()
-            }
+            Some(Ok(group)) => group.targets.iter().map(target).collect(),
             _ => Vec::new(),
         },
         Endpoint::Record(key) => values(world, key),
@@ -157,6 +158,13 @@ fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -
         (None, false) => (Standing::Differs, Some(steps.join(", "))),
     };
     EndpointStatus { endpoint, points_at, standing, message }
+}
+
+fn target(health: &TargetHealth) -> String {
+    match &health.reason {
+        Some(reason) => format!("{} ({}, {reason})", health.target, health.state),
+        None => format!("{} ({})", health.target, health.state),
+    }
 }
 
 fn is_whole(reason: Reason) -> bool {
