@@ -107,7 +107,9 @@ impl<'a> Witness<'a> {
             && agree(self.scope().map(ToString::to_string), other.scope().map(ToString::to_string))
             && agree(self.system_id(), other.system_id())
             && agree(self.claimed_timeline(), other.claimed_timeline());
-        same_peer || same_name
+        // One proxy may stand before several members, which then all answer from its address.
+        let named_apart = self.name.is_some() && other.name.is_some() && self.name != other.name;
+        (same_peer && !named_apart) || same_name
     }
 
     fn scope(&self) -> Option<&'a Scope> {

@@ -49,6 +49,7 @@ fn what_cannot_be_read_is_held_with_its_reason() {
 fn a_silent_member_is_listed_with_what_others_say_of_it() {
     let status = told(&world([answer(2, primary(3), Ok(view(2, 3))), silence(1)]));
     let silent = status.members.iter().find(|member| member.error.is_some()).unwrap();
+    assert_eq!(silent.member, "pg1");
     assert_eq!(silent.address.as_ref().unwrap().host, "10.0.1.11");
     assert_eq!(silent.state, None);
 }

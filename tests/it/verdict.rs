@@ -388,3 +388,13 @@ fn a_clone_that_carries_our_members_name_is_another_member() {
     let primary = the_primary(decide(&world));
     assert_eq!((primary.timeline, primary.rivals.len()), (Timeline(4), 1));
 }
+
+#[test]
+fn two_members_behind_one_proxy_contest_each_other() {
+    let proxy = "10.0.1.200:443".parse().ok();
+    let members = [1, 2].map(|number| {
+        let (url, answer) = answer(number, primary(3), Ok(view(number, 3)));
+        (url, MemberAnswer { peer: proxy, ..answer })
+    });
+    assert_eq!(held(&world(members)), HoldKind::Contested);
+}

@@ -1,6 +1,7 @@
 //! The changes of record sets, by zone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, primary_address};
 use crate::domain::endpoint::Endpoint;
@@ -118,7 +119,7 @@ fn fits(wanted: &Routing, before: Option<&RecordSet>, sets: &[RecordSet]) -> Res
 fn spell(record_type: RecordType, value: &str) -> String {
     match record_type {
         RecordType::A | RecordType::Aaaa => {
-            value.parse().map_or_else(|_| value.to_owned(), |address: std::net::IpAddr| address.to_string())
+            value.parse().map_or_else(|_| value.to_owned(), |address: IpAddr| address.to_string())
         }
         RecordType::Cname => RecordName::new(value).as_str().to_owned(),
     }

@@ -118,7 +118,7 @@ fn members(world: &World) -> Vec<MemberStatus> {
             let streams =
                 listed.filter(|listed| listed.state.is_up() && health.is_some_and(|own| own.state.is_up()));
             MemberStatus {
-                member: witness.label(),
+                member: listed.map_or_else(|| witness.label(), |listed| listed.name.to_string()),
                 address: listed.and_then(|listed| listed.address.clone()),
                 role: listed
                     .map(|listed| listed.role.to_string())
