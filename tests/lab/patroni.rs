@@ -90,8 +90,9 @@ impl Cluster {
                 let _ = patroni.signal(Signal::TERM);
             }
         }
-        for member in &self.members {
-            self.end(member, Signal::TERM).await?;
+        // Not told twice: a second signal may meet Patroni in the middle of its shutdown.
+        for patroni in self.patronis.lock().await.iter_mut().flatten() {
+            patroni.ended().await?;
         }
         Ok(())
     }

@@ -3,11 +3,16 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context as _;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, geteuid, kill_process};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// The longest that a process may take to end in good order.
+const LONGEST_END: Duration = Duration::from_secs(20);
 
 pub struct Service {
     child: Child,
@@ -41,7 +46,15 @@ impl Service {
     pub async fn end(&mut self, signal: Signal) -> anyhow::Result<()> {
         if self.is_running() {
             self.signal(signal)?;
-            self.child.wait().await?;
+        }
+        self.ended().await
+    }
+
+    /// Waits until the process is gone. One that was told to stop and does not is killed: Patroni has been seen to wait
+    /// for ever on its way out, after its PostgreSQL had stopped.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        if timeout(LONGEST_END, self.child.wait()).await.is_err() {
+            self.child.kill().await?;
         }
         Ok(())
     }
