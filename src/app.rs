@@ -4,23 +4,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use futures::StreamExt;
 use tokio::time::Instant;
 
 use crate::adapters::aws;
+use crate::adapters::clock::SystemClock;
 use crate::adapters::elbv2::Elbv2;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
 use crate::adapters::route53::Route53;
 use crate::adapters::sns::Sns;
-use crate::config::{self, Settings};
-use crate::domain::memory::Memory;
+use crate::adapters::state_dynamodb::StateTable;
+use crate::adapters::state_file::StateFile;
+use crate::config::{self, Settings, StateStore};
+use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{Report, VERSION};
-use crate::ports::{Calls, Instances, Ports, Topic};
-use crate::runtime::pass::{Mode, look, pass};
+use crate::ports::{Calls, Clock, Instances, Ports, Store, Topic};
+use crate::runtime::adopt::{AdoptError, Adopted, adopt};
+use crate::runtime::pass::{self, Mode, look, pass};
 
 /// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
 /// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).
@@ -38,6 +43,14 @@ pub struct App {
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
     route53: aws_sdk_route53::Client,
     sns: Option<aws_sdk_sns::Client>,
+    state: State,
+    identity: String,
+}
+
+/// Where memory is kept. The file is one for all passes, since they take turns at it.
+enum State {
+    File(StateFile),
+    Table(aws_sdk_dynamodb::Client, String),
 }
 
 /// The client that asks Patroni, with the configured certificates.
@@ -81,7 +94,14 @@ impl App {
         #[cfg(feature = "ec2")]
         let ec2 =
             in_regions.iter().map(|(region, config)| (region.clone(), aws_sdk_ec2::Client::new(config)));
+        let state = match &settings.state.store {
+            StateStore::File(path) => State::File(StateFile::new(path.clone())),
+            StateStore::DynamoDb(table) => {
+                State::Table(aws_sdk_dynamodb::Client::new(&config), table.clone())
+            }
+        };
         let sns = settings
+            .alerts
             .topic
             .as_ref()
             .map(|topic| aws_sdk_sns::Client::new(&aws::in_region(&config, topic.region())));
@@ -92,15 +112,19 @@ impl App {
             ec2: Arc::new(ec2.collect()),
             route53: aws_sdk_route53::Client::new(&config),
             sns,
+            state,
+            identity: identity(),
             settings,
         })
     }
 
     /// One pass over every cluster.
     pub async fn run(&self, mode: Mode) -> Report {
-        let passes = self.settings.clusters.iter().map(|intent| async move {
-            pass(intent, &self.ports(), &Memory::default(), mode, self.settings.deadline).await
-        });
+        let passes = self
+            .settings
+            .clusters
+            .iter()
+            .map(|intent| async move { pass(intent, &self.ports(), &self.pass_settings(), mode).await });
         let clusters = futures::stream::iter(passes).buffered(AT_ONCE).collect().await;
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
     }
@@ -109,16 +133,32 @@ impl App {
     pub async fn status(&self) -> Status {
         let looks = self.settings.clusters.iter().map(|intent| async move {
             let deadline = Instant::now() + self.settings.deadline;
-            let look = look(intent, &self.ports(), &Memory::default(), deadline).await;
-            status(intent, &look.world, &look.verdict, &look.plan)
+            let look = look(intent, &self.ports(), deadline).await;
+            status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now())
         });
         let clusters = futures::stream::iter(looks).buffered(AT_ONCE).collect().await;
         Status { version: VERSION, clusters }
     }
 
+    /// Accepts the system identifier and timeline that a cluster has now; `None` if it is not configured.
+    ///
+    /// # Errors
+    /// If nobody can be named the primary, or memory is out of reach.
+    pub async fn adopt(&self, scope: &str) -> Option<Result<Adopted, AdoptError>> {
+        let deadline = Instant::now() + self.settings.deadline;
+        let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
+        Some(adopt(intent, &self.ports(), deadline).await)
+    }
+
     fn ports(&self) -> Ports {
         let calls = Calls::default();
-        let topic = self.settings.topic.clone().zip(self.sns.clone());
+        let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
+        let store: Arc<dyn Store> = match &self.state {
+            State::File(file) => Arc::new(file.clone()),
+            State::Table(client, table) => {
+                Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()))
+            }
+        };
         Ports {
             patroni: self.patroni.clone(),
             groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
@@ -127,9 +167,32 @@ impl App {
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
             topic: topic
                 .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
+            store,
+            clock: Arc::new(SystemClock),
+            identity: self.identity.clone(),
             calls,
         }
     }
+
+    fn pass_settings(&self) -> pass::Settings {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let alerts = &self.settings.alerts;
+        pass::Settings {
+            limit: self.settings.deadline,
+            needs_memory: self.settings.state.required,
+            alerts: Rules {
+                grace_ms: milliseconds(alerts.grace),
+                contested_grace_ms: milliseconds(alerts.contested_grace),
+                reminder_ms: alerts.reminder.map(milliseconds),
+            },
+        }
+    }
+}
+
+/// Host, process and the moment of the start, which no other process has all three of.
+fn identity() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host} process {} since {}", std::process::id(), SystemClock.now().0)
 }
 
 #[cfg(feature = "ec2")]

@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::alert::Alert;
-use crate::domain::cluster::ApiUrl;
+mod permit;
+
+use crate::domain::cluster::{ApiUrl, Scope};
 use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
+use crate::domain::memory::{Letter, Memory, Timestamp};
 use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
+pub use permit::Permit;
 
 /// The REST API of Patroni's members.
 #[async_trait]
@@ -29,10 +32,10 @@ pub trait TargetGroups: Send + Sync {
     async fn read(&self, arn: &GroupArn) -> Read<TargetGroup>;
 
     /// Adds targets; one that is registered already is no error.
-    async fn register(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure>;
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;
 
     /// Takes targets out; one that is not registered is no error.
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure>;
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;
 }
 
 /// Hosted zones.
@@ -46,7 +49,7 @@ pub trait Zones: Send + Sync {
     ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>>;
 
     /// Makes the changes, all of them or none.
-    async fn change(&self, zone: &ZoneId, changes: &[RecordChange]) -> Result<(), Failure>;
+    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure>;
 }
 
 /// EC2 instances.
@@ -67,7 +70,25 @@ pub trait Resolver: Send + Sync {
 #[async_trait]
 pub trait Topic: Send + Sync {
     /// Tells people.
-    async fn publish(&self, alert: &Alert) -> Result<(), Failure>;
+    async fn publish(&self, letter: &Letter) -> Result<(), Failure>;
+}
+
+/// Where memory is kept.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What is remembered of a cluster; nothing, if it was never saved.
+    async fn load(&self, scope: &Scope) -> Read<Memory>;
+
+    /// Saves `memory` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
+    ///
+    /// [`Kind::Conflict`]: crate::domain::failure::Kind::Conflict
+    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure>;
+}
+
+/// The date.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
 }
 
 /// Counts requests by IAM action, retries included.
@@ -103,6 +124,12 @@ pub struct Ports {
     pub resolver: Arc<dyn Resolver>,
     /// Alerts; absent where none are configured.
     pub topic: Option<Arc<dyn Topic>>,
+    /// Memory.
+    pub store: Arc<dyn Store>,
+    /// The date.
+    pub clock: Arc<dyn Clock>,
+    /// Who we are, for the others: host and process.
+    pub identity: String,
     /// The requests that the ports above make to AWS.
     pub calls: Calls,
 }

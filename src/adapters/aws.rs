@@ -13,7 +13,7 @@ use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
 use crate::domain::failure::{Failure, Kind};
-use crate::ports::Calls;
+use crate::ports::{Calls, Permit};
 
 /// A healthy control plane answers within a second; a packet that was lost on the way is not worth a longer wait.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -92,6 +92,37 @@ impl Intercept for Counted {
     }
 }
 
+/// Refuses to send what comes too late: asked for each attempt, after signing, when only the connection is left.
+#[derive(Debug)]
+pub struct Fenced {
+    permit: Permit,
+    action: &'static str,
+    resource: String,
+}
+
+impl Fenced {
+    /// For one write of that IAM action.
+    #[must_use]
+    pub fn new(permit: &Permit, action: &'static str, resource: &str) -> Self {
+        Self { permit: permit.clone(), action, resource: resource.to_owned() }
+    }
+}
+
+impl Intercept for Fenced {
+    fn name(&self) -> &'static str {
+        "repoint sends nothing that is out of date"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _runtime_components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Ok(self.permit.check(self.action, &self.resource)?)
+    }
+}
+
 /// Names a failed call: which IAM action, on which resource, what AWS said.
 pub fn failure<E>(action: &str, resource: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
@@ -160,6 +191,7 @@ fn kind(code: &str, words: &str) -> Kind {
         | "Throttled"
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
         | "PriorRequestNotComplete"
         | "LimitsExceeded" => Kind::Throttled,
         "AccessDenied"
@@ -179,16 +211,21 @@ fn kind(code: &str, words: &str) -> Kind {
         | "NoSuchHostedZone"
         | "NoSuchHealthCheck"
         | "NotFound"
-        | "NotFoundException" => Kind::NotFound,
+        | "NotFoundException"
+        | "ResourceNotFoundException" => Kind::NotFound,
+        "ConditionalCheckFailedException" => Kind::Conflict,
         // Route 53 has one code for a batch that makes no sense and for one that came too late.
         "InvalidChangeBatch"
             if ["not found", "do not match", "already exists"].iter().any(|sign| words.contains(sign)) =>
         {
             Kind::Conflict
         }
-        "HealthUnavailable" | "InternalFailure" | "InternalError" | "ServiceUnavailable" | "Unavailable" => {
-            Kind::Unavailable
-        }
+        "HealthUnavailable"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "Unavailable" => Kind::Unavailable,
         _ => Kind::Invalid,
     }
 }

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetTypeEnum};
 
-use super::aws::{Counted, failure};
+use super::aws::{Counted, Fenced, failure};
 use crate::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::world::Read;
-use crate::ports::{Calls, TargetGroups};
+use crate::ports::{Calls, Permit, TargetGroups};
 
 const DESCRIBE_HEALTH: &str = "elasticloadbalancing:DescribeTargetHealth";
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
@@ -91,26 +91,28 @@ impl TargetGroups for Elbv2 {
         Ok(TargetGroup { target_type, targets })
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure> {
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
         self.client(REGISTER, arn)?
             .register_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
             .interceptor(Counted::new(&self.calls, REGISTER))
+            .interceptor(Fenced::new(permit, REGISTER, arn.as_str()))
             .send()
             .await
             .map(drop)
             .map_err(|error| failure(REGISTER, arn.as_str(), &error))
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target]) -> Result<(), Failure> {
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
         self.client(DEREGISTER, arn)?
             .deregister_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
             .interceptor(Counted::new(&self.calls, DEREGISTER))
+            .interceptor(Fenced::new(permit, DEREGISTER, arn.as_str()))
             .send()
             .await
             .map(drop)

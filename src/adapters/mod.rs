@@ -3,6 +3,7 @@
 //! Law: the types of SDKs and HTTP clients end here; an answer is checked before it is passed on.
 
 pub mod aws;
+pub mod clock;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;
@@ -10,3 +11,5 @@ pub mod patroni;
 pub mod resolver;
 pub mod route53;
 pub mod sns;
+pub mod state_dynamodb;
+pub mod state_file;

@@ -12,14 +12,14 @@ use aws_sdk_route53::types::{
     Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
 };
 
-use super::aws::{Counted, failure};
+use super::aws::{Counted, Fenced, failure};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
     Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
     SetIdentifier, ZoneId,
 };
 use crate::domain::world::Read;
-use crate::ports::{Calls, Zones};
+use crate::ports::{Calls, Permit, Zones};
 
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
@@ -96,7 +96,7 @@ impl Zones for Route53 {
         Ok(found)
     }
 
-    async fn change(&self, zone: &ZoneId, changes: &[RecordChange]) -> Result<(), Failure> {
+    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
         let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
         let names: Vec<String> = changes.iter().map(|change| change.after.key.to_string()).collect();
         self.client
@@ -105,6 +105,7 @@ impl Zones for Route53 {
             .change_batch(batch)
             .customize()
             .interceptor(Counted::new(&self.calls, CHANGE))
+            .interceptor(Fenced::new(permit, CHANGE, zone.as_str()))
             .send()
             .await
             .map(drop)

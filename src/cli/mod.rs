@@ -3,6 +3,7 @@
 //! Law: data goes to stdout, everything else to stderr. Exit 0: every cluster is as it should be; 1: some cluster was
 //! held or failed; 2: usage or configuration.
 
+mod adopt;
 mod check;
 mod plan;
 mod print;
@@ -29,6 +30,7 @@ Examples:
   repoint plan                       what would be changed, and why (changes nothing)
   repoint run                        change it, once; for cron
   repoint run --cluster batman --format json
+  repoint adopt batman               accept its new system identifier
   repoint status                     members, verdict and endpoints, as a table
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed; 2 usage or configuration.
@@ -95,6 +97,17 @@ Examples:
   repoint status
   watch --color repoint status --cluster batman")]
     Status,
+    /// Accept a cluster's new system identifier, or an older timeline after a restore; moves nothing
+    #[command(after_help = "\
+Example:
+  repoint adopt batman && repoint plan --cluster batman
+
+A cluster that was made anew or restored to an earlier point is held (`wrong_cluster`, `stale`) until somebody says
+that this is meant: an old copy of a database that comes back must not get the traffic by itself.")]
+    Adopt {
+        /// The cluster
+        scope: String,
+    },
     /// Check the configuration and print it as it was understood, without asking anybody
     #[command(after_help = "\
 Examples:
@@ -114,6 +127,7 @@ pub async fn main(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Plan | Command::Run { dry_run: true } => plan::main(settings, format).await,
         Command::Run { dry_run: false } => run::main(settings, format).await,
         Command::Status => status::main(settings, format).await,
+        Command::Adopt { scope } => adopt::main(settings, &scope, format).await,
         Command::Check => check::main(&settings, format),
     }
 }

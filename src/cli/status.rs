@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 use super::{Format, print};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::report::status::{ClusterStatus, EndpointStatus, MemberStatus, Standing};
+use crate::domain::report::status::{ClusterStatus, ConditionStatus, EndpointStatus, MemberStatus, Standing};
 use crate::domain::report::{Tone, VerdictReport, describe};
 
 /// Looks, and changes nothing.
@@ -46,12 +46,29 @@ fn cluster(status: &ClusterStatus) -> String {
         .filter_map(|member| Some(format!("  {}: {}\n", member.member, member.error.as_ref()?)))
         .collect();
     let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
+    let conditions: String = status.conditions.iter().map(condition).collect();
+    let conditions = match &status.memory_error {
+        Some(error) => format!("\n {}: {error}\n", print::paint(Tone::Bad, "memory is out of reach")),
+        None if conditions.is_empty() => String::new(),
+        None => format!("\n{conditions}"),
+    };
     let paused = if status.is_paused {
         print::paint(Tone::Notice, "  paused (maintenance mode)")
     } else {
         String::new()
     };
-    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}")
+    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}{conditions}")
+}
+
+fn condition(condition: &ConditionStatus) -> String {
+    let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
+    let told = if condition.told { "people were told" } else { "nobody was told yet" };
+    format!(
+        " {}{subject} for {} s, {told}: {}\n",
+        print::paint(Tone::Notice, condition.kind.as_str()),
+        condition.lasted_seconds,
+        condition.message,
+    )
 }
 
 fn member(member: &MemberStatus) -> Vec<String> {

@@ -19,6 +19,8 @@ pub struct File {
     #[serde(default)]
     pub pass: Pass,
     #[serde(default)]
+    pub state: State,
+    #[serde(default)]
     pub alerts: Alerts,
     #[serde(default)]
     pub cluster: Vec<Spanned<Cluster>>,
@@ -49,8 +51,19 @@ pub struct Pass {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct State {
+    pub file: Option<Spanned<String>>,
+    pub dynamodb_table: Option<Spanned<String>>,
+    pub required: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Alerts {
     pub sns_topic_arn: Option<Spanned<String>>,
+    pub grace_seconds: Option<Spanned<f64>>,
+    pub contested_grace_seconds: Option<Spanned<f64>>,
+    pub reminder_seconds: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]

@@ -28,8 +28,10 @@ pub struct Settings {
     pub patroni: Patroni,
     /// The longest that a pass may take.
     pub deadline: Duration,
-    /// Where alerts go.
-    pub topic: Option<TopicArn>,
+    /// Where memory is kept.
+    pub state: State,
+    /// Where alerts go, and when.
+    pub alerts: Alerts,
     /// The clusters, in the order of the file.
     pub clusters: Vec<Intent>,
 }
@@ -41,6 +43,37 @@ pub struct Aws {
     pub region: Option<String>,
     /// Instead of AWS's own endpoints.
     pub endpoint_url: Option<String>,
+}
+
+/// Where memory is kept.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The place.
+    pub store: StateStore,
+    /// Whether a pass that cannot reach it must leave everything as it is.
+    pub required: bool,
+}
+
+/// A place for memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateStore {
+    /// A file on this machine.
+    File(PathBuf),
+    /// A DynamoDB table.
+    DynamoDb(String),
+}
+
+/// Where alerts go, and when.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    /// The topic; nobody is told without one.
+    pub topic: Option<TopicArn>,
+    /// How long a condition that often passes by itself must last before people are told.
+    pub grace: Duration,
+    /// The same for a contested cluster.
+    pub contested_grace: Duration,
+    /// How often people are told again of a condition that lasts; never if unset.
+    pub reminder: Option<Duration>,
 }
 
 /// How members are asked.

@@ -1,7 +1,7 @@
 //! Checks what the file and the environment say, and puts in what they leave open.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::environment::Environment;
 use super::file::{Cluster, File, Record, TargetGroup};
 use super::problem::{ConfigError, Problem, Source};
-use super::{Aws, Patroni, Pem, Settings};
+use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
 use crate::domain::cluster::{ApiUrl, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, GroupArn, TopicArn};
 use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
@@ -20,13 +20,19 @@ use crate::domain::record::{RecordKey, RecordName, RecordPlace, SetIdentifier, Z
 const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a promotion to finish and for AWS to be asked again, and less than a cron job's minute.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Where programs keep what must outlive them (Filesystem Hierarchy Standard, `/var/lib`).
+const STATE_FILE: &str = "/var/lib/repoint/state.json";
+/// A failover with Patroni's defaults (`ttl` 30) takes half a minute; what lasts longer does not pass by itself.
+const GRACE: Duration = Duration::from_mins(1);
+/// The longest interval between reminders, and the longest grace: a week.
+const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 /// The longest that anything may be told to wait: Lambda's limit is 15 minutes.
 const LONGEST: Duration = Duration::from_mins(15);
 /// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
 const LONGEST_TTL: u32 = 2_147_483_647;
 
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 15] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS",
@@ -35,7 +41,13 @@ const VARIABLES: [&str; 9] = [
     "REPOINT_PATRONI_CERTIFICATE_FILE",
     "REPOINT_PATRONI_KEY_FILE",
     "REPOINT_PASS_DEADLINE_SECONDS",
+    "REPOINT_STATE_FILE",
+    "REPOINT_STATE_DYNAMODB_TABLE",
+    "REPOINT_STATE_REQUIRED",
     "REPOINT_ALERTS_SNS_TOPIC_ARN",
+    "REPOINT_ALERTS_GRACE_SECONDS",
+    "REPOINT_ALERTS_CONTESTED_GRACE_SECONDS",
+    "REPOINT_ALERTS_REMINDER_SECONDS",
 ];
 
 /// Where a value was given.
@@ -81,12 +93,11 @@ pub fn resolve(
             file.pass.deadline_seconds.as_ref(),
         )
         .unwrap_or(DEADLINE);
-    let topic = resolver
-        .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.alerts.sns_topic_arn.as_ref())
-        .and_then(|given| resolver.parsed(&given, "alerts.sns_topic_arn", TopicArn::parse));
+    let state = resolver.state(file);
+    let alerts = resolver.alerts(file);
     let clusters = resolver.clusters(&file.cluster);
     if resolver.problems.is_empty() {
-        Ok(Settings { aws, patroni, deadline, topic, clusters })
+        Ok(Settings { aws, patroni, deadline, state, alerts, clusters })
     } else {
         Err(ConfigError { problems: resolver.problems })
     }
@@ -141,7 +152,18 @@ impl Resolver<'_> {
         self.parsed(&given, key, parse)
     }
 
+    /// A time above zero and within the longest wait.
     fn seconds(&mut self, variables: &[&str], key: &str, file: Option<&Spanned<f64>>) -> Option<Duration> {
+        self.seconds_within(variables, key, file, Duration::from_nanos(1)..=LONGEST)
+    }
+
+    fn seconds_within(
+        &mut self,
+        variables: &[&str],
+        key: &str,
+        file: Option<&Spanned<f64>>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         let given = match self.environment.get(variables) {
             Some((name, value)) => {
                 let place = Place::Variable(name.to_owned());
@@ -152,10 +174,11 @@ impl Resolver<'_> {
             }
         };
         let duration = Duration::try_from_secs_f64(given.value).ok();
-        let fitting = duration.filter(|duration| !duration.is_zero() && *duration <= LONGEST);
+        let fitting = duration.filter(|duration| range.contains(duration));
         if fitting.is_none() {
+            let least = if range.start().is_zero() { "not below 0" } else { "above 0" };
             let message =
-                format!("it must be a number of seconds above 0, and at most {}", LONGEST.as_secs());
+                format!("it must be a number of seconds {least}, and at most {}", range.end().as_secs());
             let problem = self.problem(&given.place, key, message);
             self.problems.push(problem);
         }
@@ -173,6 +196,73 @@ impl Resolver<'_> {
             self.problems.push(problem);
         }
         Aws { region: region.map(|given| given.value), endpoint_url: endpoint.map(|given| given.value) }
+    }
+
+    fn state(&mut self, file: &File) -> State {
+        let file = &file.state;
+        let path = self.text(&["REPOINT_STATE_FILE"], file.file.as_ref());
+        let table = self.text(&["REPOINT_STATE_DYNAMODB_TABLE"], file.dynamodb_table.as_ref());
+        for (key, given) in [("state.file", &path), ("state.dynamodb_table", &table)] {
+            if let Some(empty) = given.as_ref().filter(|given| given.value.trim().is_empty()) {
+                let problem = self.problem(&empty.place, key, "it is empty");
+                self.problems.push(problem);
+            }
+        }
+        if let (Some(path), Some(_)) = (&path, &table) {
+            let message = "memory is kept in one place: give `file` or `dynamodb_table`, not both";
+            let problem = self.problem(&path.place, "state.file", message);
+            self.problems.push(problem);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let store = match (path, table) {
+            (_, Some(table)) => StateStore::DynamoDb(table.value),
+            (Some(path), None) => StateStore::File(folder.join(path.value)),
+            (None, None) => StateStore::File(STATE_FILE.into()),
+        };
+        let required = match self.environment.get(&["REPOINT_STATE_REQUIRED"]) {
+            Some((_, "true")) => true,
+            Some((_, "false")) => false,
+            Some((name, other)) => {
+                self.problems
+                    .push(Problem::of_variable(name, format!("`{other}` is neither true nor false")));
+                true
+            }
+            None => file.required.as_ref().is_none_or(|required| *required.get_ref()),
+        };
+        State { store, required }
+    }
+
+    fn alerts(&mut self, file: &File) -> Alerts {
+        let file = &file.alerts;
+        let topic = self
+            .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref())
+            .and_then(|given| self.parsed(&given, "alerts.sns_topic_arn", TopicArn::parse));
+        let grace = Duration::ZERO..=LONGEST_GRACE;
+        Alerts {
+            topic,
+            grace: self
+                .seconds_within(
+                    &["REPOINT_ALERTS_GRACE_SECONDS"],
+                    "alerts.grace_seconds",
+                    file.grace_seconds.as_ref(),
+                    grace.clone(),
+                )
+                .unwrap_or(GRACE),
+            contested_grace: self
+                .seconds_within(
+                    &["REPOINT_ALERTS_CONTESTED_GRACE_SECONDS"],
+                    "alerts.contested_grace_seconds",
+                    file.contested_grace_seconds.as_ref(),
+                    grace,
+                )
+                .unwrap_or_default(),
+            reminder: self.seconds_within(
+                &["REPOINT_ALERTS_REMINDER_SECONDS"],
+                "alerts.reminder_seconds",
+                file.reminder_seconds.as_ref(),
+                Duration::from_nanos(1)..=LONGEST_GRACE,
+            ),
+        }
     }
 
     fn patroni(&mut self, file: &File) -> Patroni {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::mask::masked;
-use super::{Pem, Settings};
+use super::{Pem, Settings, State, StateStore};
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
 
@@ -25,10 +25,24 @@ pub fn show(settings: &Settings) -> Value {
             "key_file": path(&patroni.key),
         },
         "pass": { "deadline_seconds": settings.deadline.as_secs_f64() },
-        "alerts": { "sns_topic_arn": settings.topic.as_ref().map(TopicArn::as_str) },
+        "state": state(&settings.state),
+        "alerts": {
+            "sns_topic_arn": settings.alerts.topic.as_ref().map(TopicArn::as_str),
+            "grace_seconds": settings.alerts.grace.as_secs_f64(),
+            "contested_grace_seconds": settings.alerts.contested_grace.as_secs_f64(),
+            "reminder_seconds": settings.alerts.reminder.map(|reminder| reminder.as_secs_f64()),
+        },
         "cluster": settings.clusters.iter().map(cluster).collect::<Vec<_>>(),
     });
     without_nothing(shown)
+}
+
+fn state(state: &State) -> Value {
+    let (file, table) = match &state.store {
+        StateStore::File(path) => (Some(path.display().to_string()), None),
+        StateStore::DynamoDb(table) => (None, Some(table)),
+    };
+    json!({ "file": file, "dynamodb_table": table, "required": state.required })
 }
 
 fn cluster(intent: &Intent) -> Value {

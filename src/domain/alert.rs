@@ -1,11 +1,14 @@
-//! What SNS is told of a pass.
+//! What people are told.
 //!
 //! Law: a message is first for the person it wakes, and then for programs: words, then one JSON document.
 
 use std::collections::BTreeMap;
 
-use super::report::{ClusterReport, Outcome, VerdictReport, text};
-use super::verdict::HoldKind;
+use serde::Serialize;
+
+use super::memory::{Condition, ConditionKind, Timestamp};
+use super::report::{ClusterReport, VerdictReport, text};
+use super::retarget::{Cause, Retarget};
 
 /// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
 const SUBJECT_LIMIT: usize = 99;
@@ -17,58 +20,169 @@ pub struct Alert {
     pub subject: String,
     /// Words for people.
     pub text: String,
-    /// The same for programs: it follows the words, as one line of JSON.
+    /// For programs: it follows the words, as one line of JSON.
+    pub document: Document,
+}
+
+/// The message for programs. Its first five fields are SNS message attributes as well, for filter policies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Document {
+    /// The cluster.
+    pub cluster: String,
+    /// `retargeted`, or the name of the condition.
+    pub event: &'static str,
+    /// `info`, `warning` or `critical`.
+    pub severity: &'static str,
+    /// `triggered`, `reminder` or `resolved`.
+    pub status: &'static str,
+    /// The same for a condition's beginning, reminders and end.
+    pub dedup_key: String,
+    /// Why endpoints moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The member or endpoint that a condition is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How long a condition has lasted, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasted_seconds: Option<u64>,
+    /// The pass that noticed.
     pub report: ClusterReport,
-    /// `cluster`, `event` and `severity`, for filter policies.
-    pub attributes: BTreeMap<&'static str, String>,
 }
 
-/// The message for a pass; none for one that found everything as it should be.
-#[must_use]
-pub fn alert(report: &ClusterReport) -> Option<Alert> {
-    let contested = matches!(report.verdict, VerdictReport::Hold { kind: HoldKind::Contested, .. });
-    let (event, severity) = match report.outcome {
-        Outcome::Planned => return None,
-        Outcome::Converged if report.warnings.is_empty() => return None,
-        Outcome::Converged => ("split_brain", "critical"),
-        Outcome::Changed => ("retargeted", if report.warnings.is_empty() { "info" } else { "critical" }),
-        Outcome::Held => ("held", if contested { "critical" } else { "warning" }),
-        Outcome::Failed => ("failed", "critical"),
-    };
-    let attributes = [
-        ("cluster", report.scope.to_string()),
-        ("event", event.to_owned()),
-        ("severity", severity.to_owned()),
-    ];
-    Some(Alert {
-        subject: subject(&headline(report)),
-        text: format!("{}.\n\n{}", headline(report), text(report, &|_, word| word.to_owned())),
-        report: report.clone(),
-        attributes: attributes.into_iter().collect(),
-    })
-}
-
-fn headline(report: &ClusterReport) -> String {
-    let scope = &report.scope;
-    let primary = match &report.verdict {
-        VerdictReport::Hold { kind, .. } => {
-            return format!("{scope}: held, {}", kind.as_str().replace('_', " "));
-        }
-        VerdictReport::Primary(primary) => {
-            primary.member.as_ref().map_or_else(|| "an unnamed member".to_owned(), ToString::to_string)
-        }
-    };
-    match (report.outcome, &report.previous_primary) {
-        (Outcome::Failed, _) => format!("{scope}: FAILED to point everything at the primary {primary}"),
-        (Outcome::Held, _) => format!("{scope}: some endpoints cannot follow the primary {primary}"),
-        (Outcome::Converged | Outcome::Planned, _) => {
-            format!("{scope}: another member than {primary} claims to be primary")
-        }
-        (Outcome::Changed, Some(before)) if *before != primary => {
-            format!("{scope}: the primary is now {primary}, before {before}")
-        }
-        (Outcome::Changed, _) => format!("{scope}: endpoints now point at the primary {primary}"),
+impl Document {
+    /// The attributes of the message.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::from([
+            ("cluster", self.cluster.clone()),
+            ("event", self.event.to_owned()),
+            ("severity", self.severity.to_owned()),
+            ("status", self.status.to_owned()),
+            ("dedup_key", self.dedup_key.clone()),
+        ]);
+        attributes.extend(self.cause.map(|cause| ("cause", cause.as_str().to_owned())));
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It began, and has lasted as long as its grace.
+    Began,
+    /// It is still there.
+    Lasts,
+    /// It is gone.
+    Ended,
+}
+
+/// Endpoints have moved, all of them.
+#[must_use]
+pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
+    let (primary, timeline) = match &report.verdict {
+        VerdictReport::Primary(primary) => {
+            let name = primary.member.as_ref().map_or("an unnamed member", |member| member.as_str());
+            (name.to_owned(), primary.timeline.to_string())
+        }
+        VerdictReport::Hold { .. } => ("nobody".to_owned(), "unknown".to_owned()),
+    };
+    let from = retarget.previous.as_ref().filter(|previous| **previous != primary);
+    let story = match (retarget.cause, from) {
+        (Cause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
+        (Cause::Switchover, Some(from)) => format!("switchover from {from} to {primary}"),
+        (Cause::Failover, Some(from)) => format!("failover from {from} to {primary}"),
+        (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
+        (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {primary}", cause.as_str()),
+        (Cause::Correction, Some(from)) => {
+            format!("somebody else's change corrected, back from {from} to {primary}")
+        }
+        (Cause::Correction, None) => {
+            format!("somebody else's change corrected, the primary is still {primary}")
+        }
+    };
+    let document = Document {
+        cluster: report.scope.to_string(),
+        event: "retargeted",
+        severity: "info",
+        status: "triggered",
+        dedup_key: format!("{}/retargeted/{timeline}", report.scope),
+        cause: Some(retarget.cause),
+        subject: None,
+        lasted_seconds: None,
+        report: report.clone(),
+    };
+    message(&format!("{}: {story}", report.scope), "", document)
+}
+
+/// A condition began, lasts or ended.
+#[must_use]
+pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now: Timestamp) -> Alert {
+    let lasted = now.since(condition.since) / 1000;
+    let what = describe(condition);
+    let (status, story) = match phase {
+        Phase::Began if lasted == 0 => ("triggered", what),
+        Phase::Began => ("triggered", format!("{what}, for {} now", spell(lasted))),
+        Phase::Lasts => ("reminder", format!("still {what}, for {} now", spell(lasted))),
+        Phase::Ended => ("resolved", format!("resolved after {}: {what}", spell(lasted))),
+    };
+    let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
+    let document = Document {
+        cluster: report.scope.to_string(),
+        event: condition.kind.as_str(),
+        severity: if phase == Phase::Ended { "info" } else { condition.kind.severity() },
+        status,
+        dedup_key: format!("{}/{}{subject}", report.scope, condition.kind.as_str()),
+        cause: None,
+        subject: condition.subject.clone(),
+        lasted_seconds: Some(lasted),
+        report: report.clone(),
+    };
+    let words = if phase == Phase::Ended {
+        format!("It was: {}\n\n", condition.message)
+    } else {
+        format!("{}\n\n", condition.message)
+    };
+    message(&format!("{}: {story}", report.scope), &words, document)
+}
+
+/// A condition in a few words.
+fn describe(condition: &Condition) -> String {
+    let subject = condition.subject.as_deref().unwrap_or("it");
+    match condition.kind {
+        ConditionKind::NoPrimary => "no primary".to_owned(),
+        ConditionKind::Contested => "CONTESTED, two members may be taking writes".to_owned(),
+        ConditionKind::SplitBrain => format!("SPLIT BRAIN, {subject} also claims to be primary"),
+        ConditionKind::Stale => "only an old primary answers".to_owned(),
+        ConditionKind::WrongCluster => "another cluster answers".to_owned(),
+        ConditionKind::MemberUnreachable => format!("member {subject} does not answer"),
+        ConditionKind::EndpointHeld => format!("{} cannot follow the primary", short(subject)),
+        ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
+        ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),
+        ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
+    }
+}
+
+/// A target group by its name; a record as it is.
+fn short(endpoint: &str) -> &str {
+    match endpoint.split_once(":targetgroup/") {
+        Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
+        None => endpoint,
+    }
+}
+
+/// Seconds as people say them.
+fn spell(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+fn message(headline: &str, words: &str, document: Document) -> Alert {
+    let report = text(&document.report, &|_, word| word.to_owned());
+    Alert { subject: subject(headline), text: format!("{headline}.\n\n{words}{report}"), document }
 }
 
 /// SNS wants ASCII without control characters, and the name of a cluster may be anything.

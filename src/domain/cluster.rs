@@ -213,8 +213,8 @@ impl fmt::Display for Address {
 }
 
 /// The base of a member's REST API: scheme, host and port, in one canonical spelling.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct ApiUrl {
     https: bool,
     host: String,
@@ -304,5 +304,13 @@ impl fmt::Display for ApiUrl {
 impl From<ApiUrl> for String {
     fn from(url: ApiUrl) -> Self {
         url.to_string()
+    }
+}
+
+impl TryFrom<String> for ApiUrl {
+    type Error = ApiUrlError;
+
+    fn try_from(text: String) -> Result<Self, ApiUrlError> {
+        Self::parse(&text)
     }
 }

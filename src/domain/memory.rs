@@ -1,16 +1,158 @@
-//! What earlier passes knew of a cluster.
+//! What earlier passes knew of a cluster, and who is acting for it now.
 //!
-//! Law: memory only ever makes repoint more careful. Nothing is moved because of it.
+//! Law: memory makes repoint more careful, never bolder. It refuses what is older than what was applied, it keeps two
+//! reconcilers from acting at once, and it knows what people have been told. It must never name a primary.
+
+pub mod condition;
+pub mod fold;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{SystemId, Timeline};
+use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::verdict::Primary;
+use super::world::World;
+pub use condition::{Condition, ConditionKind};
+
+/// Milliseconds since 1970, by the clock of whoever wrote them: for durations that people read, never for order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Milliseconds from `earlier` to here; 0 if the clock went backwards.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
 
 /// What is remembered of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// The highest timeline that was ever applied.
+    /// How often this was saved. A save replaces the revision just before its own and no other: that is the fence.
+    pub revision: u64,
+    /// The highest timeline that anybody has acted for.
     pub highest_timeline: Option<Timeline>,
     /// The system identifier that timeline belongs to.
     pub system_id: Option<SystemId>,
+    /// The primary that every endpoint was last seen to follow.
+    pub primary: Option<LastPrimary>,
+    /// The members as the last primary's cluster listed them.
+    pub members: BTreeMap<MemberName, KnownMember>,
+    /// Who is between its commit and the end of its writes.
+    pub acting: Option<Acting>,
+    /// What is wrong, since when, and whether people know.
+    pub conditions: Vec<Condition>,
+    /// Messages that have yet to be published.
+    pub outbox: Vec<Letter>,
+}
+
+/// The primary of the last pass that left everything right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastPrimary {
+    /// Its name, where it had one.
+    pub member: Option<MemberName>,
+    /// Where its PostgreSQL listened.
+    pub address: Option<Address>,
+    /// Its timeline.
+    pub timeline: Timeline,
+}
+
+/// Where a member was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownMember {
+    /// Its REST API.
+    pub api_url: Option<ApiUrl>,
+    /// Its PostgreSQL.
+    pub address: Option<Address>,
+}
+
+/// A reconciler that has committed and may be writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acting {
+    /// Which one, for people: host and process.
+    pub by: String,
+    /// The revision of its commit, which tells this act from every other one.
+    pub revision: u64,
+    /// The timeline that it acts for.
+    pub timeline: Timeline,
+    /// When it began, by its own clock.
+    pub since: Timestamp,
+}
+
+/// A message that is to be published once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letter {
+    /// What no other message of this cluster has.
+    pub id: String,
+    /// One line of ASCII, under 100 characters.
+    pub subject: String,
+    /// Words, then one JSON document on the last line.
+    pub body: String,
+    /// For filter policies.
+    pub attributes: BTreeMap<String, String>,
+    /// Who is publishing it, and since when: nobody else does so until that one must have failed.
+    pub claimed_by: String,
+    /// By the claimant's clock.
+    pub claimed_at: Timestamp,
+}
+
+/// The most letters that wait: enough for a bad night without SNS, and far below DynamoDB's 400 KB for an item.
+pub const MOST_LETTERS: usize = 32;
+
+impl Memory {
+    /// The next revision, in which `by` acts for `primary`: what is saved before the first write.
+    #[must_use]
+    pub fn committed(&self, primary: &Primary, by: &str, now: Timestamp) -> Self {
+        let revision = self.revision + 1;
+        let timeline = self.highest_timeline.map_or(primary.timeline, |known| known.max(primary.timeline));
+        Self {
+            revision,
+            highest_timeline: Some(timeline),
+            system_id: Some(primary.system_id.clone()),
+            acting: Some(Acting { by: by.to_owned(), revision, timeline: primary.timeline, since: now }),
+            ..self.clone()
+        }
+    }
+
+    /// The next revision, in which another system identifier, or an older timeline, is accepted as this cluster. People
+    /// asked for it (`repoint adopt`); what they were told of stays open until a pass finds it mended.
+    #[must_use]
+    pub fn adopted(&self, primary: &Primary) -> Self {
+        Self {
+            revision: self.revision + 1,
+            highest_timeline: Some(primary.timeline),
+            system_id: Some(primary.system_id.clone()),
+            primary: None,
+            members: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Where a member's PostgreSQL was, if it still answers at the URL at which it was known.
+    #[must_use]
+    pub fn address_of(&self, name: &MemberName, asked_at: &ApiUrl) -> Option<&Address> {
+        let known = self.members.get(name)?;
+        known.address.as_ref().filter(|_| known.api_url.as_ref() == Some(asked_at))
+    }
+
+    /// The REST APIs of members that nobody has named in this pass: the configured ones may all be gone.
+    pub fn unasked<'a>(&'a self, world: &'a World) -> impl Iterator<Item = &'a ApiUrl> {
+        let urls = self.members.values().filter_map(|known| known.api_url.as_ref());
+        urls.filter(|url| !world.members.contains_key(url))
+    }
+
+    /// Puts a letter into the outbox.
+    pub fn post(&mut self, letter: Letter) {
+        self.outbox.push(letter);
+        let surplus = self.outbox.len().saturating_sub(MOST_LETTERS);
+        self.outbox.drain(..surplus);
+    }
 }

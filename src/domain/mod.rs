@@ -4,6 +4,7 @@
 //! clock, the environment, a file or the network, and it must never log: the [`report`] is the log.
 
 pub mod alert;
+pub mod audit;
 pub mod cluster;
 pub mod endpoint;
 pub mod failure;
@@ -12,6 +13,7 @@ pub mod memory;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod retarget;
 pub mod standby;
 pub mod verdict;
 pub mod witness;

@@ -14,8 +14,10 @@ use serde::Serialize;
 use super::cluster::{MemberName, Scope, SystemId, Timeline};
 use super::endpoint::{Endpoint, Target};
 use super::failure::Failure;
+use super::memory::Acting;
 use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, Plan, TargetStep};
 use super::record::{Answer, RecordChange, RecordSet};
+use super::retarget::Cause;
 use super::verdict::{HoldKind, Primary, Verdict};
 use super::world::World;
 pub use text::{Tone, describe, text};
@@ -81,6 +83,9 @@ pub struct ClusterReport {
     pub outcome: Outcome,
     /// Who is the primary, or why nobody.
     pub verdict: VerdictReport,
+    /// Why endpoints were moved, or would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The primary that the endpoints pointed at before: a member's name, or an address that no member has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_primary: Option<String>,
@@ -91,6 +96,9 @@ pub struct ClusterReport {
     /// What an operator should know although nothing hinges on it in this pass.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The subjects of the alerts that this pass brought about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<String>,
     /// How long the pass took, alerts left out, in milliseconds.
     pub duration_ms: u64,
     /// Requests to AWS, retries included, by IAM action.
@@ -310,6 +318,72 @@ pub enum Reason {
     Verdict(HoldKind),
     /// There is a primary, but this endpoint cannot follow it.
     Endpoint(EndpointReasonKind),
+    /// There is a primary, but nothing may be written now.
+    Pass(PassHoldKind),
+}
+
+/// Why a pass that knows the primary writes nothing; its `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PassHold {
+    /// Memory cannot be read or written.
+    #[error("something differs, but memory is out of reach, so nothing is moved: {0}")]
+    MemoryUnavailable(Failure),
+    /// Another reconciler has committed, and may be writing.
+    #[error("another repoint ({}) has been acting for this cluster all the while", .0.by)]
+    Busy(Acting),
+    /// Every time this pass had decided, something had changed or too much time had gone by.
+    #[error("what was seen was out of date each time it should have been acted on")]
+    Overtaken,
+    /// The auditor refused the plan.
+    #[error("the plan was refused, and nothing of it was done: {0}")]
+    Refused(String),
+}
+
+/// The name of a [`PassHold`] in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassHoldKind {
+    /// [`PassHold::MemoryUnavailable`].
+    MemoryUnavailable,
+    /// [`PassHold::Busy`].
+    Busy,
+    /// [`PassHold::Overtaken`].
+    Overtaken,
+    /// [`PassHold::Refused`].
+    Refused,
+}
+
+impl PassHold {
+    fn kind(&self) -> PassHoldKind {
+        match self {
+            Self::MemoryUnavailable(_) => PassHoldKind::MemoryUnavailable,
+            Self::Busy(_) => PassHoldKind::Busy,
+            Self::Overtaken => PassHoldKind::Overtaken,
+            Self::Refused(_) => PassHoldKind::Refused,
+        }
+    }
+
+    /// The hold in a report.
+    #[must_use]
+    pub fn report(&self) -> HoldReport {
+        let hint = match self {
+            Self::MemoryUnavailable(failure) => {
+                let mend = failure.hint().map_or(String::new(), |hint| format!("{hint}; "));
+                format!("{mend}`[state] required = false` lets repoint act without memory")
+            }
+            Self::Busy(_) | Self::Overtaken => "the next pass looks again".to_owned(),
+            Self::Refused(_) => {
+                "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
+                    .to_owned()
+            }
+        };
+        HoldReport {
+            reason: Reason::Pass(self.kind()),
+            endpoint: None,
+            message: self.to_string(),
+            hint: Some(hint),
+        }
+    }
 }
 
 /// Everything that was left alone.
@@ -355,9 +429,14 @@ pub fn warnings(verdict: &Verdict) -> Vec<String> {
 /// How the pass ended, by what it did and did not do.
 #[must_use]
 pub fn outcome(dry_run: bool, steps: &[StepReport], holds: &[HoldReport]) -> Outcome {
-    let unreadable = Reason::Endpoint(EndpointReasonKind::Unreadable);
+    let is_failure = |reason: Reason| {
+        matches!(
+            reason,
+            Reason::Endpoint(EndpointReasonKind::Unreadable) | Reason::Pass(PassHoldKind::Refused)
+        )
+    };
     let failed = steps.iter().any(|step| matches!(step.result, StepResult::Failed | StepResult::Skipped));
-    if failed || holds.iter().any(|hold| hold.reason == unreadable) {
+    if failed || holds.iter().any(|hold| is_failure(hold.reason)) {
         Outcome::Failed
     } else if !holds.is_empty() {
         Outcome::Held

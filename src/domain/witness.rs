@@ -96,6 +96,11 @@ impl<'a> Witness<'a> {
         }
     }
 
+    /// The URLs by which it was asked.
+    pub fn urls(&self) -> impl Iterator<Item = &'a ApiUrl> {
+        self.answers.iter().map(|(url, _)| *url)
+    }
+
     fn is_same_member(&self, other: &Self) -> bool {
         let same_peer = self.answers.iter().any(|(_, mine)| {
             mine.peer.is_some() && other.answers.iter().any(|(_, its)| its.peer == mine.peer)

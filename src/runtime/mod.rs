@@ -3,6 +3,9 @@
 //! Law: this is the only place where deciding and talking meet. It talks through [`ports`](crate::ports) alone and
 //! knows no adapter.
 
+pub mod adopt;
 pub mod apply;
+pub mod commit;
 pub mod observe;
 pub mod pass;
+pub mod tell;

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +15,7 @@ use crate::domain::cluster::{ApiUrl, MemberName};
 use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
+use crate::domain::memory::Memory;
 use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read, World};
 use crate::ports::Ports;
@@ -21,22 +23,60 @@ use crate::ports::Ports;
 /// The most members that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set off.
 const MOST_MEMBERS: usize = 64;
 
-/// Reads everything that bears on the cluster.
-pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> World {
-    let (members, groups, records) = tokio::join!(
-        members(intent, ports, deadline),
+/// The longest wait for memory: both stores answer within milliseconds, and no pass should hang on a dead one.
+const RECALL_WITHIN: Duration = Duration::from_secs(3);
+
+/// Reads everything that bears on the cluster, and what is remembered of it.
+pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (World, Read<Memory>) {
+    let ((members, memory), groups, records) = tokio::join!(
+        members_and_memory(intent, ports, deadline),
         groups(intent, ports, deadline),
         records(intent, ports, deadline),
     );
-    let names = names(&members, ports, deadline).await;
-    let instances = instances(&members, &groups, &names, ports, deadline).await;
-    World { members, groups, records, names, instances }
+    let hosts = hosts(&members, memory.as_ref().ok());
+    let names = names(&hosts, ports, deadline).await;
+    let instances = instances(&hosts, &groups, &names, ports, deadline).await;
+    (World { members, groups, records, names, instances }, memory)
+}
+
+/// What is remembered, or why it cannot be told.
+///
+/// # Errors
+/// The store's own, or that it took too long.
+pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<Memory> {
+    let deadline = deadline.min(Instant::now() + RECALL_WITHIN);
+    by(deadline, "reading memory", &intent.scope, ports.store.load(&intent.scope)).await
+}
+
+/// Members that are remembered and that nobody names any more are asked as well.
+async fn members_and_memory(
+    intent: &Intent,
+    ports: &Ports,
+    deadline: Instant,
+) -> (BTreeMap<ApiUrl, MemberAnswer>, Read<Memory>) {
+    let (members, memory) = tokio::join!(members(intent, ports, deadline), recall(intent, ports, deadline));
+    let world = World { members, ..World::default() };
+    let forgotten: Vec<ApiUrl> = memory
+        .iter()
+        .flat_map(|memory| memory.unasked(&world))
+        .filter(|url| !is_asked(&world.members, url))
+        .cloned()
+        .collect();
+    (ask(intent, ports, deadline, forgotten, world.members).await, memory)
 }
 
 /// Asks every configured member, and then those that only `/cluster` names.
 pub async fn members(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<ApiUrl, MemberAnswer> {
-    let mut answers: BTreeMap<ApiUrl, MemberAnswer> = BTreeMap::new();
-    let mut wave: Vec<ApiUrl> = intent.members.clone();
+    ask(intent, ports, deadline, intent.members.clone(), BTreeMap::new()).await
+}
+
+async fn ask(
+    intent: &Intent,
+    ports: &Ports,
+    deadline: Instant,
+    mut wave: Vec<ApiUrl>,
+    mut answers: BTreeMap<ApiUrl, MemberAnswer>,
+) -> BTreeMap<ApiUrl, MemberAnswer> {
     while !wave.is_empty() {
         let asked = join_all(wave.iter().map(|url| async {
             let answer = timeout_at(deadline, ports.patroni.ask(url)).await;
@@ -58,21 +98,22 @@ pub async fn members(intent: &Intent, ports: &Ports, deadline: Instant) -> BTree
 fn unasked(intent: &Intent, answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<ApiUrl> {
     let named: BTreeSet<&MemberName> =
         answers.values().filter_map(|answer| answer.health.as_ref().ok()?.name.as_ref()).collect();
-    let peers: BTreeSet<(IpAddr, u16)> =
-        answers.values().filter_map(|answer| answer.peer).map(|peer| (peer.ip(), peer.port())).collect();
-    let is_asked = |url: &ApiUrl| {
-        let address = url.host().parse().ok().map(|ip: IpAddr| (ip, url.port()));
-        answers.contains_key(url) || address.is_some_and(|address| peers.contains(&address))
-    };
     let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
     let unasked: BTreeSet<&ApiUrl> = views
         .filter(|view| view.scope.as_ref().is_none_or(|scope| *scope == intent.scope))
         .flat_map(|view| &view.members)
         .filter(|listed| !named.contains(&listed.name))
         .filter_map(|listed| listed.api_url.as_ref())
-        .filter(|url| !is_asked(url))
+        .filter(|url| !is_asked(answers, url))
         .collect();
     unasked.into_iter().cloned().collect()
+}
+
+/// Whether the URL, or the address that it stands for, has answered.
+fn is_asked(answers: &BTreeMap<ApiUrl, MemberAnswer>, url: &ApiUrl) -> bool {
+    let mut peers = answers.values().filter_map(|answer| answer.peer);
+    let address = url.host().parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, url.port()));
+    answers.contains_key(url) || address.is_some_and(|address| peers.any(|peer| peer == address))
 }
 
 async fn groups(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {
@@ -108,32 +149,32 @@ async fn records(
     join_all(reads).await.into_iter().flatten().collect()
 }
 
-fn hosts(members: &BTreeMap<ApiUrl, MemberAnswer>) -> BTreeSet<String> {
+/// Where the members' PostgreSQL listens, as they say or as is remembered.
+fn hosts(members: &BTreeMap<ApiUrl, MemberAnswer>, memory: Option<&Memory>) -> BTreeSet<String> {
     let views = members.values().filter_map(|answer| answer.view.as_ref().ok());
-    views
-        .flat_map(|view| &view.members)
-        .filter_map(|listed| listed.address.as_ref())
-        .map(|address| address.host.clone())
-        .collect()
+    let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
+    let known = memory.into_iter().flat_map(|memory| memory.members.values());
+    let known = known.filter_map(|known| known.address.as_ref());
+    listed.chain(known).map(|address| address.host.clone()).collect()
 }
 
 /// Looks up the hosts that are names.
 async fn names(
-    members: &BTreeMap<ApiUrl, MemberAnswer>,
+    hosts: &BTreeSet<String>,
     ports: &Ports,
     deadline: Instant,
 ) -> BTreeMap<String, Read<Vec<IpAddr>>> {
-    let hosts = hosts(members).into_iter().filter(|host| host.parse::<IpAddr>().is_err());
-    let reads = hosts.map(|host| async {
-        let read = by(deadline, "DNS", &host, ports.resolver.resolve(&host)).await;
-        (host, read)
+    let names = hosts.iter().filter(|host| host.parse::<IpAddr>().is_err());
+    let reads = names.map(|host| async {
+        let read = by(deadline, "DNS", host, ports.resolver.resolve(host)).await;
+        (host.clone(), read)
     });
     join_all(reads).await.into_iter().collect()
 }
 
 /// Finds the members' instances, in each Region that has a group of instances.
 async fn instances(
-    members: &BTreeMap<ApiUrl, MemberAnswer>,
+    hosts: &BTreeSet<String>,
     groups: &BTreeMap<GroupArn, Read<TargetGroup>>,
     names: &BTreeMap<String, Read<Vec<IpAddr>>>,
     ports: &Ports,
@@ -147,7 +188,7 @@ async fn instances(
         .collect();
     let resolved = names.values().flatten().flatten().copied();
     let addresses: BTreeSet<IpAddr> =
-        hosts(members).iter().filter_map(|host| host.parse().ok()).chain(resolved).collect();
+        hosts.iter().filter_map(|host| host.parse().ok()).chain(resolved).collect();
     if addresses.is_empty() {
         return BTreeMap::new();
     }

@@ -1,44 +1,61 @@
 //! One pass over one cluster.
 //!
 //! Laws: idempotent (8), so a pass that finds everything right writes nothing and tells nobody; explained (11), so it
-//! always ends with a report.
+//! always ends with a report; crash anywhere (9), so it may end between any two of its calls.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
 use super::apply::{Span, apply};
-use super::observe::{members, observe, too_late};
-use crate::domain::alert::alert;
+use super::commit::{Commit, Patience, commit, is_abandoned};
+use super::observe::{members, observe};
+use super::tell::{self, tell};
+use crate::domain::audit::{Checked, Refusal, audit};
 use crate::domain::intent::Intent;
-use crate::domain::memory::Memory;
+use crate::domain::memory::condition::findings;
+use crate::domain::memory::fold::{Ended, Rules};
+use crate::domain::memory::{Acting, Memory};
 use crate::domain::plan::{Plan, plan};
-use crate::domain::report::{self, ClusterReport, VerdictReport};
-use crate::domain::verdict::{Hold, Verdict, verdict};
-use crate::domain::world::World;
-use crate::ports::Ports;
+use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
+use crate::domain::retarget::{Retarget, retarget};
+use crate::domain::verdict::{Hold, Primary, Verdict, verdict};
+use crate::domain::world::{Read, World};
+use crate::ports::{Permit, Ports};
 
 /// The first wait before a promoting member is asked again; a promotion without much to replay takes a fraction of a
 /// second, and the question costs AWS nothing.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two looks at a promotion.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// The longest that an alert may take. It comes after the deadline, since a pass that ran out of time is just what people
-/// should be told of.
-const TELL_WITHIN: Duration = Duration::from_secs(10);
 /// What a pass keeps of its deadline for the writes, when it waits for a promotion.
 const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+/// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
+const ROUNDS: u32 = 10;
 
 /// What was seen and decided.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// What was seen.
     pub world: World,
+    /// What is remembered.
+    pub memory: Read<Memory>,
     /// Who is the primary.
     pub verdict: Verdict,
     /// What to change.
     pub plan: Plan,
+}
+
+/// How passes are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The longest that a pass may take, telling left out.
+    pub limit: Duration,
+    /// Whether a pass may write without memory.
+    pub needs_memory: bool,
+    /// When people are told.
+    pub alerts: Rules,
 }
 
 /// Whether a pass may write.
@@ -51,26 +68,39 @@ pub enum Mode {
 }
 
 /// Sees and decides, once.
-pub async fn look(intent: &Intent, ports: &Ports, memory: &Memory, deadline: Instant) -> Look {
-    let world = observe(intent, ports, deadline).await;
-    let verdict = verdict(intent, &world, memory);
+pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+    let (world, memory) = observe(intent, ports, deadline).await;
+    let verdict = decide(intent, &world, &memory);
     let plan = plan(intent, &world, &verdict);
-    Look { world, verdict, plan }
+    Look { world, memory, verdict, plan }
+}
+
+/// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
+fn decide(intent: &Intent, world: &World, memory: &Read<Memory>) -> Verdict {
+    match memory {
+        Ok(memory) => verdict(intent, world, memory),
+        Err(_) => verdict(intent, world, &Memory::default()),
+    }
 }
 
 /// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
-async fn look_until_promoted(intent: &Intent, ports: &Ports, memory: &Memory, deadline: Instant) -> Look {
+async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
     loop {
-        let look = look(intent, ports, memory, deadline).await;
+        let look = look(intent, ports, deadline).await;
         let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
-        if !is_promoting || !wait_for_promotion(intent, ports, memory, deadline).await {
+        if !is_promoting || !wait_for_promotion(intent, ports, &look.memory, deadline).await {
             return look;
         }
     }
 }
 
 /// Asks Patroni alone until nobody is promoting any more; `false` if that would take too long.
-async fn wait_for_promotion(intent: &Intent, ports: &Ports, memory: &Memory, deadline: Instant) -> bool {
+async fn wait_for_promotion(
+    intent: &Intent,
+    ports: &Ports,
+    memory: &Read<Memory>,
+    deadline: Instant,
+) -> bool {
     let until = deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()));
     let mut wait = FIRST_WAIT;
     let mut is_told = false;
@@ -81,7 +111,7 @@ async fn wait_for_promotion(intent: &Intent, ports: &Ports, memory: &Memory, dea
         }
         sleep_until(next).await;
         let world = World { members: members(intent, ports, until).await, ..World::default() };
-        match verdict(intent, &world, memory) {
+        match decide(intent, &world, memory) {
             Verdict::Hold(hold @ Hold::Promoting { .. }) if !is_told => {
                 let left = until.saturating_duration_since(Instant::now()).as_secs();
                 info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
@@ -94,50 +124,181 @@ async fn wait_for_promotion(intent: &Intent, ports: &Ports, memory: &Memory, dea
     }
 }
 
-/// The whole pass: look, apply, tell.
-pub async fn pass(
-    intent: &Intent,
-    ports: &Ports,
-    memory: &Memory,
-    mode: Mode,
-    limit: Duration,
-) -> ClusterReport {
+/// What was done in the end.
+struct Done {
+    look: Look,
+    steps: Vec<StepReport>,
+    /// Why nothing was written, although something differs.
+    hold: Option<PassHold>,
+    retarget: Option<Retarget>,
+    /// The revision of the last commit.
+    committed: Option<u64>,
+}
+
+/// The whole pass: look, commit, apply, tell.
+pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
     let began = Instant::now();
-    let span = Span { began, deadline: began + limit };
-    let look = look_until_promoted(intent, ports, memory, span.deadline).await;
-    let steps = match mode {
-        Mode::DryRun => report::planned_steps(&look.plan),
-        Mode::Apply => apply(&look.plan, ports, span).await,
-    };
-    let holds = report::holds(&look.verdict, &look.plan);
-    let previous_primary = match &look.verdict {
-        Verdict::Primary(primary) => report::previous_primary(&look.plan, &look.world, primary),
-        Verdict::Hold(_) => None,
-    };
+    let span = Span { began, deadline: began + settings.limit };
+    let done = look_and_act(intent, ports, settings, mode, span).await;
+    let Look { world, memory, verdict, plan } = done.look;
+    let mut holds = report::holds(&verdict, &plan);
+    holds.extend(done.hold.as_ref().map(PassHold::report));
     let mut report = ClusterReport {
         scope: intent.scope.clone(),
-        outcome: report::outcome(mode == Mode::DryRun, &steps, &holds),
-        verdict: VerdictReport::from(&look.verdict),
-        previous_primary,
-        steps,
+        outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
+        verdict: VerdictReport::from(&verdict),
+        cause: done.retarget.as_ref().filter(|_| !done.steps.is_empty()).map(|retarget| retarget.cause),
+        previous_primary: done.retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
+        steps: done.steps,
         holds,
-        warnings: report::warnings(&look.verdict),
+        warnings: report::warnings(&verdict),
+        alerts: Vec::new(),
         duration_ms: span.elapsed_ms(),
         api_calls: ports.calls.counts(),
     };
-    if mode == Mode::Apply {
-        tell(&mut report, ports).await;
+    if mode == Mode::DryRun {
+        return report;
     }
+    let findings = findings(intent, &world, &verdict, &plan, &report.steps, done.hold.as_ref());
+    let ended = Ended {
+        report: &report,
+        world: &world,
+        verdict: &verdict,
+        findings: &findings,
+        retarget: done.retarget.as_ref(),
+        committed: done.committed,
+    };
+    let told = tell(intent, &ended, memory, &settings.alerts, ports).await;
+    tell::add(&mut report, told);
+    report.api_calls = ports.calls.counts();
     report
 }
 
-/// Publishes the alert, if the pass is worth one. A failing topic is reported, and changes nothing else.
-async fn tell(report: &mut ClusterReport, ports: &Ports) {
-    let (Some(topic), Some(alert)) = (&ports.topic, alert(report)) else { return };
-    let told = timeout(TELL_WITHIN, topic.publish(&alert)).await;
-    if let Err(failure) = told.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic"))) {
-        let hint = failure.hint().map_or(String::new(), |hint| format!(" ({hint})"));
-        report.warnings.push(format!("the alert was not published: {failure}{hint}"));
+/// Looks, and acts on what was seen; and begins again when that was out of date.
+async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode, span: Span) -> Done {
+    let mut patience = Patience::default();
+    let mut done: Option<Done> = None;
+    for _ in 0..ROUNDS {
+        let look = look_until_promoted(intent, ports, span.deadline).await;
+        let (steps, first, committed) =
+            done.map_or((Vec::new(), None, None), |done| (done.steps, done.retarget, done.committed));
+        let retarget = first.or_else(|| story(&look));
+        let mut now = Done { look, steps, hold: None, retarget, committed };
+        let checked = match check(intent, &now.look) {
+            Ok(checked) => checked,
+            Err(refusal) => {
+                now.hold = Some(PassHold::Refused(refusal.to_string()));
+                return now;
+            }
+        };
+        let Verdict::Primary(primary) = now.look.verdict.clone() else { return now };
+        if checked.plan().is_empty() {
+            return now;
+        }
+        if mode == Mode::DryRun {
+            now.steps = report::planned_steps(checked.plan());
+            return now;
+        }
+        let permit = match leave(intent, &mut now, &primary, ports, settings, &mut patience, span).await {
+            Leave::Granted(permit) => permit,
+            Leave::LookAgain => {
+                done = Some(now);
+                continue;
+            }
+            Leave::Held(hold) => {
+                now.hold = Some(hold);
+                return now;
+            }
+        };
+        let steps = apply(&checked, &permit, ports, span).await;
+        let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
+        if is_complete || permit.is_valid() || Instant::now() >= span.deadline {
+            now.steps.extend(steps);
+            return now;
+        }
+        // The permit ran out in the middle; what was done is done, and the rest is decided anew.
+        now.steps.extend(steps.into_iter().filter(|step| step.result == StepResult::Done));
+        done = Some(now);
     }
-    report.api_calls = ports.calls.counts();
+    let mut last = match done {
+        Some(done) => done,
+        None => Done {
+            look: look(intent, ports, span.deadline).await,
+            steps: Vec::new(),
+            hold: None,
+            retarget: None,
+            committed: None,
+        },
+    };
+    last.hold = Some(PassHold::Overtaken);
+    last
+}
+
+fn check(intent: &Intent, look: &Look) -> Result<Checked, Refusal> {
+    let nothing = Memory::default();
+    audit(&look.plan, intent, &look.world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
+}
+
+fn story(look: &Look) -> Option<Retarget> {
+    let Verdict::Primary(primary) = &look.verdict else { return None };
+    match &look.memory {
+        Ok(memory) => retarget(memory, &look.world, primary, &look.plan),
+        Err(_) => Retarget::untold(&look.world, primary, &look.plan),
+    }
+}
+
+/// Whether this pass may write now.
+enum Leave {
+    Granted(Permit),
+    LookAgain,
+    Held(PassHold),
+}
+
+/// Asks memory for leave to write.
+async fn leave(
+    intent: &Intent,
+    now: &mut Done,
+    primary: &Primary,
+    ports: &Ports,
+    settings: &Settings,
+    patience: &mut Patience,
+    span: Span,
+) -> Leave {
+    let without_memory = |failure| {
+        if settings.needs_memory {
+            Leave::Held(PassHold::MemoryUnavailable(failure))
+        } else {
+            Leave::Granted(Permit::new(&ports.clock, super::commit::ACT_WITHIN))
+        }
+    };
+    let memory = match &now.look.memory {
+        Ok(memory) => memory.clone(),
+        Err(failure) => return without_memory(failure.clone()),
+    };
+    if let Some(other) = in_the_way(&memory, now.committed, patience, ports) {
+        info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
+        return if patience.wait(&other, intent, ports, span.deadline).await {
+            Leave::LookAgain
+        } else {
+            Leave::Held(PassHold::Busy(other))
+        };
+    }
+    match commit(intent, &memory, primary, ports, span.deadline).await {
+        Commit::Granted(permit, memory) => {
+            now.committed = Some(memory.revision);
+            now.look.memory = Ok(memory);
+            Leave::Granted(permit)
+        }
+        Commit::Overtaken => Leave::LookAgain,
+        Commit::Unavailable(failure) => without_memory(failure),
+    }
+}
+
+/// Another one's commit that has to be waited for.
+fn in_the_way(memory: &Memory, committed: Option<u64>, patience: &Patience, ports: &Ports) -> Option<Acting> {
+    let acting = memory.acting.as_ref()?;
+    let is_over = committed == Some(acting.revision)
+        || patience.is_over(acting.revision)
+        || is_abandoned(acting, ports.clock.now());
+    (!is_over).then(|| acting.clone())
 }

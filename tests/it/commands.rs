@@ -43,7 +43,7 @@ async fn plan_shows_and_changes_nothing() {
     exit 0
     --- stdout
     batman  planned  N ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       would    register 10.0.1.12:5432        target group pg-writer (us-east-1)
       would    deregister 10.0.1.11:5432      target group pg-writer (us-east-1)
       would    change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A
@@ -63,11 +63,12 @@ async fn run_changes_what_differs_open_before_close() {
     exit 0
     --- stdout
     batman  changed  N ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       done     register 10.0.1.12:5432        target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432      target group pg-writer (us-east-1)  at N ms
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+      alert    repoint: batman: first adoption, endpoints now point at the primary pg2
     --- stderr
     ");
     let actions = aws.actions();
@@ -109,6 +110,7 @@ async fn the_json_report_keeps_its_names() {
             "timeline": 4,
             "system_id": "7710341171024913225"
           },
+          "cause": "adoption",
           "previous_primary": "pg1",
           "steps": [
             {
@@ -127,6 +129,9 @@ async fn the_json_report_keeps_its_names() {
             }
           ],
           "holds": [],
+          "alerts": [
+            "repoint: batman: first adoption, endpoints now point at the primary pg2"
+          ],
           "duration_ms": 0,
           "api_calls": {
             "elasticloadbalancing:DeregisterTargets": 1,
@@ -168,13 +173,17 @@ async fn without_a_primary_nothing_is_changed_and_people_are_told() {
         )
     });
     let (members, aws) = (members.await, aws(|_| None).await);
-    let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
+    let repoint =
+        configuration(&members, &aws.url(), &everything()).with("REPOINT_ALERTS_GRACE_SECONDS", "0");
+    let ran = repoint.run(&["run"]).await;
+    assert_eq!(repoint.run(&["run"]).await.code, 1);
     insta::assert_snapshot!(seen(&ran), @"
     exit 1
     --- stdout
     batman  held  N ms
       held     the cluster has no primary: pg2 is named as leader but says it is not the primary
                wait for the election, or see `patronictl list` and Patroni's log if it does not end
+      alert    repoint: batman: no primary
     --- stderr
     ");
     assert!(!aws.actions().iter().any(|action| action.contains("Targets") || action == CHANGE));
@@ -217,7 +226,6 @@ async fn missing_credentials_are_said() {
       primary  pg2  10.0.1.12:5432  timeline 4
       held     target group pg-writer (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
                allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33`, or mend the credentials
-      warning  the alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
     --- stderr
     ");
     assert!(aws.requests().is_empty());
@@ -266,12 +274,13 @@ async fn a_register_that_fails_stops_the_deregister() {
     exit 1
     --- stdout
     batman  failed  N ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       failed   register 10.0.1.12:5432        target group pg-writer (us-east-1)  at N ms
                elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: InvalidTarget: The IP address is not valid
       skipped  deregister 10.0.1.11:5432      target group pg-writer (us-east-1)
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+      alert    repoint: batman: FAILED to change pg-writer
     --- stderr
     ");
     assert!(!aws.actions().contains(&"DeregisterTargets".to_owned()));
@@ -295,11 +304,12 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
     exit 1
     --- stdout
     batman  failed  N ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       failed   change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
                route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found
                somebody else changed it meanwhile; the next pass reads it anew
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
+      alert    repoint: batman: FAILED to change Z1/a.example.com/A
     --- stderr
     ");
     assert_eq!(aws.actions().iter().filter(|action| *action == CHANGE).count(), 3);
@@ -316,10 +326,11 @@ async fn an_alert_that_is_not_published_is_reported_and_fails_nothing() {
     exit 0
     --- stdout
     batman  changed  N ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
-      warning  the alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
+      alert    repoint: batman: first adoption, endpoints now point at the primary pg2
+      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
     --- stderr
     ");
 }

@@ -65,8 +65,14 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     [pass]
     deadline_seconds = 30.0
 
+    [state]
+    file = "state.json"
+    required = true
+
     [alerts]
     sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
+    grace_seconds = 60.0
+    contested_grace_seconds = 0.0
 
     [[cluster]]
     scope = "batman"
@@ -108,7 +114,7 @@ async fn an_unknown_variable_is_refused() {
     --- stdout
     --- stderr
     error: environment variable REPOINT_DEADLINE: it is no variable of repoint
-      hint: the variables are REPOINT_CONFIG, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_ALERTS_SNS_TOPIC_ARN
+      hint: the variables are REPOINT_CONFIG, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_STATE_FILE, REPOINT_STATE_DYNAMODB_TABLE, REPOINT_STATE_REQUIRED, REPOINT_ALERTS_SNS_TOPIC_ARN, REPOINT_ALERTS_GRACE_SECONDS, REPOINT_ALERTS_CONTESTED_GRACE_SECONDS, REPOINT_ALERTS_REMINDER_SECONDS
     ");
 }
 

@@ -82,6 +82,7 @@ fn memory() -> impl Strategy<Value = Memory> {
     option::of(1_u32..5).prop_map(|timeline| Memory {
         highest_timeline: timeline.map(Timeline),
         system_id: timeline.map(|_| SystemId::new(SYSTEM)),
+        ..Memory::default()
     })
 }
 

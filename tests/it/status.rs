@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repoint::domain::intent::Intent;
-use repoint::domain::memory::Memory;
+use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::plan;
 use repoint::domain::report::status::{ClusterStatus, Standing, status};
 use repoint::domain::verdict::verdict;
@@ -16,7 +16,7 @@ use crate::support::evidence::{
 fn told(world: &World) -> ClusterStatus {
     let intent = Intent { groups: vec![group_intent()], ..intent() };
     let verdict = verdict(&intent, world, &Memory::default());
-    status(&intent, world, &verdict, &plan(&intent, world, &verdict))
+    status(&intent, world, &Ok(Memory::default()), &verdict, &plan(&intent, world, &verdict), Timestamp(0))
 }
 
 #[test]

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use repoint::domain::alert::{Alert, alert};
+use repoint::domain::alert::{Alert, Phase, of_condition, retargeted};
 use repoint::domain::cluster::{MemberName, Scope, SystemId, Timeline};
 use repoint::domain::endpoint::Endpoint;
+use repoint::domain::memory::{Condition, ConditionKind, Timestamp};
 use repoint::domain::plan::TargetStep;
 use repoint::domain::report::{ClusterReport, Outcome, PrimaryReport, StepReport, VerdictReport};
-use repoint::domain::verdict::HoldKind;
+use repoint::domain::retarget::{Cause, Retarget};
 
 use crate::support::evidence::{GROUP, SYSTEM, arn, target};
 
-fn report(outcome: Outcome) -> ClusterReport {
+fn report() -> ClusterReport {
     let step = TargetStep::Register(target("10.0.1.12", 5432));
     ClusterReport {
         scope: Scope::new("batman"),
-        outcome,
+        outcome: Outcome::Changed,
         verdict: VerdictReport::Primary(PrimaryReport {
             kind: "primary",
             member: Some(MemberName::new("pg2")),
@@ -24,67 +25,101 @@ fn report(outcome: Outcome) -> ClusterReport {
             timeline: Timeline(4),
             system_id: SystemId::new(SYSTEM),
         }),
+        cause: Some(Cause::Failover),
         previous_primary: Some("pg1".to_owned()),
         steps: vec![StepReport::of_target(Endpoint::Group(arn(GROUP)), &step).ended(&Ok(()), 41)],
         holds: Vec::new(),
         warnings: Vec::new(),
+        alerts: Vec::new(),
         duration_ms: 47,
         api_calls: BTreeMap::new(),
     }
 }
 
-fn held(kind: HoldKind) -> ClusterReport {
-    let verdict = VerdictReport::Hold { kind, message: "for a reason".to_owned() };
-    ClusterReport { verdict, previous_primary: None, steps: Vec::new(), ..report(Outcome::Held) }
+fn moved(cause: Cause, previous: Option<&str>) -> Alert {
+    retargeted(&report(), &Retarget { cause, previous: previous.map(str::to_owned) })
 }
 
-#[track_caller]
-fn told(report: &ClusterReport) -> (Alert, String) {
-    let alert = alert(report).expect("an alert");
-    let kind = format!("{} {}", alert.attributes["event"], alert.attributes["severity"]);
-    assert_eq!(alert.attributes["cluster"], report.scope.to_string());
-    (alert, kind)
+fn condition(kind: ConditionKind, subject: Option<&str>) -> Condition {
+    let (subject, message) = (subject.map(str::to_owned), "for a reason".to_owned());
+    Condition { kind, subject, message, since: Timestamp(1_000), told: None }
+}
+
+fn told(condition: &Condition, phase: Phase, now: u64) -> String {
+    let alert = of_condition(&report(), condition, phase, Timestamp(now));
+    let attributes = alert.document.attributes();
+    format!("{} [{} {}] {}", attributes["severity"], attributes["event"], attributes["status"], alert.subject)
 }
 
 #[test]
-fn a_move_is_told_with_old_and_new() {
-    let (alert, kind) = told(&report(Outcome::Changed));
-    assert_eq!(
-        (alert.subject.as_str(), kind.as_str()),
-        ("repoint: batman: the primary is now pg2, before pg1", "retargeted info")
-    );
-    insta::assert_snapshot!(alert.text, @"
-    batman: the primary is now pg2, before pg1.
+fn a_move_is_told_with_old_and_new_and_why() {
+    let subjects: Vec<String> = [
+        (Cause::Adoption, None),
+        (Cause::Switchover, Some("pg1")),
+        (Cause::Failover, Some("pg1")),
+        (Cause::Failover, None),
+        (Cause::Correction, Some("10.0.1.99")),
+        (Cause::Correction, Some("pg2")),
+        (Cause::Unknown, Some("pg1")),
+    ]
+    .into_iter()
+    .map(|(cause, previous)| moved(cause, previous).subject)
+    .collect();
+    insta::assert_snapshot!(subjects.join("\n"), @"
+    repoint: batman: first adoption, endpoints now point at the primary pg2
+    repoint: batman: switchover from pg1 to pg2
+    repoint: batman: failover from pg1 to pg2
+    repoint: batman: failover to pg2
+    repoint: batman: somebody else's change corrected, back from 10.0.1.99 to pg2
+    repoint: batman: somebody else's change corrected, the primary is still pg2
+    repoint: batman: endpoints now point at the primary pg2
+    ");
+    insta::assert_snapshot!(moved(Cause::Failover, Some("pg1")).text, @"
+    batman: failover from pg1 to pg2.
 
     batman  changed  47 ms
-      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
+      primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (failover)
       done     register 10.0.1.12:5432  target group pg-writer (us-east-1)  at 41 ms
     ");
 }
 
 #[test]
-fn severities_follow_what_is_at_stake() {
-    assert_eq!(told(&held(HoldKind::NoPrimary)).1, "held warning");
-    assert_eq!(told(&held(HoldKind::Contested)).1, "held critical");
-    assert_eq!(told(&report(Outcome::Failed)).1, "failed critical");
-    let split = ClusterReport { warnings: vec!["pg1 also claims".to_owned()], ..report(Outcome::Converged) };
-    assert_eq!(told(&split).1, "split_brain critical");
-    assert_eq!(told(&ClusterReport { outcome: Outcome::Changed, ..split }).1, "retargeted critical");
+fn a_condition_is_told_when_it_begins_lasts_and_ends() {
+    let nobody = condition(ConditionKind::NoPrimary, None);
+    let member = condition(ConditionKind::MemberUnreachable, Some("pg1"));
+    let failed = condition(ConditionKind::ApplyFailed, Some(GROUP));
+    let lines = [
+        told(&condition(ConditionKind::Contested, None), Phase::Began, 1_000),
+        told(&nobody, Phase::Began, 61_000),
+        told(&nobody, Phase::Lasts, 601_000),
+        told(&nobody, Phase::Ended, 7_321_000),
+        told(&member, Phase::Began, 61_000),
+        told(&failed, Phase::Began, 1_000),
+        told(&failed, Phase::Ended, 31_000),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"
+    critical [contested triggered] repoint: batman: CONTESTED, two members may be taking writes
+    critical [no_primary triggered] repoint: batman: no primary, for 1 min 0 s now
+    critical [no_primary reminder] repoint: batman: still no primary, for 10 min 0 s now
+    info [no_primary resolved] repoint: batman: resolved after 2 h 2 min: no primary
+    warning [member_unreachable triggered] repoint: batman: member pg1 does not answer, for 1 min 0 s now
+    critical [apply_failed triggered] repoint: batman: FAILED to change pg-writer
+    info [apply_failed resolved] repoint: batman: resolved after 30 s: FAILED to change pg-writer
+    ");
 }
 
 #[test]
-fn nothing_to_say_is_not_said() {
-    assert_eq!(alert(&report(Outcome::Converged)), None);
-    assert_eq!(alert(&report(Outcome::Planned)), None);
+fn a_message_and_its_resolution_share_their_key() {
+    let condition = condition(ConditionKind::MemberUnreachable, Some("pg1"));
+    let key = |phase| of_condition(&report(), &condition, phase, Timestamp(99_000)).document.dedup_key;
+    assert_eq!(key(Phase::Began), "batman/member_unreachable/pg1");
+    assert_eq!(key(Phase::Began), key(Phase::Ended));
 }
 
 #[test]
 fn a_subject_is_short_plain_ascii_whatever_the_names() {
-    let long = ClusterReport {
-        scope: Scope::new(format!("böse\n{}", "x".repeat(200))),
-        ..report(Outcome::Changed)
-    };
-    let subject = told(&long).0.subject;
+    let long = ClusterReport { scope: Scope::new(format!("böse\n{}", "x".repeat(200))), ..report() };
+    let subject = retargeted(&long, &Retarget { cause: Cause::Adoption, previous: None }).subject;
     assert!(
         subject.chars().count() < 100 && subject.chars().all(|letter| (' '..='~').contains(&letter)),
         "{subject}"

@@ -277,7 +277,11 @@ fn a_standby_leader_holds_by_the_word_of_others() {
 // Memory.
 
 fn remembering(timeline: u32, system: &str) -> Memory {
-    Memory { highest_timeline: Some(Timeline(timeline)), system_id: Some(SystemId::new(system)) }
+    Memory {
+        highest_timeline: Some(Timeline(timeline)),
+        system_id: Some(SystemId::new(system)),
+        ..Memory::default()
+    }
 }
 
 #[test]

@@ -42,9 +42,13 @@ impl<'a> Deployment<'a> {
             instances.insert(member.host.clone(), world.instance(member).await?);
         }
         let seeds: Vec<&str> = lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect();
+        // Every deployment begins with nothing remembered.
+        for file in ["state.json", "state.json.lock"] {
+            drop(fs::remove_file(lab.dir.join(file)));
+        }
         let mailbox = Mailbox::new(&lab.aws, "alerts").await?;
         let configuration = format!(
-            "[alerts]\nsns_topic_arn = \"{}\"\n\n[[cluster]]\nscope = \"batman\"\nmembers = {seeds:?}\n",
+            "[state]\nfile = \"state.json\"\n\n[alerts]\nsns_topic_arn = \"{}\"\ngrace_seconds = 0\n\n[[cluster]]\nscope = \"batman\"\nmembers = {seeds:?}\n",
             mailbox.topic
         );
         Ok(Self {

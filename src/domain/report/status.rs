@@ -6,11 +6,12 @@ use super::{Reason, VerdictReport, holds, planned_steps};
 use crate::domain::cluster::{Address, Scope, Timeline};
 use crate::domain::endpoint::{Endpoint, TargetHealth};
 use crate::domain::intent::Intent;
+use crate::domain::memory::{ConditionKind, Memory, Timestamp};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, RecordKey};
 use crate::domain::verdict::Verdict;
 use crate::domain::witness::{Witness, witnesses};
-use crate::domain::world::World;
+use crate::domain::world::{Read, World};
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,6 +46,27 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// What memory says is wrong.
+    pub conditions: Vec<ConditionStatus>,
+    /// Why memory could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_error: Option<String>,
+}
+
+/// Something that is wrong and lasts, as the last pass left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConditionStatus {
+    /// What.
+    pub kind: ConditionKind,
+    /// The member or endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// For people.
+    pub message: String,
+    /// For how long, in seconds.
+    pub lasted_seconds: u64,
+    /// Whether people were told.
+    pub told: bool,
 }
 
 /// One member.
@@ -93,7 +115,14 @@ pub enum Standing {
 
 /// Describes what was seen.
 #[must_use]
-pub fn status(intent: &Intent, world: &World, verdict: &Verdict, plan: &Plan) -> ClusterStatus {
+pub fn status(
+    intent: &Intent,
+    world: &World,
+    memory: &Read<Memory>,
+    verdict: &Verdict,
+    plan: &Plan,
+    now: Timestamp,
+) -> ClusterStatus {
     let groups = intent.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
     let records = intent.records.iter().map(|record| Endpoint::Record(record.key.clone()));
     ClusterStatus {
@@ -102,7 +131,19 @@ pub fn status(intent: &Intent, world: &World, verdict: &Verdict, plan: &Plan) ->
         is_paused: world.members.values().flat_map(|answer| &answer.view).any(|view| view.paused),
         members: members(world),
         endpoints: groups.chain(records).map(|endpoint| standing(endpoint, world, verdict, plan)).collect(),
+        conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
+        memory_error: memory.as_ref().err().map(ToString::to_string),
     }
+}
+
+fn conditions(memory: &Memory, now: Timestamp) -> impl Iterator<Item = ConditionStatus> {
+    memory.conditions.iter().map(move |condition| ConditionStatus {
+        kind: condition.kind,
+        subject: condition.subject.clone(),
+        message: condition.message.clone(),
+        lasted_seconds: now.since(condition.since) / 1000,
+        told: condition.told.is_some(),
+    })
 }
 
 fn members(world: &World) -> Vec<MemberStatus> {

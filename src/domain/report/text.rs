@@ -44,9 +44,10 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
         };
         let previous =
             report.previous_primary.as_ref().map_or(String::new(), |name| format!(", before: {name}"));
+        let cause = report.cause.map_or(String::new(), |cause| format!("  ({})", cause.as_str()));
         let _ = writeln!(
             text,
-            "  primary  {}  {address}  timeline {}{previous}",
+            "  primary  {}  {address}  timeline {}{previous}{cause}",
             paint(Tone::Strong, name),
             primary.timeline
         );
@@ -54,6 +55,9 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
     steps(&mut text, &report.steps, paint);
     for hold in &report.holds {
         write_hold(&mut text, hold, paint);
+    }
+    for alert in &report.alerts {
+        let _ = writeln!(text, "  {}  {alert}", paint(Tone::Faint, "alert  "));
     }
     for warning in &report.warnings {
         let _ = writeln!(text, "  {}  {warning}", paint(Tone::Bad, "warning"));

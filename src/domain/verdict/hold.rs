@@ -159,9 +159,11 @@ impl HoldKind {
             Self::StandbyCluster => {
                 "nothing to do, unless this site was to be promoted: see `patronictl edit-config`"
             }
-            Self::Stale => "an old primary may have come back: stop it, or let it rejoin as a replica",
+            Self::Stale => {
+                "an old primary may have come back: stop it, or let it rejoin as a replica; after a restore to an earlier point, `repoint adopt` accepts it"
+            }
             Self::WrongCluster => {
-                "check `scope`, `system_id` and `members` in the configuration: an address may have changed hands"
+                "check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it"
             }
         }
     }

@@ -127,7 +127,8 @@ fn accept(
             .chain(ours.iter().filter_map(Witness::view))
             .flat_map(|view| &view.members)
             .filter(|listed| primary.is(listed))
-            .find_map(|listed| listed.address.clone()),
+            .find_map(|listed| listed.address.clone())
+            .or_else(|| remembered_address(primary, memory)),
         timeline: claim.timeline,
         system_id: claim.system_id.clone(),
         rivals: claims[1..]
@@ -135,6 +136,13 @@ fn accept(
             .map(|(witness, claim)| Rival { member: witness.label(), timeline: claim.timeline })
             .collect(),
     })
+}
+
+/// With the DCS down no `/cluster` is answered (`api.py`, `do_GET_cluster`); where a member listens is then known from
+/// before, as long as it still answers at the same URL.
+fn remembered_address(primary: &Witness, memory: &Memory) -> Option<Address> {
+    let name = primary.name.as_ref()?;
+    primary.urls().find_map(|url| memory.address_of(name, url)).cloned()
 }
 
 /// Nobody of ours claims to be the primary: say which kind of nobody it is.

@@ -37,8 +37,12 @@ impl Repoint {
     pub fn new(configuration: impl AsRef<[u8]>) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("repoint.toml"), configuration).unwrap();
-        let credentials =
-            [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("NO_COLOR", "1")];
+        let credentials = [
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("NO_COLOR", "1"),
+            ("REPOINT_STATE_FILE", "state.json"),
+        ];
         let variables = credentials.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Self { folder, variables }
     }

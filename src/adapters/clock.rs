@@ -1,0 +1,18 @@
+//! The date, from the operating system.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::domain::memory::Timestamp;
+use crate::ports::Clock;
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the date")]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,113 @@
+//! Memory in DynamoDB, for Lambdas and for several machines.
+//!
+//! Law: one item a cluster, read consistently, and replaced only if its revision is still the one that was read
+//! (`PutItem`, `ConditionExpression`).
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::aws::{Counted, failure};
+use crate::domain::cluster::Scope;
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::memory::Memory;
+use crate::domain::world::Read;
+use crate::ports::{Calls, Store};
+
+const GET: &str = "dynamodb:GetItem";
+const PUT: &str = "dynamodb:PutItem";
+/// The version of the item's shape; it rises when an older repoint could not read it.
+const VERSION: &str = "1";
+/// The table's partition key, a string.
+const KEY: &str = "scope";
+
+/// One table.
+#[derive(Clone)]
+pub struct StateTable {
+    client: Client,
+    table: String,
+    calls: Calls,
+}
+
+impl StateTable {
+    /// Keeps memory in `table`, counts in `calls`.
+    #[must_use]
+    pub fn new(client: Client, table: String, calls: Calls) -> Self {
+        Self { client, table, calls }
+    }
+
+    fn damaged(&self, scope: &Scope, what: &str) -> Failure {
+        Failure {
+            kind: Kind::Invalid,
+            call: GET.to_owned(),
+            resource: format!("table {}", self.table),
+            message: format!(
+                "the item `{scope}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
+                 repoint then begins anew and takes the cluster as it finds it"
+            ),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for StateTable {
+    async fn load(&self, scope: &Scope) -> Read<Memory> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(scope.to_string()))
+            .consistent_read(true)
+            .customize()
+            .interceptor(Counted::new(&self.calls, GET))
+            .send()
+            .await
+            .map_err(|error| failure(GET, &format!("table {}", self.table), &error))?;
+        let Some(item) = answer.item() else { return Ok(Memory::default()) };
+        match item.get("version").and_then(|version| version.as_n().ok()).map(String::as_str) {
+            Some(VERSION) => {}
+            Some(other) => {
+                let what = format!("has version {other}, which a newer repoint wrote");
+                return Err(self.damaged(scope, &what));
+            }
+            None => return Err(self.damaged(scope, "has no version")),
+        }
+        let text = item.get("memory").and_then(|memory| memory.as_s().ok());
+        let text = text.ok_or_else(|| self.damaged(scope, "has no memory"))?;
+        serde_json::from_str(text).map_err(|error| self.damaged(scope, &format!("cannot be read ({error})")))
+    }
+
+    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+        let resource = format!("table {}", self.table);
+        let text = serde_json::to_string(memory).map_err(|error| Failure {
+            kind: Kind::Invalid,
+            call: PUT.to_owned(),
+            resource: resource.clone(),
+            message: error.to_string(),
+        })?;
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(KEY, AttributeValue::S(scope.to_string()))
+            .item("version", AttributeValue::N(VERSION.to_owned()))
+            .item("revision", AttributeValue::N(memory.revision.to_string()))
+            .item("memory", AttributeValue::S(text));
+        let before = memory.revision.saturating_sub(1);
+        let request = if before == 0 {
+            request.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", KEY)
+        } else {
+            request
+                .condition_expression("#revision = :before")
+                .expression_attribute_names("#revision", "revision")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+        };
+        request
+            .customize()
+            .interceptor(Counted::new(&self.calls, PUT))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(PUT, &resource, &error))
+    }
+}

@@ -1,0 +1,74 @@
+//! `repoint adopt`: accept a new system identifier.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Format, print};
+use crate::app::App;
+use crate::config::Settings;
+use crate::domain::report::Tone;
+use crate::domain::verdict::Hold;
+use crate::runtime::adopt::{AdoptError, Adopted};
+
+/// Changes memory, and nothing else.
+pub async fn main(settings: Settings, scope: &str, format: Format) -> ExitCode {
+    let app = match App::new(settings).await {
+        Ok(app) => app,
+        Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
+    };
+    let Some(adopted) = app.adopt(scope).await else {
+        return print::usage_error(&format!("the configuration has no cluster `{scope}`"));
+    };
+    match (&adopted, format) {
+        (Ok(adopted), Format::Json) => print::json(&json!({
+            "scope": scope,
+            "adopted": { "system_id": adopted.primary.system_id, "timeline": adopted.primary.timeline },
+            "before": { "system_id": adopted.before.system_id, "timeline": adopted.before.highest_timeline },
+        })),
+        (Ok(adopted), Format::Text) => text(scope, adopted),
+        (Err(error), Format::Json) => {
+            print::json(&json!({ "scope": scope, "error": error_text(error), "hint": hint(error) }));
+        }
+        (Err(error), Format::Text) => {
+            let not_adopted = print::paint(Tone::Bad, "not adopted");
+            anstream::println!("{scope}  {not_adopted}: {}\n  {}", error_text(error), hint(error));
+        }
+    }
+    print::exit(adopted.is_ok())
+}
+
+fn text(scope: &str, adopted: &Adopted) {
+    let Adopted { before, primary } = adopted;
+    let member = primary.member.as_ref().map_or("an unnamed member", |member| member.as_str());
+    let known = match (&before.system_id, before.highest_timeline) {
+        (Some(system), Some(timeline)) => format!("system {system} on timeline {timeline}"),
+        _ => "nothing".to_owned(),
+    };
+    let is_adopted = print::paint(Tone::Good, "adopted");
+    anstream::println!(
+        "{scope}  {is_adopted} system {} on timeline {}, whose primary is {member}; before: {known}\n  \
+         nothing was moved; see `repoint plan --cluster {scope}`",
+        primary.system_id,
+        primary.timeline,
+    );
+}
+
+fn error_text(error: &AdoptError) -> String {
+    match error {
+        AdoptError::Memory(failure) => format!("{error}: {failure}"),
+        AdoptError::Hold(_) => error.to_string(),
+    }
+}
+
+fn hint(error: &AdoptError) -> String {
+    match error {
+        AdoptError::Hold(Hold::WrongCluster { .. }) => {
+            "the configuration itself expects another cluster: change its `scope` or `system_id`".to_owned()
+        }
+        AdoptError::Hold(hold) => hold.kind().remedy().to_owned(),
+        AdoptError::Memory(failure) => {
+            failure.hint().unwrap_or_else(|| "mend that, and try again".to_owned())
+        }
+    }
+}

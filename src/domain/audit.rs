@@ -1,0 +1,303 @@
+//! The last question before anything is written: may this be done at all?
+//!
+//! Law: it is written from the laws, not from the planner, and shares no code with it. A plan that it refuses is a
+//! mistake in repoint: nothing of it is applied, and people are told. [`Checked`] can be had from here alone.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::cluster::{SystemId, Timeline};
+use super::endpoint::{GroupArn, Target, TargetType};
+use super::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use super::memory::Memory;
+use super::plan::{Lane, Plan, TargetStep};
+use super::record::{Answer, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId};
+use super::verdict::{Primary, Verdict};
+use super::world::World;
+
+/// A plan that breaks no law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked(Plan);
+
+impl Checked {
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// Why a plan must not be applied; the number is the law's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Law 3.
+    #[error("it moves endpoints although nobody is known to be the primary (law 3)")]
+    NoPrimary,
+    /// Law 4.
+    #[error("it goes back to timeline {to}, and timeline {applied} was applied before (law 4)")]
+    Backwards {
+        /// The plan's.
+        to: Timeline,
+        /// What memory holds.
+        applied: Timeline,
+    },
+    /// Law 4: timelines of two systems cannot be compared.
+    #[error("it follows system {found}, and this cluster is system {expected} (law 4)")]
+    WrongSystem {
+        /// The plan's.
+        found: SystemId,
+        /// What memory or the configuration holds.
+        expected: SystemId,
+    },
+    /// Law 7.
+    #[error("it touches {0}, which is not configured for this cluster (law 7)")]
+    NotOurs(String),
+    /// Law 2.
+    #[error("it changes {0}, which could not be read (law 2)")]
+    Unread(String),
+    /// Law 5.
+    #[error("it leaves {0} empty (law 5)")]
+    Empties(String),
+    /// Law 6.
+    #[error("it deregisters {target} from {group} before the primary is registered there (law 6)")]
+    ClosesFirst {
+        /// The group.
+        group: String,
+        /// What would go.
+        target: Target,
+    },
+    /// Law 6.
+    #[error("it deregisters the primary, {target}, from {group} (law 6)")]
+    ClosesPrimary {
+        /// The group.
+        group: String,
+        /// What would go.
+        target: Target,
+    },
+    /// Law 3.
+    #[error(
+        "it points {endpoint} at {at}, which is not where the primary is, or for a standby's record where a standby is (law 3)"
+    )]
+    WrongNode {
+        /// The endpoint.
+        endpoint: String,
+        /// Where it would point.
+        at: String,
+    },
+    /// Law 7.
+    #[error(
+        "it replaces {0} by something that is not the same record set, or drops a field that is not repoint's (law 7)"
+    )]
+    Rewrites(RecordKey),
+    /// Law 8.
+    #[error("it changes {0} twice, or to what it is (law 8)")]
+    Repeats(String),
+}
+
+/// Checks a plan against the laws.
+///
+/// # Errors
+/// The first law that it breaks.
+pub fn audit(
+    plan: &Plan,
+    intent: &Intent,
+    world: &World,
+    verdict: &Verdict,
+    memory: &Memory,
+) -> Result<Checked, Refusal> {
+    if plan.lanes.is_empty() {
+        return Ok(Checked(plan.clone()));
+    }
+    let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
+    never_backwards(primary, intent, memory)?;
+    let mut touched = BTreeSet::new();
+    for lane in &plan.lanes {
+        match lane {
+            Lane::Group { arn, steps } => {
+                once(&mut touched, arn.to_string())?;
+                group(arn, steps, intent, world, primary)?;
+            }
+            Lane::Zone { zone, changes } => {
+                for change in changes {
+                    once(&mut touched, change.after.key.to_string())?;
+                    record(zone, change, intent, world, primary)?;
+                }
+            }
+        }
+    }
+    Ok(Checked(plan.clone()))
+}
+
+fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal> {
+    if touched.contains(&endpoint) {
+        return Err(Refusal::Repeats(endpoint));
+    }
+    touched.insert(endpoint);
+    Ok(())
+}
+
+fn never_backwards(primary: &Primary, intent: &Intent, memory: &Memory) -> Result<(), Refusal> {
+    for expected in [&intent.system_id, &memory.system_id].into_iter().flatten() {
+        if *expected != primary.system_id {
+            let (found, expected) = (primary.system_id.clone(), expected.clone());
+            return Err(Refusal::WrongSystem { found, expected });
+        }
+    }
+    match memory.highest_timeline {
+        Some(applied) if primary.timeline < applied => {
+            Err(Refusal::Backwards { to: primary.timeline, applied })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Plays the steps on what was read.
+fn group(
+    arn: &GroupArn,
+    steps: &[TargetStep],
+    intent: &Intent,
+    world: &World,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let configured = intent.groups.iter().find(|group| group.arn == *arn);
+    let configured = configured.ok_or_else(|| Refusal::NotOurs(arn.to_string()))?;
+    let Some(Ok(read)) = world.groups.get(arn) else { return Err(Refusal::Unread(arn.to_string())) };
+    let mut members: BTreeSet<Target> = read
+        .targets
+        .iter()
+        .filter(|health| health.state != "draining")
+        .map(|health| health.target.clone())
+        .collect();
+    let is_primary = |target: &Target| is_primarys(target, configured, read.target_type, world, primary);
+    for step in steps {
+        match step {
+            TargetStep::Register(target) => {
+                if !is_primary(target) {
+                    let (endpoint, at) = (arn.to_string(), target.to_string());
+                    return Err(Refusal::WrongNode { endpoint, at });
+                }
+                if !members.insert(target.clone()) {
+                    return Err(Refusal::Repeats(arn.to_string()));
+                }
+            }
+            TargetStep::Deregister(target) => {
+                let (group, target) = (arn.to_string(), target.clone());
+                if is_primary(&target) {
+                    return Err(Refusal::ClosesPrimary { group, target });
+                }
+                if !members.iter().any(&is_primary) {
+                    return Err(Refusal::ClosesFirst { group, target });
+                }
+                members.remove(&target);
+                if members.is_empty() {
+                    return Err(Refusal::Empties(group));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a target is the primary's PostgreSQL, on the port that was configured or that Patroni reports.
+fn is_primarys(
+    target: &Target,
+    configured: &GroupIntent,
+    target_type: TargetType,
+    world: &World,
+    primary: &Primary,
+) -> bool {
+    let Some(address) = &primary.address else { return false };
+    if target.port != configured.port.unwrap_or(address.port) {
+        return false;
+    }
+    let ips = ips_of(&address.host, world);
+    match target_type {
+        TargetType::Ip => target.id.parse().is_ok_and(|ip| ips.contains(&ip)),
+        TargetType::Instance => {
+            let Some(Ok(instances)) = world.instances.get(configured.arn.region()) else { return false };
+            let mut there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
+            there.any(|instance| instance.as_str() == target.id)
+        }
+    }
+}
+
+fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
+    match (host.parse(), world.names.get(host)) {
+        (Ok(ip), _) => vec![ip],
+        (Err(_), Some(Ok(ips))) => ips.clone(),
+        (Err(_), _) => Vec::new(),
+    }
+}
+
+fn record(
+    zone: &ZoneId,
+    change: &RecordChange,
+    intent: &Intent,
+    world: &World,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let key = &change.after.key;
+    let configured = intent.records.iter().find(|record| record.key == *key && key.place.zone == *zone);
+    let configured = configured.ok_or_else(|| Refusal::NotOurs(key.to_string()))?;
+    let Some(Ok(read)) = world.records.get(&key.place) else {
+        return Err(Refusal::Unread(key.to_string()));
+    };
+    let there = read.iter().find(|set| set.key == *key);
+    if there != change.before.as_ref() {
+        return Err(Refusal::Rewrites(key.clone()));
+    }
+    if there == Some(&change.after) {
+        return Err(Refusal::Repeats(key.to_string()));
+    }
+    let Answer::Values { ttl_seconds, values } = &change.after.answer else {
+        return Err(Refusal::Rewrites(key.clone()));
+    };
+    if values.is_empty() || values.iter().any(String::is_empty) {
+        return Err(Refusal::Empties(key.to_string()));
+    }
+    if !carries_over(there, &change.after, *ttl_seconds, configured) {
+        return Err(Refusal::Rewrites(key.clone()));
+    }
+    let stray = values.iter().find(|value| !is_fit(value, configured.points_to, world, primary));
+    match stray {
+        Some(at) => Err(Refusal::WrongNode { endpoint: key.to_string(), at: at.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Whether every field that the configuration does not set is as it was.
+fn carries_over(
+    before: Option<&RecordSet>,
+    after: &RecordSet,
+    ttl_seconds: u32,
+    wanted: &RecordIntent,
+) -> bool {
+    let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
+    if after.routing != routing || wanted.ttl_seconds.is_some_and(|ttl| ttl != ttl_seconds) {
+        return false;
+    }
+    let Some(before) = before else { return after.health_check_id == wanted.health_check_id };
+    let Answer::Values { ttl_seconds: ttl_before, .. } = before.answer else { return false };
+    let health_check = wanted.health_check_id.as_ref().or(before.health_check_id.as_ref());
+    before.routing == routing
+        && after.health_check_id.as_ref() == health_check
+        && (wanted.ttl_seconds.is_some() || ttl_seconds == ttl_before)
+}
+
+/// Whether a value is where the record should point: at the primary, or at a member that is not the primary.
+fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) -> bool {
+    let is_at = |host: &str| {
+        RecordName::new(host) == RecordName::new(value)
+            || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
+    };
+    let at_primary = primary.address.as_ref().is_some_and(|address| is_at(&address.host));
+    match points_to {
+        PointsTo::Primary => at_primary,
+        PointsTo::Standby => {
+            let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+            let mut listed =
+                views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
+            !at_primary && listed.any(|address| is_at(&address.host))
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What can be wrong for a while: it begins, it may be told, it ends.
+//!
+//! Laws: alert once (12); unknown is not absent (2), so a pass that cannot tell leaves a condition as it was.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::domain::intent::Intent;
+use crate::domain::plan::Plan;
+use crate::domain::report::{PassHold, StepReport, StepResult};
+use crate::domain::verdict::{Hold, Verdict};
+use crate::domain::witness::{Witness, witnesses};
+use crate::domain::world::World;
+
+/// Something that is wrong and lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// What.
+    pub kind: ConditionKind,
+    /// The member or endpoint that it is about; absent where it is the whole cluster.
+    pub subject: Option<String>,
+    /// For people, as last seen.
+    pub message: String,
+    /// When it was first seen.
+    pub since: Timestamp,
+    /// When people were last told; absent while they were not.
+    pub told: Option<Timestamp>,
+}
+
+/// The name of a condition in alerts, reports and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionKind {
+    /// Nobody is known to take writes: an election, a promotion, or a cluster that cannot be reached.
+    NoPrimary,
+    /// Several members claim to be the primary, and none is ahead.
+    Contested,
+    /// Another member claims to be primary on a lower timeline than the real one.
+    SplitBrain,
+    /// The only claimant is behind what was applied before.
+    Stale,
+    /// Another cluster answers.
+    WrongCluster,
+    /// A member does not answer, while others do.
+    MemberUnreachable,
+    /// An endpoint cannot follow the primary.
+    EndpointHeld,
+    /// A change of an endpoint failed.
+    ApplyFailed,
+    /// The auditor refused a plan.
+    PlanRefused,
+    /// Something should be changed, and memory is out of reach.
+    MemoryUnavailable,
+}
+
+impl ConditionKind {
+    /// The name in snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPrimary => "no_primary",
+            Self::Contested => "contested",
+            Self::SplitBrain => "split_brain",
+            Self::Stale => "stale",
+            Self::WrongCluster => "wrong_cluster",
+            Self::MemberUnreachable => "member_unreachable",
+            Self::EndpointHeld => "endpoint_held",
+            Self::ApplyFailed => "apply_failed",
+            Self::PlanRefused => "plan_refused",
+            Self::MemoryUnavailable => "memory_unavailable",
+        }
+    }
+
+    /// Whether it often passes by itself, so that people are told only after the grace.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        match self {
+            Self::NoPrimary | Self::Stale | Self::MemberUnreachable | Self::EndpointHeld => true,
+            Self::Contested
+            | Self::SplitBrain
+            | Self::WrongCluster
+            | Self::ApplyFailed
+            | Self::PlanRefused
+            | Self::MemoryUnavailable => false,
+        }
+    }
+
+    /// `critical` where writes may be lost or cannot get through, else `warning`.
+    #[must_use]
+    pub fn severity(self) -> &'static str {
+        match self {
+            Self::MemberUnreachable | Self::Stale | Self::EndpointHeld => "warning",
+            Self::NoPrimary
+            | Self::Contested
+            | Self::SplitBrain
+            | Self::WrongCluster
+            | Self::ApplyFailed
+            | Self::PlanRefused
+            | Self::MemoryUnavailable => "critical",
+        }
+    }
+}
+
+/// What is wrong: kind, subject, words.
+type Finding = (ConditionKind, Option<String>, String);
+
+/// What one pass can say of conditions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is wrong.
+    present: Vec<Finding>,
+    /// What this pass could not tell, and so leaves as it is: kinds, of any subject.
+    unknown: Vec<ConditionKind>,
+}
+
+impl Findings {
+    /// The condition of that kind and subject, if it is there now.
+    pub(super) fn message(&self, kind: ConditionKind, subject: Option<&str>) -> Option<&str> {
+        let found = self.present.iter().find(|(its, about, _)| *its == kind && about.as_deref() == subject);
+        found.map(|(_, _, message)| message.as_str())
+    }
+
+    /// Whether the pass could tell.
+    pub(super) fn knows(&self, kind: ConditionKind) -> bool {
+        !self.unknown.contains(&kind)
+    }
+
+    pub(super) fn present(&self) -> &[Finding] {
+        &self.present
+    }
+}
+
+/// What is wrong, by what was seen, decided and done; `unfollowed` is why a known primary was not followed.
+#[must_use]
+pub fn findings(
+    intent: &Intent,
+    world: &World,
+    verdict: &Verdict,
+    plan: &Plan,
+    steps: &[StepReport],
+    unfollowed: Option<&PassHold>,
+) -> Findings {
+    use ConditionKind as Kind;
+
+    let mut found = Findings::default();
+    match verdict {
+        Verdict::Primary(primary) => {
+            let rivals = primary.rivals.iter().map(|rival| {
+                let words = format!("it also claims to be primary, on timeline {}", rival.timeline);
+                (Kind::SplitBrain, Some(rival.member.clone()), words)
+            });
+            found.present.extend(rivals);
+            let holds = plan
+                .holds
+                .iter()
+                .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
+            found.present.extend(holds);
+            let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
+                let words = step.error.clone().unwrap_or_else(|| "it failed".to_owned());
+                (Kind::ApplyFailed, Some(step.endpoint.to_string()), words)
+            });
+            found.present.extend(failed);
+            let unfollowed = unfollowed.and_then(|hold| match hold {
+                PassHold::Refused(why) => Some((Kind::PlanRefused, None, why.clone())),
+                PassHold::MemoryUnavailable(failure) => {
+                    Some((Kind::MemoryUnavailable, None, failure.to_string()))
+                }
+                // The other one tells, or the next pass.
+                PassHold::Busy(_) | PassHold::Overtaken => None,
+            });
+            found.present.extend(unfollowed);
+        }
+        Verdict::Hold(hold) => {
+            found.unknown.extend([
+                Kind::SplitBrain,
+                Kind::EndpointHeld,
+                Kind::ApplyFailed,
+                Kind::PlanRefused,
+                Kind::MemoryUnavailable,
+            ]);
+            let kind = match hold {
+                Hold::Contested { .. } | Hold::Contradicted { .. } => Some(Kind::Contested),
+                Hold::Stale { .. } => Some(Kind::Stale),
+                Hold::WrongCluster { .. } => Some(Kind::WrongCluster),
+                // The site is a replica of another one, and means to be.
+                Hold::StandbyCluster { .. } => None,
+                Hold::Promoting { .. } | Hold::NoPrimary { .. } | Hold::Unreachable { .. } => {
+                    Some(Kind::NoPrimary)
+                }
+            };
+            found.present.extend(kind.map(|kind| (kind, None, hold.to_string())));
+            if matches!(hold, Hold::Unreachable { leader: None, .. }) {
+                found.unknown.extend([Kind::Contested, Kind::Stale, Kind::WrongCluster]);
+            }
+        }
+    }
+    members(intent, world, &mut found);
+    found
+}
+
+/// Members that do not answer, if any other does: when none does, the cluster is what is out of reach.
+fn members(intent: &Intent, world: &World, found: &mut Findings) {
+    let witnesses = witnesses(&world.members);
+    let ours: Vec<&Witness> =
+        witnesses.iter().filter(|witness| witness.foreign(&intent.scope, None).is_none()).collect();
+    if !ours.iter().any(|witness| witness.is_readable()) {
+        found.unknown.push(ConditionKind::MemberUnreachable);
+        return;
+    }
+    let listed: Vec<_> =
+        ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
+    for silent in ours.iter().filter(|witness| !witness.is_readable()) {
+        let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
+        let why = silent.failure().unwrap_or_else(|| "it does not answer".to_owned());
+        found.present.push((
+            ConditionKind::MemberUnreachable,
+            Some(name.unwrap_or_else(|| silent.label())),
+            why,
+        ));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a pass leaves in memory, and what people are to be told of it.
+//!
+//! Law: alert once (12). A condition is told when it has lasted as long as its grace, at the configured interval, and
+//! when it has ended, if its beginning was told. Whoever saves the result publishes the alerts, and nobody else.
+
+use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
+use crate::domain::alert::{self, Alert, Phase};
+use crate::domain::report::{ClusterReport, Outcome};
+use crate::domain::retarget::Retarget;
+use crate::domain::verdict::{Primary, Verdict};
+use crate::domain::witness::{Witness, witnesses};
+use crate::domain::world::World;
+
+use super::condition::Findings;
+
+/// When people are told. All in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a condition that often passes by itself must last.
+    pub grace_ms: u64,
+    /// How long a contested cluster must last.
+    pub contested_grace_ms: u64,
+    /// How often they are told again; never if unset.
+    pub reminder_ms: Option<u64>,
+}
+
+impl Rules {
+    fn grace_of(&self, kind: ConditionKind) -> u64 {
+        match kind {
+            ConditionKind::Contested => self.contested_grace_ms,
+            kind if kind.passes() => self.grace_ms,
+            _ => 0,
+        }
+    }
+}
+
+/// What one pass saw and did.
+#[derive(Clone, Debug)]
+pub struct Ended<'a> {
+    /// Its report.
+    pub report: &'a ClusterReport,
+    /// What it saw.
+    pub world: &'a World,
+    /// Whom it named.
+    pub verdict: &'a Verdict,
+    /// What is wrong.
+    pub findings: &'a Findings,
+    /// What was moved, and why.
+    pub retarget: Option<&'a Retarget>,
+    /// The revision of its commit, if it made one.
+    pub committed: Option<u64>,
+}
+
+/// The next memory, unless nothing is new; and what people are to be told.
+#[must_use]
+pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Option<Memory>, Vec<Alert>) {
+    let mut next = Memory { revision: memory.revision + 1, ..memory.clone() };
+    let mut alerts = Vec::new();
+    if next.acting.as_ref().is_some_and(|acting| Some(acting.revision) == pass.committed) {
+        next.acting = None;
+    }
+    if let Verdict::Primary(primary) = pass.verdict
+        && is_current(memory, primary)
+    {
+        remember(&mut next, primary, pass);
+        if let Some(retarget) = pass.retarget.filter(|_| is_worth_telling(memory, pass, primary)) {
+            alerts.push(alert::retargeted(pass.report, retarget));
+        }
+    }
+    next.conditions = conditions(memory, pass, rules, now, &mut alerts);
+    let is_new = Memory { revision: memory.revision, ..next.clone() } != *memory;
+    ((is_new || !alerts.is_empty()).then_some(next), alerts)
+}
+
+/// A pass that was overtaken tells nothing of the primary: somebody has acted for a later one meanwhile.
+fn is_current(memory: &Memory, primary: &Primary) -> bool {
+    let is_ours = memory.system_id.as_ref().is_none_or(|known| *known == primary.system_id);
+    is_ours && memory.highest_timeline.is_none_or(|highest| primary.timeline >= highest)
+}
+
+fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
+    let seen = witnesses(&pass.world.members);
+    let own = seen.iter().find(|witness| primary.member.is_some() && witness.name == primary.member);
+    if let Some(view) = own.and_then(Witness::view) {
+        next.members = view
+            .members
+            .iter()
+            .map(|listed| {
+                let known = KnownMember { api_url: listed.api_url.clone(), address: listed.address.clone() };
+                (listed.name.clone(), known)
+            })
+            .collect();
+    }
+    // An endpoint that is held or failed still follows the one before.
+    if matches!(pass.report.outcome, Outcome::Converged | Outcome::Changed) {
+        next.highest_timeline = Some(primary.timeline);
+        next.system_id = Some(primary.system_id.clone());
+        next.primary = Some(LastPrimary {
+            member: primary.member.clone(),
+            address: primary.address.clone(),
+            timeline: primary.timeline,
+        });
+    }
+}
+
+/// A move is told when it is complete: a failed one is told as a condition.
+fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
+    let others_saw_it = memory.primary.as_ref().is_some_and(|last| {
+        last.timeline == primary.timeline && last.member == primary.member && pass.report.steps.is_empty()
+    });
+    matches!(pass.report.outcome, Outcome::Converged | Outcome::Changed) && !others_saw_it
+}
+
+fn conditions(
+    memory: &Memory,
+    pass: &Ended,
+    rules: &Rules,
+    now: Timestamp,
+    alerts: &mut Vec<Alert>,
+) -> Vec<Condition> {
+    let mut open = Vec::new();
+    for known in &memory.conditions {
+        match pass.findings.message(known.kind, known.subject.as_deref()) {
+            Some(message) => open.push(Condition { message: message.to_owned(), ..known.clone() }),
+            None if !pass.findings.knows(known.kind) => open.push(known.clone()),
+            None if known.told.is_some() => {
+                alerts.push(alert::of_condition(pass.report, known, Phase::Ended, now));
+            }
+            None => {}
+        }
+    }
+    for (kind, subject, message) in pass.findings.present() {
+        if !open.iter().any(|known| known.kind == *kind && known.subject == *subject) {
+            let (subject, message) = (subject.clone(), message.clone());
+            open.push(Condition { kind: *kind, subject, message, since: now, told: None });
+        }
+    }
+    open.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
+    for condition in &mut open {
+        let phase = match condition.told {
+            None if now.since(condition.since) >= rules.grace_of(condition.kind) => Phase::Began,
+            Some(told) if rules.reminder_ms.is_some_and(|interval| now.since(told) >= interval) => {
+                Phase::Lasts
+            }
+            _ => continue,
+        };
+        alerts.push(alert::of_condition(pass.report, condition, phase, now));
+        condition.told = Some(now);
+    }
+    open
+}

@@ -1,0 +1,50 @@
+//! Accepting another system identifier, or an older timeline, because somebody who knows said so.
+//!
+//! Law: it changes memory alone. What endpoints follow is for the next pass to decide, under all laws.
+
+use tokio::time::Instant;
+
+use super::commit::save;
+use super::observe::observe;
+use crate::domain::failure::Failure;
+use crate::domain::intent::Intent;
+use crate::domain::memory::Memory;
+use crate::domain::verdict::{Hold, Primary, Verdict, verdict};
+use crate::ports::Ports;
+
+/// What was accepted.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    /// What was remembered.
+    pub before: Memory,
+    /// Whom repoint will follow.
+    pub primary: Primary,
+}
+
+/// Why nothing was accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// Nobody can be named, whatever memory says.
+    #[error("{0}")]
+    Hold(Hold),
+    /// Memory cannot be read or written.
+    #[error("memory is out of reach")]
+    Memory(#[source] Failure),
+}
+
+/// Looks at the cluster as if nothing were remembered, and remembers what it finds.
+///
+/// # Errors
+/// If nobody can be named the primary, or memory is out of reach.
+pub async fn adopt(intent: &Intent, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
+    let (world, memory) = observe(intent, ports, deadline).await;
+    let before = memory.map_err(AdoptError::Memory)?;
+    match verdict(intent, &world, &Memory::default()) {
+        Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
+        Verdict::Primary(primary) => {
+            let next = before.adopted(&primary);
+            save(intent, &next, ports, deadline).await.map_err(AdoptError::Memory)?;
+            Ok(Adopted { before, primary })
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! After the writes: what the pass leaves in memory, and what people are told.
+//!
+//! Law: alert once (12). An alert is put into memory's outbox by the same save that records why, and is published by
+//! whoever saved it. What could not be published stays there for a later pass; what was published is taken out. Only a
+//! crash between the two can send a message twice, and none is lost.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::commit::{is_abandoned, save};
+use super::observe::{recall, too_late};
+use crate::domain::alert::Alert;
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::intent::Intent;
+use crate::domain::memory::fold::{Ended, Rules, fold};
+use crate::domain::memory::{Letter, Memory, Timestamp};
+use crate::domain::report::ClusterReport;
+use crate::domain::world::Read;
+use crate::ports::Ports;
+
+/// The longest that telling may take. It comes after the deadline, since a pass that ran out of time is just what people
+/// should be told of.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
+/// How often a save is tried when others save at the same time.
+const ATTEMPTS: u32 = 8;
+/// Whoever claimed a letter that long ago has failed to publish it.
+const CLAIMED_FOR_MS: u64 = 60 * 1000;
+
+/// Folds the pass into memory and publishes what is new. A failing store or topic is said in the report's warnings.
+pub async fn tell(
+    intent: &Intent,
+    pass: &Ended<'_>,
+    memory: Read<Memory>,
+    rules: &Rules,
+    ports: &Ports,
+) -> Told {
+    let deadline = Instant::now() + TELL_WITHIN;
+    let mut told = Told::default();
+    let Ok(mut memory) = memory else {
+        // Nobody knows what people were told before. Silence would be worse than a second message.
+        let (_, alerts) = fold(&Memory::default(), pass, rules, ports.clock.now());
+        told.publish_unsaved(&alerts, intent, ports, deadline).await;
+        return told;
+    };
+    for _ in 0..ATTEMPTS {
+        let now = ports.clock.now();
+        let (next, alerts) = fold(&memory, pass, rules, now);
+        let Some(mut next) = with_claims(&memory, next, ports, now) else { return told };
+        if ports.topic.is_some() {
+            for (index, alert) in alerts.iter().enumerate() {
+                next.post(letter(alert, &format!("{}-{}-{index}", intent.scope, next.revision), ports, now));
+            }
+        }
+        match save(intent, &next, ports, deadline).await {
+            Ok(()) => {
+                told.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
+                told.publish_outbox(intent, next, ports, deadline).await;
+                return told;
+            }
+            Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
+                // Our own save, whose answer was lost.
+                Ok(stored) if stored == next => {
+                    told.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
+                    told.publish_outbox(intent, next, ports, deadline).await;
+                    return told;
+                }
+                Ok(stored) => memory = stored,
+                Err(failure) => return told.without_memory(&alerts, &failure, intent, ports, deadline).await,
+            },
+            Err(failure) => return told.without_memory(&alerts, &failure, intent, ports, deadline).await,
+        }
+    }
+    told.warn(format!("memory was not saved: others saved it {ATTEMPTS} times meanwhile"));
+    told
+}
+
+/// What telling came to.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The subjects of the alerts.
+    pub alerts: Vec<String>,
+    /// What went wrong.
+    pub warnings: Vec<String>,
+}
+
+impl Told {
+    fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    async fn without_memory(
+        mut self,
+        alerts: &[Alert],
+        failure: &Failure,
+        intent: &Intent,
+        ports: &Ports,
+        deadline: Instant,
+    ) -> Self {
+        self.warn(format!("memory was not saved, so the next pass may tell this again: {failure}"));
+        self.publish_unsaved(alerts, intent, ports, deadline).await;
+        self
+    }
+
+    async fn publish_unsaved(&mut self, alerts: &[Alert], intent: &Intent, ports: &Ports, deadline: Instant) {
+        let now = ports.clock.now();
+        for (index, alert) in alerts.iter().enumerate() {
+            let id = format!("{}-{}-{index}", intent.scope, now.0);
+            self.publish(&letter(alert, &id, ports, now), ports, deadline).await;
+            self.alerts.push(alert.subject.clone());
+        }
+    }
+
+    /// Publishes every letter that is claimed by us, and takes it out of memory.
+    async fn publish_outbox(&mut self, intent: &Intent, memory: Memory, ports: &Ports, deadline: Instant) {
+        let mut published = Vec::new();
+        let mut failed = Vec::new();
+        for letter in memory.outbox.iter().filter(|letter| letter.claimed_by == ports.identity) {
+            if self.publish(letter, ports, deadline).await {
+                published.push(letter.id.clone());
+            } else {
+                failed.push(letter.id.clone());
+            }
+        }
+        if published.is_empty() && failed.is_empty() {
+            return;
+        }
+        let mut memory = memory;
+        for _ in 0..ATTEMPTS {
+            let mut next = Memory { revision: memory.revision + 1, ..memory.clone() };
+            next.outbox.retain(|letter| !published.contains(&letter.id));
+            for letter in next.outbox.iter_mut().filter(|letter| failed.contains(&letter.id)) {
+                letter.claimed_by = String::new();
+            }
+            match save(intent, &next, ports, deadline).await {
+                Ok(()) => return,
+                Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
+                    Ok(stored) if stored == next => return,
+                    Ok(stored) => memory = stored,
+                    Err(failure) => return self.warn(format!("memory was not saved: {failure}")),
+                },
+                Err(failure) => {
+                    return self
+                        .warn(format!("memory was not saved, so a message may come twice: {failure}"));
+                }
+            }
+        }
+        self.warn("memory was not saved, so a message may come twice".to_owned());
+    }
+
+    async fn publish(&mut self, letter: &Letter, ports: &Ports, deadline: Instant) -> bool {
+        let Some(topic) = &ports.topic else { return true };
+        let result = timeout_at(deadline, topic.publish(letter)).await;
+        match result.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic"))) {
+            Ok(()) => true,
+            Err(failure) => {
+                let hint = failure.hint().map_or(String::new(), |hint| format!(" ({hint})"));
+                self.warn(format!("an alert was not published: {failure}{hint}"));
+                false
+            }
+        }
+    }
+}
+
+/// The next memory, in which letters that nobody publishes any more are ours, and a commit that nobody can be acting on
+/// is gone. `None` if there is nothing to save.
+fn with_claims(memory: &Memory, folded: Option<Memory>, ports: &Ports, now: Timestamp) -> Option<Memory> {
+    let is_free =
+        |letter: &Letter| letter.claimed_by.is_empty() || now.since(letter.claimed_at) > CLAIMED_FOR_MS;
+    let claims = ports.topic.is_some() && memory.outbox.iter().any(is_free);
+    let abandoned = memory.acting.as_ref().is_some_and(|acting| is_abandoned(acting, now));
+    if folded.is_none() && !claims && !abandoned {
+        return None;
+    }
+    let mut next = folded.unwrap_or_else(|| Memory { revision: memory.revision + 1, ..memory.clone() });
+    if abandoned {
+        next.acting = None;
+    }
+    if claims {
+        for letter in next.outbox.iter_mut().filter(|letter| is_free(letter)) {
+            letter.claimed_by.clone_from(&ports.identity);
+            letter.claimed_at = now;
+        }
+    }
+    Some(next)
+}
+
+fn letter(alert: &Alert, id: &str, ports: &Ports, now: Timestamp) -> Letter {
+    let json =
+        serde_json::to_string(&alert.document).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    Letter {
+        id: id.to_owned(),
+        subject: alert.subject.clone(),
+        body: format!("{}\n{json}\n", alert.text),
+        attributes: alert.document.attributes(),
+        claimed_by: ports.identity.clone(),
+        claimed_at: now,
+    }
+}
+
+/// Puts what telling came to into the report.
+pub fn add(report: &mut ClusterReport, told: Told) {
+    report.alerts = told.alerts;
+    report.warnings.extend(told.warnings);
+}
