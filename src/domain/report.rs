@@ -265,6 +265,12 @@ impl StepReport {
         self
     }
 
+    /// The step, of which a later look shows that it was done.
+    #[must_use]
+    pub fn found_done(self) -> Self {
+        Self { result: StepResult::Done, error: None, hint: None, ..self }
+    }
+
     /// The step, not tried.
     #[must_use]
     pub fn skipped(mut self) -> Self {

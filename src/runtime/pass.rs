@@ -127,12 +127,40 @@ async fn wait_for_promotion(
 /// What was done in the end.
 struct Done {
     look: Look,
+    /// What was done, and tried, in the order of trying.
     steps: Vec<StepReport>,
+    /// What was tried when the permit ran out: perhaps done.
+    unsure: Vec<StepReport>,
     /// Why nothing was written, although something differs.
     hold: Option<PassHold>,
     retarget: Option<Retarget>,
     /// The revision of the last commit.
     committed: Option<u64>,
+}
+
+impl Done {
+    fn new(look: Look) -> Self {
+        Self { look, steps: Vec::new(), unsure: Vec::new(), hold: None, retarget: None, committed: None }
+    }
+
+    /// A later look tells what became of the steps that nobody was sure of: one that is still needed is planned again,
+    /// and one whose endpoint can be read and is right was done.
+    fn and_then(mut self, look: Look) -> Self {
+        let planned = report::planned_steps(&look.plan);
+        let is_planned = |step: &StepReport| {
+            planned.iter().any(|again| {
+                (again.action, &again.endpoint, &again.target) == (step.action, &step.endpoint, &step.target)
+            })
+        };
+        let is_known = |step: &StepReport| {
+            matches!(look.verdict, Verdict::Primary(_))
+                && !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint)
+        };
+        for step in std::mem::take(&mut self.unsure).into_iter().filter(|step| !is_planned(step)) {
+            self.steps.push(if is_known(&step) { step.found_done() } else { step });
+        }
+        Self { retarget: self.retarget.take().or_else(|| story(&look)), look, hold: None, ..self }
+    }
 }
 
 /// The whole pass: look, commit, apply, tell.
@@ -180,10 +208,10 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
     let mut done: Option<Done> = None;
     for _ in 0..ROUNDS {
         let look = look_until_promoted(intent, ports, span.deadline).await;
-        let (steps, first, committed) =
-            done.map_or((Vec::new(), None, None), |done| (done.steps, done.retarget, done.committed));
-        let retarget = first.or_else(|| story(&look));
-        let mut now = Done { look, steps, hold: None, retarget, committed };
+        let mut now = match done {
+            None => Done { retarget: story(&look), ..Done::new(look) },
+            Some(before) => before.and_then(look),
+        };
         let checked = match check(intent, &now.look) {
             Ok(checked) => checked,
             Err(refusal) => {
@@ -217,18 +245,15 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             return now;
         }
         // The permit ran out in the middle; what was done is done, and the rest is decided anew.
-        now.steps.extend(steps.into_iter().filter(|step| step.result == StepResult::Done));
+        let (sure, tried): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|step| step.result == StepResult::Done);
+        now.steps.extend(sure);
+        now.unsure = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
         done = Some(now);
     }
     let mut last = match done {
         Some(done) => done,
-        None => Done {
-            look: look(intent, ports, span.deadline).await,
-            steps: Vec::new(),
-            hold: None,
-            retarget: None,
-            committed: None,
-        },
+        None => Done::new(look(intent, ports, span.deadline).await),
     };
     last.hold = Some(PassHold::Overtaken);
     last

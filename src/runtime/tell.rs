@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::commit::{is_abandoned, save};
 use super::observe::{recall, too_late};
@@ -22,8 +22,10 @@ use crate::ports::Ports;
 /// The longest that telling may take. It comes after the deadline, since a pass that ran out of time is just what people
 /// should be told of.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
-/// How often a save is tried when others save at the same time.
+/// How often a save is tried: others may save at the same time, and a store may refuse for a moment.
 const ATTEMPTS: u32 = 8;
+/// The wait before the store is asked again after it has refused.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// Whoever claimed a letter that long ago has failed to publish it.
 const CLAIMED_FOR_MS: u64 = 60 * 1000;
 
@@ -37,42 +39,64 @@ pub async fn tell(
 ) -> Told {
     let deadline = Instant::now() + TELL_WITHIN;
     let mut told = Told::default();
-    let Ok(mut memory) = memory else {
+    let Ok(memory) = memory else {
         // Nobody knows what people were told before. Silence would be worse than a second message.
         let (_, alerts) = fold(&Memory::default(), pass, rules, ports.clock.now());
         told.publish_unsaved(&alerts, intent, ports, deadline).await;
         return told;
     };
-    for _ in 0..ATTEMPTS {
+    let mut alerts = Vec::new();
+    let saved = update(intent, memory, ports, deadline, |memory| {
         let now = ports.clock.now();
-        let (next, alerts) = fold(&memory, pass, rules, now);
-        let Some(mut next) = with_claims(&memory, next, ports, now) else { return told };
+        let (folded, new) = fold(memory, pass, rules, now);
+        let mut next = with_claims(memory, folded, ports, now)?;
         if ports.topic.is_some() {
-            for (index, alert) in alerts.iter().enumerate() {
+            for (index, alert) in new.iter().enumerate() {
                 next.post(letter(alert, &format!("{}-{}-{index}", intent.scope, next.revision), ports, now));
             }
         }
-        match save(intent, &next, ports, deadline).await {
-            Ok(()) => {
-                told.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
-                told.publish_outbox(intent, next, ports, deadline).await;
-                return told;
-            }
-            Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
-                // Our own save, whose answer was lost.
-                Ok(stored) if stored == next => {
-                    told.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
-                    told.publish_outbox(intent, next, ports, deadline).await;
-                    return told;
-                }
-                Ok(stored) => memory = stored,
-                Err(failure) => return told.without_memory(&alerts, &failure, intent, ports, deadline).await,
-            },
-            Err(failure) => return told.without_memory(&alerts, &failure, intent, ports, deadline).await,
+        alerts = new;
+        Some(next)
+    });
+    match saved.await {
+        Ok(memory) => {
+            told.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
+            told.publish_outbox(intent, memory, ports, deadline).await;
+        }
+        Err(failure) => {
+            told.warn(format!("memory was not saved, so the next pass may tell this again: {failure}"));
+            told.publish_unsaved(&alerts, intent, ports, deadline).await;
         }
     }
-    told.warn(format!("memory was not saved: others saved it {ATTEMPTS} times meanwhile"));
     told
+}
+
+/// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
+async fn update(
+    intent: &Intent,
+    mut memory: Memory,
+    ports: &Ports,
+    deadline: Instant,
+    mut change: impl FnMut(&Memory) -> Option<Memory>,
+) -> Result<Memory, Failure> {
+    let mut attempt = 1;
+    loop {
+        let Some(next) = change(&memory) else { return Ok(memory) };
+        let Err(failure) = save(intent, &next, ports, deadline).await else { return Ok(next) };
+        if attempt == ATTEMPTS || Instant::now() >= deadline {
+            return Err(failure);
+        }
+        attempt += 1;
+        if failure.kind != Kind::Conflict {
+            sleep(RETRY_AFTER).await;
+        }
+        match recall(intent, ports, deadline).await {
+            // Our own save, whose answer was lost.
+            Ok(stored) if stored == next => return Ok(next),
+            Ok(stored) => memory = stored,
+            Err(_) => {}
+        }
+    }
 }
 
 /// What telling came to.
@@ -87,19 +111,6 @@ pub struct Told {
 impl Told {
     fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
-    }
-
-    async fn without_memory(
-        mut self,
-        alerts: &[Alert],
-        failure: &Failure,
-        intent: &Intent,
-        ports: &Ports,
-        deadline: Instant,
-    ) -> Self {
-        self.warn(format!("memory was not saved, so the next pass may tell this again: {failure}"));
-        self.publish_unsaved(alerts, intent, ports, deadline).await;
-        self
     }
 
     async fn publish_unsaved(&mut self, alerts: &[Alert], intent: &Intent, ports: &Ports, deadline: Instant) {
@@ -122,30 +133,17 @@ impl Told {
                 failed.push(letter.id.clone());
             }
         }
-        if published.is_empty() && failed.is_empty() {
-            return;
-        }
-        let mut memory = memory;
-        for _ in 0..ATTEMPTS {
+        let saved = update(intent, memory, ports, deadline, |memory| {
             let mut next = Memory { revision: memory.revision + 1, ..memory.clone() };
             next.outbox.retain(|letter| !published.contains(&letter.id));
             for letter in next.outbox.iter_mut().filter(|letter| failed.contains(&letter.id)) {
                 letter.claimed_by = String::new();
             }
-            match save(intent, &next, ports, deadline).await {
-                Ok(()) => return,
-                Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
-                    Ok(stored) if stored == next => return,
-                    Ok(stored) => memory = stored,
-                    Err(failure) => return self.warn(format!("memory was not saved: {failure}")),
-                },
-                Err(failure) => {
-                    return self
-                        .warn(format!("memory was not saved, so a message may come twice: {failure}"));
-                }
-            }
+            (next.outbox != memory.outbox).then_some(next)
+        });
+        if let Err(failure) = saved.await {
+            self.warn(format!("memory was not saved, so a message may come twice: {failure}"));
         }
-        self.warn("memory was not saved, so a message may come twice".to_owned());
     }
 
     async fn publish(&mut self, letter: &Letter, ports: &Ports, deadline: Instant) -> bool {

@@ -1,0 +1,155 @@
+//! A model of the AWS account: the services that `repoint` calls, as AWS documents them.
+//!
+//! Law: an operation is one method with `now`; it goes through one door (`Account::call`) where faults, permissions
+//! and throttling are judged, and it is done whole or not at all.
+
+pub mod access;
+pub mod dynamodb;
+pub mod ec2;
+pub mod elbv2;
+pub mod error;
+pub mod faults;
+mod history;
+pub mod log;
+pub mod network;
+pub mod route53;
+pub mod service;
+pub mod settings;
+pub mod sns;
+pub mod throttle;
+pub mod wire;
+
+use std::collections::BTreeMap;
+
+use self::error::AwsError;
+use self::faults::Fault;
+use self::log::{Call, Ending};
+use self::service::{Operation, Service};
+use self::settings::Settings;
+use crate::Millis;
+
+/// An account in one Region.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// e.g. `us-east-1`.
+    pub region: String,
+    /// How slow things are.
+    pub settings: Settings,
+    /// The VPC and its subnets.
+    pub network: network::Network,
+    /// What goes wrong at the door.
+    pub faults: faults::Faults,
+    /// What the caller may not do.
+    pub denials: access::Denials,
+    /// How often it may call.
+    pub throttle: throttle::Throttle,
+    read_lag: BTreeMap<Service, Millis>,
+    calls: Vec<Call>,
+    /// For ids that differ from each other and are the same in every run.
+    ids: u64,
+    balancing: elbv2::Balancing,
+    dns: route53::Dns,
+    instances: ec2::Instances,
+    topics: sns::Topics,
+    tables: dynamodb::Tables,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::new("123456789012", "us-east-1")
+    }
+}
+
+impl Account {
+    /// An account with a default VPC, and nothing else in it.
+    #[must_use]
+    pub fn new(id: &str, region: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            region: region.to_owned(),
+            settings: Settings::default(),
+            network: network::Network::default_vpc(region),
+            faults: faults::Faults::default(),
+            denials: access::Denials::default(),
+            throttle: throttle::Throttle::default(),
+            read_lag: BTreeMap::new(),
+            calls: Vec::new(),
+            ids: 0,
+            balancing: elbv2::Balancing::default(),
+            dns: route53::Dns::default(),
+            instances: ec2::Instances::default(),
+            topics: sns::Topics::default(),
+            tables: dynamodb::Tables::default(),
+        }
+    }
+
+    /// From now on, reads of this service that AWS calls eventually consistent answer with the state of `now - lag`.
+    /// The past is kept from this call on.
+    pub fn set_read_lag(&mut self, service: Service, lag: Millis) {
+        self.read_lag.insert(service, lag);
+    }
+
+    /// The calls since the last time, oldest first.
+    pub fn drain_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// The calls so far.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// Who calls: there is one user.
+    #[must_use]
+    pub fn user_arn(&self) -> String {
+        format!("arn:aws:iam::{}:user/sandbox", self.id)
+    }
+
+    fn lag(&self, service: Service) -> Millis {
+        self.read_lag.get(&service).copied().unwrap_or_default()
+    }
+
+    /// The one door. `work` sees the account as it is if the call arrives and is allowed.
+    fn call<T>(
+        &mut self,
+        now: Millis,
+        operation: Operation,
+        resource: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        let (ending, answer) = match self.faults.meet(operation.action) {
+            Some(Fault::LoseRequest) => (Ending::RequestLost, Err(AwsError::no_answer())),
+            Some(Fault::Refuse(error)) => (Ending::Refused(error.code.clone()), Err(error)),
+            Some(Fault::LoseAnswer) => {
+                let refused = self.judge(now, operation, resource).and_then(|()| work(self)).err();
+                (Ending::AnswerLost(refused.map(|error| error.code)), Err(AwsError::no_answer()))
+            }
+            None => match self.judge(now, operation, resource).and_then(|()| work(self)) {
+                Ok(result) => (Ending::Done, Ok(result)),
+                Err(error) => (Ending::Refused(error.code.clone()), Err(error)),
+            },
+        };
+        self.calls.push(Call { at: now, action: operation.action, resource: resource.to_owned(), ending });
+        answer
+    }
+
+    /// AWS throttles before it looks at permissions.
+    fn judge(&mut self, now: Millis, operation: Operation, resource: &str) -> Result<(), AwsError> {
+        if !self.throttle.take(operation.bucket, now) {
+            return Err(throttle::refusal(operation.service));
+        }
+        if self.denials.deny_call(operation.action, resource) {
+            return Err(access::refusal(operation.service, &self.user_arn(), operation.action, resource));
+        }
+        Ok(())
+    }
+
+    /// Sixteen hexadecimal digits that no other resource has.
+    fn next_id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:016x}", self.ids.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}

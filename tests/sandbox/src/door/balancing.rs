@@ -1,0 +1,105 @@
+//! Target groups and instances.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use repoint::domain::endpoint::{GroupArn, InstanceId, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::failure::Failure;
+use repoint::domain::world::{InstancesByAddress, Read};
+use repoint::ports::{Instances, Permit, TargetGroups};
+
+use super::Line;
+use super::failure::failure;
+use crate::aws::elbv2::target::{self, TargetDescription};
+use crate::simulation::Deed;
+
+const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetHealth";
+const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
+const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
+const INSTANCES: &str = "ec2:DescribeInstances";
+
+#[async_trait]
+impl TargetGroups for Line {
+    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+        let group = arn.to_string();
+        self.call(DESCRIBE, arn.as_str(), None, move |world, now| {
+            let health = world.account.describe_target_health(now, &group, &[]);
+            let health = health.map_err(|error| failure(DESCRIBE, &group, &error))?;
+            let is_ip = group == world.resources.ip_group;
+            Ok(TargetGroup {
+                target_type: if is_ip { TargetType::Ip } else { TargetType::Instance },
+                targets: health.iter().map(target_health).collect(),
+            })
+        })
+        .await
+    }
+
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        self.change(REGISTER, arn, targets, permit).await
+    }
+
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        self.change(DEREGISTER, arn, targets, permit).await
+    }
+}
+
+impl Line {
+    async fn change(
+        &self,
+        call: &'static str,
+        arn: &GroupArn,
+        targets: &[Target],
+        permit: &Permit,
+    ) -> Result<(), Failure> {
+        let (group, targets, by) = (arn.to_string(), targets.to_vec(), self.author());
+        self.call(call, arn.as_str(), Some(permit), move |world, now| {
+            let wanted: Vec<_> =
+                targets.iter().map(|target| TargetDescription::new(&target.id, target.port)).collect();
+            let changed = if call == REGISTER {
+                world.account.register_targets(now, &group, &wanted)
+            } else {
+                world.account.deregister_targets(now, &group, &wanted)
+            };
+            changed.map_err(|error| failure(call, &group, &error))?;
+            let deed = match call {
+                REGISTER => Deed::Registered { group, targets },
+                _ => Deed::Deregistered { group, targets },
+            };
+            world.done(now, &by, &deed);
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn target_health(health: &target::TargetHealth) -> TargetHealth {
+    TargetHealth {
+        target: Target { id: health.target.id.clone(), port: health.target.port },
+        state: health.state.as_str().to_owned(),
+        reason: health.reason.map(|reason| reason.as_str().to_owned()),
+    }
+}
+
+#[async_trait]
+impl Instances for Line {
+    async fn find(&self, _region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
+        let values: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        self.call(INSTANCES, "*", None, move |world, now| {
+            let filters = [
+                ("private-ip-address".to_owned(), values),
+                ("instance-state-name".to_owned(), vec!["running".to_owned()]),
+            ];
+            let page = world.account.describe_instances(now, &[], &filters, None, None);
+            let (instances, _) = page.map_err(|error| failure(INSTANCES, "*", &error))?;
+            let mut found: InstancesByAddress = BTreeMap::new();
+            for instance in instances {
+                if let Some(address) = instance.private_ip {
+                    found.entry(IpAddr::V4(address)).or_default().insert(InstanceId::new(instance.id));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

@@ -1,0 +1,117 @@
+//! Hosted zones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use repoint::domain::failure::Failure;
+use repoint::domain::record::{
+    Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
+    SetIdentifier, ZoneId,
+};
+use repoint::domain::world::Read;
+use repoint::ports::{Permit, Zones};
+
+use super::Line;
+use super::failure::failure;
+use crate::aws::route53::batch::{Action, Change};
+use crate::aws::route53::list::ListFrom;
+use crate::aws::route53::record;
+use crate::simulation::Deed;
+
+const LIST: &str = "route53:ListResourceRecordSets";
+const CHANGE: &str = "route53:ChangeResourceRecordSets";
+
+#[async_trait]
+impl Zones for Line {
+    async fn read(
+        &self,
+        zone: &ZoneId,
+        places: &BTreeSet<RecordPlace>,
+    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+        let (id, places) = (zone.clone(), places.clone());
+        self.call(LIST, zone.as_str(), None, move |world, now| {
+            let page = world.account.list_resource_record_sets(now, id.as_str(), &ListFrom::default(), None);
+            let page = page.map_err(|error| failure(LIST, id.as_str(), &error))?;
+            let mut found: BTreeMap<_, Vec<_>> =
+                places.into_iter().map(|place| (place, Vec::new())).collect();
+            for set in page.sets.iter().filter_map(|set| ours(&id, set)) {
+                if let Some(sets) = found.get_mut(&set.key.place) {
+                    sets.push(set);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
+        let (id, changes, by) = (zone.clone(), changes.to_vec(), self.author());
+        self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
+            let before = changes.iter().filter_map(|change| change.before.as_ref());
+            let batch: Vec<Change> = before
+                .map(|set| Change { action: Action::Delete, set: theirs(set) })
+                .chain(
+                    changes
+                        .iter()
+                        .map(|change| Change { action: Action::Create, set: theirs(&change.after) }),
+                )
+                .collect();
+            let changed = world.account.change_resource_record_sets(now, id.as_str(), &batch);
+            changed.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
+            world.done(now, &by, &Deed::Changed(changes));
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// A record set in `repoint`'s words; `None` for types that cannot point at a node.
+pub(crate) fn ours(zone: &ZoneId, set: &record::RecordSet) -> Option<RecordSet> {
+    let record_type = match set.key.record_type.as_str() {
+        "A" => RecordType::A,
+        "AAAA" => RecordType::Aaaa,
+        "CNAME" => RecordType::Cname,
+        _ => return None,
+    };
+    let routing = match (set.failover, set.weight) {
+        (Some(record::Failover::Primary), _) => Routing::Failover(Failover::Primary),
+        (Some(record::Failover::Secondary), _) => Routing::Failover(Failover::Secondary),
+        (None, Some(_)) => Routing::Other("weighted".to_owned()),
+        (None, None) => Routing::Simple,
+    };
+    let place = RecordPlace { zone: zone.clone(), name: RecordName::new(set.key.name.as_str()), record_type };
+    Some(RecordSet {
+        key: RecordKey { place, set_identifier: set.key.set_identifier.as_ref().map(SetIdentifier::new) },
+        routing,
+        answer: match &set.answer {
+            record::Answer::Values { ttl, values } => {
+                Answer::Values { ttl_seconds: *ttl, values: values.clone() }
+            }
+            record::Answer::Alias(alias) => Answer::Alias(alias.name.clone()),
+        },
+        health_check_id: set.health_check.clone(),
+    })
+}
+
+fn theirs(set: &RecordSet) -> record::RecordSet {
+    let (ttl, values) = match &set.answer {
+        Answer::Values { ttl_seconds, values } => (*ttl_seconds, values.clone()),
+        Answer::Alias(name) => (0, vec![name.clone()]),
+    };
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let place = &set.key.place;
+    let simple = record::RecordSet::simple(place.name.as_str(), place.record_type.as_str(), ttl, &values);
+    let identifier = set.key.set_identifier.as_ref().map_or("", |identifier| identifier.as_str());
+    let health_check = set.health_check_id.as_deref();
+    match set.routing {
+        Routing::Failover(Failover::Primary) => {
+            simple.as_failover(record::Failover::Primary, identifier, health_check)
+        }
+        Routing::Failover(Failover::Secondary) => {
+            simple.as_failover(record::Failover::Secondary, identifier, health_check)
+        }
+        Routing::Simple | Routing::Other(_) => {
+            record::RecordSet { health_check: set.health_check_id.clone(), ..simple }
+        }
+    }
+}

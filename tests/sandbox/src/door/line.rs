@@ -1,0 +1,160 @@
+//! The line from one reconciler to the world.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::memory::Timestamp;
+use repoint::ports::{Clock, Permit};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep};
+
+use super::weather::{happens, way};
+use crate::Millis;
+use crate::simulation::{Author, World};
+
+/// The world, in the hands of one thread.
+pub type Shared = Arc<Mutex<World>>;
+
+/// The date on which the simulated world begins: 2026-01-01.
+const BEGINNING: u64 = 1_767_225_600_000;
+/// How long a caller waits for an answer that does not come.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One reconciler's line.
+#[derive(Clone)]
+pub struct Line {
+    /// The world.
+    pub world: Shared,
+    /// When the world began.
+    pub began: Instant,
+    /// Which reconciler, from 0: what reaches it and what does not depends on it.
+    pub reconciler: usize,
+    /// The name of this run of it.
+    pub identity: String,
+    /// Which of its passes.
+    pub pass: u64,
+    /// Told when the reconciler dies in a call.
+    pub died: Arc<Notify>,
+}
+
+/// What becomes of a call, drawn when it is made.
+struct Fate {
+    stopped: Millis,
+    dies_before: bool,
+    there: Millis,
+    lost_request: bool,
+    refused: bool,
+    dies_after: bool,
+    back: Millis,
+    lost_answer: bool,
+}
+
+impl Line {
+    /// Milliseconds since the world began.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Who does what this line does.
+    pub(super) fn author(&self) -> Author {
+        Author { identity: self.identity.clone(), pass: self.pass }
+    }
+
+    /// The world, as it is now.
+    #[must_use]
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance(self.now());
+        world
+    }
+
+    fn fate(&self) -> Fate {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let weather = world.weather[self.reconciler];
+        let rng = &mut world.rng;
+        let slow = happens(rng, weather.slow);
+        let crash = happens(rng, weather.crash);
+        let dies_before = crash && rng.bool();
+        Fate {
+            stopped: if happens(rng, weather.stopped) { rng.u64(500..15_000) } else { 0 },
+            dies_before,
+            there: way(rng, slow),
+            lost_request: happens(rng, weather.lost_request),
+            refused: happens(rng, weather.refused),
+            dies_after: crash && !dies_before,
+            back: way(rng, slow),
+            lost_answer: happens(rng, weather.lost_answer),
+        }
+    }
+
+    /// A call. `work` is done when it arrives, whether or not anybody still waits for the answer. A write has a `permit`,
+    /// which is asked at the last moment before it leaves.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        name: &str,
+        resource: &str,
+        permit: Option<&Permit>,
+        work: impl FnOnce(&mut World, Millis) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let failure = |kind, message: &str| Failure {
+            kind,
+            call: name.to_owned(),
+            resource: resource.to_owned(),
+            message: message.to_owned(),
+        };
+        let fate = self.fate();
+        if fate.dies_before {
+            return self.die().await;
+        }
+        pause(fate.stopped).await;
+        if let Some(permit) = permit {
+            permit.check(name, &resource)?;
+        }
+        if fate.lost_request {
+            sleep(PATIENCE).await;
+            return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
+        }
+        if fate.refused {
+            pause(fate.there + fate.back).await;
+            return Err(failure(Kind::Throttled, "Rate exceeded"));
+        }
+        let (done, answer) = oneshot::channel();
+        let line = self.clone();
+        tokio::spawn(async move {
+            pause(fate.there).await;
+            let now = line.now();
+            let result = work(&mut line.world(), now);
+            drop(done.send(result));
+        });
+        let result = answer.await.unwrap_or_else(|_| Err(failure(Kind::Unavailable, "the world has ended")));
+        if fate.dies_after {
+            return self.die().await;
+        }
+        if fate.lost_answer {
+            sleep(PATIENCE).await;
+            return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
+        }
+        pause(fate.back).await;
+        result
+    }
+
+    /// The reconciler dies here: its call never returns.
+    async fn die<T>(&self) -> T {
+        self.died.notify_one();
+        std::future::pending().await
+    }
+}
+
+async fn pause(time: Millis) {
+    if time > 0 {
+        sleep(Duration::from_millis(time)).await;
+    }
+}
+
+impl Clock for Line {
+    fn now(&self) -> Timestamp {
+        Timestamp(BEGINNING + Line::now(self))
+    }
+}

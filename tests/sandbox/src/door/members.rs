@@ -1,0 +1,127 @@
+//! Patroni's members, and DNS.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repoint::domain::cluster::{
+    Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+};
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View};
+use repoint::ports::{Patroni, Resolver};
+use tokio::time::sleep;
+
+use super::Line;
+use crate::patroni::rest::{self, Silence};
+use crate::patroni::{Lag, MemberId};
+
+/// How long `repoint` waits for a member, by default.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[async_trait]
+impl Patroni for Line {
+    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+        let at: Option<IpAddr> = url.host().parse().ok();
+        let member = self.world().member_at(url.host());
+        let (health, view) =
+            tokio::join!(self.get(url, "GET /primary", member), self.get(url, "GET /cluster", member));
+        MemberAnswer {
+            peer: at.filter(|_| health.is_ok() || view.is_ok()).map(|ip| SocketAddr::new(ip, url.port())),
+            health: health
+                .and_then(|answer| answer.0.map_err(|silence| silent(url, "GET /primary", silence))),
+            view: view.and_then(|answer| answer.1.map_err(|silence| silent(url, "GET /cluster", silence))),
+        }
+    }
+}
+
+type Answer = (Result<Health, Silence>, Result<View, Silence>);
+
+impl Line {
+    async fn get(&self, url: &ApiUrl, name: &str, member: Option<MemberId>) -> Read<Answer> {
+        let Some(member) = member else { return Err(silent(url, name, Silence::Refused)) };
+        let observer = self.reconciler;
+        let is_health = name == "GET /primary";
+        let answer = self
+            .call(name, &url.to_string(), None, move |world, now| {
+                // Only one of the two is asked for; the other is not worth making.
+                let nothing = Err(Silence::Closed);
+                Ok(if is_health {
+                    let health = world.cluster.health(now, member, observer);
+                    (health.map(|(is_primary, health)| own(is_primary, &health)), Err(Silence::Closed))
+                } else {
+                    (nothing, world.cluster.view(now, member, observer).map(|view| listed(&view)))
+                })
+            })
+            .await?;
+        let silence = if is_health { answer.0.as_ref().err() } else { answer.1.as_ref().err() };
+        if silence == Some(&Silence::TimedOut) {
+            sleep(PATIENCE).await;
+        }
+        Ok(answer)
+    }
+}
+
+fn silent(url: &ApiUrl, call: &str, silence: Silence) -> Failure {
+    let message = match silence {
+        Silence::Refused => "Connection refused",
+        Silence::TimedOut => "no whole answer within the time allowed",
+        Silence::Closed => "connection closed before message completed",
+    };
+    Failure {
+        kind: Kind::Unavailable,
+        call: call.to_owned(),
+        resource: url.to_string(),
+        message: message.to_owned(),
+    }
+}
+
+fn own(answers_primary: bool, health: &rest::Health) -> Health {
+    Health {
+        answers_primary,
+        role: Role::from(health.role),
+        state: State::from(health.state),
+        timeline: health.timeline.filter(|timeline| *timeline > 0).map(Timeline),
+        system_id: health.system_id.map(|id| SystemId::new(id.to_string())),
+        scope: Some(Scope::new(&*health.scope)),
+        name: health.name.as_ref().map(|name| MemberName::new(&**name)),
+    }
+}
+
+fn listed(view: &rest::View) -> View {
+    let members = view.members.iter().map(|member| Listed {
+        name: MemberName::new(&*member.name),
+        role: ListedRole::from(member.role),
+        state: State::from(member.state),
+        api_url: ApiUrl::parse(&member.api_url).ok(),
+        address: Some(Address { host: member.host.to_string(), port: member.port }),
+        timeline: member.timeline.filter(|timeline| *timeline > 0).map(Timeline),
+        lag_bytes: member.location.and_then(|location| match location.lag {
+            Lag::Bytes(bytes) => Some(bytes),
+            Lag::Unknown => None,
+        }),
+        noloadbalance: member.tags.noloadbalance,
+    });
+    View {
+        scope: view.scope.as_ref().map(|scope| Scope::new(&**scope)),
+        members: members.collect(),
+        paused: view.paused,
+    }
+}
+
+#[async_trait]
+impl Resolver for Line {
+    /// Members are known by their addresses here.
+    async fn resolve(&self, host: &str) -> Read<Vec<IpAddr>> {
+        Err(silent_host(host))
+    }
+}
+
+fn silent_host(host: &str) -> Failure {
+    Failure {
+        kind: Kind::NotFound,
+        call: "DNS".to_owned(),
+        resource: host.to_owned(),
+        message: "no such host".to_owned(),
+    }
+}

@@ -1,0 +1,42 @@
+//! The door for `repoint`'s own ports: one thread, simulated time, every choice from one seed.
+//!
+//! Law: a call is three moments. It leaves (and may be lost, or its caller stopped for a while), it arrives and does its
+//! work on the world at once, and its answer comes back (or is lost). Its caller may die at any of them; what has left
+//! arrives all the same.
+
+mod balancing;
+mod dns;
+mod failure;
+mod line;
+mod members;
+mod memory;
+mod resources;
+mod topic;
+mod weather;
+
+use std::sync::Arc;
+
+use repoint::ports::{Calls, Ports};
+
+pub(crate) use dns::ours;
+pub use line::{Line, Shared};
+pub use resources::{NAME, PORT, Resources, Shape, TTL};
+pub use weather::Weather;
+
+/// The ports of one reconciler, under a name that no other run of it has.
+#[must_use]
+pub fn ports(line: &Line, identity: String, pass: u64) -> Ports {
+    let line = Line { identity: identity.clone(), pass, ..line.clone() };
+    Ports {
+        patroni: Arc::new(line.clone()),
+        groups: Arc::new(line.clone()),
+        zones: Arc::new(line.clone()),
+        instances: Some(Arc::new(line.clone())),
+        resolver: Arc::new(line.clone()),
+        topic: Some(Arc::new(line.clone())),
+        store: Arc::new(line.clone()),
+        clock: Arc::new(line),
+        identity,
+        calls: Calls::default(),
+    }
+}

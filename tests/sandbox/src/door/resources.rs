@@ -1,0 +1,154 @@
+//! What the operators of the simulated cluster have in AWS, and what `repoint` is told of it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use repoint::domain::cluster::{ApiUrl, Scope};
+use repoint::domain::endpoint::GroupArn;
+use repoint::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use repoint::domain::record::{
+    Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
+};
+
+use crate::aws::Account;
+use crate::aws::elbv2::group::{NewTargetGroup, TargetType};
+use crate::aws::elbv2::target::TargetDescription;
+use crate::aws::error::AwsError;
+use crate::aws::route53::batch::{Action, Change};
+use crate::aws::route53::record::{self, RecordSet};
+use crate::patroni::{Cluster, MemberId};
+
+/// PostgreSQL's port, everywhere.
+pub const PORT: u16 = 5432;
+/// The name that applications connect to.
+pub const NAME: &str = "writer.db.example.com";
+/// A record in the same zone that is none of `repoint`'s business.
+const NEIGHBOUR: &str = "www.db.example.com";
+/// The TTL that the operators gave their records.
+pub const TTL: u32 = 30;
+
+/// The resources, by their ids.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// A target group of addresses.
+    pub ip_group: String,
+    /// A target group of instances.
+    pub instance_group: String,
+    /// A target group that is not configured.
+    pub foreign_group: String,
+    /// The hosted zone.
+    pub zone: String,
+    /// The topic for alerts.
+    pub topic: String,
+    /// Which member runs on which instance.
+    pub instances: BTreeMap<String, MemberId>,
+    /// The record set that is not configured.
+    pub neighbour: RecordSet,
+    /// What `repoint` is told.
+    pub intent: Intent,
+}
+
+/// What there is at the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Endpoints point at the first member; else there is nothing in them.
+    pub is_filled: bool,
+    /// A failover pair instead of a simple record.
+    pub is_pair: bool,
+    /// The group of instances is configured too.
+    pub has_instances: bool,
+}
+
+impl Resources {
+    /// Makes them for a cluster whose first member leads.
+    ///
+    /// # Errors
+    /// Never, with a new account.
+    pub fn new(account: &mut Account, cluster: &Cluster, shape: Shape) -> Result<Self, AwsError> {
+        let mut instances = BTreeMap::new();
+        for id in cluster.ids() {
+            if let Ok(address) = cluster.spec(id).postgres.0.parse::<Ipv4Addr>() {
+                instances.insert(account.run_instance(0, address, BTreeMap::new())?.id, id);
+            }
+        }
+        let ip_group = group(account, "writers-by-ip", TargetType::Ip)?;
+        let instance_group = group(account, "writers-by-instance", TargetType::Instance)?;
+        let foreign_group = group(account, "somebody-elses", TargetType::Ip)?;
+        let zone = account.create_hosted_zone(0, "db.example.com")?;
+        let topic = account.create_topic(0, "alerts")?;
+        let neighbour = RecordSet::simple(NEIGHBOUR, "A", 300, &["192.0.2.1"]);
+        let mut changes = vec![Change { action: Action::Create, set: neighbour.clone() }];
+        let checks = [account.create_health_check(0)?, account.create_health_check(0)?];
+        let hosts: Vec<String> = cluster.ids().map(|id| cluster.spec(id).postgres.0.to_string()).collect();
+        account.register_targets(0, &foreign_group, &[TargetDescription::new(&hosts[0], PORT)])?;
+        if shape.is_filled {
+            account.register_targets(0, &ip_group, &[TargetDescription::new(&hosts[0], PORT)])?;
+            let first = instances.iter().find(|(_, member)| **member == MemberId(0));
+            if let Some((instance, _)) = first {
+                account.register_targets(0, &instance_group, &[TargetDescription::new(instance, PORT)])?;
+            }
+            let ends = [
+                (record::Failover::Primary, "primary", &checks[0]),
+                (record::Failover::Secondary, "secondary", &checks[1]),
+            ];
+            for ((end, identifier, check), host) in ends.into_iter().zip(&hosts) {
+                let set = RecordSet::simple(NAME, "A", TTL, &[host]);
+                let set = if shape.is_pair { set.as_failover(end, identifier, Some(check)) } else { set };
+                if shape.is_pair || end == record::Failover::Primary {
+                    changes.push(Change { action: Action::Create, set });
+                }
+            }
+        }
+        account.change_resource_record_sets(0, &zone, &changes)?;
+        account.drain_calls();
+        let intent = intent(cluster, shape, [&ip_group, &instance_group], &zone);
+        Ok(Self { ip_group, instance_group, foreign_group, zone, topic, instances, neighbour, intent })
+    }
+}
+
+fn group(account: &mut Account, name: &str, target_type: TargetType) -> Result<String, AwsError> {
+    let new = NewTargetGroup {
+        name: name.to_owned(),
+        target_type,
+        protocol: "TCP".to_owned(),
+        port: PORT,
+        ..NewTargetGroup::default()
+    };
+    Ok(account.create_target_group(0, new)?.arn)
+}
+
+fn intent(cluster: &Cluster, shape: Shape, [ip, instance]: [&str; 2], zone: &str) -> Intent {
+    let url = |id: MemberId| {
+        let (host, port) = &cluster.spec(id).rest;
+        ApiUrl::parse(&format!("http://{host}:{port}")).ok()
+    };
+    let groups = [Some(ip), Some(instance).filter(|_| shape.has_instances)];
+    let groups = groups.into_iter().flatten().filter_map(|arn| GroupArn::parse(arn).ok());
+    let place = RecordPlace {
+        zone: ZoneId::new(zone.rsplit('/').next().unwrap_or(zone)),
+        name: RecordName::new(NAME),
+        record_type: RecordType::A,
+    };
+    let record = |identifier: Option<&str>, failover, points_to| RecordIntent {
+        key: RecordKey { place: place.clone(), set_identifier: identifier.map(SetIdentifier::new) },
+        failover,
+        points_to,
+        ttl_seconds: None,
+        health_check_id: None,
+    };
+    let records = if shape.is_pair {
+        vec![
+            record(Some("primary"), Some(Failover::Primary), PointsTo::Primary),
+            record(Some("secondary"), Some(Failover::Secondary), PointsTo::Standby),
+        ]
+    } else {
+        vec![record(None, None, PointsTo::Primary)]
+    };
+    Intent {
+        scope: Scope::new(&**cluster.scope()),
+        members: cluster.ids().filter_map(url).collect(),
+        system_id: None,
+        groups: groups.map(|arn| GroupIntent { arn, port: None }).collect(),
+        records,
+    }
+}

@@ -1,0 +1,33 @@
+//! The topic.
+
+use async_trait::async_trait;
+use repoint::domain::failure::Failure;
+use repoint::domain::memory::Letter;
+use repoint::ports::Topic;
+
+use super::Line;
+use super::failure::failure;
+use crate::aws::sns::Message;
+
+const PUBLISH: &str = "sns:Publish";
+
+#[async_trait]
+impl Topic for Line {
+    async fn publish(&self, letter: &Letter) -> Result<(), Failure> {
+        let letter = letter.clone();
+        self.call(PUBLISH, "the topic", None, move |world, now| {
+            let topic = world.resources.topic.clone();
+            let message = Message {
+                subject: Some(letter.subject.clone()),
+                body: letter.body.clone(),
+                structure: None,
+                attributes: letter.attributes.clone(),
+            };
+            let published = world.account.publish(now, &topic, message);
+            published.map_err(|error| failure(PUBLISH, &topic, &error))?;
+            world.published(now, &letter);
+            Ok(())
+        })
+        .await
+    }
+}

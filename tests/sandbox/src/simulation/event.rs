@@ -1,0 +1,62 @@
+//! What can happen in a night.
+
+use std::fmt;
+
+use crate::Millis;
+use crate::door::Weather;
+use crate::patroni::{DcsOutage, Lag, MemberId, Silence, Wire};
+
+/// One thing that happens, by nature's or an operator's hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named like the methods that they call")]
+pub enum Event {
+    Crash(MemberId, Silence),
+    KillPatroni(MemberId),
+    CrashPostgres(MemberId),
+    Start(MemberId),
+    StartAsZombie(MemberId),
+    Hang(MemberId),
+    Unhang(MemberId),
+    Freeze(MemberId),
+    Thaw(MemberId),
+    CutFromDcs(MemberId),
+    CutFromMembers(MemberId),
+    Heal(MemberId),
+    DcsDown(DcsOutage),
+    DcsUp,
+    SetWire(usize, MemberId, Wire),
+    ViewLag(MemberId, Millis),
+    ReplicaLag(MemberId, Lag),
+    Switchover(MemberId),
+    SlowPromotion(MemberId, Millis),
+    Pause,
+    Resume,
+    ForceSplitBrain(MemberId),
+    Restore {
+        system_id: u64,
+        timeline: u32,
+    },
+    Weather(usize, Weather),
+    MemoryDown(bool),
+    /// Reads of AWS answer with the state of so long ago.
+    ReadLag(Millis),
+    ProtectRecord(bool),
+    /// AWS says no to an action, for want of permission.
+    Deny(&'static str),
+    Allow,
+    /// The account's request rate is used up.
+    SmallBuckets(bool),
+    /// An operator registers a member, or takes it out.
+    EditGroup {
+        member: MemberId,
+        register: bool,
+    },
+    /// An operator points the name somewhere.
+    EditRecord(MemberId),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}

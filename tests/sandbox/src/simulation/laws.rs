@@ -1,0 +1,263 @@
+//! The laws of `repoint`'s design, asked of the simulated world after every step.
+//!
+//! Law: they are judged by what happened to the world and by the truth of the cluster, never by what a reconciler says
+//! it thought.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use repoint::domain::cluster::{SystemId, Timeline};
+use repoint::domain::intent::PointsTo;
+use repoint::domain::memory::{Letter, Memory};
+use repoint::domain::record::{Answer, RecordChange};
+
+use super::world::{Author, Deed, World};
+use crate::Millis;
+use crate::patroni::{Cluster, MemberId};
+
+/// From a member's answer to the arrival of the write that rests on it: the rest of the look, the commit, the permit, and
+/// the way there.
+const OLDEST_EVIDENCE: Millis = 30_000;
+/// Within this, an operator's edit and a reconciler's step may have crossed each other on the way; a target group has no
+/// compare-and-swap.
+const EDIT_CROSSES: Millis = 30_000;
+/// Two reconcilers may not act at once: the later one waits so long for the earlier one.
+const RESPECT: Millis = 6_000;
+/// Who runs `repoint adopt`.
+pub(super) const OPERATOR: &str = "operator";
+
+/// Which law, by its number in the design; or that all must end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "their names say it")]
+pub enum Law {
+    NeverGuess,
+    NeverBackwards,
+    NeverEmpty,
+    OpenBeforeClose,
+    OwnOnly,
+    Idempotent,
+    Bounded,
+    Explained,
+    AlertOnce,
+    OneActs,
+    Converges,
+}
+
+/// A law that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// When.
+    pub at: Millis,
+    /// Which.
+    pub law: Law,
+    /// How.
+    pub how: String,
+}
+
+/// What the laws have to remember of the past.
+#[derive(Debug, Default)]
+pub struct Laws {
+    /// The first one that was broken.
+    pub broken: Option<Broken>,
+    /// When each member was last seen to take writes.
+    writers: BTreeMap<MemberId, Millis>,
+    /// Who has been the only one to take writes, and since when.
+    sole: Option<(MemberId, Millis)>,
+    /// For which system and timeline each reconciler has committed to act.
+    acts: BTreeMap<String, (SystemId, Timeline)>,
+    /// The highest timeline that a write was made for.
+    written: Option<(SystemId, Timeline)>,
+    /// When operators last edited each group or name.
+    pub(super) edited: BTreeMap<String, Millis>,
+    /// When the open commit was made.
+    acting_since: Millis,
+    /// The status that each kind of message was last posted with.
+    posted: BTreeMap<String, String>,
+    /// The letters that were published.
+    letters: BTreeSet<String>,
+    /// A crash or a lost answer may send a letter twice.
+    pub(super) may_repeat: bool,
+    /// Memory may be passed over (`[state] required = false`): there is then nothing to fence with.
+    pub(super) is_fenced: bool,
+    /// How many deeds each pass has done.
+    pub(super) deeds: BTreeMap<Author, u64>,
+}
+
+impl Laws {
+    /// Looks at who takes writes.
+    pub fn watch(&mut self, now: Millis, cluster: &Cluster) {
+        let writers = cluster.takes_writes();
+        for (member, _) in &writers {
+            self.writers.insert(*member, now);
+        }
+        let sole = match writers[..] {
+            [(only, _)] if cluster.leader().is_some() => Some(only),
+            _ => None,
+        };
+        match (self.sole, sole) {
+            (Some((before, _)), Some(now)) if before == now => {}
+            (_, Some(member)) => self.sole = Some((member, now)),
+            (_, None) => self.sole = None,
+        }
+    }
+
+    /// The first breach is kept: what comes after may follow from it.
+    pub fn broken(&mut self, at: Millis, law: Law, how: impl Into<String>) {
+        self.broken.get_or_insert_with(|| Broken { at, law, how: how.into() });
+    }
+
+    pub(super) fn published(&mut self, now: Millis, letter: &Letter) {
+        if !self.letters.insert(letter.id.clone()) && !self.may_repeat {
+            self.broken(now, Law::AlertOnce, format!("`{}` was published twice", letter.subject));
+        }
+    }
+
+    fn wrote_lately(&self, member: MemberId, now: Millis) -> bool {
+        self.writers.get(&member).is_some_and(|last| last + OLDEST_EVIDENCE >= now)
+    }
+
+    /// Who has been the primary for so long that every look must have seen it.
+    fn long_sole(&self, now: Millis) -> Option<MemberId> {
+        self.sole.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(member, _)| member)
+    }
+
+    fn was_edited(&self, what: &str, now: Millis) -> bool {
+        self.edited.get(what).is_some_and(|at| at + EDIT_CROSSES >= now)
+    }
+}
+
+/// Laws 3 to 7, of one deed that has just been done.
+pub(super) fn judge_deed(world: &mut World, now: Millis, author: &Author, deed: &Deed) {
+    *world.laws.deeds.entry(author.clone()).or_default() += 1;
+    let by = author.identity.as_str();
+    match deed {
+        Deed::Registered { group, targets } => {
+            own_group(world, now, group);
+            never_backwards(world, now, by);
+            for target in targets {
+                let member = world.member_of(&target.id);
+                if !member.is_some_and(|member| world.laws.wrote_lately(member, now)) {
+                    let how = format!("{by} registered {target}, which has not taken writes lately");
+                    world.laws.broken(now, Law::NeverGuess, how);
+                }
+            }
+        }
+        Deed::Deregistered { group, targets } => {
+            own_group(world, now, group);
+            never_backwards(world, now, by);
+            let left = world.registered(group);
+            if left.is_empty() && !world.laws.was_edited(group, now) {
+                world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {group}"));
+            }
+            for target in targets {
+                let member = world.member_of(&target.id);
+                if member.is_some() && member == world.laws.long_sole(now) {
+                    let how = format!("{by} deregistered {target}, which has been the primary all the while");
+                    world.laws.broken(now, Law::OpenBeforeClose, how);
+                }
+            }
+        }
+        Deed::Changed(changes) => {
+            never_backwards(world, now, by);
+            for change in changes {
+                judge_change(world, now, by, change);
+            }
+        }
+    }
+}
+
+fn own_group(world: &mut World, now: Millis, group: &str) {
+    if !world.resources.intent.groups.iter().any(|own| own.arn.as_str() == group) {
+        world.laws.broken(now, Law::OwnOnly, format!("{group} is not configured"));
+    }
+}
+
+/// A write is for the timeline of its writer's commit, and that never falls.
+fn never_backwards(world: &mut World, now: Millis, by: &str) {
+    let laws = &mut world.laws;
+    let Some((system, timeline)) = laws.acts.get(by).cloned() else {
+        if laws.is_fenced {
+            laws.broken(now, Law::NeverBackwards, format!("{by} wrote without a commit"));
+        }
+        return;
+    };
+    let highest = laws.written.as_ref().filter(|(known, _)| *known == system).map(|(_, highest)| *highest);
+    if laws.is_fenced && highest.is_some_and(|highest| timeline < highest) {
+        let how = format!("{by} wrote for timeline {timeline} after timeline {highest:?}");
+        laws.broken(now, Law::NeverBackwards, how);
+    }
+    laws.written = Some((system, highest.map_or(timeline, |highest| highest.max(timeline))));
+}
+
+fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange) {
+    let key = &change.after.key;
+    let Some(wanted) = world.resources.intent.records.iter().find(|own| own.key == *key).cloned() else {
+        return world.laws.broken(now, Law::OwnOnly, format!("{by} changed {key}, which is not configured"));
+    };
+    let Answer::Values { values, ttl_seconds } = &change.after.answer else {
+        return world.laws.broken(now, Law::OwnOnly, format!("{by} made {key} an alias"));
+    };
+    if values.is_empty() {
+        world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {key}"));
+    }
+    if let Some(before) = &change.before {
+        let is_carried = matches!(before.answer, Answer::Values { ttl_seconds: ttl, .. } if ttl == *ttl_seconds)
+            && before.health_check_id == change.after.health_check_id
+            && before.routing == change.after.routing;
+        if !is_carried {
+            world.laws.broken(now, Law::OwnOnly, format!("{by} lost a field of {key}"));
+        }
+    }
+    for value in values {
+        let member = world.member_of(value);
+        let is_fit = match wanted.points_to {
+            PointsTo::Primary => member.is_some_and(|member| world.laws.wrote_lately(member, now)),
+            PointsTo::Standby => member.is_some() && member != world.laws.long_sole(now),
+        };
+        if !is_fit {
+            world.laws.broken(now, Law::NeverGuess, format!("{by} pointed {key} at {value}"));
+        }
+    }
+}
+
+/// Laws 4 and 12, and that one reconciler acts at a time, of a memory that is about to be stored.
+pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memory) {
+    let before = &world.memory;
+    let laws = &mut world.laws;
+    let same_system = before.system_id == next.system_id;
+    if by == OPERATOR {
+        // What was done before was done for another cluster, or for a future that is no more.
+        laws.written = None;
+    } else if same_system && next.highest_timeline < before.highest_timeline {
+        laws.broken(now, Law::NeverBackwards, format!("{by} forgot timeline {:?}", before.highest_timeline));
+    }
+    if let Some(acting) = next.acting.as_ref().filter(|acting| acting.revision == next.revision) {
+        let is_respected = before.acting.as_ref().is_none_or(|other| other.by == acting.by)
+            || laws.acting_since + RESPECT <= now;
+        if !is_respected {
+            laws.broken(now, Law::OneActs, format!("{by} did not wait for {:?}", before.acting));
+        }
+        laws.acting_since = now;
+        let system = next.system_id.clone().unwrap_or_else(|| SystemId::new(""));
+        laws.acts.insert(acting.by.clone(), (system, acting.timeline));
+    }
+    let known: BTreeSet<&str> = before.outbox.iter().map(|letter| letter.id.as_str()).collect();
+    let new: Vec<Letter> =
+        next.outbox.iter().filter(|letter| !known.contains(letter.id.as_str())).cloned().collect();
+    for letter in new {
+        posted(&mut world.laws, now, &letter);
+    }
+}
+
+/// A condition's messages go triggered, perhaps reminders, resolved, and again from the start.
+fn posted(laws: &mut Laws, now: Millis, letter: &Letter) {
+    let word = |name: &str| letter.attributes.get(name).cloned().unwrap_or_default();
+    if word("event") == "retargeted" {
+        return;
+    }
+    let status = word("status");
+    let last = laws.posted.insert(word("dedup_key"), status.clone());
+    let is_open = last.is_some_and(|last| last != "resolved");
+    if is_open == (status == "triggered") {
+        laws.broken(now, Law::AlertOnce, format!("`{}` is out of turn", letter.subject));
+    }
+}

@@ -1,0 +1,90 @@
+//! A reconciler that looks again and again, and is started anew when it dies.
+
+use std::time::Duration;
+
+use repoint::domain::memory::fold::Rules;
+use repoint::domain::report::{ClusterReport, Outcome, StepResult};
+use repoint::runtime::pass::{Mode, Settings, pass};
+use tokio::time::{Instant, sleep};
+
+use super::laws::Law;
+use super::world::Author;
+use crate::door::{Line, ports};
+
+/// How passes are made.
+#[must_use]
+pub fn settings(needs_memory: bool) -> Settings {
+    Settings {
+        limit: Duration::from_secs(30),
+        needs_memory,
+        alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: Some(30_000) },
+    }
+}
+
+/// Looks for ever.
+pub async fn live(line: Line, settings: Settings) {
+    let mut life = 0;
+    loop {
+        life += 1;
+        let identity = format!("r{}.{life}", line.reconciler);
+        tokio::select! {
+            biased;
+            () = line.died.notified() => {
+                let now = line.now();
+                line.world().note(now, || format!("{identity} died"));
+                let wait = line.world().rng.u64(100..8_000);
+                sleep(Duration::from_millis(wait)).await;
+            }
+            () = work(&line, &identity, &settings) => {}
+        }
+    }
+}
+
+async fn work(line: &Line, identity: &str, settings: &Settings) {
+    for number in 0.. {
+        let wait = line.world().rng.u64(200..6_000);
+        sleep(Duration::from_millis(wait)).await;
+        let report = once(line, identity, number, settings).await;
+        let now = line.now();
+        let mut world = line.world();
+        world.reports[line.reconciler].push((now, report.outcome));
+    }
+}
+
+/// One pass, judged.
+pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings) -> ClusterReport {
+    let ports = ports(line, identity.to_owned(), number);
+    let intent = line.world().resources.intent.clone();
+    let began = Instant::now();
+    let report = pass(&intent, &ports, settings, Mode::Apply).await;
+    let took = began.elapsed();
+    let now = line.now();
+    let mut world = line.world();
+    world.note(now, || {
+        let steps: Vec<String> =
+            report.steps.iter().map(|step| format!("{} {:?}", step.summary(), step.result)).collect();
+        let holds: Vec<&str> = report.holds.iter().map(|hold| hold.message.as_str()).collect();
+        format!("{identity}: {} {steps:?} {holds:?} {:?}", report.outcome.as_str(), report.warnings)
+    });
+    let author = Author { identity: identity.to_owned(), pass: number };
+    if report.steps.is_empty() && world.laws.deeds.contains_key(&author) {
+        world.laws.broken(now, Law::Idempotent, format!("{identity} changed something and reports nothing"));
+    }
+    let is_explained = match report.outcome {
+        Outcome::Held => !report.holds.is_empty() && report.holds.iter().all(|hold| !hold.message.is_empty()),
+        Outcome::Failed => {
+            let failed = report.steps.iter().filter(|step| step.result == StepResult::Failed);
+            !report.holds.is_empty()
+                || failed.clone().count() > 0 && failed.clone().all(|step| step.error.is_some())
+        }
+        Outcome::Converged | Outcome::Changed | Outcome::Planned => true,
+    };
+    if !is_explained {
+        world.laws.broken(now, Law::Explained, format!("{identity}: {:?} without a reason", report.outcome));
+    }
+    // Telling comes after the deadline, and a call under way is cut off there.
+    if took > settings.limit + Duration::from_secs(12) {
+        world.laws.broken(now, Law::Bounded, format!("{identity} took {} ms", took.as_millis()));
+    }
+    report
+}

@@ -1,0 +1,37 @@
+//! The shortest list of events that still goes wrong.
+
+use super::night::{Ending, spend};
+use super::scenario::Scenario;
+
+/// Takes events out, in ever smaller pieces, as long as the same law is still broken; then reconcilers.
+#[must_use]
+pub fn shrink(scenario: &Scenario) -> Scenario {
+    let Ending::Badly(broken) = spend(scenario, false).ending else { return scenario.clone() };
+    let still_fails = |candidate: &Scenario| matches!(spend(candidate, false).ending, Ending::Badly(other) if other.law == broken.law);
+    let mut best = scenario.clone();
+    let mut piece = best.events.len().div_ceil(2).max(1);
+    loop {
+        let mut at = 0;
+        while at < best.events.len() {
+            let mut candidate = best.clone();
+            candidate.events.drain(at..(at + piece).min(best.events.len()));
+            if still_fails(&candidate) {
+                best = candidate;
+            } else {
+                at += piece;
+            }
+        }
+        if piece == 1 {
+            break;
+        }
+        piece = piece.div_ceil(2);
+    }
+    while best.reconcilers > 1 {
+        let candidate = Scenario { reconcilers: best.reconcilers - 1, ..best.clone() };
+        if !still_fails(&candidate) {
+            break;
+        }
+        best = candidate;
+    }
+    best
+}

@@ -1,0 +1,5 @@
+//! The AWS account.
+
+mod door;
+mod elbv2;
+mod route53;

@@ -1,0 +1,6 @@
+//! The sandbox itself: does the simulated world behave as the real one is known to?
+
+mod aws;
+mod http;
+mod patroni;
+mod simulation;
