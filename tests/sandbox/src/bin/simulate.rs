@@ -1,99 +1,99 @@
-//! Runs simulated nights: `simulate --seeds 0..20000`, or one of them with its story: `simulate --seed 4711`.
+//! Simulated nights from the command line; see [`USAGE`].
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use repoint_sandbox::simulation::{Ending, Scenario, shrink, spend};
+use repoint_sandbox::simulation::{Ending, Figures, Night, Scenario, shrink, spend};
+
+const USAGE: &str = "\
+usage: simulate --seeds FROM..TO    spend these nights, on all cores, until a law is broken
+       simulate --seed SEED         spend one night and tell its story
+
+A night that goes wrong is made as short as it can be, and then told.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), tell),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| tell(&Scenario::new(seed))),
         ["--seeds", range] => {
-            let ends =
-                range.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-            ends.map_or_else(usage, |(from, to)| run(from, to))
+            let ends = range.split_once("..");
+            let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+            ends.map_or_else(usage, |(from, to)| nights(from, to))
         }
         _ => usage(),
     }
 }
 
 fn usage() -> ExitCode {
-    eprintln!(
-        "usage: simulate --seeds FROM..TO    nights on all cores; the first bad one is told and shrunk"
-    );
-    eprintln!("       simulate --seed SEED         one night, with its journal; a bad one is shrunk");
+    eprintln!("{USAGE}");
     ExitCode::from(2)
 }
 
 /// Nights on all cores, until one goes wrong.
-fn run(from: u64, to: u64) -> ExitCode {
+fn nights(from: u64, to: u64) -> ExitCode {
     let next = AtomicU64::new(from);
-    let stop = AtomicBool::new(false);
-    let (passes, deeds, messages) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let bad = std::sync::Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= to {
-                        return;
-                    }
-                    match spend(&Scenario::new(seed), false).ending {
-                        Ending::Well(figures) => {
-                            passes.fetch_add(
-                                u64::try_from(figures.passes).unwrap_or_default(),
-                                Ordering::Relaxed,
-                            );
-                            deeds.fetch_add(figures.deeds, Ordering::Relaxed);
-                            messages.fetch_add(
-                                u64::try_from(figures.messages).unwrap_or_default(),
-                                Ordering::Relaxed,
-                            );
-                        }
-                        Ending::Badly(broken) => {
-                            eprintln!("seed {seed}: {broken:?}");
-                            let mut bad = bad.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                            bad.push(seed);
-                            if bad.len() > 20 {
-                                stop.store(true, Ordering::Relaxed);
-                            }
-                        }
-                    }
+    let worker = || {
+        let mut figures = Figures::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= to {
+                return (figures, None);
+            }
+            match spend(&Scenario::new(seed), false).ending {
+                Ending::Well(more) => figures = figures + more,
+                Ending::Badly(broken) => {
+                    next.store(to, Ordering::Relaxed);
+                    return (figures, Some((seed, broken)));
                 }
-            });
+            }
         }
+    };
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let done: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
     });
+    let sum = done.iter().fold(Figures::default(), |sum, (figures, _)| sum + *figures);
     println!(
-        "{} passes, {} deeds, {} messages",
-        passes.into_inner(),
-        deeds.into_inner(),
-        messages.into_inner()
+        "{} nights ended well: {} passes, {} changes of endpoints, {} messages",
+        sum.nights, sum.passes, sum.deeds, sum.messages
     );
-    let bad = bad.into_inner().unwrap_or_default();
-    if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let first = done.into_iter().filter_map(|(_, bad)| bad).min_by_key(|(seed, _)| *seed);
+    match first {
+        None => ExitCode::SUCCESS,
+        Some((seed, broken)) => {
+            println!("seed {seed}: {broken}; again with `simulate --seed {seed}`");
+            tell(&Scenario::new(seed))
+        }
+    }
 }
 
-/// One night, told.
-fn tell(seed: u64) -> ExitCode {
-    let scenario = Scenario::new(seed);
-    let night = spend(&scenario, true);
-    let Ending::Badly(_) = night.ending else {
-        for (at, line) in &night.journal {
-            println!("{:>9.3} s  {line}", *at as f64 / 1000.0);
-        }
-        println!("{:?}", night.ending);
-        return ExitCode::SUCCESS;
-    };
-    let short = shrink(&scenario);
-    let night = spend(&short, true);
-    for (at, line) in &night.journal {
-        println!("{:>9.3} s  {line}", *at as f64 / 1000.0);
+/// One night, told; a bad one at its shortest.
+fn tell(scenario: &Scenario) -> ExitCode {
+    let shortest = shrink(scenario);
+    let Night { ending, journal } = spend(&shortest, true);
+    println!(
+        "seed {}: {} members, {} reconcilers, {:?}",
+        shortest.seed, shortest.members, shortest.reconcilers, shortest.shape
+    );
+    for (at, line) in &journal {
+        println!("{:>5}.{:03} s  {line}", at / 1000, at % 1000);
     }
-    println!("{short:#?}");
-    println!("{:?}", night.ending);
-    ExitCode::FAILURE
+    match ending {
+        Ending::Well(_) => {
+            println!("it ended well");
+            ExitCode::SUCCESS
+        }
+        Ending::Badly(broken) => {
+            println!("{broken}, after these events:");
+            for (at, event) in &shortest.events {
+                println!("  {:>5}.{:03} s  {event}", at / 1000, at % 1000);
+            }
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -56,8 +56,8 @@ impl Zones for Line {
                         .map(|change| Change { action: Action::Create, set: theirs(&change.after) }),
                 )
                 .collect();
-            let changed = world.account.change_resource_record_sets(now, id.as_str(), &batch);
-            changed.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
+            let answer = world.account.change_resource_record_sets(now, id.as_str(), &batch);
+            answer.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
             world.done(now, &by, &Deed::Changed(changes));
             Ok(())
         })

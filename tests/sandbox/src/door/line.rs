@@ -39,6 +39,7 @@ pub struct Line {
 }
 
 /// What becomes of a call, drawn when it is made.
+#[expect(clippy::struct_excessive_bools, reason = "each may happen or not")]
 struct Fate {
     stopped: Millis,
     dies_before: bool,
@@ -63,7 +64,6 @@ impl Line {
     }
 
     /// The world, as it is now.
-    #[must_use]
     pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.now());

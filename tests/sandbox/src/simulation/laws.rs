@@ -4,6 +4,7 @@
 //! it thought.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use repoint::domain::cluster::{SystemId, Timeline};
 use repoint::domain::intent::PointsTo;
@@ -39,6 +40,7 @@ pub enum Law {
     Explained,
     AlertOnce,
     OneActs,
+    Audited,
     Converges,
 }
 
@@ -51,6 +53,12 @@ pub struct Broken {
     pub law: Law,
     /// How.
     pub how: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {} ms: {}", self.law, self.at, self.how)
+    }
 }
 
 /// What the laws have to remember of the past.

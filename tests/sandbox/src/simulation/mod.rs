@@ -13,7 +13,7 @@ mod world;
 
 pub use event::Event;
 pub use laws::{Broken, Law};
-pub use night::{Ending, Night, spend};
+pub use night::{Ending, Figures, Night, spend};
 pub use scenario::Scenario;
 pub use shrink::shrink;
 pub use world::{Author, Deed, World};

@@ -1,5 +1,6 @@
 //! Spends a night: the events in their time, the laws after every step, and in the morning everything must end well.
 
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,12 +46,27 @@ pub enum Ending {
 /// What happened, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
+    /// Nights.
+    pub nights: usize,
     /// Passes by all reconcilers.
     pub passes: usize,
     /// Changes of endpoints.
     pub deeds: u64,
     /// Messages to people.
     pub messages: usize,
+}
+
+impl Add for Figures {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            nights: self.nights + other.nights,
+            passes: self.passes + other.passes,
+            deeds: self.deeds + other.deeds,
+            messages: self.messages + other.messages,
+        }
+    }
 }
 
 /// A night and its journal.
@@ -154,6 +170,7 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     let mut world = lock(&shared);
     let journal = world.journal.take().unwrap_or_default();
     let figures = Figures {
+        nights: 1,
         passes: world.reports.iter().map(Vec::len).sum(),
         deeds: world.laws.deeds.values().sum(),
         messages: world.account.published(&world.resources.topic).len(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use repoint::domain::memory::fold::Rules;
-use repoint::domain::report::{ClusterReport, Outcome, StepResult};
+use repoint::domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
 use repoint::runtime::pass::{Mode, Settings, pass};
 use tokio::time::{Instant, sleep};
 
@@ -23,10 +23,10 @@ pub fn settings(needs_memory: bool) -> Settings {
 
 /// Looks for ever.
 pub async fn live(line: Line, settings: Settings) {
-    let mut life = 0;
+    let mut lives = 0;
     loop {
-        life += 1;
-        let identity = format!("r{}.{life}", line.reconciler);
+        lives += 1;
+        let identity = format!("r{}.{lives}", line.reconciler);
         tokio::select! {
             biased;
             () = line.died.notified() => {
@@ -69,6 +69,10 @@ pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings)
     let author = Author { identity: identity.to_owned(), pass: number };
     if report.steps.is_empty() && world.laws.deeds.contains_key(&author) {
         world.laws.broken(now, Law::Idempotent, format!("{identity} changed something and reports nothing"));
+    }
+    let refused = report.holds.iter().find(|hold| hold.reason == Reason::Pass(PassHoldKind::Refused));
+    if let Some(refused) = refused {
+        world.laws.broken(now, Law::Audited, format!("{identity}: {}", refused.message));
     }
     let is_explained = match report.outcome {
         Outcome::Held => !report.holds.is_empty() && report.holds.iter().all(|hold| !hold.message.is_empty()),
