@@ -188,7 +188,9 @@ fn group(
                 if !members.iter().any(&is_primary) {
                     return Err(Refusal::ClosesFirst { group, target });
                 }
-                members.remove(&target);
+                if !members.remove(&target) {
+                    return Err(Refusal::Repeats(group));
+                }
                 if members.is_empty() {
                     return Err(Refusal::Empties(group));
                 }
