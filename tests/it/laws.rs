@@ -2,151 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
-use repoint::domain::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId, Timeline};
-use repoint::domain::endpoint::{TargetGroup, TargetHealth, TargetType};
-use repoint::domain::intent::{Intent, PointsTo, RecordIntent};
-use repoint::domain::memory::Memory;
+use repoint::domain::cluster::{ApiUrl, Role, State};
+use repoint::domain::endpoint::TargetHealth;
 use repoint::domain::plan::{Lane, Plan, TargetStep, plan};
-use repoint::domain::record::{Answer, Failover, RecordSet, RecordType};
+use repoint::domain::record::Answer;
 use repoint::domain::verdict::{Verdict, verdict};
-use repoint::domain::world::{Health, MemberAnswer, Read, View, World};
+use repoint::domain::world::{MemberAnswer, World};
 
-use crate::support::evidence::{
-    GROUP, SYSTEM, answer, arn, failover_intent, group_intent, host, intent, listed, name, record,
-    record_intent, refused, silence, target,
-};
-
-// Worlds.
-
-fn health() -> impl Strategy<Value = Health> {
-    (
-        any::<bool>(),
-        select(vec!["primary", "replica", "standby_leader", "demoted"]),
-        select(vec!["running", "running", "running", "starting", "stopping"]),
-        option::weighted(0.9, 1_u32..5),
-        option::weighted(0.9, select(vec![SYSTEM, SYSTEM, SYSTEM, "1"])),
-        select(vec![Some("batman"), Some("batman"), None, Some("joker")]),
-    )
-        .prop_map(|(answers_primary, role, state, timeline, system, scope)| Health {
-            answers_primary,
-            role: Role::from(role),
-            state: State::from(state),
-            timeline: timeline.map(Timeline),
-            system_id: system.map(SystemId::new),
-            scope: scope.map(Scope::new),
-            name: None,
-        })
-}
-
-fn cluster_view() -> impl Strategy<Value = View> {
-    let roles = ["leader", "replica", "sync_standby", "quorum_standby", "standby_leader", "something new"];
-    let member =
-        (select(roles.to_vec()), option::weighted(0.9, 1_u32..5), option::of(0_u64..100), any::<bool>());
-    vec(member, 0..4).prop_map(|members| View {
-        scope: None,
-        members: (1..)
-            .zip(members)
-            .map(|(number, (role, timeline, lag_bytes, noloadbalance))| {
-                let mut entry = listed(number, ListedRole::from(role), 1);
-                entry.timeline = timeline.map(Timeline);
-                entry.lag_bytes = lag_bytes;
-                entry.noloadbalance = noloadbalance;
-                entry
-            })
-            .collect(),
-        paused: false,
-    })
-}
-
-fn member() -> impl Strategy<Value = Option<(Health, Option<View>)>> {
-    option::weighted(0.8, (health(), option::weighted(0.8, cluster_view())))
-}
-
-fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
-    vec(member(), 0..4).prop_map(|members| {
-        (1..)
-            .zip(members)
-            .map(|(number, member)| match member {
-                None => silence(number),
-                Some((health, view)) => answer(number, health, view.ok_or_else(refused)),
-            })
-            .collect()
-    })
-}
-
-fn memory() -> impl Strategy<Value = Memory> {
-    option::of(1_u32..5).prop_map(|timeline| Memory {
-        highest_timeline: timeline.map(Timeline),
-        system_id: timeline.map(|_| SystemId::new(SYSTEM)),
-        ..Memory::default()
-    })
-}
-
-fn group() -> impl Strategy<Value = Read<TargetGroup>> {
-    let port = select(vec![5432_u16, 5432, 6432]);
-    let target = (1_u8..6, port, select(vec!["healthy", "unhealthy", "initial", "draining"]));
-    let group = vec(target, 0..5).prop_map(|targets| {
-        let mut targets: Vec<TargetHealth> = targets
-            .into_iter()
-            .map(|(number, port, state)| TargetHealth {
-                target: target_of(number, port),
-                state: state.to_owned(),
-                reason: None,
-            })
-            .collect();
-        targets.sort();
-        targets.dedup_by(|a, b| a.target == b.target);
-        TargetGroup { target_type: TargetType::Ip, targets }
-    });
-    prop_oneof![9 => group.prop_map(Ok), 1 => Just(Err(refused()))]
-}
-
-fn target_of(number: u8, port: u16) -> repoint::domain::endpoint::Target {
-    target(&host(number), port)
-}
-
-/// The record sets of one place, as they were configured before, whatever they point at.
-fn record_sets(wanted: Vec<RecordIntent>) -> impl Strategy<Value = Read<Vec<RecordSet>>> {
-    let count = wanted.len();
-    let sets = vec(option::of(vec(1_u8..5, 1..3)), count).prop_map(move |values| {
-        let sets = wanted.iter().zip(values).filter_map(|(wanted, values)| {
-            let values: Vec<String> = values?.into_iter().map(host).collect();
-            Some(record(wanted, &values.iter().map(String::as_str).collect::<Vec<_>>()))
-        });
-        sets.collect()
-    });
-    prop_oneof![9 => sets.prop_map(Ok), 1 => Just(Err(refused()))]
-}
-
-fn wanted_records() -> impl Strategy<Value = Vec<RecordIntent>> {
-    let pair = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
-    let simple = vec![record_intent(RecordType::A)];
-    let standby = vec![RecordIntent { points_to: PointsTo::Standby, ..record_intent(RecordType::A) }];
-    (select(vec![pair, simple, standby]), option::of(5_u32..90)).prop_map(|(records, ttl_seconds)| {
-        records.into_iter().map(|record| RecordIntent { ttl_seconds, ..record }).collect()
-    })
-}
-
-fn case() -> impl Strategy<Value = (Intent, World, Memory)> {
-    wanted_records().prop_flat_map(|wanted| {
-        (members(), group(), record_sets(wanted.clone()), memory()).prop_map(
-            move |(members, group, sets, memory)| {
-                let intent = Intent { groups: vec![group_intent()], records: wanted.clone(), ..intent() };
-                let world = World {
-                    members,
-                    groups: BTreeMap::from([(arn(GROUP), group)]),
-                    records: BTreeMap::from([(wanted[0].key.place.clone(), sets)]),
-                    ..World::default()
-                };
-                (intent, world, memory)
-            },
-        )
-    })
-}
+use crate::support::cases::{case, planned};
+use crate::support::evidence::{GROUP, arn, name, target};
 
 // What the steps do to a world.
 
@@ -199,10 +64,6 @@ fn done(world: &mut World, step: &Step) {
             }
         }
     }
-}
-
-fn planned(intent: &Intent, world: &World, memory: &Memory) -> Plan {
-    plan(intent, world, &verdict(intent, world, memory))
 }
 
 fn registered(world: &World) -> usize {

@@ -1,5 +1,6 @@
 //! What the tests have in common.
 
+pub mod cases;
 pub mod command;
 pub mod evidence;
 pub mod http;
