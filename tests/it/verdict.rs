@@ -311,6 +311,15 @@ fn another_system_than_the_configured_one_is_the_wrong_cluster() {
     assert!(hold.to_string().contains(SYSTEM), "{hold}");
 }
 
+/// The cluster was made anew, and its new system put into the configuration: that alone does not adopt it.
+#[test]
+fn a_configured_system_is_the_wrong_cluster_while_another_is_remembered() {
+    let intent = Intent { system_id: Some(SystemId::new(SYSTEM)), ..intent() };
+    let hold = the_hold(verdict(&intent, &healthy(1, 9), &remembering(4, "1")));
+    assert_eq!(hold.kind(), HoldKind::WrongCluster);
+    the_primary(verdict(&intent, &healthy(1, 9), &remembering(4, SYSTEM)));
+}
+
 #[test]
 fn another_scope_is_the_wrong_cluster() {
     let joker = Health { scope: Some(Scope::new("joker")), ..primary(3) };

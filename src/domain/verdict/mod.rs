@@ -50,10 +50,8 @@ pub struct Rival {
 /// Decides who is the primary. The table of `Hold`'s variants and the order of the questions here are the whole rule.
 #[must_use]
 pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
-    let expected_system = intent.system_id.as_ref().or(memory.system_id.as_ref());
-    let (foreign, ours): (Vec<_>, Vec<_>) = witnesses(&world.members)
-        .into_iter()
-        .partition(|witness| witness.foreign(&intent.scope, expected_system).is_some());
+    let (strangers, ours): (Vec<_>, Vec<_>) =
+        witnesses(&world.members).into_iter().partition(|witness| foreign(witness, intent, memory).is_some());
 
     let mut claims: Vec<(&Witness, Claim)> =
         ours.iter().filter_map(|witness| Some((witness, witness.claim()?))).collect();
@@ -62,7 +60,7 @@ pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
     });
 
     let chosen = match &claims[..] {
-        [] => return Verdict::Hold(no_claimant(intent, expected_system, &ours, &foreign)),
+        [] => return Verdict::Hold(no_claimant(intent, memory, &ours, &strangers)),
         [only] => only,
         [first, second, ..] => {
             let same_system = claims.iter().all(|(_, claim)| claim.system_id == first.1.system_id);
@@ -78,6 +76,13 @@ pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
         Some(hold) => Verdict::Hold(hold),
         None => accept(chosen, &claims, &ours, memory),
     }
+}
+
+/// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,
+/// the cluster was made anew, and pinning its system in the configuration is not yet adopting it.
+fn foreign(witness: &Witness, intent: &Intent, memory: &Memory) -> Option<String> {
+    let expected = [&intent.system_id, &memory.system_id];
+    expected.into_iter().find_map(|system_id| witness.foreign(&intent.scope, system_id.as_ref()))
 }
 
 /// Somebody readable names another leader, on the same or a higher timeline, or on one that nobody can tell.
@@ -146,19 +151,14 @@ fn remembered_address(primary: &Witness, memory: &Memory) -> Option<Address> {
 }
 
 /// Nobody of ours claims to be the primary: say which kind of nobody it is.
-fn no_claimant(
-    intent: &Intent,
-    expected_system: Option<&SystemId>,
-    ours: &[Witness],
-    foreign: &[Witness],
-) -> Hold {
+fn no_claimant(intent: &Intent, memory: &Memory, ours: &[Witness], strangers: &[Witness]) -> Hold {
     if let Some((witness, why)) = ours.iter().find_map(|witness| Some((witness, witness.not_yet()?))) {
         return Hold::Promoting { member: witness.label(), why };
     }
     let readable: Vec<&Witness> = ours.iter().filter(|witness| witness.is_readable()).collect();
-    let stranger = foreign.iter().find(|witness| readable.is_empty() || witness.answers_primary());
+    let stranger = strangers.iter().find(|witness| readable.is_empty() || witness.answers_primary());
     if let Some((witness, found)) =
-        stranger.and_then(|witness| Some((witness, witness.foreign(&intent.scope, expected_system)?)))
+        stranger.and_then(|witness| Some((witness, foreign(witness, intent, memory)?)))
     {
         return Hold::WrongCluster { member: witness.label(), found };
     }

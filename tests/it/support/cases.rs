@@ -64,7 +64,8 @@ fn member() -> impl Strategy<Value = Option<(Health, Option<View>)>> {
     option::weighted(0.8, (health(), option::weighted(0.8, cluster_view())))
 }
 
-fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
+/// What up to three members answer.
+pub fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
     vec(member(), 0..4).prop_map(|members| {
         (1..)
             .zip(members)
@@ -80,9 +81,10 @@ fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
 const LED_ON: u32 = 4;
 
 fn memory() -> impl Strategy<Value = Memory> {
-    option::of(1_u32..5).prop_map(|timeline| Memory {
-        highest_timeline: timeline.map(Timeline),
-        system_id: timeline.map(|_| SystemId::new(SYSTEM)),
+    let system = prop_oneof![9 => Just(SYSTEM), 1 => Just("1")];
+    option::of((1_u32..5, system)).prop_map(|known| Memory {
+        highest_timeline: known.map(|(timeline, _)| Timeline(timeline)),
+        system_id: known.map(|(_, system)| SystemId::new(system)),
         ..Memory::default()
     })
 }
@@ -138,9 +140,11 @@ fn wanted_records() -> impl Strategy<Value = Vec<RecordIntent>> {
 /// A cluster with a group and one or two records, as it is configured, seen and remembered.
 pub fn case() -> impl Strategy<Value = (Intent, World, Memory)> {
     wanted_records().prop_flat_map(|wanted| {
-        (members(), group(), record_sets(wanted.clone()), memory()).prop_map(
-            move |(members, group, sets, memory)| {
-                let intent = Intent { groups: vec![group_intent()], records: wanted.clone(), ..intent() };
+        let pinned = option::weighted(0.1, Just(SystemId::new(SYSTEM)));
+        (members(), group(), record_sets(wanted.clone()), memory(), pinned).prop_map(
+            move |(members, group, sets, memory, system_id)| {
+                let (groups, records) = (vec![group_intent()], wanted.clone());
+                let intent = Intent { system_id, groups, records, ..intent() };
                 let world = World {
                     members,
                     groups: BTreeMap::from([(arn(GROUP), group)]),
