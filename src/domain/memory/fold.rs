@@ -59,23 +59,24 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
     if next.acting.as_ref().is_some_and(|acting| Some(acting.revision) == pass.committed) {
         next.acting = None;
     }
-    if let Verdict::Primary(primary) = pass.verdict
-        && is_current(memory, primary)
-    {
-        remember(&mut next, primary, pass);
-        if let Some(retarget) = pass.retarget.filter(|_| is_worth_telling(memory, pass, primary)) {
-            alerts.push(alert::retargeted(pass.report, retarget));
+    if !is_overtaken(memory, pass.verdict) {
+        if let Verdict::Primary(primary) = pass.verdict {
+            remember(&mut next, primary, pass);
+            if let Some(retarget) = pass.retarget.filter(|_| is_worth_telling(memory, pass, primary)) {
+                alerts.push(alert::retargeted(pass.report, retarget));
+            }
         }
+        next.conditions = conditions(memory, pass, rules, now, &mut alerts);
     }
-    next.conditions = conditions(memory, pass, rules, now, &mut alerts);
     let is_new = Memory { revision: memory.revision, ..next.clone() } != *memory;
     ((is_new || !alerts.is_empty()).then_some(next), alerts)
 }
 
-/// A pass that was overtaken tells nothing of the primary: somebody has acted for a later one meanwhile.
-fn is_current(memory: &Memory, primary: &Primary) -> bool {
+/// Whether somebody has acted for a later primary since the pass looked: what is wrong now is for the next pass to see.
+fn is_overtaken(memory: &Memory, verdict: &Verdict) -> bool {
+    let Verdict::Primary(primary) = verdict else { return false };
     let is_ours = memory.system_id.as_ref().is_none_or(|known| *known == primary.system_id);
-    is_ours && memory.highest_timeline.is_none_or(|highest| primary.timeline >= highest)
+    !is_ours || memory.highest_timeline.is_some_and(|highest| primary.timeline < highest)
 }
 
 fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
