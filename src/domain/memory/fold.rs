@@ -5,7 +5,8 @@
 
 use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
 use crate::domain::alert::{self, Alert, Phase};
-use crate::domain::report::{ClusterReport, Outcome};
+use crate::domain::plan::EndpointReasonKind;
+use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
 use crate::domain::retarget::Retarget;
 use crate::domain::verdict::{Primary, Verdict};
 use crate::domain::witness::{Witness, witnesses};
@@ -92,8 +93,7 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
             })
             .collect();
     }
-    // An endpoint that is held or failed still follows the one before.
-    if matches!(pass.report.outcome, Outcome::Converged | Outcome::Changed) {
+    if is_followed(pass.report) {
         next.highest_timeline = Some(primary.timeline);
         next.system_id = Some(primary.system_id.clone());
         next.primary = Some(LastPrimary {
@@ -109,7 +109,19 @@ fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
     let others_saw_it = memory.primary.as_ref().is_some_and(|last| {
         last.timeline == primary.timeline && last.member == primary.member && pass.report.steps.is_empty()
     });
-    matches!(pass.report.outcome, Outcome::Converged | Outcome::Changed) && !others_saw_it
+    is_followed(pass.report) && !others_saw_it
+}
+
+/// Whether every endpoint follows the primary now: one that is held or failed still follows the one before. A standby's
+/// record for which there is no standby is none of them: of two members, one is left after a failover.
+fn is_followed(report: &ClusterReport) -> bool {
+    let waits_for_a_standby =
+        |hold: &HoldReport| hold.reason == Reason::Endpoint(EndpointReasonKind::NoStandby);
+    match report.outcome {
+        Outcome::Converged | Outcome::Changed => true,
+        Outcome::Held => report.holds.iter().all(waits_for_a_standby),
+        Outcome::Planned | Outcome::Failed => false,
+    }
 }
 
 fn conditions(
