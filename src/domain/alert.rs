@@ -92,6 +92,7 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
         (Cause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
         (Cause::Switchover, Some(from)) => format!("switchover from {from} to {primary}"),
         (Cause::Failover, Some(from)) => format!("failover from {from} to {primary}"),
+        (Cause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
         (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
         (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {primary}", cause.as_str()),
         (Cause::Correction, Some(from)) => {

@@ -473,15 +473,27 @@ pub fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option
         Lane::Zone { changes, .. } => &changes[..],
     });
     let replaced = changes.filter_map(|change| {
-        let points_at_primary = member_at(world, &answer(&change.after)) == primary.member;
         let before = answer(change.before.as_ref()?);
-        (points_at_primary && before != answer(&change.after)).then_some(before)
+        (will_point_at(primary, change, world) && before != answer(&change.after)).then_some(before)
     });
     let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
         Some(name) => (0, name.to_string()),
         None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
     });
     known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+}
+
+/// Whether a plan changes anything that follows the primary, and not only where a standby's record points.
+#[must_use]
+pub fn moves_to_primary(plan: &Plan, world: &World, primary: &Primary) -> bool {
+    plan.lanes.iter().any(|lane| match lane {
+        Lane::Group { .. } => true,
+        Lane::Zone { changes, .. } => changes.iter().any(|change| will_point_at(primary, change, world)),
+    })
+}
+
+fn will_point_at(primary: &Primary, change: &RecordChange, world: &World) -> bool {
+    member_at(world, &answer(&change.after)) == primary.member
 }
 
 fn address_of_instance(world: &World, id: &str) -> Option<String> {

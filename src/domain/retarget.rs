@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{MemberName, Role};
 use super::memory::{ConditionKind, Memory};
 use super::plan::Plan;
-use super::report::previous_primary;
+use super::report::{moves_to_primary, previous_primary};
 use super::verdict::Primary;
 use super::witness::{Witness, witnesses};
 use super::world::World;
@@ -24,6 +24,8 @@ pub enum Cause {
     Failover,
     /// The primary is the one it was: somebody else changed an endpoint.
     Correction,
+    /// The primary is the one it was: another standby is pointed at.
+    Standby,
     /// Memory was out of reach, so nobody knows what was before.
     Unknown,
 }
@@ -37,6 +39,7 @@ impl Cause {
             Self::Switchover => "switchover",
             Self::Failover => "failover",
             Self::Correction => "correction",
+            Self::Standby => "standby",
             Self::Unknown => "unknown",
         }
     }
@@ -72,7 +75,9 @@ pub fn retarget(memory: &Memory, world: &World, primary: &Primary, plan: &Plan) 
         _ => last.address == primary.address,
     };
     if is_same {
-        return (!plan.is_empty()).then_some(Retarget { cause: Cause::Correction, previous: pointed_at });
+        let is_correction = moves_to_primary(plan, world, primary);
+        let cause = if is_correction { Cause::Correction } else { Cause::Standby };
+        return (!plan.is_empty()).then_some(Retarget { cause, previous: pointed_at });
     }
     let is_planned = last.member.as_ref().is_some_and(|last| lives_on(memory, world, last));
     let name = last.member.as_ref().map(ToString::to_string);

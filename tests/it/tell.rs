@@ -60,6 +60,7 @@ fn a_move_is_told_with_old_and_new_and_why() {
         (Cause::Failover, None),
         (Cause::Correction, Some("10.0.1.99")),
         (Cause::Correction, Some("pg2")),
+        (Cause::Standby, None),
         (Cause::Unknown, Some("pg1")),
     ]
     .into_iter()
@@ -72,6 +73,7 @@ fn a_move_is_told_with_old_and_new_and_why() {
     repoint: batman: failover to pg2
     repoint: batman: somebody else's change corrected, back from 10.0.1.99 to pg2
     repoint: batman: somebody else's change corrected, the primary is still pg2
+    repoint: batman: another standby is pointed at, the primary is still pg2
     repoint: batman: endpoints now point at the primary pg2
     ");
     insta::assert_snapshot!(moved(Cause::Failover, Some("pg1")).text, @"
