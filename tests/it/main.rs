@@ -16,6 +16,7 @@ mod commands;
 mod configuration;
 mod laws;
 mod layers;
+mod memory;
 mod patroni;
 mod plan;
 mod status;

@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod command;
+pub mod diary;
 pub mod evidence;
 pub mod http;
 pub mod site;

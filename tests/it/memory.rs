@@ -1,0 +1,429 @@
+//! What is remembered from pass to pass, and what people are told meanwhile: law 12, alert once.
+
+mod laws;
+
+use repoint::domain::cluster::{Address, MemberName, SystemId, Timeline};
+use repoint::domain::memory::fold::Rules;
+use repoint::domain::memory::{ConditionKind, Letter, MOST_LETTERS, Memory, Timestamp};
+use repoint::domain::record::Failover;
+use repoint::domain::verdict::Primary;
+use repoint::domain::world::World;
+
+use crate::support::diary::{Diary, RULES, at, healthy_target};
+use crate::support::evidence::{
+    SYSTEM, answer, failover_intent, healthy, host, listed, name, primary, record, replica, silence, url,
+    view, world,
+};
+
+/// Three replicas, and nobody holds the leader key.
+fn leaderless(timeline: u32) -> World {
+    world((1..=3).map(|number| {
+        let mut view = view(0, timeline);
+        view.members.retain(|listed| listed.name != name(0));
+        answer(number, replica(timeline), Ok(view))
+    }))
+}
+
+/// pg1 and pg2 both claim that timeline.
+fn contested(timeline: u32) -> World {
+    world([
+        answer(1, primary(timeline), Ok(view(1, timeline))),
+        answer(2, primary(timeline), Ok(view(2, timeline))),
+        silence(3),
+    ])
+}
+
+fn unreadable() -> World {
+    world((1..=3).map(silence))
+}
+
+/// A healthy cluster in which pg`gone` does not answer.
+fn without(gone: u8, leader: u8, timeline: u32) -> World {
+    let mut world = healthy(leader, timeline);
+    world.members.extend([silence(gone)]);
+    world
+}
+
+/// pg1 leads on timeline 3, everything follows it, and that is remembered.
+fn settled() -> Diary {
+    let mut diary = Diary::with_group_at(1);
+    diary.pass(0, &healthy(1, 3));
+    assert_eq!(diary.lines(), "", "what was right from the first look is nothing to tell");
+    assert_eq!(diary.memory.primary.as_ref().unwrap().member, Some(name(1)));
+    diary
+}
+
+/// A pass every ten seconds.
+fn every_ten_seconds(diary: &mut Diary, from: i64, to: i64, world: &World) {
+    for second in (from..=to).step_by(10) {
+        diary.pass(second, world);
+    }
+}
+
+#[test]
+fn what_passes_within_the_grace_is_not_told() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 30, &leaderless(3));
+    assert_eq!(diary.memory.conditions[0].kind, ConditionKind::NoPrimary);
+    every_ten_seconds(&mut diary, 40, 120, &healthy(1, 3));
+    assert_eq!(diary.lines(), "");
+    assert!(diary.memory.conditions.is_empty());
+}
+
+#[test]
+fn what_lasts_longer_is_told_when_it_has_and_when_it_ends() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 100, &leaderless(3));
+    every_ten_seconds(&mut diary, 110, 200, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: no primary, for 1 min 0 s now
+    at 110 s: repoint: batman: resolved after 1 min 40 s: no primary
+    ");
+}
+
+#[test]
+fn a_second_time_is_told_anew() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 100, &leaderless(3));
+    diary.pass(110, &healthy(1, 3));
+    every_ten_seconds(&mut diary, 120, 210, &leaderless(3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: no primary, for 1 min 0 s now
+    at 110 s: repoint: batman: resolved after 1 min 40 s: no primary
+    at 180 s: repoint: batman: no primary, for 1 min 0 s now
+    ");
+}
+
+#[test]
+fn a_contested_cluster_is_told_at_once() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 60, &contested(3));
+    every_ten_seconds(&mut diary, 70, 90, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: CONTESTED, two members may be taking writes
+    at 70 s: repoint: batman: resolved after 1 min 0 s: CONTESTED, two members may be taking writes
+    ");
+    assert_eq!(diary.memory.conditions, []);
+}
+
+#[test]
+fn a_contested_cluster_may_be_given_a_grace() {
+    let mut diary = settled();
+    diary.rules = Rules { contested_grace_ms: 30_000, ..RULES };
+    every_ten_seconds(&mut diary, 10, 30, &contested(3));
+    assert_eq!(diary.lines(), "");
+    diary.pass(40, &contested(3));
+    insta::assert_snapshot!(diary.lines(), @"at 40 s: repoint: batman: CONTESTED, two members may be taking writes, for 30 s now");
+}
+
+#[test]
+fn people_are_reminded_as_often_as_they_asked() {
+    let mut diary = settled();
+    diary.rules = Rules { reminder_ms: Some(600_000), ..RULES };
+    every_ten_seconds(&mut diary, 10, 1800, &leaderless(3));
+    diary.pass(1810, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: no primary, for 1 min 0 s now
+    at 670 s: repoint: batman: still no primary, for 11 min 0 s now
+    at 1270 s: repoint: batman: still no primary, for 21 min 0 s now
+    at 1810 s: repoint: batman: resolved after 30 min 0 s: no primary
+    ");
+}
+
+#[test]
+fn who_cannot_see_ends_nothing() {
+    let mut diary = settled();
+    diary.pass(10, &contested(3));
+    every_ten_seconds(&mut diary, 20, 40, &unreadable());
+    assert!(diary.memory.conditions.iter().any(|open| open.kind == ConditionKind::Contested));
+    every_ten_seconds(&mut diary, 50, 60, &contested(3));
+    diary.pass(70, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: CONTESTED, two members may be taking writes
+    at 70 s: repoint: batman: resolved after 1 min 0 s: CONTESTED, two members may be taking writes
+    ");
+}
+
+#[test]
+fn a_member_that_does_not_answer_is_told_by_its_name() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 90, &without(3, 1, 3));
+    diary.pass(100, &unreadable());
+    assert!(
+        diary.memory.conditions.iter().any(|open| open.subject.as_deref() == Some("pg3")),
+        "whether pg3 is back cannot be told when nobody answers"
+    );
+    every_ten_seconds(&mut diary, 110, 130, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: member pg3 does not answer, for 1 min 0 s now
+    at 110 s: repoint: batman: resolved after 1 min 40 s: member pg3 does not answer
+    ");
+}
+
+#[test]
+fn a_rival_on_a_lower_timeline_is_told_at_once() {
+    let mut diary = settled();
+    let split = world([
+        answer(1, primary(3), Ok(view(1, 3))),
+        answer(2, primary(4), Ok(view(2, 4))),
+        answer(3, replica(4), Ok(view(2, 4))),
+    ]);
+    every_ten_seconds(&mut diary, 10, 30, &split);
+    every_ten_seconds(&mut diary, 40, 60, &healthy(2, 4));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: failover from pg1 to pg2
+    at 10 s: repoint: batman: SPLIT BRAIN, pg1 also claims to be primary
+    at 40 s: repoint: batman: resolved after 30 s: SPLIT BRAIN, pg1 also claims to be primary
+    ");
+}
+
+#[test]
+fn a_change_that_fails_again_and_again_is_told_once() {
+    let mut diary = settled();
+    diary.is_refused = true;
+    every_ten_seconds(&mut diary, 10, 60, &healthy(2, 4));
+    assert_eq!(
+        diary.memory.primary.as_ref().unwrap().member,
+        Some(name(1)),
+        "the endpoints still follow pg1"
+    );
+    assert_eq!(diary.memory.acting, None, "nobody is acting between passes");
+    diary.is_refused = false;
+    every_ten_seconds(&mut diary, 70, 90, &healthy(2, 4));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: FAILED to change pg-writer
+    at 70 s: repoint: batman: switchover from pg1 to pg2
+    at 70 s: repoint: batman: resolved after 1 min 0 s: FAILED to change pg-writer
+    ");
+}
+
+#[test]
+fn an_endpoint_that_stays_held_is_told_after_the_grace() {
+    let mut diary = settled();
+    diary.intent.records = vec![failover_intent(Failover::Secondary)];
+    diary.sets = vec![record(&diary.intent.records[0], &[&host(2)])];
+    let alone = world([answer(1, primary(3), Ok(view(1, 3)))]);
+    every_ten_seconds(&mut diary, 10, 90, &alone);
+    every_ten_seconds(&mut diary, 100, 110, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: Z1/writer.db.example.com/A/secondary cannot follow the primary, for 1 min 0 s now
+    at 100 s: repoint: batman: resolved after 1 min 30 s: Z1/writer.db.example.com/A/secondary cannot follow the
+    ");
+}
+
+// Why endpoints move.
+
+#[test]
+fn the_first_move_of_all_is_an_adoption() {
+    let mut diary = Diary::with_group_at(1);
+    every_ten_seconds(&mut diary, 0, 30, &healthy(2, 3));
+    insta::assert_snapshot!(diary.lines(), @"at 0 s: repoint: batman: first adoption, endpoints now point at the primary pg2");
+}
+
+#[test]
+fn a_move_from_a_member_that_lives_on_is_a_switchover() {
+    let mut diary = settled();
+    every_ten_seconds(&mut diary, 10, 30, &healthy(2, 4));
+    insta::assert_snapshot!(diary.lines(), @"at 10 s: repoint: batman: switchover from pg1 to pg2");
+}
+
+#[test]
+fn a_move_from_a_member_that_is_gone_is_a_failover() {
+    let mut diary = settled();
+    diary.pass(10, &without(1, 2, 4));
+    insta::assert_snapshot!(diary.lines(), @"at 10 s: repoint: batman: failover from pg1 to pg2");
+}
+
+#[test]
+fn a_move_from_a_member_that_was_gone_is_a_failover_although_it_is_back() {
+    let mut diary = settled();
+    let mut election = leaderless(3);
+    election.members.extend([silence(1)]);
+    diary.pass(10, &election);
+    diary.pass(20, &healthy(2, 4));
+    insta::assert_snapshot!(diary.lines(), @"at 20 s: repoint: batman: failover from pg1 to pg2");
+}
+
+#[test]
+fn somebody_elses_change_is_corrected() {
+    let mut diary = settled();
+    diary.group = vec![healthy_target(3)];
+    every_ten_seconds(&mut diary, 10, 30, &healthy(1, 3));
+    diary.group.push(healthy_target(99));
+    every_ten_seconds(&mut diary, 40, 60, &healthy(1, 3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: somebody else's change corrected, back from pg3 to pg1
+    at 40 s: repoint: batman: somebody else's change corrected, back from 10.0.1.109 to pg1
+    ");
+}
+
+/// The group was moved by hand, or by a reconciler that died before it could tell.
+#[test]
+fn a_failover_that_somebody_else_followed_is_told_all_the_same() {
+    let mut diary = settled();
+    diary.group = vec![healthy_target(2)];
+    every_ten_seconds(&mut diary, 10, 30, &without(1, 2, 4));
+    insta::assert_snapshot!(diary.lines(), @"at 10 s: repoint: batman: failover from pg1 to pg2");
+}
+
+#[test]
+fn another_standby_is_no_correction() {
+    let mut diary = settled();
+    diary.intent.records = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
+    diary.sets = (1..).zip(&diary.intent.records).map(|(at, intent)| record(intent, &[&host(at)])).collect();
+    every_ten_seconds(&mut diary, 10, 30, &healthy(1, 3));
+    assert_eq!(diary.lines(), "");
+    every_ten_seconds(&mut diary, 40, 60, &without(2, 1, 3));
+    insta::assert_snapshot!(diary.lines(), @"at 40 s: repoint: batman: another standby is pointed at, the primary is still pg1");
+}
+
+/// With two members, a failover leaves no standby: that keeps the standby's record, and must keep nobody uninformed.
+#[test]
+fn a_failover_that_leaves_no_standby_is_told() {
+    let two = |leader: u8, timeline: u32| {
+        let mut healthy = healthy(leader, timeline);
+        healthy.members.remove(&url(3));
+        for answer in healthy.members.values_mut() {
+            answer.view.as_mut().unwrap().members.retain(|listed| listed.name != name(3));
+        }
+        healthy
+    };
+    let mut diary = Diary::with_group_at(1);
+    diary.intent.records = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
+    diary.sets = (1..).zip(&diary.intent.records).map(|(at, intent)| record(intent, &[&host(at)])).collect();
+    diary.pass(0, &two(1, 3));
+    assert_eq!(diary.lines(), "");
+    let mut alone = two(2, 4);
+    alone.members.extend([silence(1)]);
+    every_ten_seconds(&mut diary, 10, 100, &alone);
+    every_ten_seconds(&mut diary, 110, 130, &two(2, 4));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 10 s: repoint: batman: failover from pg1 to pg2
+    at 70 s: repoint: batman: member pg1 does not answer, for 1 min 0 s now
+    at 70 s: repoint: batman: Z1/writer.db.example.com/A/secondary cannot follow the primary, for 1 min 0 s now
+    at 110 s: repoint: batman: another standby is pointed at, the primary is still pg2
+    at 110 s: repoint: batman: resolved after 1 min 40 s: member pg1 does not answer
+    at 110 s: repoint: batman: resolved after 1 min 40 s: Z1/writer.db.example.com/A/secondary cannot follow the
+    ");
+}
+
+// Memory itself.
+
+fn primary_on(timeline: u32) -> Primary {
+    Primary {
+        member: Some(name(1)),
+        address: Some(Address { host: host(1), port: 5432 }),
+        timeline: Timeline(timeline),
+        system_id: SystemId::new(SYSTEM),
+        rivals: Vec::new(),
+    }
+}
+
+/// It looked at timeline 3; by the time it speaks, somebody has acted for timeline 4.
+#[test]
+fn a_pass_that_was_overtaken_changes_nothing() {
+    let mut diary = settled();
+    let before = diary.memory.clone();
+    let late = diary.make_too_late(&healthy(1, 3), &before);
+    diary.pass(10, &healthy(2, 4));
+    diary.lines();
+    let after = diary.memory.clone();
+    assert!(!diary.fold(20, &late), "{:?}", diary.memory);
+    assert_eq!(diary.memory, after);
+    assert_eq!(diary.lines(), "");
+
+    // It saw pg3 answer, and the later one does not.
+    every_ten_seconds(&mut diary, 30, 100, &without(3, 2, 4));
+    insta::assert_snapshot!(diary.lines(), @"at 90 s: repoint: batman: member pg3 does not answer, for 1 min 0 s now");
+    let after = diary.memory.clone();
+    diary.group = vec![healthy_target(3)];
+    let late = diary.make_too_late(&healthy(1, 3), &before);
+    assert!(!diary.fold(110, &late), "{:?}", diary.memory);
+    assert_eq!(diary.memory, after);
+    assert_eq!(diary.lines(), "");
+}
+
+#[test]
+fn only_the_one_who_acted_ends_the_act() {
+    let mut diary = settled();
+    let mine = diary.make(10, &healthy(2, 4));
+    let commit = diary.memory.revision;
+    assert_eq!(diary.memory.acting.as_ref().map(|acting| acting.revision), Some(commit));
+
+    // Another one, which looked and found nothing to do.
+    let other = diary.make_too_late(&healthy(2, 4), &diary.memory.clone());
+    diary.fold(11, &other);
+    assert_eq!(diary.memory.acting.as_ref().map(|acting| acting.revision), Some(commit));
+    diary.fold(12, &mine);
+    assert_eq!(diary.memory.acting, None);
+    insta::assert_snapshot!(diary.lines(), @"
+    at 11 s: repoint: batman: switchover from pg1 to pg2
+    at 12 s: repoint: batman: switchover from pg1 to pg2
+    ");
+}
+
+#[test]
+fn a_commit_never_lowers_the_highest_timeline_and_an_adoption_may() {
+    let known = Memory { revision: 7, highest_timeline: Some(Timeline(9)), ..Memory::default() };
+    let committed = known.committed(&primary_on(8), "somebody", at(0));
+    assert_eq!((committed.revision, committed.highest_timeline), (8, Some(Timeline(9))));
+    let acting = committed.acting.clone().unwrap();
+    assert_eq!((acting.revision, acting.timeline), (8, Timeline(8)));
+
+    let other = Primary { system_id: SystemId::new("1"), ..primary_on(2) };
+    let adopted = committed.adopted(&other);
+    assert_eq!((adopted.revision, adopted.highest_timeline), (9, Some(Timeline(2))));
+    assert_eq!(adopted.system_id, Some(SystemId::new("1")));
+    assert_eq!(adopted.primary, None);
+}
+
+#[test]
+fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
+    let mut diary = settled();
+    assert_eq!(diary.memory.members.len(), 3);
+    let expected = Address { host: host(2), port: 5432 };
+    assert_eq!(diary.memory.address_of(&name(2), &url(2)), Some(&expected));
+    assert_eq!(diary.memory.address_of(&name(2), &url(9)), None, "it has moved, or it is another one");
+    assert_eq!(diary.memory.address_of(&MemberName::new("pg9"), &url(2)), None);
+
+    let seeds_gone = world([answer(1, primary(3), Ok(view(1, 3)))]);
+    let unasked: Vec<_> = diary.memory.unasked(&seeds_gone).cloned().collect();
+    assert_eq!(unasked, [url(2), url(3)]);
+
+    // Without the DCS nobody answers `/cluster`: what was known stays.
+    let mut blind = healthy(1, 3);
+    for answer in blind.members.values_mut() {
+        answer.view = Err(crate::support::evidence::refused());
+    }
+    diary.pass(10, &blind);
+    assert_eq!(diary.memory.members.len(), 3);
+
+    let mut smaller = healthy(1, 3);
+    for answer in smaller.members.values_mut() {
+        answer
+            .view
+            .as_mut()
+            .unwrap()
+            .members
+            .retain(|known| known.name != listed(3, known.role.clone(), 3).name);
+    }
+    diary.pass(20, &smaller);
+    assert_eq!(diary.memory.members.len(), 2);
+}
+
+#[test]
+fn the_outbox_keeps_the_newest() {
+    let mut memory = Memory::default();
+    for number in 0..MOST_LETTERS + 5 {
+        memory.post(Letter {
+            id: number.to_string(),
+            subject: String::new(),
+            body: String::new(),
+            attributes: std::collections::BTreeMap::new(),
+            claimed_by: String::new(),
+            claimed_at: Timestamp(0),
+        });
+    }
+    assert_eq!(memory.outbox.len(), MOST_LETTERS);
+    assert_eq!(memory.outbox[0].id, "5");
+}
