@@ -19,6 +19,7 @@ mod layers;
 mod memory;
 mod patroni;
 mod plan;
+mod state_file;
 mod status;
 mod support;
 mod tell;

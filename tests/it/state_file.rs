@@ -1,0 +1,277 @@
+//! Memory in a file: always whole, whoever dies while writing it, and never overwritten when it cannot be read.
+
+mod processes;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use repoint::adapters::state_file::StateFile;
+use repoint::domain::cluster::{Address, MemberName, Scope, SystemId, Timeline};
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::memory::{
+    Acting, Condition, ConditionKind, KnownMember, LastPrimary, Letter, Memory, Timestamp,
+};
+use repoint::ports::Store as _;
+use tempfile::TempDir;
+
+use crate::support::evidence::{SYSTEM, host, name, url};
+
+/// A folder on a real disk, where a sync is one.
+fn folder() -> TempDir {
+    TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn batman() -> Scope {
+    Scope::new("batman")
+}
+
+fn letter(id: &str) -> Letter {
+    Letter {
+        id: id.to_owned(),
+        subject: "repoint: batman: no primary".to_owned(),
+        body: "words\n{\"cluster\":\"batman\"}\n".to_owned(),
+        attributes: [("cluster".to_owned(), "batman".to_owned())].into(),
+        claimed_by: "somebody".to_owned(),
+        claimed_at: Timestamp(1_700_000_000_000),
+    }
+}
+
+/// Memory with something of everything.
+fn full(revision: u64) -> Memory {
+    let address = Address { host: host(1), port: 5432 };
+    let condition = |kind, subject: Option<&str>, told| Condition {
+        kind,
+        subject: subject.map(str::to_owned),
+        message: "for \"a reason\",\nin two lines".to_owned(),
+        since: Timestamp(1),
+        told,
+    };
+    Memory {
+        revision,
+        highest_timeline: Some(Timeline(4)),
+        system_id: Some(SystemId::new(SYSTEM)),
+        primary: Some(LastPrimary {
+            member: Some(name(1)),
+            address: Some(address.clone()),
+            timeline: Timeline(4),
+        }),
+        members: [
+            (name(1), KnownMember { api_url: Some(url(1)), address: Some(address) }),
+            (MemberName::new("pg2 ü"), KnownMember { api_url: None, address: None }),
+        ]
+        .into(),
+        acting: Some(Acting {
+            by: "host process 1".to_owned(),
+            revision,
+            timeline: Timeline(4),
+            since: Timestamp(2),
+        }),
+        conditions: vec![
+            condition(ConditionKind::NoPrimary, None, None),
+            condition(ConditionKind::MemberUnreachable, Some("pg2"), Some(Timestamp(3))),
+        ],
+        outbox: vec![letter("batman-1-0")],
+    }
+}
+
+fn empty(revision: u64) -> Memory {
+    Memory { revision, ..Memory::default() }
+}
+
+#[tokio::test]
+async fn what_is_saved_is_loaded() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let store = StateFile::new(path.clone());
+    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert!(!path.exists(), "looking makes no file");
+
+    store.save(&batman(), &full(1)).await.unwrap();
+    store.save(&Scope::new("robin"), &empty(1)).await.unwrap();
+    store.save(&batman(), &Memory { outbox: Vec::new(), ..full(2) }).await.unwrap();
+    let another = StateFile::new(path.clone());
+    assert_eq!(another.load(&batman()).await, Ok(Memory { outbox: Vec::new(), ..full(2) }));
+    assert_eq!(another.load(&Scope::new("robin")).await, Ok(empty(1)));
+    assert_eq!(another.load(&Scope::new("joker")).await, Ok(Memory::default()));
+    assert_eq!(files(folder.path()), ["state.json", "state.json.lock"]);
+    assert!(fs::read_to_string(path).unwrap().ends_with("}\n"), "people read it, too");
+}
+
+/// Every kind of condition has a name that can be read back.
+#[tokio::test]
+async fn every_condition_is_read_back() {
+    use ConditionKind as Kind;
+    let kinds = [
+        Kind::NoPrimary,
+        Kind::Contested,
+        Kind::SplitBrain,
+        Kind::Stale,
+        Kind::WrongCluster,
+        Kind::MemberUnreachable,
+        Kind::EndpointHeld,
+        Kind::ApplyFailed,
+        Kind::PlanRefused,
+        Kind::MemoryUnavailable,
+    ];
+    let mut memory = full(1);
+    let like = memory.conditions[0].clone();
+    memory.conditions = kinds.map(|kind| Condition { kind, ..like.clone() }).to_vec();
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let store = StateFile::new(path.clone());
+    store.save(&batman(), &memory).await.unwrap();
+    assert_eq!(store.load(&batman()).await, Ok(memory));
+    let text = fs::read_to_string(path).unwrap();
+    for kind in kinds {
+        assert!(text.contains(&format!("\"{}\"", kind.as_str())), "{kind:?} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_next_revision_is_saved() {
+    let folder = folder();
+    let store = StateFile::new(folder.path().join("state.json"));
+    for revision in [0, 2, 9] {
+        assert_eq!(kind(store.save(&batman(), &empty(revision)).await), Err(Kind::Conflict), "{revision}");
+    }
+    assert_eq!(files(folder.path()), ["state.json.lock"]);
+    for revision in [1, 2, 3] {
+        store.save(&batman(), &empty(revision)).await.unwrap();
+    }
+    for revision in [0, 1, 2, 3, 5] {
+        let conflict = store.save(&batman(), &full(revision)).await.unwrap_err();
+        assert_eq!(conflict.kind, Kind::Conflict);
+        assert!(conflict.message.contains("revision 3 is stored"), "{conflict}");
+    }
+    assert_eq!(store.load(&batman()).await, Ok(empty(3)));
+    store.save(&batman(), &empty(4)).await.unwrap();
+}
+
+fn kind(result: Result<(), Failure>) -> Result<(), Kind> {
+    result.map_err(|failure| failure.kind)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A file that holds `full(1)`, as bytes.
+async fn good() -> Vec<u8> {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    StateFile::new(path.clone()).save(&batman(), &full(1)).await.unwrap();
+    fs::read(path).unwrap()
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_said_and_left_as_it_is() {
+    let good = good().await;
+    let text = String::from_utf8(good.clone()).unwrap();
+    let longer = text.replacen("\"revision\"", "\"mood\": \"good\",\n\"revision\"", 1);
+    let newer = text.replacen("\"version\": 1", "\"version\": 2, \"worlds\": []", 1);
+    let without_version = text.replacen("\"version\": 1,", "", 1);
+    let wrong = text.replacen("\"highest_timeline\": 4", "\"highest_timeline\": -4", 1);
+    let mut flipped = good.clone();
+    flipped[5] = 0xff;
+    let mut lines = Vec::new();
+    for (what, bytes) in [
+        ("empty", Vec::new()),
+        ("cut in half", good[..good.len() / 2].to_vec()),
+        ("one byte short", good[..good.len() - 3].to_vec()),
+        ("zeroes", vec![0; good.len()]),
+        ("a flipped byte", flipped),
+        ("twice", [good.clone(), good.clone()].concat()),
+        ("an unknown field", longer.into_bytes()),
+        ("a wrong value", wrong.into_bytes()),
+        ("no version", without_version.into_bytes()),
+        ("a newer version", newer.into_bytes()),
+    ] {
+        assert_ne!(bytes, good, "{what}");
+        let folder = folder();
+        let path = folder.path().join("state.json");
+        fs::write(&path, &bytes).unwrap();
+        let store = StateFile::new(path.clone());
+        let failure = store.load(&batman()).await.unwrap_err();
+        assert_eq!(failure.kind, Kind::Invalid, "{what}");
+        assert_eq!(store.save(&batman(), &full(2)).await, Err(failure.clone()), "{what}");
+        assert_eq!(store.save(&batman(), &full(1)).await, Err(failure.clone()), "{what}");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "{what}");
+        assert_eq!(files(folder.path()), ["state.json", "state.json.lock"], "{what}");
+        lines.push(format!("{what}: {failure}").replace(&path.display().to_string(), "FILE"));
+    }
+    insta::assert_snapshot!(lines.join("\n"), @"
+    empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing a string at line 35 column 16), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 64 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 66 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `primary`, `members`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 6 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 65 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    a newer version: reading the state file on FILE: it has version 2, and this repoint knows version 1: a newer repoint wrote it, so run that one
+    ");
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_made() {
+    let folder = folder();
+    let path = folder.path().join("var/lib/repoint/state.json");
+    let store = StateFile::new(path.clone());
+    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert!(files(folder.path()).is_empty(), "looking makes no folder");
+    store.save(&batman(), &full(1)).await.unwrap();
+    assert_eq!(StateFile::new(path).load(&batman()).await, Ok(full(1)));
+}
+
+/// Nobody may make a folder there, be it for want of rights or since it is no real file system; root neither.
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let store = StateFile::new(PathBuf::from("/sys/repoint/state.json"));
+    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    let failure = store.save(&batman(), &full(1)).await.unwrap_err();
+    assert_eq!((failure.kind, failure.resource.as_str()), (Kind::Invalid, "/sys/repoint"));
+    assert!(failure.message.contains("name another place with `[state] file`"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_file_is_named() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    fs::create_dir(&path).unwrap();
+    let store = StateFile::new(path.clone());
+    let below = StateFile::new(path.join("state.json.lock/state.json"));
+    fs::write(path.join("state.json.lock"), "").unwrap();
+    for failure in [
+        store.load(&batman()).await.unwrap_err(),
+        store.save(&batman(), &full(1)).await.unwrap_err(),
+        below.load(&batman()).await.unwrap_err(),
+        below.save(&batman(), &full(1)).await.unwrap_err(),
+    ] {
+        assert!(failure.resource.starts_with(&path.display().to_string()), "{failure}");
+    }
+}
+
+/// The draft is written where every write fails for want of room.
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_file() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let store = StateFile::new(path.clone());
+    store.save(&batman(), &full(1)).await.unwrap();
+    let before = fs::read(&path).unwrap();
+
+    let draft = folder.path().join("state.json.new");
+    std::os::unix::fs::symlink("/dev/full", &draft).unwrap();
+    let failure = store.save(&batman(), &full(2)).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::Unavailable);
+    assert!(failure.message.contains("No space left"), "{failure}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(store.load(&batman()).await, Ok(full(1)));
+
+    fs::remove_file(draft).unwrap();
+    store.save(&batman(), &full(2)).await.unwrap();
+}
