@@ -271,6 +271,107 @@ async fn senseless_values_are_refused_all_at_once() {
 }
 
 #[tokio::test]
+async fn memory_is_kept_in_one_place() {
+    let both = |lines: &str| format!("[state]\n{lines}\n{CLUSTER}");
+    let ran = Repoint::new(both("file = \"state.json\"\ndynamodb_table = \"repoint\""))
+        .without("REPOINT_STATE_FILE")
+        .run(&["run"])
+        .await;
+    insta::assert_snapshot!(ran.to_string(), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    error: repoint.toml:2: `state.file`: memory is kept in one place: give `file` or `dynamodb_table`, not both
+      2 | file = "state.json"
+    "#);
+    // One of them from the environment is still one too many.
+    insta::assert_snapshot!(refused(both("dynamodb_table = \"repoint\"")).await, @"error: environment variable REPOINT_STATE_FILE: memory is kept in one place: give `file` or `dynamodb_table`, not both");
+    let ran = Repoint::new(both("file = \"\"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
+    insta::assert_snapshot!(ran.stderr, @r#"
+    error: repoint.toml:2: `state.file`: it is empty
+      2 | file = ""
+    "#);
+    let ran = Repoint::new(both("dynamodb_table = \" \"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
+    insta::assert_snapshot!(ran.stderr, @r#"
+    error: repoint.toml:2: `state.dynamodb_table`: it is empty
+      2 | dynamodb_table = " "
+    "#);
+    insta::assert_snapshot!(refused(both("required = \"no\"\ntable = \"repoint\"")).await, @r#"
+    error: repoint.toml:2: `required`: invalid type: string "no", expected a boolean
+      2 | required = "no"
+    "#);
+}
+
+#[tokio::test]
+async fn whether_memory_is_required_is_true_or_false() {
+    let ran = Repoint::new(CLUSTER).with("REPOINT_STATE_REQUIRED", "no").run(&["run"]).await;
+    insta::assert_snapshot!(ran.to_string(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: environment variable REPOINT_STATE_REQUIRED: `no` is neither true nor false
+    ");
+    for (word, expected) in [("true", true), ("false", false)] {
+        let ran = Repoint::new(format!("[state]\nrequired = {}\n{CLUSTER}", !expected))
+            .with("REPOINT_STATE_REQUIRED", word)
+            .run(&["check", "--format", "json"])
+            .await;
+        assert_eq!(ran.json()["state"]["required"], expected, "{ran}");
+    }
+}
+
+#[tokio::test]
+async fn memory_has_its_place_without_being_asked() {
+    let state = |configuration: String| async move {
+        let repoint = Repoint::new(configuration).without("REPOINT_STATE_FILE");
+        repoint.run(&["check", "--format", "json"]).await.json()["state"].to_string()
+    };
+    insta::assert_snapshot!(state(CLUSTER.to_owned()).await, @r#"{"file":"/var/lib/repoint/state.json","required":true}"#);
+    insta::assert_snapshot!(state(format!("[state]\nfile = \"var/state.json\"\n{CLUSTER}")).await, @r#"{"file":"var/state.json","required":true}"#);
+    insta::assert_snapshot!(state(format!("[state]\ndynamodb_table = \"repoint\"\n{CLUSTER}")).await, @r#"{"dynamodb_table":"repoint","required":true}"#);
+}
+
+#[tokio::test]
+async fn when_people_are_told_is_a_sensible_time() {
+    let configuration = format!(
+        "[alerts]\ngrace_seconds = -1\ncontested_grace_seconds = 604801\nreminder_seconds = 0\n{CLUSTER}"
+    );
+    insta::assert_snapshot!(refused(configuration).await, @"
+    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+      2 | grace_seconds = -1
+    repoint.toml:3: `alerts.contested_grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+      3 | contested_grace_seconds = 604801
+    repoint.toml:4: `alerts.reminder_seconds`: it must be a number of seconds above 0, and at most 604800
+      4 | reminder_seconds = 0
+    ");
+    insta::assert_snapshot!(refused(format!("[alerts]\ngrace_seconds = nan\n{CLUSTER}")).await, @"
+    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+      2 | grace_seconds = nan
+    ");
+    insta::assert_snapshot!(refused(format!("[alerts]\nreminder_seconds = \"daily\"\n{CLUSTER}")).await, @r#"
+    error: repoint.toml:2: `reminder_seconds`: invalid type: string "daily", expected f64
+      2 | reminder_seconds = "daily"
+    "#);
+    let ran = Repoint::new(CLUSTER)
+        .with("REPOINT_ALERTS_GRACE_SECONDS", "soon")
+        .with("REPOINT_ALERTS_REMINDER_SECONDS", "-0.5")
+        .run(&["run"])
+        .await;
+    insta::assert_snapshot!(ran.to_string(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: environment variable REPOINT_ALERTS_GRACE_SECONDS: it must be a number of seconds not below 0, and at most 604800
+    environment variable REPOINT_ALERTS_REMINDER_SECONDS: it must be a number of seconds above 0, and at most 604800
+    ");
+    let ran = Repoint::new(format!("[alerts]\nreminder_seconds = 3600\n{CLUSTER}"))
+        .with("REPOINT_ALERTS_GRACE_SECONDS", "0")
+        .run(&["check", "--format", "json"])
+        .await;
+    insta::assert_snapshot!(ran.json()["alerts"].to_string(), @r#"{"grace_seconds":0.0,"contested_grace_seconds":0.0,"reminder_seconds":3600.0}"#);
+}
+
+#[tokio::test]
 async fn no_cluster_is_refused() {
     insta::assert_snapshot!(refused("").await, @"
     error: repoint.toml: it names no cluster

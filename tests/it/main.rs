@@ -17,6 +17,7 @@ mod configuration;
 mod laws;
 mod layers;
 mod memory;
+mod memory_commands;
 mod patroni;
 mod plan;
 mod state_file;

@@ -1,5 +1,6 @@
 //! The real binary, run as an operator would.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -32,6 +33,21 @@ impl std::fmt::Display for Ran {
     }
 }
 
+impl Ran {
+    /// What a person sees, without what changes from run to run.
+    pub fn seen(&self) -> String {
+        let mut text = self.to_string();
+        for (pattern, with) in [
+            (r"\d+ ms", "N ms"),
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+            (r"\d{4}-\d\d-\d\dT[^ ]+Z", "TIME"),
+        ] {
+            text = regex::Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();
+        }
+        text
+    }
+}
+
 impl Repoint {
     /// With that configuration.
     pub fn new(configuration: impl AsRef<[u8]>) -> Self {
@@ -55,6 +71,11 @@ impl Repoint {
     pub fn without(mut self, name: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self
+    }
+
+    /// The state file, if no other one is named.
+    pub fn state_file(&self) -> PathBuf {
+        self.folder.path().join("state.json")
     }
 
     /// Runs it in the folder, with nothing in its environment but what was given.
