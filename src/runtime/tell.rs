@@ -40,8 +40,11 @@ pub async fn tell(
     let deadline = Instant::now() + TELL_WITHIN;
     let mut told = Told::default();
     let Ok(memory) = memory else {
-        // Nobody knows what people were told before. Silence would be worse than a second message.
-        let (_, alerts) = fold(&Memory::default(), pass, rules, ports.clock.now());
+        // Nobody knows what people were told before, nor how long anything has lasted. Where writes are at stake, silence
+        // would be worse than a second message, or an early one.
+        let at_once = Rules { grace_ms: 0, contested_grace_ms: 0, ..*rules };
+        let (_, mut alerts) = fold(&Memory::default(), pass, &at_once, ports.clock.now());
+        alerts.retain(|alert| alert.document.severity != "warning");
         told.publish_unsaved(&alerts, intent, ports, deadline).await;
         return told;
     };

@@ -151,6 +151,22 @@ async fn what_is_right_needs_no_memory() {
     assert!(written(&aws).is_empty() && published(&aws).is_empty());
 }
 
+/// Nobody knows how long it has lasted, so silence would last as long as memory is gone.
+#[tokio::test]
+async fn a_cluster_without_a_primary_is_told_even_without_memory() {
+    let members = patroni_with(|number, _| {
+        (
+            503,
+            value!({"state": "running", "role": "replica", "timeline": 4, "patroni": {"name": format!("pg{number}")}}),
+        )
+    });
+    let (members, aws) = (members.await, aws(|_| None).await);
+    let repoint = configuration(&members, &aws.url(), &group());
+    std::fs::write(repoint.state_file(), "{").unwrap();
+    let ran = repoint.run(&["run"]).await;
+    assert_eq!((ran.code, published(&aws)), (1, vec!["repoint: batman: no primary".to_owned()]), "{ran}");
+}
+
 // Memory that says no.
 
 #[tokio::test]
