@@ -37,15 +37,15 @@ impl StateTable {
     }
 
     fn damaged(&self, scope: &Scope, what: &str) -> Failure {
-        Failure {
-            kind: Kind::Invalid,
-            call: GET.to_owned(),
-            resource: format!("table {}", self.table),
-            message: format!(
-                "the item `{scope}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
-                 repoint then begins anew and takes the cluster as it finds it"
-            ),
-        }
+        self.unreadable(format!(
+            "the item `{scope}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
+             repoint then begins anew and takes the cluster as it finds it"
+        ))
+    }
+
+    fn unreadable(&self, message: String) -> Failure {
+        let resource = format!("table {}", self.table);
+        Failure { kind: Kind::Invalid, call: GET.to_owned(), resource, message }
     }
 }
 
@@ -67,8 +67,10 @@ impl Store for StateTable {
         match item.get("version").and_then(|version| version.as_n().ok()).map(String::as_str) {
             Some(VERSION) => {}
             Some(other) => {
-                let what = format!("has version {other}, which a newer repoint wrote");
-                return Err(self.damaged(scope, &what));
+                return Err(self.unreadable(format!(
+                    "the item `{scope}` has version {other}, and this repoint knows version {VERSION}; it was left as it is: a \
+                     newer repoint wrote it, so run that one"
+                )));
             }
             None => return Err(self.damaged(scope, "has no version")),
         }
