@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 /// No single run of the product may take longer.
 const DEADLINE: Duration = Duration::from_mins(2);
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// A program with the environment it gets; nothing of the lab's own environment is passed on.
 #[derive(Clone, Debug)]
@@ -57,7 +59,9 @@ impl Program {
     /// Runs to the end. GNU time measures: it is so small that the memory it hands down to the
     /// program does not count, as that of this test program would.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
-        let measured = self.scratch.join("time.out");
+        // Several may run at the same time.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let measured = self.scratch.join(format!("time.{number}.out"));
         let mut command = Command::new("time");
         command
             .args(["--quiet", "--format", "%M", "--output"])
@@ -75,6 +79,7 @@ impl Program {
         let wall = started.elapsed();
 
         let peak = fs::read_to_string(&measured)?;
+        fs::remove_file(&measured)?;
         Ok(Outcome {
             code: output.status.code().context("the measuring program was killed")?,
             stdout: String::from_utf8(output.stdout)?,

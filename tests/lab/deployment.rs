@@ -65,6 +65,12 @@ impl<'a> Deployment<'a> {
         })
     }
 
+    /// Memory is kept in that DynamoDB table, instead of in a file.
+    pub fn remember_in(&mut self, table: &str) {
+        let table = format!("dynamodb_table = \"{table}\"");
+        self.configuration = self.configuration.replace("file = \"state.json\"", &table);
+    }
+
     /// Adds a writer group to the configuration.
     pub fn configure_group(&mut self, arn: &str) -> anyhow::Result<()> {
         Ok(write!(self.configuration, "\n[[cluster.target_group]]\narn = \"{arn}\"\n")?)
@@ -115,6 +121,17 @@ impl<'a> Deployment<'a> {
         Ok(())
     }
 
+    /// Makes both groups and all that stands in the zone point at that member.
+    pub async fn mislead(&self, member: &Member) -> anyhow::Result<()> {
+        self.point_groups_at(member).await?;
+        let mut records = self.world.records(&self.zone).await?;
+        let records = records.as_array_mut().context("a list of records")?;
+        for set in records.iter_mut() {
+            set["ResourceRecords"] = json!([{ "Value": member.host }]);
+        }
+        self.world.put_records(&self.zone, records).await
+    }
+
     pub fn instance(&self, member: &Member) -> anyhow::Result<&str> {
         Ok(self.instances.get(&member.host).context("the member has no instance")?)
     }
@@ -126,7 +143,10 @@ impl<'a> Deployment<'a> {
     /// Runs the product with this configuration.
     pub async fn repoint(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
         let file = self.lab.dir.join("repoint.toml");
-        fs::write(&file, &self.configuration)?;
+        // Another run may be reading it.
+        if fs::read_to_string(&file).ok().as_ref() != Some(&self.configuration) {
+            fs::write(&file, &self.configuration)?;
+        }
         // A release build can be measured in the place of the one that the tests were built with.
         let path = std::env::var("LAB_REPOINT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_repoint").to_owned());
         let mut program = Program::new(path, &self.lab.dir)

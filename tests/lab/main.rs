@@ -26,6 +26,7 @@ mod postmaster;
 mod recording;
 mod service;
 mod stage;
+mod state_table;
 mod wait;
 mod world;
 
@@ -47,7 +48,14 @@ fn run() -> anyhow::Result<ExitCode> {
     arguments.test_threads = Some(1);
 
     let stage = Stage::new()?;
-    let trials = [harness::trials, adoption::trials, failover::trials, outage::trials, figures::trials];
+    let trials = [
+        harness::trials,
+        adoption::trials,
+        failover::trials,
+        outage::trials,
+        state_table::trials,
+        figures::trials,
+    ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {
         stage.start_lab()?;

@@ -1,8 +1,10 @@
 """moto's server, mended where it is kinder or stranger than AWS."""
 
+import threading
 from xml.sax.saxutils import escape
 
 from moto.core.exceptions import AccessDeniedError
+from moto.dynamodb.models.table import Table
 from moto.iam.access_control import IAMRequest
 from moto.route53.exceptions import (
     DnsNameInvalidForZone,
@@ -14,6 +16,8 @@ from moto.server import main
 
 DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
 sign = IAMRequest._create_aws_request
+put_item = Table.put_item
+writing = threading.Lock()
 
 
 def sign_without_body(request):
@@ -64,6 +68,12 @@ def change_record_sets(backend, zone_id, changes):
     zone.rrsets[:] = standing.values()
 
 
+def put_item_at_once(table, *args, **kwargs):
+    """DynamoDB judges a condition and writes in one step. moto may answer another request between."""
+    with writing:
+        return put_item(table, *args, **kwargs)
+
+
 def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
@@ -73,4 +83,5 @@ IAMRequest._raise_access_denied = deny
 Route53Backend.change_resource_record_sets = (
     lambda backend, zoneid, change_list: change_record_sets(backend, zoneid, change_list)
 )
+Table.put_item = put_item_at_once
 main()
