@@ -76,7 +76,13 @@ impl Store for StateTable {
         }
         let text = item.get("memory").and_then(|memory| memory.as_s().ok());
         let text = text.ok_or_else(|| self.damaged(scope, "has no memory"))?;
-        serde_json::from_str(text).map_err(|error| self.damaged(scope, &format!("cannot be read ({error})")))
+        let memory: Memory = serde_json::from_str(text)
+            .map_err(|error| self.damaged(scope, &format!("cannot be read ({error})")))?;
+        let revision = item.get("revision").and_then(|revision| revision.as_n().ok());
+        if revision != Some(&memory.revision.to_string()) {
+            return Err(self.damaged(scope, "has a revision that is not its memory's"));
+        }
+        Ok(memory)
     }
 
     async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {

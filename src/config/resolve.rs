@@ -208,15 +208,19 @@ impl Resolver<'_> {
                 self.problems.push(problem);
             }
         }
-        if let (Some(path), Some(_)) = (&path, &table) {
-            let message = "memory is kept in one place: give `file` or `dynamodb_table`, not both";
-            let problem = self.problem(&path.place, "state.file", message);
-            self.problems.push(problem);
-        }
-        let folder = self.path.parent().unwrap_or(Path::new(""));
         let store = match (path, table) {
-            (_, Some(table)) => StateStore::DynamoDb(table.value),
-            (Some(path), None) => StateStore::File(folder.join(path.value)),
+            (Some(path), Some(table)) => match (&path.place, &table.place) {
+                (Place::File(_), Place::Variable(_)) => StateStore::DynamoDb(table.value),
+                (Place::Variable(_), Place::File(_)) => self.state_file(&path.value),
+                _ => {
+                    let message = "memory is kept in one place: give `file` or `dynamodb_table`, not both";
+                    let problem = self.problem(&path.place, "state.file", message);
+                    self.problems.push(problem);
+                    StateStore::DynamoDb(table.value)
+                }
+            },
+            (None, Some(table)) => StateStore::DynamoDb(table.value),
+            (Some(path), None) => self.state_file(&path.value),
             (None, None) => StateStore::File(STATE_FILE.into()),
         };
         let required = match self.environment.get(&["REPOINT_STATE_REQUIRED"]) {
@@ -230,6 +234,11 @@ impl Resolver<'_> {
             None => file.required.as_ref().is_none_or(|required| *required.get_ref()),
         };
         State { store, required }
+    }
+
+    /// A file that is named relative to the configuration.
+    fn state_file(&self, path: &str) -> StateStore {
+        StateStore::File(self.path.parent().unwrap_or(Path::new("")).join(path))
     }
 
     fn alerts(&mut self, file: &File) -> Alerts {

@@ -157,18 +157,18 @@ fn describe(condition: &Condition) -> String {
         ConditionKind::Stale => "only an old primary answers".to_owned(),
         ConditionKind::WrongCluster => "another cluster answers".to_owned(),
         ConditionKind::MemberUnreachable => format!("member {subject} does not answer"),
-        ConditionKind::EndpointHeld => format!("{} cannot follow the primary", short(subject)),
+        ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
         ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),
         ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
     }
 }
 
-/// A target group by its name; a record as it is.
+/// A target group by its name; a record without its zone.
 fn short(endpoint: &str) -> &str {
     match endpoint.split_once(":targetgroup/") {
         Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
-        None => endpoint,
+        None => endpoint.split_once('/').map_or(endpoint, |(_, record)| record),
     }
 }
 

@@ -58,7 +58,7 @@ pub enum Refusal {
     /// Law 5.
     #[error("it leaves {0} empty (law 5)")]
     Empties(String),
-    /// Law 6.
+    /// Law 6, and so law 5: what is left holds the primary.
     #[error("it deregisters {target} from {group} before the primary is registered there (law 6)")]
     ClosesFirst {
         /// The group.
@@ -190,9 +190,6 @@ fn group(
                 }
                 if !members.remove(&target) {
                     return Err(Refusal::Repeats(group));
-                }
-                if members.is_empty() {
-                    return Err(Refusal::Empties(group));
                 }
             }
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::retarget::Retarget;
 use super::verdict::Primary;
 use super::world::World;
 pub use condition::{Condition, ConditionKind};
@@ -84,6 +85,8 @@ pub struct Acting {
     pub timeline: Timeline,
     /// When it began, by its own clock.
     pub since: Timestamp,
+    /// What it is about to move, for whoever has to tell of it if this one dies.
+    pub moves: Option<Retarget>,
 }
 
 /// A message that is to be published once.
@@ -110,14 +113,20 @@ pub const MOST_LETTERS: usize = 32;
 impl Memory {
     /// The next revision, in which `by` acts for `primary`: what is saved before the first write.
     #[must_use]
-    pub fn committed(&self, primary: &Primary, by: &str, now: Timestamp) -> Self {
+    pub fn committed(&self, primary: &Primary, moves: Option<&Retarget>, by: &str, now: Timestamp) -> Self {
         let revision = self.revision + 1;
         let timeline = self.highest_timeline.map_or(primary.timeline, |known| known.max(primary.timeline));
         Self {
             revision,
             highest_timeline: Some(timeline),
             system_id: Some(primary.system_id.clone()),
-            acting: Some(Acting { by: by.to_owned(), revision, timeline: primary.timeline, since: now }),
+            acting: Some(Acting {
+                by: by.to_owned(),
+                revision,
+                timeline: primary.timeline,
+                since: now,
+                moves: moves.cloned(),
+            }),
             ..self.clone()
         }
     }

@@ -46,7 +46,8 @@ impl Cause {
 }
 
 /// A move of endpoints.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retarget {
     /// Why.
     pub cause: Cause,

@@ -12,6 +12,7 @@ use super::observe::{recall, too_late};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
 use crate::domain::memory::{Acting, Memory, Timestamp};
+use crate::domain::retarget::Retarget;
 use crate::domain::verdict::Primary;
 use crate::ports::{Permit, Ports};
 
@@ -45,11 +46,12 @@ pub async fn commit(
     intent: &Intent,
     memory: &Memory,
     primary: &Primary,
+    moves: Option<&Retarget>,
     ports: &Ports,
     deadline: Instant,
 ) -> Commit {
     let permit = Permit::new(&ports.clock, ACT_WITHIN);
-    let next = memory.committed(primary, &ports.identity, ports.clock.now());
+    let next = memory.committed(primary, moves, &ports.identity, ports.clock.now());
     match save(intent, &next, ports, deadline).await {
         Ok(()) => Commit::Granted(permit, next),
         Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {

@@ -134,13 +134,24 @@ struct Done {
     /// Why nothing was written, although something differs.
     hold: Option<PassHold>,
     retarget: Option<Retarget>,
-    /// The revision of the last commit.
+    /// The revision of the commit that ends with this pass.
     committed: Option<u64>,
 }
 
 impl Done {
     fn new(look: Look) -> Self {
         Self { look, steps: Vec::new(), unsure: Vec::new(), hold: None, retarget: None, committed: None }
+    }
+
+    /// One that died after its writes is ended by whoever finds all as it should be, and told of.
+    fn bury(&mut self) {
+        let Some(dead) = self.look.memory.as_ref().ok().and_then(|memory| memory.acting.as_ref()) else {
+            return;
+        };
+        if self.committed.is_none() {
+            self.retarget = self.retarget.take().or_else(|| dead.moves.clone());
+        }
+        self.committed = Some(dead.revision);
     }
 
     /// A later look tells what became of the steps that nobody was sure of: one that is still needed is planned again,
@@ -220,14 +231,24 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             }
         };
         let Verdict::Primary(primary) = now.look.verdict.clone() else { return now };
-        if checked.plan().is_empty() {
-            return now;
-        }
         if mode == Mode::DryRun {
             now.steps = report::planned_steps(checked.plan());
             return now;
         }
-        let permit = match leave(intent, &mut now, &primary, ports, settings, &mut patience, span).await {
+        if let Some(other) = in_the_way(&now, &patience, ports) {
+            info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
+            if patience.wait(&other, intent, ports, span.deadline).await {
+                done = Some(now);
+                continue;
+            }
+            now.hold = Some(PassHold::Busy(other)).filter(|_| !checked.plan().is_empty());
+            return now;
+        }
+        if checked.plan().is_empty() {
+            now.bury();
+            return now;
+        }
+        let permit = match leave(intent, &mut now, &primary, ports, settings, span).await {
             Leave::Granted(permit) => permit,
             Leave::LookAgain => {
                 done = Some(now);
@@ -286,7 +307,6 @@ async fn leave(
     primary: &Primary,
     ports: &Ports,
     settings: &Settings,
-    patience: &mut Patience,
     span: Span,
 ) -> Leave {
     let without_memory = |failure| {
@@ -300,15 +320,7 @@ async fn leave(
         Ok(memory) => memory.clone(),
         Err(failure) => return without_memory(failure.clone()),
     };
-    if let Some(other) = in_the_way(&memory, now.committed, patience, ports) {
-        info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
-        return if patience.wait(&other, intent, ports, span.deadline).await {
-            Leave::LookAgain
-        } else {
-            Leave::Held(PassHold::Busy(other))
-        };
-    }
-    match commit(intent, &memory, primary, ports, span.deadline).await {
+    match commit(intent, &memory, primary, now.retarget.as_ref(), ports, span.deadline).await {
         Commit::Granted(permit, memory) => {
             now.committed = Some(memory.revision);
             now.look.memory = Ok(memory);
@@ -320,9 +332,9 @@ async fn leave(
 }
 
 /// Another one's commit that has to be waited for.
-fn in_the_way(memory: &Memory, committed: Option<u64>, patience: &Patience, ports: &Ports) -> Option<Acting> {
-    let acting = memory.acting.as_ref()?;
-    let is_over = committed == Some(acting.revision)
+fn in_the_way(now: &Done, patience: &Patience, ports: &Ports) -> Option<Acting> {
+    let acting = now.look.memory.as_ref().ok()?.acting.as_ref()?;
+    let is_over = now.committed == Some(acting.revision)
         || patience.is_over(acting.revision)
         || is_abandoned(acting, ports.clock.now());
     (!is_over).then(|| acting.clone())

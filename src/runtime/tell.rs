@@ -52,13 +52,13 @@ pub async fn tell(
     let saved = update(intent, memory, ports, deadline, |memory| {
         let now = ports.clock.now();
         let (folded, new) = fold(memory, pass, rules, now);
+        alerts.clone_from(&new);
         let mut next = with_claims(memory, folded, ports, now)?;
         if ports.topic.is_some() {
             for (index, alert) in new.iter().enumerate() {
                 next.post(letter(alert, &format!("{}-{}-{index}", intent.scope, next.revision), ports, now));
             }
         }
-        alerts = new;
         Some(next)
     });
     match saved.await {

@@ -284,8 +284,18 @@ async fn memory_is_kept_in_one_place() {
     error: repoint.toml:2: `state.file`: memory is kept in one place: give `file` or `dynamodb_table`, not both
       2 | file = "state.json"
     "#);
-    // One of them from the environment is still one too many.
-    insta::assert_snapshot!(refused(both("dynamodb_table = \"repoint\"")).await, @"error: environment variable REPOINT_STATE_FILE: memory is kept in one place: give `file` or `dynamodb_table`, not both");
+    // The environment overrules the file, here as elsewhere.
+    let table = Repoint::new(both("dynamodb_table = \"repoint\"")).run(&["check", "--format", "json"]).await;
+    assert_eq!(table.json()["state"]["file"], "state.json", "{table}");
+    let file = Repoint::new(both("file = \"state.json\""))
+        .without("REPOINT_STATE_FILE")
+        .with("REPOINT_STATE_DYNAMODB_TABLE", "repoint")
+        .run(&["check", "--format", "json"])
+        .await;
+    assert_eq!(file.json()["state"]["dynamodb_table"], "repoint", "{file}");
+    let both_variables =
+        Repoint::new(CLUSTER).with("REPOINT_STATE_DYNAMODB_TABLE", "repoint").run(&["check"]).await;
+    insta::assert_snapshot!(both_variables.stderr, @"error: environment variable REPOINT_STATE_FILE: memory is kept in one place: give `file` or `dynamodb_table`, not both");
     let ran = Repoint::new(both("file = \"\"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
     insta::assert_snapshot!(ran.stderr, @r#"
     error: repoint.toml:2: `state.file`: it is empty

@@ -91,7 +91,8 @@ proptest! {
             let health = answer.health.as_ref().ok()?;
             let claims = health.answers_primary && health.role == Role::Primary && health.state == State::Running;
             let ours = health.scope.as_ref().is_none_or(|scope| *scope == intent.scope);
-            let known = memory.system_id.as_ref().is_none_or(|id| health.system_id.as_ref() == Some(id));
+            let expected = [&intent.system_id, &memory.system_id];
+            let known = expected.into_iter().flatten().all(|id| health.system_id.as_ref() == Some(id));
             (claims && ours && known).then_some(())?;
             Some((health.name.clone()?, health.timeline?, health.system_id.clone()?))
         };

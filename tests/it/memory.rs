@@ -206,8 +206,8 @@ fn an_endpoint_that_stays_held_is_told_after_the_grace() {
     every_ten_seconds(&mut diary, 10, 90, &alone);
     every_ten_seconds(&mut diary, 100, 110, &healthy(1, 3));
     insta::assert_snapshot!(diary.lines(), @"
-    at 70 s: repoint: batman: Z1/writer.db.example.com/A/secondary cannot follow the primary, for 1 min 0 s now
-    at 100 s: repoint: batman: resolved after 1 min 30 s: Z1/writer.db.example.com/A/secondary cannot follow the
+    at 70 s: repoint: batman: writer.db.example.com/A/secondary is held, for 1 min 0 s now
+    at 100 s: repoint: batman: resolved after 1 min 30 s: writer.db.example.com/A/secondary is held
     ");
 }
 
@@ -300,10 +300,10 @@ fn a_failover_that_leaves_no_standby_is_told() {
     insta::assert_snapshot!(diary.lines(), @"
     at 10 s: repoint: batman: failover from pg1 to pg2
     at 70 s: repoint: batman: member pg1 does not answer, for 1 min 0 s now
-    at 70 s: repoint: batman: Z1/writer.db.example.com/A/secondary cannot follow the primary, for 1 min 0 s now
+    at 70 s: repoint: batman: writer.db.example.com/A/secondary is held, for 1 min 0 s now
     at 110 s: repoint: batman: another standby is pointed at, the primary is still pg2
     at 110 s: repoint: batman: resolved after 1 min 40 s: member pg1 does not answer
-    at 110 s: repoint: batman: resolved after 1 min 40 s: Z1/writer.db.example.com/A/secondary cannot follow the
+    at 110 s: repoint: batman: resolved after 1 min 40 s: writer.db.example.com/A/secondary is held
     ");
 }
 
@@ -365,7 +365,7 @@ fn only_the_one_who_acted_ends_the_act() {
 #[test]
 fn a_commit_never_lowers_the_highest_timeline_and_an_adoption_may() {
     let known = Memory { revision: 7, highest_timeline: Some(Timeline(9)), ..Memory::default() };
-    let committed = known.committed(&primary_on(8), "somebody", at(0));
+    let committed = known.committed(&primary_on(8), None, "somebody", at(0));
     assert_eq!((committed.revision, committed.highest_timeline), (8, Some(Timeline(9))));
     let acting = committed.acting.clone().unwrap();
     assert_eq!((acting.revision, acting.timeline), (8, Timeline(8)));

@@ -354,7 +354,7 @@ async fn what_was_not_published_is_published_by_the_next_run_and_once() {
 
 fn dead(since: Timestamp) -> Memory {
     let by = "db-7 process 4711".to_owned();
-    let acting = Some(Acting { by, revision: 1, timeline: Timeline(4), since });
+    let acting = Some(Acting { by, revision: 1, timeline: Timeline(4), since, moves: None });
     Memory { acting, ..applied(4, SYSTEM) }
 }
 

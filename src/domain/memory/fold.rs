@@ -48,7 +48,7 @@ pub struct Ended<'a> {
     pub findings: &'a Findings,
     /// What was moved, and why.
     pub retarget: Option<&'a Retarget>,
-    /// The revision of its commit, if it made one.
+    /// The revision of the commit that it ends: its own, or that of one that died.
     pub committed: Option<u64>,
 }
 
@@ -107,7 +107,7 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
 /// A move is told when it is complete: a failed one is told as a condition.
 fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
     let others_saw_it = memory.primary.as_ref().is_some_and(|last| {
-        last.timeline == primary.timeline && last.member == primary.member && pass.report.steps.is_empty()
+        last.timeline == primary.timeline && last.member == primary.member && pass.committed.is_none()
     });
     is_followed(pass.report) && !others_saw_it
 }

@@ -95,7 +95,7 @@ impl Diary {
         if let Verdict::Primary(primary) = &verdict
             && !plan.is_empty()
         {
-            self.memory = self.memory.committed(primary, WE, at(second));
+            self.memory = self.memory.committed(primary, None, WE, at(second));
             committed = Some(self.memory.revision);
             let result = if self.is_refused { Err(denied()) } else { Ok(()) };
             steps = steps.into_iter().map(|step| step.ended(&result, 1)).collect();

@@ -369,6 +369,12 @@ async fn converge(line: &Line, scenario: &Scenario, settings: &repoint::runtime:
         let how = format!("after {PASSES} passes in fair weather: {last:?}");
         return world.laws.broken(now, Law::Converges, how);
     }
+    let leader = world.cluster.leader().map(|(leader, _)| world.cluster.spec(leader).name.to_string());
+    let known = world.memory.primary.clone().and_then(|primary| primary.member);
+    if leader != known.map(|name| name.to_string()) {
+        let how = format!("memory holds {:?}, and the primary is {leader:?}", world.memory.primary);
+        world.laws.broken(now, Law::Converges, how);
+    }
     if let Some(how) = wrong(&mut world, now, scenario) {
         world.laws.broken(now, Law::Converges, how);
     }
