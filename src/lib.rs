@@ -4,11 +4,13 @@
 //! # One pass
 //!
 //! ```text
-//! observe   Patroni's members, target groups, records, instances   -> World     (failures are data)
+//! observe   Patroni's members, target groups, records, instances   -> World     (failures are data), Memory
 //! decide    verdict: who is the primary, and why                   -> Verdict   (pure)
 //!           plan: what differs from what is wanted                 -> Plan      (pure)
-//! apply     the steps, open before close                           -> StepReports
-//! tell      the report, and one alert if there is anything to say
+//!           audit: would this break a law?                         -> Checked   (pure)
+//! commit    compare-and-swap of memory: "I act for timeline T"     -> Permit, or look again
+//! apply     the steps, open before close, each by the permit       -> StepReports
+//! tell      the report; fold: what to remember, what to tell       -> Memory, alerts (pure), published once
 //! ```
 //!
 //! Everything that thinks is pure and synchronous, and lives in [`domain`]; everything that talks is thin and does not

@@ -41,7 +41,7 @@ pub struct Memory {
     pub system_id: Option<SystemId>,
     /// The primary that every endpoint was last seen to follow.
     pub primary: Option<LastPrimary>,
-    /// The members as the last primary's cluster listed them.
+    /// The members as the last primary's cluster listed them, and those before them that the configuration names.
     pub members: BTreeMap<MemberName, KnownMember>,
     /// Who is between its commit and the end of its writes.
     pub acting: Option<Acting>,
@@ -150,6 +150,13 @@ impl Memory {
     pub fn address_of(&self, name: &MemberName, asked_at: &ApiUrl) -> Option<&Address> {
         let known = self.members.get(name)?;
         known.address.as_ref().filter(|_| known.api_url.as_ref() == Some(asked_at))
+    }
+
+    /// The member whose REST API was at that URL.
+    #[must_use]
+    pub fn name_at(&self, url: &ApiUrl) -> Option<&MemberName> {
+        let known = self.members.iter().find(|(_, known)| known.api_url.as_ref() == Some(url));
+        known.map(|(name, _)| name)
     }
 
     /// The REST APIs of members that nobody has named in this pass: the configured ones may all be gone.

@@ -4,13 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{MemberName, Role};
+use super::cluster::{MemberName, State};
 use super::memory::{ConditionKind, Memory};
 use super::plan::Plan;
 use super::report::{moves_to_primary, previous_primary};
 use super::verdict::Primary;
 use super::witness::{Witness, witnesses};
-use super::world::World;
+use super::world::{Health, World};
 
 /// Why endpoints move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +88,8 @@ pub fn retarget(memory: &Memory, world: &World, primary: &Primary, plan: &Plan) 
     })
 }
 
-/// Whether a member was never missed and answers as a running replica.
+/// Whether a member was never missed, and its Patroni answers and does not speak of a crash (`PostgresqlState` in its
+/// `misc.py`): it may still be stopping, or starting as a replica.
 fn lives_on(memory: &Memory, world: &World, member: &MemberName) -> bool {
     let was_missed = memory.conditions.iter().any(|condition| {
         condition.kind == ConditionKind::MemberUnreachable
@@ -97,7 +98,11 @@ fn lives_on(memory: &Memory, world: &World, member: &MemberName) -> bool {
     let witnesses = witnesses(&world.members);
     let own = witnesses.iter().find(|witness| witness.name.as_ref() == Some(member));
     let health = own.and_then(Witness::health);
-    !was_missed && health.is_some_and(|own| own.role == Role::Replica && own.state.is_up())
+    let is_broken = |own: &Health| match &own.state {
+        State::Other(said) => said.contains("crashed") || said.contains("failed"),
+        State::Running | State::Streaming | State::ArchiveRecovery => own.answers_primary,
+    };
+    !was_missed && health.is_some_and(|own| !is_broken(own))
 }
 
 /// The name of the member that was known at an address.

@@ -34,7 +34,7 @@ const SAVE_WITHIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub enum Commit {
     /// Go on; memory as it is now.
-    Granted(Permit, Memory),
+    Granted(Permit, Box<Memory>),
     /// Somebody else committed first: look again.
     Overtaken,
     /// Memory cannot be written.
@@ -53,10 +53,10 @@ pub async fn commit(
     let permit = Permit::new(&ports.clock, ACT_WITHIN);
     let next = memory.committed(primary, moves, &ports.identity, ports.clock.now());
     match save(intent, &next, ports, deadline).await {
-        Ok(()) => Commit::Granted(permit, next),
+        Ok(()) => Commit::Granted(permit, Box::new(next)),
         Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
             // Our own commit, whose answer was lost, and which was then sent again.
-            Ok(stored) if stored == next => Commit::Granted(permit, next),
+            Ok(stored) if stored == next => Commit::Granted(permit, Box::new(next)),
             Ok(_) => Commit::Overtaken,
             Err(failure) => Commit::Unavailable(failure),
         },

@@ -198,8 +198,10 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     if mode == Mode::DryRun {
         return report;
     }
-    let findings = findings(intent, &world, &verdict, &plan, &report.steps, done.hold.as_ref());
+    let findings =
+        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, done.hold.as_ref());
     let ended = Ended {
+        intent,
         report: &report,
         world: &world,
         verdict: &verdict,
@@ -323,7 +325,7 @@ async fn leave(
     match commit(intent, &memory, primary, now.retarget.as_ref(), ports, span.deadline).await {
         Commit::Granted(permit, memory) => {
             now.committed = Some(memory.revision);
-            now.look.memory = Ok(memory);
+            now.look.memory = Ok(*memory);
             Leave::Granted(permit)
         }
         Commit::Overtaken => Leave::LookAgain,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Memory, Timestamp};
 use crate::domain::intent::Intent;
 use crate::domain::plan::Plan;
 use crate::domain::report::{PassHold, StepReport, StepResult};
@@ -136,6 +136,7 @@ impl Findings {
 pub fn findings(
     intent: &Intent,
     world: &World,
+    memory: Option<&Memory>,
     verdict: &Verdict,
     plan: &Plan,
     steps: &[StepReport],
@@ -195,12 +196,12 @@ pub fn findings(
             }
         }
     }
-    members(intent, world, &mut found);
+    members(intent, world, memory, &mut found);
     found
 }
 
 /// Members that do not answer, if any other does: when none does, the cluster is what is out of reach.
-fn members(intent: &Intent, world: &World, found: &mut Findings) {
+fn members(intent: &Intent, world: &World, memory: Option<&Memory>, found: &mut Findings) {
     let witnesses = witnesses(&world.members);
     let ours: Vec<&Witness> =
         witnesses.iter().filter(|witness| witness.foreign(&intent.scope, None).is_none()).collect();
@@ -212,6 +213,11 @@ fn members(intent: &Intent, world: &World, found: &mut Findings) {
         ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
     for silent in ours.iter().filter(|witness| !witness.is_readable()) {
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
+        // One that is dead for long is listed no more, and is still somebody.
+        let name = name.or_else(|| {
+            let known = silent.urls().find_map(|url| memory?.name_at(url));
+            known.map(ToString::to_string)
+        });
         let why = silent.failure().unwrap_or_else(|| "it does not answer".to_owned());
         found.present.push((
             ConditionKind::MemberUnreachable,

@@ -5,6 +5,7 @@
 
 use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
 use crate::domain::alert::{self, Alert, Phase};
+use crate::domain::intent::Intent;
 use crate::domain::plan::EndpointReasonKind;
 use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
 use crate::domain::retarget::Retarget;
@@ -38,6 +39,8 @@ impl Rules {
 /// What one pass saw and did.
 #[derive(Clone, Debug)]
 pub struct Ended<'a> {
+    /// What is configured.
+    pub intent: &'a Intent,
     /// Its report.
     pub report: &'a ClusterReport,
     /// What it saw.
@@ -84,14 +87,13 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
     let seen = witnesses(&pass.world.members);
     let own = seen.iter().find(|witness| primary.member.is_some() && witness.name == primary.member);
     if let Some(view) = own.and_then(Witness::view) {
-        next.members = view
-            .members
-            .iter()
-            .map(|listed| {
-                let known = KnownMember { api_url: listed.api_url.clone(), address: listed.address.clone() };
-                (listed.name.clone(), known)
-            })
-            .collect();
+        // Who is configured will be asked again, listed or not.
+        next.members
+            .retain(|_, known| known.api_url.as_ref().is_some_and(|url| pass.intent.members.contains(url)));
+        next.members.extend(view.members.iter().map(|listed| {
+            let known = KnownMember { api_url: listed.api_url.clone(), address: listed.address.clone() };
+            (listed.name.clone(), known)
+        }));
     }
     if is_followed(pass.report) {
         next.highest_timeline = Some(primary.timeline);

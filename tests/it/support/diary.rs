@@ -45,6 +45,7 @@ pub struct Diary {
 /// A pass that has ended, but for its last words.
 #[derive(Clone, Debug)]
 pub struct Made {
+    pub intent: Intent,
     pub report: ClusterReport,
     pub world: World,
     pub verdict: Verdict,
@@ -56,6 +57,7 @@ pub struct Made {
 impl Made {
     pub fn ended(&self) -> Ended<'_> {
         Ended {
+            intent: &self.intent,
             report: &self.report,
             world: &self.world,
             verdict: &self.verdict,
@@ -201,8 +203,9 @@ impl Diary {
             duration_ms: 1,
             api_calls: BTreeMap::new(),
         };
-        let findings = findings(&self.intent, &world, &verdict, plan, &report.steps, unfollowed);
-        Made { report, world, verdict, findings, retarget, committed }
+        let findings =
+            findings(&self.intent, &world, Some(&self.memory), &verdict, plan, &report.steps, unfollowed);
+        Made { intent: self.intent.clone(), report, world, verdict, findings, retarget, committed }
     }
 }
 

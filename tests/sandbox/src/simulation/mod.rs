@@ -6,6 +6,7 @@
 mod event;
 mod laws;
 mod night;
+mod nights;
 mod reconciler;
 mod scenario;
 mod shrink;
@@ -14,6 +15,7 @@ mod world;
 pub use event::Event;
 pub use laws::{Broken, Law};
 pub use night::{Ending, Figures, Night, spend};
+pub use nights::nights;
 pub use scenario::Scenario;
 pub use shrink::shrink;
 pub use world::{Author, Deed, World};

@@ -1,5 +1,6 @@
 //! Spends a night: the events in their time, the laws after every step, and in the morning everything must end well.
 
+use std::fmt;
 use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,6 +70,16 @@ impl Add for Figures {
     }
 }
 
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nights, passes, deeds, messages } = self;
+        write!(
+            f,
+            "{nights} nights ended well: {passes} passes, {deeds} changes of endpoints, {messages} messages"
+        )
+    }
+}
+
 /// A night and its journal.
 #[derive(Debug)]
 pub struct Night {
@@ -76,6 +87,8 @@ pub struct Night {
     pub ending: Ending,
     /// What happened, if it was written down.
     pub journal: Vec<(Millis, String)>,
+    /// The subjects of the messages that reached the topic, in their order.
+    pub messages: Vec<(Millis, String)>,
 }
 
 /// Spends a night, in simulated time.
@@ -85,6 +98,7 @@ pub fn spend(scenario: &Scenario, keeps_journal: bool) -> Night {
     let failed = |how: String| Night {
         ending: Ending::Badly(Broken { at: 0, law: Law::Converges, how }),
         journal: Vec::new(),
+        messages: Vec::new(),
     };
     match runtime {
         Ok(runtime) => match world(scenario, keeps_journal) {
@@ -169,14 +183,20 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     }
     let mut world = lock(&shared);
     let journal = world.journal.take().unwrap_or_default();
+    let messages: Vec<(Millis, String)> = world
+        .account
+        .published(&world.resources.topic)
+        .iter()
+        .map(|published| (published.at, published.message.subject.clone().unwrap_or_default()))
+        .collect();
     let figures = Figures {
         nights: 1,
         passes: world.reports.iter().map(Vec::len).sum(),
         deeds: world.laws.deeds.values().sum(),
-        messages: world.account.published(&world.resources.topic).len(),
+        messages: messages.len(),
     };
     let ending = world.laws.broken.take().map_or(Ending::Well(figures), Ending::Badly);
-    Night { ending, journal }
+    Night { ending, journal, messages }
 }
 
 fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, World> {

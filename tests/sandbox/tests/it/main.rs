@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
+mod alerts;
 mod aws;
 mod http;
 mod patroni;

@@ -1,0 +1,127 @@
+//! What people receive in a night that goes wrong in one known way, with two reconcilers awake: nothing twice.
+
+use repoint_sandbox::Millis;
+use repoint_sandbox::patroni::{DcsOutage, MemberId, Silence};
+use repoint_sandbox::simulation::{Ending, Event, Scenario, spend};
+
+const PG1: MemberId = MemberId(0);
+const PG2: MemberId = MemberId(1);
+const PG3: MemberId = MemberId(2);
+const SECOND: Millis = 1_000;
+
+/// The messages of a night in which only these things happen, one a line, by the second.
+fn received(events: &[(Millis, Event)]) -> String {
+    let some = Scenario::new(1);
+    let shape = repoint_sandbox::door::Shape { is_filled: true, is_pair: false, has_instances: false };
+    let settings = repoint_sandbox::patroni::Settings {
+        version: repoint_sandbox::patroni::Version::V4_1,
+        failsafe_mode: false,
+        promotion_time: SECOND,
+        ..some.settings.clone()
+    };
+    let events = events.iter().map(|(at, event)| (at * SECOND, *event)).collect();
+    let night = spend(
+        &Scenario { members: 3, reconcilers: 2, shape, needs_memory: true, settings, events, ..some },
+        false,
+    );
+    assert!(matches!(night.ending, Ending::Well(_)), "{:?}", night.ending);
+    let lines: Vec<String> = night
+        .messages
+        .iter()
+        .map(|(at, subject)| {
+            format!("{:>3} s  {}", at / SECOND, subject.trim_start_matches("repoint: batman: "))
+        })
+        .collect();
+    let mut once = lines.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), lines.len(), "something was told twice: {lines:#?}");
+    lines.join("\n")
+}
+
+#[test]
+fn no_primary_for_a_while_then_recovery() {
+    let told = received(&[(10, Event::DcsDown(DcsOutage::Closes)), (55, Event::DcsUp)]);
+    insta::assert_snapshot!(told, @"
+    27 s  no primary, for 10 s now
+    57 s  resolved after 39 s: no primary
+    ");
+}
+
+#[test]
+fn no_primary_within_the_grace() {
+    let told = received(&[(10, Event::CrashPostgres(PG1))]);
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
+fn a_crash_of_the_primary() {
+    let told = received(&[(10, Event::Crash(PG1, Silence::Refused)), (55, Event::Start(PG1))]);
+    insta::assert_snapshot!(told, @"
+    21 s  failover from pg1 to pg2
+    32 s  member http://172.31.1.11:8008 does not answer, for 10 s now
+    56 s  resolved after 35 s: member http://172.31.1.11:8008 does not answer
+    ");
+}
+
+#[test]
+fn a_flapping_primary() {
+    let told = received(&[
+        (10, Event::Switchover(PG2)),
+        (21, Event::Switchover(PG1)),
+        (33, Event::Switchover(PG3)),
+        (45, Event::Switchover(PG2)),
+    ]);
+    insta::assert_snapshot!(told, @"
+    12 s  switchover from pg1 to pg2
+    23 s  switchover from pg2 to pg1
+    35 s  switchover from pg1 to pg3
+    48 s  switchover from pg3 to pg2
+    ");
+}
+
+#[test]
+fn a_contested_cluster() {
+    let told = received(&[(10, Event::ForceSplitBrain(PG2))]);
+    insta::assert_snapshot!(told, @"
+    10 s  CONTESTED, two members may be taking writes
+    21 s  resolved after 10 s: CONTESTED, two members may be taking writes
+    ");
+}
+
+#[test]
+fn an_old_primary_that_believes_in_itself() {
+    let told = received(&[(10, Event::Freeze(PG1)), (40, Event::Thaw(PG1))]);
+    insta::assert_snapshot!(told, @"
+    23 s  failover from pg1 to pg2
+    37 s  member http://172.31.1.11:8008 does not answer, for 13 s now
+    41 s  resolved after 17 s: member http://172.31.1.11:8008 does not answer
+    41 s  SPLIT BRAIN, pg1 also claims to be primary
+    44 s  resolved after 3 s: SPLIT BRAIN, pg1 also claims to be primary
+    ");
+}
+
+#[test]
+fn repeated_apply_failures() {
+    let told = received(&[
+        (9, Event::Deny("elasticloadbalancing:RegisterTargets")),
+        (10, Event::Switchover(PG2)),
+        (50, Event::Allow),
+    ]);
+    insta::assert_snapshot!(told, @"
+    12 s  FAILED to change writers-by-ip
+    43 s  still FAILED to change writers-by-ip, for 30 s now
+    50 s  switchover from pg1 to pg2
+    50 s  resolved after 38 s: FAILED to change writers-by-ip
+    ");
+}
+
+#[test]
+fn somebody_elses_edits() {
+    let told =
+        received(&[(10, Event::EditGroup { member: PG2, register: true }), (30, Event::EditRecord(PG3))]);
+    insta::assert_snapshot!(told, @"
+    10 s  somebody else's change corrected, back from pg2 to pg1
+    32 s  somebody else's change corrected, back from pg3 to pg1
+    ");
+}
