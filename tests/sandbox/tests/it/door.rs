@@ -28,7 +28,7 @@ fn rest(sandbox: &Sandbox, name: &str) -> String {
 }
 
 /// Status and body.
-async fn ask(authority: &str, method: &str, path: &str) -> std::io::Result<(u16, String)> {
+pub async fn ask(authority: &str, method: &str, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(authority).await?;
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;

@@ -37,6 +37,8 @@ pub struct Setup {
     pub aws: aws::settings::Settings,
     /// Which endpoints there are.
     pub shape: Shape,
+    /// How long something is wrong that often passes by itself, before people are told; in seconds.
+    pub alert_grace: u32,
     /// How many seconds pass in the models while one passes here.
     pub speed: u32,
 }
@@ -63,13 +65,14 @@ impl Setup {
                 ..Settings::default()
             },
             aws: aws::settings::Settings {
-                registration_delay: 1_000,
-                deregistration_routing: 1_000,
-                unhealthy_routing: 1_000,
-                dns_propagation: 1_000,
+                registration_delay: 500,
+                deregistration_routing: 500,
+                unhealthy_routing: 500,
+                dns_propagation: 500,
                 ..aws::settings::Settings::default()
             },
             shape: Shape { is_filled: false, is_pair: false, has_instances: false },
+            alert_grace: 2,
             speed: 1,
         }
     }
@@ -88,11 +91,12 @@ impl Setup {
 
 /// The TOML that tells `repoint` of the site.
 pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> String {
+    let grace = site.alert_grace;
     let intent = &site.resources.intent;
     let members: Vec<String> = intent.members.iter().map(|url| format!("{:?}", url.to_string())).collect();
     let mut text = format!(
         "[aws]\nregion = {:?}\nendpoint_url = {endpoint:?}\n\n[state]\nfile = {state_file:?}\n\n\
-         [alerts]\nsns_topic_arn = {:?}\n\n[[cluster]]\nscope = {:?}\nmembers = [{}]\n",
+         [alerts]\nsns_topic_arn = {:?}\ngrace_seconds = {grace}\n\n[[cluster]]\nscope = {:?}\nmembers = [{}]\n",
         site.account.region,
         site.resources.topic,
         intent.scope.as_str(),

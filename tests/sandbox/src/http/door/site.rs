@@ -67,6 +67,7 @@ pub struct Site {
     pub member_faults: Faults,
     /// What happens to requests to AWS, by service and action.
     pub aws_faults: Faults,
+    pub(super) alert_grace: u32,
     /// How the sandbox began: for what is put back.
     usual: Throttle,
     events: Vec<Event>,
@@ -96,6 +97,7 @@ impl Site {
             resources,
             member_faults: Faults::default(),
             aws_faults: Faults::default(),
+            alert_grace: setup.alert_grace,
             usual: account.throttle.clone(),
             account,
             events: Vec::new(),
