@@ -1,5 +1,7 @@
 //! The sandbox itself: does the simulated world behave as the real one is known to?
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+
 mod aws;
 mod demo;
 mod door;

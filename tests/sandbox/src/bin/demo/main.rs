@@ -14,22 +14,24 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::page::Page;
-use crate::story::Ending;
+use crate::story::{Ending, Stage};
 
 /// Shows repoint at work: a simulated Patroni cluster and AWS account on loopback, and the real reconciler.
 #[derive(Debug, Parser)]
 #[command(
-    name = "cargo demo --",
+    name = "demo",
+    bin_name = "cargo demo --",
     max_term_width = 100,
     after_help = "\
 Examples:
   cargo demo                          the story, in about 25 seconds
-  cargo demo -- --keep                the story, then the sandbox stays, for you to break and to watch
+  cargo demo -- --keep                the story, then the sandbox stays, to be broken by hand
   cargo demo -- --keep --no-story     the sandbox alone
   cargo demo -- repoint --help        repoint itself, without another build
 
-Nothing leaves this machine. Exit status: 0 every endpoint ended where it should after each act; 1 it did not, and
-what is wrong is said; 130 interrupted."
+Nothing leaves this machine.
+Exit status: 0 every endpoint ended where it should after each act; 1 it did not, and what is wrong
+is said; 130 interrupted."
 )]
 struct Arguments {
     /// Leave the sandbox running, with `repoint run` every second, until Ctrl-C
@@ -51,35 +53,34 @@ async fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let mut page = Page::new();
-    tokio::select! {
-        code = play(&arguments, &mut page) => code,
-        _ = tokio::signal::ctrl_c() => {
-            Page::new().interrupted();
-            if arguments.no_story { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
-        }
-    }
-}
-
-async fn play(arguments: &Arguments, page: &mut Page) -> ExitCode {
-    let stage = match story::Stage::new() {
+    let stage = match Stage::new() {
         Ok(stage) => stage,
         Err(error) => {
             page.wrong(&[format!("the sandbox cannot be started: {error}")]);
             return ExitCode::FAILURE;
         }
     };
-    let mut code = ExitCode::SUCCESS;
-    if !arguments.no_story {
-        match story::tell(&stage, page).await {
-            Ending::Well => {}
-            Ending::Badly(wrong) => {
-                page.wrong(&wrong);
-                code = ExitCode::FAILURE;
-            }
+    let code = tokio::select! {
+        code = play(&arguments, &stage, &mut page) => code,
+        _ = tokio::signal::ctrl_c() => {
+            Page::new().interrupted();
+            if arguments.no_story { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
         }
+    };
+    stage.program.finish().await;
+    code
+}
+
+async fn play(arguments: &Arguments, stage: &Stage, page: &mut Page) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    if !arguments.no_story
+        && let Ending::Badly(wrong) = story::tell(stage, page).await
+    {
+        page.wrong(&wrong);
+        code = ExitCode::FAILURE;
     }
     if arguments.keep {
-        keep::keep(&stage, page).await;
+        keep::keep(stage, page).await;
     }
     code
 }

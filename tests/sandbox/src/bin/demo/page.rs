@@ -36,6 +36,9 @@ impl Tone {
 
 /// Text in a tone.
 pub fn paint(tone: Tone, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     let style = tone.style();
     format!("{style}{text}{style:#}")
 }

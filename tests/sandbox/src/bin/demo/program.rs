@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use repoint::cli::{self, Cli};
@@ -14,6 +16,8 @@ use repoint_sandbox::http::door::CREDENTIALS;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
 /// Is `repoint`, as its own `main` is.
@@ -31,12 +35,27 @@ pub async fn main(arguments: Vec<OsString>) -> ExitCode {
 pub struct Program {
     executable: PathBuf,
     folder: TempDir,
+    /// One permit for each run that may be under way: to look at the cluster, and to change what differs.
+    runs: Arc<Semaphore>,
 }
+
+const RUNS: u32 = 2;
+/// How long a run may go on after nobody waits for it any more.
+const LAST_RUN: Duration = Duration::from_secs(2);
 
 impl Program {
     /// Installs it in a folder of its own, which goes with it.
     pub fn install() -> io::Result<Self> {
-        Ok(Self { executable: std::env::current_exe()?, folder: TempDir::with_prefix("repoint-demo.")? })
+        Ok(Self {
+            executable: std::env::current_exe()?,
+            folder: TempDir::with_prefix("repoint-demo.")?,
+            runs: Arc::new(Semaphore::new(RUNS as usize)),
+        })
+    }
+
+    /// Waits for the runs that are under way: they write into the folder, which goes next.
+    pub async fn finish(&self) {
+        drop(timeout(LAST_RUN, self.runs.acquire_many(RUNS)).await);
     }
 
     pub fn executable(&self) -> &Path {
@@ -53,7 +72,8 @@ impl Program {
 
     /// Runs a command, and reads the JSON that it answers with.
     pub async fn ask(&self, command: &str) -> Result<Value, String> {
-        let output = Command::new(&self.executable)
+        let mut program = Command::new(&self.executable);
+        program
             .args(["repoint", command, "--format", "json", "--config"])
             .arg(self.configuration())
             .current_dir(self.folder.path())
@@ -61,10 +81,15 @@ impl Program {
             .env("HOME", self.folder.path())
             .envs(CREDENTIALS)
             .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|error| format!("`repoint {command}` cannot be started: {error}"))?;
+            .kill_on_drop(true);
+        let permit = self.runs.clone().acquire_owned().await;
+        let run = tokio::spawn(async move {
+            let output = program.output().await;
+            drop(permit);
+            output
+        });
+        let output = run.await.map_err(io::Error::other).flatten();
+        let output = output.map_err(|error| format!("`repoint {command}` cannot be run: {error}"))?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             let said = String::from_utf8_lossy(&output.stderr);
             format!("`repoint {command}` gave no report ({}): {}", output.status, said.trim())

@@ -125,7 +125,7 @@ impl<'a> Watch<'a> {
                 }
             }
             News::Published(message) => {
-                page.says(message.at, Voice::Sns, severity(message), &subject(message))
+                page.says(message.at, Voice::Sns, severity(message), &subject(message));
             }
             News::Asked(_) => return false,
         }
