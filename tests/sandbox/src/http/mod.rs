@@ -1,7 +1,8 @@
-//! The HTTP door: the vocabulary, a loopback server, and the faults that a network adds.
+//! The HTTP door: the vocabulary, a loopback server, the faults that a network adds, and a whole world behind sockets.
 //!
-//! Law: nothing here knows what a request means.
+//! Law: nothing but [`door`] knows what a request means.
 
+pub mod door;
 pub mod exchange;
 pub mod faults;
 pub mod server;

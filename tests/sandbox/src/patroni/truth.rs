@@ -3,7 +3,7 @@
 //! Law: nothing a member believes or answers counts here, only keys and PostgreSQL instances.
 
 use super::cluster::Cluster;
-use super::member::{MemberId, Process, Role, State};
+use super::member::{Member, MemberId, Process, Role, State};
 use crate::Millis;
 
 impl Cluster {
@@ -12,6 +12,13 @@ impl Cluster {
     pub fn takes_writes(&self) -> Vec<(MemberId, u32)> {
         let writers = self.ids().filter(|id| self.members[*id].takes_writes());
         writers.map(|id| (id, self.members[id].postgres.timeline)).collect()
+    }
+
+    /// Whether PostgreSQL of a member accepts connections.
+    #[must_use]
+    pub fn runs_postgres(&self, id: MemberId) -> bool {
+        let Member { postgres, process, .. } = &self.members[id];
+        postgres.state == State::Running && !matches!(process, Process::Frozen(_))
     }
 
     /// The primary and its timeline, if there is exactly one and it holds the leader key.

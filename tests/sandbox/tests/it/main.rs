@@ -4,6 +4,8 @@
 
 mod alerts;
 mod aws;
+mod demo;
+mod door;
 mod http;
 mod patroni;
 mod simulation;
