@@ -52,14 +52,16 @@ pub async fn commit(
 ) -> Commit {
     let permit = Permit::new(&ports.clock, ACT_WITHIN);
     let next = memory.committed(primary, moves, &ports.identity, ports.clock.now());
-    match save(intent, &next, ports, deadline).await {
-        Ok(()) => Commit::Granted(permit, Box::new(next)),
-        Err(Failure { kind: Kind::Conflict, .. }) => match recall(intent, ports, deadline).await {
-            // Our own commit, whose answer was lost, and which was then sent again.
-            Ok(stored) if stored == next => Commit::Granted(permit, Box::new(next)),
-            Ok(_) => Commit::Overtaken,
-            Err(failure) => Commit::Unavailable(failure),
-        },
+    let Err(failure) = save(intent, &next, ports, deadline).await else {
+        return Commit::Granted(permit, Box::new(next));
+    };
+    match recall(intent, ports, deadline).await {
+        // Our own commit, whose answer was lost, and which may have been sent twice.
+        Ok(stored) if stored == next => Commit::Granted(permit, Box::new(next)),
+        Ok(_) if failure.kind == Kind::Invalid || failure.kind == Kind::Denied => {
+            Commit::Unavailable(failure)
+        }
+        Ok(_) => Commit::Overtaken,
         Err(failure) => Commit::Unavailable(failure),
     }
 }

@@ -167,9 +167,12 @@ impl Done {
             matches!(look.verdict, Verdict::Primary(_))
                 && !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint)
         };
-        for step in std::mem::take(&mut self.unsure).into_iter().filter(|step| !is_planned(step)) {
+        let (again, settled): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unsure).into_iter().partition(is_planned);
+        for step in settled {
             self.steps.push(if is_known(&step) { step.found_done() } else { step });
         }
+        self.unsure = again;
         Self { retarget: self.retarget.take().or_else(|| story(&look)), look, hold: None, ..self }
     }
 }
@@ -178,7 +181,8 @@ impl Done {
 pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
     let began = Instant::now();
     let span = Span { began, deadline: began + settings.limit };
-    let done = look_and_act(intent, ports, settings, mode, span).await;
+    let mut done = look_and_act(intent, ports, settings, mode, span).await;
+    done.steps.append(&mut done.unsure);
     let Look { world, memory, verdict, plan } = done.look;
     let mut holds = report::holds(&verdict, &plan);
     holds.extend(done.hold.as_ref().map(PassHold::report));
@@ -261,6 +265,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
                 return now;
             }
         };
+        now.unsure.clear();
         let steps = apply(&checked, &permit, ports, span).await;
         let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
         if is_complete || permit.is_valid() || Instant::now() >= span.deadline {
@@ -336,7 +341,8 @@ async fn leave(
 /// Another one's commit that has to be waited for.
 fn in_the_way(now: &Done, patience: &Patience, ports: &Ports) -> Option<Acting> {
     let acting = now.look.memory.as_ref().ok()?.acting.as_ref()?;
-    let is_over = now.committed == Some(acting.revision)
+    // Our own is one whose answer was lost, or that an earlier pass of this process could not end.
+    let is_over = acting.by == ports.identity
         || patience.is_over(acting.revision)
         || is_abandoned(acting, ports.clock.now());
     (!is_over).then(|| acting.clone())

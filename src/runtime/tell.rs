@@ -40,14 +40,10 @@ pub async fn tell(
     let deadline = Instant::now() + TELL_WITHIN;
     let mut told = Told::default();
     let Ok(memory) = memory else {
-        // Nobody knows what people were told before, nor how long anything has lasted. Where writes are at stake, silence
-        // would be worse than a second message, or an early one.
-        let at_once = Rules { grace_ms: 0, contested_grace_ms: 0, ..*rules };
-        let (_, mut alerts) = fold(&Memory::default(), pass, &at_once, ports.clock.now());
-        alerts.retain(|alert| alert.document.severity != "warning");
-        told.publish_unsaved(&alerts, intent, ports, deadline).await;
+        told.without_memory(intent, pass, &Memory::default(), rules, ports, deadline).await;
         return told;
     };
+    let before = memory.clone();
     let mut alerts = Vec::new();
     let saved = update(intent, memory, ports, deadline, |memory| {
         let now = ports.clock.now();
@@ -67,8 +63,9 @@ pub async fn tell(
             told.publish_outbox(intent, memory, ports, deadline).await;
         }
         Err(failure) => {
-            told.warn(format!("memory was not saved, so the next pass may tell this again: {failure}"));
-            told.publish_unsaved(&alerts, intent, ports, deadline).await;
+            told.warnings
+                .push(format!("memory was not saved, so the next pass may tell this again: {failure}"));
+            told.without_memory(intent, pass, &before, rules, ports, deadline).await;
         }
     }
     told
@@ -114,6 +111,23 @@ pub struct Told {
 impl Told {
     fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
+    }
+
+    /// Nothing can be noted down: neither how long anything has lasted, nor what people were told. Where writes are at
+    /// stake, silence would be worse than a second message, or an early one.
+    async fn without_memory(
+        &mut self,
+        intent: &Intent,
+        pass: &Ended<'_>,
+        memory: &Memory,
+        rules: &Rules,
+        ports: &Ports,
+        deadline: Instant,
+    ) {
+        let at_once = Rules { grace_ms: 0, contested_grace_ms: 0, ..*rules };
+        let (_, mut alerts) = fold(memory, pass, &at_once, ports.clock.now());
+        alerts.retain(|alert| alert.document.severity != "warning");
+        self.publish_unsaved(&alerts, intent, ports, deadline).await;
     }
 
     async fn publish_unsaved(&mut self, alerts: &[Alert], intent: &Intent, ports: &Ports, deadline: Instant) {

@@ -408,6 +408,9 @@ fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
             .retain(|known| known.name != listed(3, known.role.clone(), 3).name);
     }
     diary.pass(20, &smaller);
+    assert_eq!(diary.memory.members.len(), 3, "pg3 is configured, and keeps its name");
+    diary.intent.members.retain(|url| *url != crate::support::evidence::url(3));
+    diary.pass(30, &smaller);
     assert_eq!(diary.memory.members.len(), 2);
 }
 

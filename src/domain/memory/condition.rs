@@ -76,13 +76,16 @@ impl ConditionKind {
     #[must_use]
     pub fn passes(self) -> bool {
         match self {
-            Self::NoPrimary | Self::Stale | Self::MemberUnreachable | Self::EndpointHeld => true,
+            Self::NoPrimary
+            | Self::Stale
+            | Self::MemberUnreachable
+            | Self::EndpointHeld
+            | Self::MemoryUnavailable => true,
             Self::Contested
             | Self::SplitBrain
             | Self::WrongCluster
             | Self::ApplyFailed
-            | Self::PlanRefused
-            | Self::MemoryUnavailable => false,
+            | Self::PlanRefused => false,
         }
     }
 

@@ -134,7 +134,7 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, crate::aws::
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(event, Event::MemoryDown(true))
             || matches!(event, Event::Weather(_, weather)
-                if weather.crash + weather.lost_answer + weather.lost_request + weather.stopped > 0)
+                if weather.crash + weather.lost_answer + weather.lost_request + weather.stopped + weather.slow > 0)
     });
     Ok(world)
 }

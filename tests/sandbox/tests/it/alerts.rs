@@ -59,8 +59,9 @@ fn a_crash_of_the_primary() {
     let told = received(&[(10, Event::Crash(PG1, Silence::Refused)), (55, Event::Start(PG1))]);
     insta::assert_snapshot!(told, @"
     21 s  failover from pg1 to pg2
-    32 s  member http://172.31.1.11:8008 does not answer, for 10 s now
-    56 s  resolved after 35 s: member http://172.31.1.11:8008 does not answer
+    21 s  member pg1 does not answer, for 10 s now
+    51 s  still member pg1 does not answer, for 40 s now
+    57 s  resolved after 46 s: member pg1 does not answer
     ");
 }
 
@@ -94,10 +95,10 @@ fn an_old_primary_that_believes_in_itself() {
     let told = received(&[(10, Event::Freeze(PG1)), (40, Event::Thaw(PG1))]);
     insta::assert_snapshot!(told, @"
     23 s  failover from pg1 to pg2
-    37 s  member http://172.31.1.11:8008 does not answer, for 13 s now
-    41 s  resolved after 17 s: member http://172.31.1.11:8008 does not answer
-    41 s  SPLIT BRAIN, pg1 also claims to be primary
-    44 s  resolved after 3 s: SPLIT BRAIN, pg1 also claims to be primary
+    23 s  member pg1 does not answer, for 11 s now
+    40 s  resolved after 27 s: member pg1 does not answer
+    40 s  SPLIT BRAIN, pg1 also claims to be primary
+    42 s  resolved after 2 s: SPLIT BRAIN, pg1 also claims to be primary
     ");
 }
 
