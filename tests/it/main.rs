@@ -26,3 +26,4 @@ mod support;
 mod tell;
 mod tls;
 mod verdict;
+mod wire;

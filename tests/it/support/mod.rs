@@ -5,4 +5,5 @@ pub mod command;
 pub mod diary;
 pub mod evidence;
 pub mod http;
+pub mod sandbox;
 pub mod site;
