@@ -14,6 +14,8 @@ use crate::patroni::{Cluster, DEFAULT_SCOPE};
 pub struct Lab {
     /// For the tests' own files; removed by `tests/run`.
     pub dir: PathBuf,
+    /// The Python that has boto3 and Patroni.
+    pub venv: PathBuf,
     pub cluster: Cluster,
     pub moto: Moto,
     pub aws: Aws,
@@ -33,7 +35,7 @@ impl Lab {
         };
         let ((etcd, cluster), moto) = tokio::try_join!(patroni, Moto::start(&dir, &venv, &http))?;
         let aws = Aws::start(&venv, &Moto::endpoint())?;
-        Ok(Self { dir, cluster, moto, aws, etcd })
+        Ok(Self { dir, venv, cluster, moto, aws, etcd })
     }
 
     /// What every test begins with: an empty AWS, and a cluster in good health.

@@ -28,6 +28,7 @@ mod service;
 mod stage;
 mod state_table;
 mod wait;
+mod wire;
 mod world;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn run() -> anyhow::Result<ExitCode> {
         failover::trials,
         outage::trials,
         state_table::trials,
+        wire::trials,
         figures::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
