@@ -25,5 +25,6 @@ mod status;
 mod support;
 mod tell;
 mod tls;
+mod two_processes;
 mod verdict;
 mod wire;
