@@ -168,6 +168,7 @@ fn memory(revision: u64) -> Memory {
             revision,
             timeline: Timeline(7),
             since: Timestamp(1_767_225_600_000),
+            moves: None,
         }),
         outbox: vec![Letter {
             id: "batman-1-0".to_owned(),
