@@ -202,6 +202,15 @@ pub enum Answer {
     Alias(String),
 }
 
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values { values, .. } => f.write_str(&values.join(",")),
+            Self::Alias(to) => f.write_str(to),
+        }
+    }
+}
+
 /// A record set as read, or as wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordSet {

@@ -7,7 +7,6 @@ pub mod status;
 mod text;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -16,10 +15,9 @@ use super::endpoint::{Endpoint, Target};
 use super::failure::Failure;
 use super::memory::Acting;
 use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, Plan, TargetStep};
-use super::record::{Answer, RecordChange, RecordSet};
+use super::record::RecordChange;
 use super::retarget::Cause;
-use super::verdict::{HoldKind, Primary, Verdict};
-use super::world::World;
+use super::verdict::{HoldKind, Verdict};
 pub use text::{Tone, describe, text};
 
 /// The version of the JSON report; it rises when a name changes its meaning or goes.
@@ -219,8 +217,8 @@ impl StepReport {
     #[must_use]
     pub fn of_record(change: &RecordChange) -> Self {
         let endpoint = Endpoint::Record(change.after.key.clone());
-        let replaces = change.before.as_ref().map(answer);
-        Self::planned(Action::ChangeRecord, endpoint, answer(&change.after), replaces)
+        let replaces = change.before.as_ref().map(|before| before.answer.to_string());
+        Self::planned(Action::ChangeRecord, endpoint, change.after.answer.to_string(), replaces)
     }
 
     fn planned(action: Action, endpoint: Endpoint, target: String, replaces: Option<String>) -> Self {
@@ -292,13 +290,6 @@ pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
             Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
         })
         .collect()
-}
-
-fn answer(set: &RecordSet) -> String {
-    match &set.answer {
-        Answer::Values { values, .. } => values.join(","),
-        Answer::Alias(to) => to.clone(),
-    }
 }
 
 /// Why something was left alone: the whole cluster, or one endpoint.
@@ -453,66 +444,4 @@ pub fn outcome(dry_run: bool, steps: &[StepReport], holds: &[HoldReport]) -> Out
     } else {
         Outcome::Changed
     }
-}
-
-/// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
-/// has the address, or else the address, or the instance if not even that is known.
-#[must_use]
-pub fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
-    let steps = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { steps, .. } => &steps[..],
-        Lane::Zone { .. } => &[],
-    });
-    let removed = steps.filter_map(|step| match step {
-        TargetStep::Deregister(target) => Some(target.id.clone()),
-        TargetStep::Register(_) => None,
-    });
-    let removed = removed.map(|id| address_of_instance(world, &id).unwrap_or(id));
-    let changes = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { .. } => &[],
-        Lane::Zone { changes, .. } => &changes[..],
-    });
-    let replaced = changes.filter_map(|change| {
-        let before = answer(change.before.as_ref()?);
-        (will_point_at(primary, change, world) && before != answer(&change.after)).then_some(before)
-    });
-    let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
-        Some(name) => (0, name.to_string()),
-        None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
-    });
-    known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
-}
-
-/// Whether a plan changes anything that follows the primary, and not only where a standby's record points.
-#[must_use]
-pub fn moves_to_primary(plan: &Plan, world: &World, primary: &Primary) -> bool {
-    plan.lanes.iter().any(|lane| match lane {
-        Lane::Group { .. } => true,
-        Lane::Zone { changes, .. } => changes.iter().any(|change| will_point_at(primary, change, world)),
-    })
-}
-
-fn will_point_at(primary: &Primary, change: &RecordChange, world: &World) -> bool {
-    member_at(world, &answer(&change.after)) == primary.member
-}
-
-fn address_of_instance(world: &World, id: &str) -> Option<String> {
-    let mut known = world.instances.values().flatten().flatten();
-    let (address, _) =
-        known.find(|(_, instances)| instances.iter().any(|instance| instance.as_str() == id))?;
-    Some(address.to_string())
-}
-
-fn member_at(world: &World, host: &str) -> Option<MemberName> {
-    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
-    views
-        .flat_map(|view| &view.members)
-        .find(|listed| {
-            listed.address.as_ref().is_some_and(|address| {
-                let resolved = world.names.get(&address.host).and_then(|read| read.as_ref().ok());
-                address.host == host
-                    || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
-            })
-        })
-        .map(|listed| listed.name.clone())
 }

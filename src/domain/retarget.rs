@@ -2,12 +2,14 @@
 //!
 //! Law: the story is told from what was remembered and what is seen; where they do not tell, it says so.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{MemberName, State};
 use super::memory::{ConditionKind, Memory};
-use super::plan::Plan;
-use super::report::{moves_to_primary, previous_primary};
+use super::plan::{Lane, Plan, TargetStep};
+use super::record::RecordChange;
 use super::verdict::Primary;
 use super::witness::{Witness, witnesses};
 use super::world::{Health, World};
@@ -112,4 +114,64 @@ fn named(memory: &Memory, host: String) -> String {
         .iter()
         .find(|(_, known)| known.address.as_ref().is_some_and(|address| address.host == host));
     known.map_or(host, |(name, _)| name.to_string())
+}
+
+/// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
+/// has the address, or else the address, or the instance if not even that is known.
+fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
+    let steps = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { steps, .. } => &steps[..],
+        Lane::Zone { .. } => &[],
+    });
+    let removed = steps.filter_map(|step| match step {
+        TargetStep::Deregister(target) => Some(target.id.clone()),
+        TargetStep::Register(_) => None,
+    });
+    let removed = removed.map(|id| address_of_instance(world, &id).unwrap_or(id));
+    let changes = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { .. } => &[],
+        Lane::Zone { changes, .. } => &changes[..],
+    });
+    let replaced = changes.filter_map(|change| {
+        let before = change.before.as_ref()?.answer.to_string();
+        (will_point_at(primary, change, world) && before != change.after.answer.to_string()).then_some(before)
+    });
+    let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
+        Some(name) => (0, name.to_string()),
+        None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
+    });
+    known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+}
+
+/// Whether a plan changes anything that follows the primary, and not only where a standby's record points.
+fn moves_to_primary(plan: &Plan, world: &World, primary: &Primary) -> bool {
+    plan.lanes.iter().any(|lane| match lane {
+        Lane::Group { .. } => true,
+        Lane::Zone { changes, .. } => changes.iter().any(|change| will_point_at(primary, change, world)),
+    })
+}
+
+fn will_point_at(primary: &Primary, change: &RecordChange, world: &World) -> bool {
+    member_at(world, &change.after.answer.to_string()) == primary.member
+}
+
+fn address_of_instance(world: &World, id: &str) -> Option<String> {
+    let mut known = world.instances.values().flatten().flatten();
+    let (address, _) =
+        known.find(|(_, instances)| instances.iter().any(|instance| instance.as_str() == id))?;
+    Some(address.to_string())
+}
+
+fn member_at(world: &World, host: &str) -> Option<MemberName> {
+    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    views
+        .flat_map(|view| &view.members)
+        .find(|listed| {
+            listed.address.as_ref().is_some_and(|address| {
+                let resolved = world.names.get(&address.host).and_then(|read| read.as_ref().ok());
+                address.host == host
+                    || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
+            })
+        })
+        .map(|listed| listed.name.clone())
 }

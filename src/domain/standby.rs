@@ -39,7 +39,7 @@ pub fn standbys(world: &World, primary: &Primary) -> Vec<Standby> {
     let mut standbys: Vec<Standby> = view
         .into_iter()
         .flat_map(|view| &view.members)
-        .filter(|listed| listed.name != *leader && listed.state.is_up() && !listed.noloadbalance)
+        .filter(|listed| listed.state.is_up() && !listed.noloadbalance)
         .filter(|listed| {
             let health = knows(&listed.name).and_then(super::witness::Witness::health);
             health.is_some_and(|own| own.role == Role::Replica && own.state.is_up() && !own.answers_primary)

@@ -22,9 +22,10 @@ pub const ACT_WITHIN: Duration = Duration::from_secs(3);
 /// How long another reconciler's commit is respected, counted from when it was first seen, so that clocks need not agree.
 /// Beyond [`ACT_WITHIN`], a request that was sent in the last moment has as long again to arrive.
 pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(6);
-/// A commit of that age is nobody's, whoever sees it first: AWS refuses to sign for clocks that are wrong by more than
-/// five minutes (Signature Version 4, `RequestTimeTooSkewed`), so two that may write are within ten.
-pub const ABANDONED_AFTER_MS: u64 = 15 * 60 * 1000;
+/// A commit of that age is nobody's, whoever sees it first, so that passes too short to wait for it are not stopped for
+/// ever: AWS refuses to sign for clocks that are wrong by more than five minutes (Signature Version 4,
+/// `RequestTimeTooSkewed`), so two that may write are within ten.
+const ABANDONED_AFTER_MS: u64 = 15 * 60 * 1000;
 /// How often memory is read while another one acts.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The longest that a save may take.

@@ -28,7 +28,7 @@ use crate::ports::{Permit, Ports};
 /// second, and the question costs AWS nothing.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two looks at a promotion.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// What a pass keeps of its deadline for the writes, when it waits for a promotion.
 const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::commit::{is_abandoned, save};
+use super::commit::save;
 use super::observe::{recall, too_late};
 use crate::domain::alert::Alert;
 use crate::domain::failure::{Failure, Kind};
@@ -177,20 +177,15 @@ impl Told {
     }
 }
 
-/// The next memory, in which letters that nobody publishes any more are ours, and a commit that nobody can be acting on
-/// is gone. `None` if there is nothing to save.
+/// The next memory, in which letters that nobody publishes any more are ours. `None` if there is nothing to save.
 fn with_claims(memory: &Memory, folded: Option<Memory>, ports: &Ports, now: Timestamp) -> Option<Memory> {
     let is_free =
         |letter: &Letter| letter.claimed_by.is_empty() || now.since(letter.claimed_at) > CLAIMED_FOR_MS;
     let claims = ports.topic.is_some() && memory.outbox.iter().any(is_free);
-    let abandoned = memory.acting.as_ref().is_some_and(|acting| is_abandoned(acting, now));
-    if folded.is_none() && !claims && !abandoned {
+    if folded.is_none() && !claims {
         return None;
     }
     let mut next = folded.unwrap_or_else(|| Memory { revision: memory.revision + 1, ..memory.clone() });
-    if abandoned {
-        next.acting = None;
-    }
     if claims {
         for letter in next.outbox.iter_mut().filter(|letter| is_free(letter)) {
             letter.claimed_by.clone_from(&ports.identity);

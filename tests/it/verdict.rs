@@ -351,6 +351,16 @@ fn a_scope_that_is_not_told_is_not_a_wrong_one() {
 
 // One member under two names.
 
+/// It gave up the leadership between the two questions: the later word counts, and nobody can tell which that is.
+#[test]
+fn of_two_answers_of_one_member_the_weaker_counts() {
+    let (first, claims) = answer(1, primary(3), Ok(view(1, 3)));
+    let (_, denies) = answer(1, replica(3), Ok(view(1, 3)));
+    let second = ApiUrl::parse("http://pg1.example.com:8008").unwrap();
+    let hold = the_hold(decide(&world([(first, claims), (second, denies), silence(2), silence(3)])));
+    assert_eq!(hold.kind(), HoldKind::NoPrimary);
+}
+
 fn unnamed(number: u8, health: Health, view: View) -> MemberAnswer {
     let (_, answer) = answer(number, health, Ok(view));
     let health = answer.health.map(|health| Health { name: None, ..health });

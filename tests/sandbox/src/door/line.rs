@@ -18,8 +18,9 @@ pub type Shared = Arc<Mutex<World>>;
 
 /// The date on which the simulated world begins: 2026-01-01.
 const BEGINNING: u64 = 1_767_225_600_000;
-/// How long a caller waits for an answer that does not come.
+/// How long a caller waits for an answer that does not come; and now and then one without a timeout of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
+const FOR_EVER: Duration = Duration::from_hours(1);
 
 /// One reconciler's line.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ struct Fate {
     dies_after: bool,
     back: Millis,
     lost_answer: bool,
+    patience: Duration,
 }
 
 impl Line {
@@ -86,6 +88,7 @@ impl Line {
             dies_after: crash && !dies_before,
             back: way(rng, slow),
             lost_answer: happens(rng, weather.lost_answer),
+            patience: if rng.u32(0..8) == 0 { FOR_EVER } else { PATIENCE },
         }
     }
 
@@ -108,12 +111,8 @@ impl Line {
         if fate.dies_before {
             return self.die().await;
         }
-        pause(fate.stopped).await;
-        if let Some(permit) = permit {
-            permit.check(name, &resource)?;
-        }
         if fate.lost_request {
-            sleep(PATIENCE).await;
+            sleep(fate.patience).await;
             return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
         }
         if fate.refused {
@@ -121,8 +120,14 @@ impl Line {
             return Err(failure(Kind::Throttled, "Rate exceeded"));
         }
         let (done, answer) = oneshot::channel();
-        let line = self.clone();
+        let (line, permit) = (self.clone(), permit.cloned());
+        let (call, on) = (name.to_owned(), resource.to_owned());
+        // Who was stopped may find, when it goes on, that it should have given up, and still send first what it had begun.
         tokio::spawn(async move {
+            pause(fate.stopped).await;
+            if let Some(Err(failure)) = permit.map(|permit| permit.check(&call, &on)) {
+                return drop(done.send(Err(failure)));
+            }
             pause(fate.there).await;
             let now = line.now();
             let result = work(&mut line.world(), now);
@@ -133,7 +138,7 @@ impl Line {
             return self.die().await;
         }
         if fate.lost_answer {
-            sleep(PATIENCE).await;
+            sleep(fate.patience).await;
             return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
         }
         pause(fate.back).await;

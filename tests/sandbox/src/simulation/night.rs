@@ -5,35 +5,40 @@ use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use repoint::domain::intent::PointsTo;
+use repoint::domain::memory::Memory;
+use repoint::domain::record::{self as domain, ZoneId};
 use repoint::domain::report::Outcome;
 use repoint::runtime::adopt::adopt;
+use repoint::runtime::pass::Settings;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::Event;
-use super::laws::{Broken, Law, OPERATOR};
+use super::laws::{Broken, Law, Laws, OPERATOR};
 use super::reconciler::{live, once, settings};
 use super::scenario::{MORNING, Scenario};
 use super::world::World;
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::elbv2::target::TargetDescription;
+use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
 use crate::aws::route53::list::ListFrom;
 use crate::aws::route53::record::{Answer, RecordSet};
 use crate::aws::service::Service;
 use crate::aws::throttle::{Bucket, Rate};
-use crate::door::{Line, NAME, PORT, Resources, Shared, TTL, Weather, ports};
-use crate::patroni::{Cluster, MemberId, Silence, Spec, Wire};
+use crate::door::{Line, NAME, PORT, Resources, Shared, TTL, Weather, ours, ports};
+use crate::patroni::{Cluster, Lag, MemberId, Silence, Spec, Wire};
 
 /// How long the cluster may take to come to rest once nothing goes wrong any more.
 const REST_WITHIN: Millis = 180_000;
 /// How many passes each reconciler may need from then on.
 const PASSES: u64 = 4;
-/// Longer than an abandoned commit is respected, and than a claimed letter is left to its claimant.
-const ABANDONED_AFTER: Duration = Duration::from_mins(16);
+/// Longer than a claimed letter is left to its claimant.
+const MUCH_LATER: Duration = Duration::from_mins(2);
 
 /// How a night ended.
 #[derive(Debug)]
@@ -109,7 +114,7 @@ pub fn spend(scenario: &Scenario, keeps_journal: bool) -> Night {
     }
 }
 
-fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, crate::aws::error::AwsError> {
+fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
     let members = (0..scenario.members).map(|number| {
         let phase = Millis::try_from(number).unwrap_or_default() * 450;
         Spec::new(&format!("pg{}", number + 1), &format!("172.31.1.{}", 11 + number), phase)
@@ -122,11 +127,11 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, crate::aws::
         cluster,
         account,
         resources,
-        memory: repoint::domain::memory::Memory::default(),
+        memory: Memory::default(),
         is_memory_down: false,
         weather: vec![Weather::FAIR; scenario.reconcilers],
         rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
-        laws: super::laws::Laws::default(),
+        laws: Laws::default(),
         journal: keeps_journal.then(Vec::new),
         reports: vec![Vec::new(); scenario.reconcilers],
     };
@@ -309,7 +314,7 @@ fn dawn(line: &Line) {
         }
         cluster.set_view_lag(member, 0);
         cluster.set_promotion_time(member, None);
-        cluster.set_lag(now, member, crate::patroni::Lag::Bytes(0));
+        cluster.set_lag(now, member, Lag::Bytes(0));
         cluster.thaw(now, member);
         cluster.unhang(now, member);
         cluster.heal(now, member);
@@ -345,7 +350,7 @@ async fn rest(line: &Line) {
 }
 
 /// If the cluster is another one than before, or was set back, an operator says that it is meant.
-async fn accept(line: &Line, settings: &repoint::runtime::pass::Settings) {
+async fn accept(line: &Line, settings: &Settings) {
     let (is_meant, intent) = {
         let world = line.world();
         let system = world.cluster.system_id().map(|id| id.to_string());
@@ -370,7 +375,7 @@ async fn accept(line: &Line, settings: &repoint::runtime::pass::Settings) {
 }
 
 /// Some passes later the endpoints equal the truth, and one more pass changes nothing.
-async fn converge(line: &Line, scenario: &Scenario, settings: &repoint::runtime::pass::Settings) {
+async fn converge(line: &Line, scenario: &Scenario, settings: &Settings) {
     let mut last = None;
     for number in 0..PASSES {
         let report = once(line, "morning", number, settings).await;
@@ -401,8 +406,8 @@ async fn converge(line: &Line, scenario: &Scenario, settings: &repoint::runtime:
 }
 
 /// What the dead have left behind, an open commit or a letter that they had claimed, is nobody's after a while.
-async fn tidy(line: &Line, settings: &repoint::runtime::pass::Settings) {
-    sleep(ABANDONED_AFTER).await;
+async fn tidy(line: &Line, settings: &Settings) {
+    sleep(MUCH_LATER).await;
     let report = once(line, "later", 0, settings).await;
     let now = line.now();
     let mut world = line.world();
@@ -438,17 +443,17 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
     if !sets.contains(&world.resources.neighbour) {
         return Some("a record that is not configured has changed".to_owned());
     }
-    let id = repoint::domain::record::ZoneId::new(zone.rsplit('/').next().unwrap_or(&zone));
-    let ours: Vec<_> = sets.iter().filter_map(|set| crate::door::ours(&id, set)).collect();
+    let id = ZoneId::new(zone.rsplit('/').next().unwrap_or(&zone));
+    let ours: Vec<_> = sets.iter().filter_map(|set| ours(&id, set)).collect();
     for wanted in &world.resources.intent.records {
         let set = ours.iter().find(|set| set.key == wanted.key);
         let value = set.and_then(|set| match &set.answer {
-            repoint::domain::record::Answer::Values { values, .. } => values.first().cloned(),
-            repoint::domain::record::Answer::Alias(_) => None,
+            domain::Answer::Values { values, .. } => values.first().cloned(),
+            domain::Answer::Alias(_) => None,
         });
         let is_right = match wanted.points_to {
-            repoint::domain::intent::PointsTo::Primary => value.as_deref() == Some(&*host),
-            repoint::domain::intent::PointsTo::Standby => {
+            PointsTo::Primary => value.as_deref() == Some(&*host),
+            PointsTo::Standby => {
                 let member = value.as_deref().and_then(|value| world.member_at(value));
                 member.is_some_and(|member| member != leader)
             }
