@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -45,6 +46,8 @@ pub struct App {
     sns: Option<aws_sdk_sns::Client>,
     state: State,
     identity: String,
+    /// How many passes were begun: no two are the same for those who wait for one.
+    passes: AtomicU64,
 }
 
 /// Where memory is kept. The file is one for all passes, since they take turns at it.
@@ -114,6 +117,7 @@ impl App {
             sns,
             state,
             identity: identity(),
+            passes: AtomicU64::new(1),
             settings,
         })
     }
@@ -169,7 +173,7 @@ impl App {
                 .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
             store,
             clock: Arc::new(SystemClock),
-            identity: self.identity.clone(),
+            identity: format!("{} pass {}", self.identity, self.passes.fetch_add(1, Ordering::Relaxed)),
             calls,
         }
     }

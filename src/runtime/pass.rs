@@ -241,7 +241,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             now.steps = report::planned_steps(checked.plan());
             return now;
         }
-        if let Some(other) = in_the_way(&now, &patience, ports) {
+        if let Some(other) = in_the_way(&now, &primary, &patience, ports) {
             info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
             if patience.wait(&other, intent, ports, span.deadline).await {
                 done = Some(now);
@@ -339,10 +339,11 @@ async fn leave(
 }
 
 /// Another one's commit that has to be waited for.
-fn in_the_way(now: &Done, patience: &Patience, ports: &Ports) -> Option<Acting> {
+fn in_the_way(now: &Done, primary: &Primary, patience: &Patience, ports: &Ports) -> Option<Acting> {
     let acting = now.look.memory.as_ref().ok()?.acting.as_ref()?;
-    // Our own is one whose answer was lost, or that an earlier pass of this process could not end.
-    let is_over = acting.by == ports.identity
+    // Our own is in the way only if what was sent for an earlier primary may still arrive.
+    let is_under_way = !now.unsure.is_empty() && acting.timeline != primary.timeline;
+    let is_over = (acting.by == ports.identity && !is_under_way)
         || patience.is_over(acting.revision)
         || is_abandoned(acting, ports.clock.now());
     (!is_over).then(|| acting.clone())

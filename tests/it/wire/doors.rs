@@ -85,6 +85,7 @@ fn world(settings: Settings, listeners: &[TcpListener]) -> World {
         rng: fastrand::Rng::with_seed(1),
         laws: Default::default(),
         journal: None,
+        under_way: Vec::new(),
         reports: Vec::new(),
     }
 }

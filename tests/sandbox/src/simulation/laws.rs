@@ -66,8 +66,10 @@ impl fmt::Display for Broken {
 pub struct Laws {
     /// The first one that was broken.
     pub broken: Option<Broken>,
-    /// When each member was last seen to take writes.
-    writers: BTreeMap<MemberId, Millis>,
+    /// When each member was last seen to take writes, and on which timeline.
+    writers: BTreeMap<MemberId, (Millis, u32)>,
+    /// The highest timeline of a primary that an endpoint was pointed at.
+    pointed_at: u32,
     /// Who has been the only one to take writes, and since when.
     sole: Option<(MemberId, Millis)>,
     /// For which system and timeline each reconciler has committed to act.
@@ -94,8 +96,8 @@ impl Laws {
     /// Looks at who takes writes.
     pub fn watch(&mut self, now: Millis, cluster: &Cluster) {
         let writers = cluster.takes_writes();
-        for (member, _) in &writers {
-            self.writers.insert(*member, now);
+        for (member, timeline) in &writers {
+            self.writers.insert(*member, (now, *timeline));
         }
         let sole = match writers[..] {
             [(only, _)] if cluster.leader().is_some() => Some(only),
@@ -120,7 +122,18 @@ impl Laws {
     }
 
     fn wrote_lately(&self, member: MemberId, now: Millis) -> bool {
-        self.writers.get(&member).is_some_and(|last| last + OLDEST_EVIDENCE >= now)
+        self.writers.get(&member).is_some_and(|(last, _)| last + OLDEST_EVIDENCE >= now)
+    }
+
+    /// An endpoint was pointed at a primary: never at one of an older timeline than another was before.
+    fn never_back(&mut self, now: Millis, by: &str, member: Option<MemberId>) {
+        let timeline =
+            member.and_then(|member| self.writers.get(&member)).map_or(0, |(_, timeline)| *timeline);
+        if self.is_fenced && timeline < self.pointed_at {
+            let how = format!("{by} pointed at a primary of timeline {timeline} after {}", self.pointed_at);
+            self.broken(now, Law::NeverBackwards, how);
+        }
+        self.pointed_at = self.pointed_at.max(timeline);
     }
 
     /// Who has been the primary for so long that every look must have seen it.
@@ -143,6 +156,7 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, author: &Author, deed: 
             never_backwards(world, now, by);
             for target in targets {
                 let member = world.member_of(&target.id);
+                world.laws.never_back(now, by, member);
                 if !member.is_some_and(|member| world.laws.wrote_lately(member, now)) {
                     let how = format!("{by} registered {target}, which has not taken writes lately");
                     world.laws.broken(now, Law::NeverGuess, how);
@@ -217,6 +231,9 @@ fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
     }
     for value in values {
         let member = world.member_of(value);
+        if wanted.points_to == PointsTo::Primary {
+            world.laws.never_back(now, by, member);
+        }
         let is_fit = match wanted.points_to {
             PointsTo::Primary => member.is_some_and(|member| world.laws.wrote_lately(member, now)),
             PointsTo::Standby => member.is_some() && member != world.laws.long_sole(now),
@@ -235,6 +252,7 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
     if by == OPERATOR {
         // What was done before was done for another cluster, or for a future that is no more.
         laws.written = None;
+        laws.pointed_at = 0;
     } else if same_system && next.highest_timeline < before.highest_timeline {
         laws.broken(now, Law::NeverBackwards, format!("{by} forgot timeline {:?}", before.highest_timeline));
     }

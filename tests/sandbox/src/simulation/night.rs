@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::Event;
 use super::laws::{Broken, Law, Laws, OPERATOR};
-use super::reconciler::{live, once, settings};
+use super::reconciler::{TELLING, live, once, settings};
 use super::scenario::{MORNING, Scenario};
 use super::world::World;
 use crate::Millis;
@@ -133,6 +133,7 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
         rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
         laws: Laws::default(),
         journal: keeps_journal.then(Vec::new),
+        under_way: vec![None; scenario.reconcilers],
         reports: vec![Vec::new(); scenario.reconcilers],
     };
     world.laws.is_fenced = scenario.needs_memory;
@@ -181,6 +182,7 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     for reconciler in &reconcilers {
         reconciler.abort();
     }
+    nobody_hangs(&healthy, &settings);
     sleep(Duration::from_secs(7)).await;
     converge(&healthy, scenario, &settings).await;
     if lock(&shared).laws.broken.is_none() {
@@ -319,6 +321,17 @@ fn dawn(line: &Line) {
         cluster.unhang(now, member);
         cluster.heal(now, member);
         cluster.start(now, member);
+    }
+}
+
+/// No pass has been under way for longer than it may.
+fn nobody_hangs(line: &Line, settings: &Settings) {
+    let now = line.now();
+    let longest = u64::try_from((settings.limit + TELLING).as_millis()).unwrap_or(u64::MAX);
+    let mut world = line.world();
+    let oldest = world.under_way.iter().flatten().min().copied();
+    if let Some(began) = oldest.filter(|began| began + longest < now) {
+        world.laws.broken(now, Law::Bounded, format!("a pass has been under way since {began} ms"));
     }
 }
 

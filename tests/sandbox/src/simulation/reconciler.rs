@@ -11,6 +11,9 @@ use super::laws::Law;
 use super::world::Author;
 use crate::door::{Line, ports};
 
+/// Telling comes after the deadline, and a call under way is cut off there.
+pub const TELLING: Duration = Duration::from_secs(12);
+
 /// How passes are made.
 #[must_use]
 pub fn settings(needs_memory: bool) -> Settings {
@@ -31,6 +34,7 @@ pub async fn live(line: Line, settings: Settings) {
             biased;
             () = line.died.notified() => {
                 let now = line.now();
+                line.world().under_way[line.reconciler] = None;
                 line.world().note(now, || format!("{identity} died"));
                 let wait = line.world().rng.u64(100..8_000);
                 sleep(Duration::from_millis(wait)).await;
@@ -44,7 +48,7 @@ async fn work(line: &Line, identity: &str, settings: &Settings) {
     for number in 0.. {
         let wait = line.world().rng.u64(200..6_000);
         sleep(Duration::from_millis(wait)).await;
-        let report = once(line, identity, number, settings).await;
+        let report = once(line, &format!("{identity}#{number}"), number, settings).await;
         let now = line.now();
         let mut world = line.world();
         world.reports[line.reconciler].push((now, report.outcome));
@@ -56,10 +60,13 @@ pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings)
     let ports = ports(line, identity.to_owned(), number);
     let intent = line.world().resources.intent.clone();
     let began = Instant::now();
+    let at = line.now();
+    line.world().under_way[line.reconciler] = Some(at);
     let report = pass(&intent, &ports, settings, Mode::Apply).await;
     let took = began.elapsed();
     let now = line.now();
     let mut world = line.world();
+    world.under_way[line.reconciler] = None;
     world.note(now, || {
         let steps: Vec<String> =
             report.steps.iter().map(|step| format!("{} {:?}", step.summary(), step.result)).collect();
@@ -86,8 +93,7 @@ pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings)
     if !is_explained {
         world.laws.broken(now, Law::Explained, format!("{identity}: {:?} without a reason", report.outcome));
     }
-    // Telling comes after the deadline, and a call under way is cut off there.
-    if took > settings.limit + Duration::from_secs(12) {
+    if took > settings.limit + TELLING {
         world.laws.broken(now, Law::Bounded, format!("{identity} took {} ms", took.as_millis()));
     }
     report

@@ -63,6 +63,8 @@ pub struct World {
     pub laws: Laws,
     /// What happened, if anybody wants to read it.
     pub journal: Option<Vec<(Millis, String)>>,
+    /// Since when each reconciler has been in a pass.
+    pub under_way: Vec<Option<Millis>>,
     /// How the passes of each reconciler ended.
     pub reports: Vec<Vec<(Millis, Outcome)>>,
 }
