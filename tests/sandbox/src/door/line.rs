@@ -72,7 +72,8 @@ impl Line {
         world
     }
 
-    fn fate(&self) -> Fate {
+    /// Writes are where being stopped matters, so it happens to them more often.
+    fn fate(&self, is_write: bool) -> Fate {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let weather = world.weather[self.reconciler];
         let rng = &mut world.rng;
@@ -80,7 +81,11 @@ impl Line {
         let crash = happens(rng, weather.crash);
         let dies_before = crash && rng.bool();
         Fate {
-            stopped: if happens(rng, weather.stopped) { rng.u64(500..15_000) } else { 0 },
+            stopped: if happens(rng, weather.stopped * if is_write { 5 } else { 1 }) {
+                rng.u64(500..15_000)
+            } else {
+                0
+            },
             dies_before,
             there: way(rng, slow),
             lost_request: happens(rng, weather.lost_request),
@@ -107,7 +112,7 @@ impl Line {
             resource: resource.to_owned(),
             message: message.to_owned(),
         };
-        let fate = self.fate();
+        let fate = self.fate(permit.is_some());
         if fate.dies_before {
             return self.die().await;
         }
