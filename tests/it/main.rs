@@ -19,6 +19,7 @@ mod layers;
 mod memory;
 mod memory_commands;
 mod patroni;
+mod permit;
 mod plan;
 mod state_file;
 mod status;

@@ -1,0 +1,56 @@
+//! Leave to write, and its end: the mark that a process was stopped between deciding and writing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use repoint::domain::failure::Kind;
+use repoint::domain::memory::Timestamp;
+use repoint::ports::{Clock, Permit};
+use tokio::time::advance;
+
+const VALID_FOR: Duration = Duration::from_secs(3);
+
+struct Date(AtomicU64);
+
+impl Clock for Date {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn permit() -> (Arc<Date>, Permit) {
+    let date = Arc::new(Date(AtomicU64::new(1_767_225_600_000)));
+    let clock: Arc<dyn Clock> = date.clone();
+    let permit = Permit::new(&clock, VALID_FOR);
+    (date, permit)
+}
+
+/// A stopped process: the monotonic clock went on.
+#[tokio::test(start_paused = true)]
+async fn it_runs_out_with_time() {
+    let (_, permit) = permit();
+    advance(VALID_FOR - Duration::from_millis(1)).await;
+    assert_eq!(permit.check("elasticloadbalancing:RegisterTargets", &"the group"), Ok(()));
+    advance(Duration::from_millis(1)).await;
+    let refused = permit.check("elasticloadbalancing:RegisterTargets", &"the group").unwrap_err();
+    assert_eq!(refused.kind, Kind::Conflict);
+    insta::assert_snapshot!(refused.to_string(), @"elasticloadbalancing:RegisterTargets on the group: not sent: 3000 ms went by since this was decided, and 3000 ms are allowed");
+}
+
+/// A virtual machine that stood still: its monotonic clock stood still with it, the date did not.
+#[tokio::test(start_paused = true)]
+async fn it_runs_out_with_the_date() {
+    let (date, permit) = permit();
+    date.0.fetch_add(3_000, Ordering::Relaxed);
+    assert!(!permit.is_valid());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_that_is_set_back_does_not_prolong_it() {
+    let (date, permit) = permit();
+    date.0.fetch_sub(60_000, Ordering::Relaxed);
+    assert!(permit.is_valid());
+    advance(VALID_FOR).await;
+    assert!(!permit.is_valid());
+}
