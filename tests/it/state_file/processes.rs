@@ -216,7 +216,7 @@ async fn in_a_race_each_revision_is_saved_once() {
     assert!(won.iter().filter(|its| !its.is_empty()).count() > 1, "no race at all: {won:?}");
 }
 
-/// The same numbers for the same seed (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// `SplitMix64`: the same numbers for the same seed.
 struct SplitMix(u64);
 
 impl SplitMix {
