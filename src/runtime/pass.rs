@@ -207,6 +207,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     let ended = Ended {
         intent,
         report: &report,
+        remembered: memory.as_ref().ok().and_then(|memory| memory.highest_timeline),
         world: &world,
         verdict: &verdict,
         findings: &findings,

@@ -5,6 +5,7 @@
 
 use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
 use crate::domain::alert::{self, Alert, Phase};
+use crate::domain::cluster::Timeline;
 use crate::domain::intent::Intent;
 use crate::domain::plan::EndpointReasonKind;
 use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
@@ -43,6 +44,8 @@ pub struct Ended<'a> {
     pub intent: &'a Intent,
     /// Its report.
     pub report: &'a ClusterReport,
+    /// The highest timeline that was remembered when it looked. Only an adoption sets it back.
+    pub remembered: Option<Timeline>,
     /// What it saw.
     pub world: &'a World,
     /// Whom it named.
@@ -63,7 +66,7 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
     if next.acting.as_ref().is_some_and(|acting| Some(acting.revision) == pass.committed) {
         next.acting = None;
     }
-    if !is_overtaken(memory, pass.verdict) {
+    if !is_overtaken(memory, pass) {
         if let Verdict::Primary(primary) = pass.verdict {
             remember(&mut next, primary, pass);
             if let Some(retarget) = pass.retarget.filter(|_| is_worth_telling(memory, pass, primary)) {
@@ -77,8 +80,11 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
 }
 
 /// Whether somebody has acted for a later primary since the pass looked: what is wrong now is for the next pass to see.
-fn is_overtaken(memory: &Memory, verdict: &Verdict) -> bool {
-    let Verdict::Primary(primary) = verdict else { return false };
+fn is_overtaken(memory: &Memory, pass: &Ended) -> bool {
+    let Verdict::Primary(primary) = pass.verdict else { return false };
+    if memory.highest_timeline < pass.remembered {
+        return true;
+    }
     let is_ours = memory.system_id.as_ref().is_none_or(|known| *known == primary.system_id);
     !is_ours || memory.highest_timeline.is_some_and(|highest| primary.timeline < highest)
 }

@@ -59,6 +59,7 @@ impl Made {
         Ended {
             intent: &self.intent,
             report: &self.report,
+            remembered: None,
             world: &self.world,
             verdict: &self.verdict,
             findings: &self.findings,
