@@ -26,7 +26,8 @@ use crate::domain::report::status::{Status, status};
 use crate::domain::report::{Report, VERSION};
 use crate::ports::{Calls, Clock, Instances, Ports, Store, Topic};
 use crate::runtime::adopt::{AdoptError, Adopted, adopt};
-use crate::runtime::pass::{self, Mode, look, pass};
+use crate::runtime::look::look;
+use crate::runtime::pass::{self, Mode, pass};
 
 /// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
 /// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).

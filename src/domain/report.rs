@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cluster::{MemberName, Scope, SystemId, Timeline};
 use super::endpoint::{Endpoint, Target};
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::memory::Acting;
 use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, Plan, TargetStep};
 use super::record::RecordChange;
@@ -200,6 +200,9 @@ pub struct StepReport {
     /// When it ended, in milliseconds since the pass began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
+    /// It was sent and not answered, so it may still be done.
+    #[serde(skip)]
+    pub may_arrive: bool,
 }
 
 impl StepReport {
@@ -231,6 +234,7 @@ impl StepReport {
             error: None,
             hint: None,
             at_ms: None,
+            may_arrive: false,
         }
     }
 
@@ -258,6 +262,7 @@ impl StepReport {
                 self.result = StepResult::Failed;
                 self.error = Some(failure.to_string());
                 self.hint = failure.hint();
+                self.may_arrive = failure.kind == Kind::Unavailable;
             }
         }
         self
@@ -266,7 +271,7 @@ impl StepReport {
     /// The step, of which a later look shows that it was done.
     #[must_use]
     pub fn found_done(self) -> Self {
-        Self { result: StepResult::Done, error: None, hint: None, ..self }
+        Self { result: StepResult::Done, error: None, hint: None, may_arrive: false, ..self }
     }
 
     /// The step, not tried.

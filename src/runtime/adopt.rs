@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::commit::save;
+use super::commit::update;
 use super::observe::observe;
 use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
@@ -42,8 +42,10 @@ pub async fn adopt(intent: &Intent, ports: &Ports, deadline: Instant) -> Result<
     match verdict(intent, &world, &Memory::default()) {
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
         Verdict::Primary(primary) => {
-            let next = before.adopted(&primary);
-            save(intent, &next, ports, deadline).await.map_err(AdoptError::Memory)?;
+            // Passes may be saving at the same time.
+            let adopted =
+                update(intent, before.clone(), ports, deadline, |memory| Some(memory.adopted(&primary)));
+            adopted.await.map_err(AdoptError::Memory)?;
             Ok(Adopted { before, primary })
         }
     }

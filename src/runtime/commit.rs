@@ -31,6 +31,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The longest that a save may take.
 const SAVE_WITHIN: Duration = Duration::from_secs(3);
 
+/// How often a save is tried: others may save at the same time, and a store may refuse for a moment.
+const ATTEMPTS: u32 = 8;
+/// The wait before the store is asked again after it has refused.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
 /// How an attempt to commit ended.
 #[derive(Debug)]
 pub enum Commit {
@@ -75,6 +80,37 @@ pub async fn save(intent: &Intent, memory: &Memory, ports: &Ports, deadline: Ins
     let until = deadline.min(Instant::now() + SAVE_WITHIN);
     let saved = timeout_at(until, ports.store.save(&intent.scope, memory)).await;
     saved.unwrap_or_else(|_| Err(too_late("writing memory", &intent.scope)))
+}
+
+/// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
+///
+/// # Errors
+/// The store's own, when it goes on refusing.
+pub async fn update(
+    intent: &Intent,
+    mut memory: Memory,
+    ports: &Ports,
+    deadline: Instant,
+    mut change: impl FnMut(&Memory) -> Option<Memory>,
+) -> Result<Memory, Failure> {
+    let mut attempt = 1;
+    loop {
+        let Some(next) = change(&memory) else { return Ok(memory) };
+        let Err(failure) = save(intent, &next, ports, deadline).await else { return Ok(next) };
+        if attempt == ATTEMPTS || Instant::now() >= deadline {
+            return Err(failure);
+        }
+        attempt += 1;
+        if failure.kind != Kind::Conflict {
+            sleep(RETRY_AFTER).await;
+        }
+        match recall(intent, ports, deadline).await {
+            // Our own save, whose answer was lost.
+            Ok(stored) if stored == next => return Ok(next),
+            Ok(stored) => memory = stored,
+            Err(_) => {}
+        }
+    }
 }
 
 /// Whether a commit was abandoned so long ago that no patience is needed.

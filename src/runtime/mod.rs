@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod apply;
 pub mod commit;
+pub mod look;
 pub mod observe;
 pub mod pass;
 pub mod tell;

@@ -5,47 +5,26 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::info;
 
 use super::apply::{Span, apply};
 use super::commit::{Commit, Patience, commit, is_abandoned};
-use super::observe::{members, observe};
+use super::look::{Look, look, look_until_promoted};
 use super::tell::{self, tell};
 use crate::domain::audit::{Checked, Refusal, audit};
+use crate::domain::cluster::Timeline;
 use crate::domain::intent::Intent;
 use crate::domain::memory::condition::findings;
 use crate::domain::memory::fold::{Ended, Rules};
 use crate::domain::memory::{Acting, Memory};
-use crate::domain::plan::{Plan, plan};
 use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
 use crate::domain::retarget::{Retarget, retarget};
-use crate::domain::verdict::{Hold, Primary, Verdict, verdict};
-use crate::domain::world::{Read, World};
+use crate::domain::verdict::{Primary, Verdict};
 use crate::ports::{Permit, Ports};
 
-/// The first wait before a promoting member is asked again; a promotion without much to replay takes a fraction of a
-/// second, and the question costs AWS nothing.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// The longest wait between two looks at a promotion.
-const LONGEST_WAIT: Duration = Duration::from_millis(250);
-/// What a pass keeps of its deadline for the writes, when it waits for a promotion.
-const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
 const ROUNDS: u32 = 10;
-
-/// What was seen and decided.
-#[derive(Clone, Debug)]
-pub struct Look {
-    /// What was seen.
-    pub world: World,
-    /// What is remembered.
-    pub memory: Read<Memory>,
-    /// Who is the primary.
-    pub verdict: Verdict,
-    /// What to change.
-    pub plan: Plan,
-}
 
 /// How passes are made.
 #[derive(Clone, Copy, Debug)]
@@ -67,63 +46,6 @@ pub enum Mode {
     DryRun,
 }
 
-/// Sees and decides, once.
-pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
-    let (world, memory) = observe(intent, ports, deadline).await;
-    let verdict = decide(intent, &world, &memory);
-    let plan = plan(intent, &world, &verdict);
-    Look { world, memory, verdict, plan }
-}
-
-/// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
-fn decide(intent: &Intent, world: &World, memory: &Read<Memory>) -> Verdict {
-    match memory {
-        Ok(memory) => verdict(intent, world, memory),
-        Err(_) => verdict(intent, world, &Memory::default()),
-    }
-}
-
-/// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
-async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
-    loop {
-        let look = look(intent, ports, deadline).await;
-        let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
-        if !is_promoting || !wait_for_promotion(intent, ports, &look.memory, deadline).await {
-            return look;
-        }
-    }
-}
-
-/// Asks Patroni alone until nobody is promoting any more; `false` if that would take too long.
-async fn wait_for_promotion(
-    intent: &Intent,
-    ports: &Ports,
-    memory: &Read<Memory>,
-    deadline: Instant,
-) -> bool {
-    let until = deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()));
-    let mut wait = FIRST_WAIT;
-    let mut is_told = false;
-    loop {
-        let next = Instant::now() + wait;
-        if next >= until {
-            return false;
-        }
-        sleep_until(next).await;
-        let world = World { members: members(intent, ports, until).await, ..World::default() };
-        match decide(intent, &world, memory) {
-            Verdict::Hold(hold @ Hold::Promoting { .. }) if !is_told => {
-                let left = until.saturating_duration_since(Instant::now()).as_secs();
-                info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
-                is_told = true;
-            }
-            Verdict::Hold(Hold::Promoting { .. }) => {}
-            _ => return true,
-        }
-        wait = (wait * 2).min(LONGEST_WAIT);
-    }
-}
-
 /// What was done in the end.
 struct Done {
     look: Look,
@@ -131,6 +53,8 @@ struct Done {
     steps: Vec<StepReport>,
     /// What was tried when the permit ran out: perhaps done.
     unsure: Vec<StepReport>,
+    /// The timeline of the primary for whom it was tried.
+    tried_for: Option<Timeline>,
     /// Why nothing was written, although something differs.
     hold: Option<PassHold>,
     retarget: Option<Retarget>,
@@ -140,7 +64,15 @@ struct Done {
 
 impl Done {
     fn new(look: Look) -> Self {
-        Self { look, steps: Vec::new(), unsure: Vec::new(), hold: None, retarget: None, committed: None }
+        Self {
+            look,
+            steps: Vec::new(),
+            unsure: Vec::new(),
+            tried_for: None,
+            hold: None,
+            retarget: None,
+            committed: None,
+        }
     }
 
     /// One that died after its writes is ended by whoever finds all as it should be, and told of.
@@ -155,7 +87,7 @@ impl Done {
     }
 
     /// A later look tells what became of the steps that nobody was sure of: one that is still needed is planned again,
-    /// and one whose endpoint can be read and is right was done.
+    /// and one whose endpoint can be read and is right was done. A look that finds another primary tells nothing of them.
     fn and_then(mut self, look: Look) -> Self {
         let planned = report::planned_steps(&look.plan);
         let is_planned = |step: &StepReport| {
@@ -163,16 +95,15 @@ impl Done {
                 (again.action, &again.endpoint, &again.target) == (step.action, &step.endpoint, &step.target)
             })
         };
-        let is_known = |step: &StepReport| {
-            matches!(look.verdict, Verdict::Primary(_))
-                && !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint)
-        };
-        let (again, settled): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unsure).into_iter().partition(is_planned);
-        for step in settled {
-            self.steps.push(if is_known(&step) { step.found_done() } else { step });
+        let is_known = |step: &StepReport| !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint);
+        if primary_of(&look).map(|primary| primary.timeline) == self.tried_for {
+            let (again, settled): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut self.unsure).into_iter().partition(is_planned);
+            for step in settled {
+                self.steps.push(if is_known(&step) { step.found_done() } else { step });
+            }
+            self.unsure = again;
         }
-        self.unsure = again;
         Self { retarget: self.retarget.take().or_else(|| story(&look)), look, hold: None, ..self }
     }
 }
@@ -212,7 +143,8 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         verdict: &verdict,
         findings: &findings,
         retarget: done.retarget.as_ref(),
-        committed: done.committed,
+        // Others go on waiting for what is under way, as they do when we die.
+        committed: done.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
     let told = tell(intent, &ended, memory, &settings.alerts, ports).await;
     tell::add(&mut report, told);
@@ -237,7 +169,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
                 return now;
             }
         };
-        let Verdict::Primary(primary) = now.look.verdict.clone() else { return now };
+        let Some(primary) = primary_of(&now.look).cloned() else { return now };
         if mode == Mode::DryRun {
             now.steps = report::planned_steps(checked.plan());
             return now;
@@ -278,6 +210,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             steps.into_iter().partition(|step| step.result == StepResult::Done);
         now.steps.extend(sure);
         now.unsure = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
+        now.tried_for = Some(primary.timeline);
         done = Some(now);
     }
     let mut last = match done {
@@ -293,8 +226,15 @@ fn check(intent: &Intent, look: &Look) -> Result<Checked, Refusal> {
     audit(&look.plan, intent, &look.world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
 }
 
+fn primary_of(look: &Look) -> Option<&Primary> {
+    match &look.verdict {
+        Verdict::Primary(primary) => Some(primary),
+        Verdict::Hold(_) => None,
+    }
+}
+
 fn story(look: &Look) -> Option<Retarget> {
-    let Verdict::Primary(primary) = &look.verdict else { return None };
+    let primary = primary_of(look)?;
     match &look.memory {
         Ok(memory) => retarget(memory, &look.world, primary, &look.plan),
         Err(_) => Retarget::untold(&look.world, primary, &look.plan),
@@ -343,7 +283,7 @@ async fn leave(
 fn in_the_way(now: &Done, primary: &Primary, patience: &Patience, ports: &Ports) -> Option<Acting> {
     let acting = now.look.memory.as_ref().ok()?.acting.as_ref()?;
     // Our own is in the way only if what was sent for an earlier primary may still arrive.
-    let is_under_way = !now.unsure.is_empty() && acting.timeline != primary.timeline;
+    let is_under_way = !now.unsure.is_empty() && now.tried_for != Some(primary.timeline);
     let is_over = (acting.by == ports.identity && !is_under_way)
         || patience.is_over(acting.revision)
         || is_abandoned(acting, ports.clock.now());

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::commit::save;
-use super::observe::{recall, too_late};
+use super::commit::update;
+use super::observe::too_late;
 use crate::domain::alert::Alert;
-use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
 use crate::domain::memory::fold::{Ended, Rules, fold};
 use crate::domain::memory::{Letter, Memory, Timestamp};
@@ -22,10 +21,6 @@ use crate::ports::Ports;
 /// The longest that telling may take. It comes after the deadline, since a pass that ran out of time is just what people
 /// should be told of.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
-/// How often a save is tried: others may save at the same time, and a store may refuse for a moment.
-const ATTEMPTS: u32 = 8;
-/// The wait before the store is asked again after it has refused.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// Whoever claimed a letter that long ago has failed to publish it.
 const CLAIMED_FOR_MS: u64 = 60 * 1000;
 
@@ -69,34 +64,6 @@ pub async fn tell(
         }
     }
     told
-}
-
-/// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
-async fn update(
-    intent: &Intent,
-    mut memory: Memory,
-    ports: &Ports,
-    deadline: Instant,
-    mut change: impl FnMut(&Memory) -> Option<Memory>,
-) -> Result<Memory, Failure> {
-    let mut attempt = 1;
-    loop {
-        let Some(next) = change(&memory) else { return Ok(memory) };
-        let Err(failure) = save(intent, &next, ports, deadline).await else { return Ok(next) };
-        if attempt == ATTEMPTS || Instant::now() >= deadline {
-            return Err(failure);
-        }
-        attempt += 1;
-        if failure.kind != Kind::Conflict {
-            sleep(RETRY_AFTER).await;
-        }
-        match recall(intent, ports, deadline).await {
-            // Our own save, whose answer was lost.
-            Ok(stored) if stored == next => return Ok(next),
-            Ok(stored) => memory = stored,
-            Err(_) => {}
-        }
-    }
 }
 
 /// What telling came to.

@@ -343,6 +343,19 @@ fn a_pass_that_was_overtaken_changes_nothing() {
     assert_eq!(diary.lines(), "");
 }
 
+/// The cluster was restored, which set its timeline back, and an operator has accepted that while the pass was hanging.
+#[test]
+fn a_pass_that_looked_before_an_adoption_does_not_undo_it() {
+    let mut diary = settled();
+    let late = diary.make(10, &healthy(1, 3));
+    diary.memory = diary.memory.adopted(&primary_on(2));
+    assert!(!diary.fold(20, &late), "{:?}", diary.memory);
+    assert_eq!(diary.memory.highest_timeline, Some(Timeline(2)));
+    diary.pass(30, &healthy(1, 2));
+    assert_eq!(diary.memory.primary.as_ref().unwrap().timeline, Timeline(2));
+    assert_eq!(diary.memory.conditions, []);
+}
+
 #[test]
 fn only_the_one_who_acted_ends_the_act() {
     let mut diary = settled();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use repoint::domain::alert::Alert;
+use repoint::domain::cluster::Timeline;
 use repoint::domain::endpoint::{Endpoint, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::Intent;
@@ -47,6 +48,7 @@ pub struct Diary {
 pub struct Made {
     pub intent: Intent,
     pub report: ClusterReport,
+    pub remembered: Option<Timeline>,
     pub world: World,
     pub verdict: Verdict,
     pub findings: Findings,
@@ -59,7 +61,7 @@ impl Made {
         Ended {
             intent: &self.intent,
             report: &self.report,
-            remembered: None,
+            remembered: self.remembered,
             world: &self.world,
             verdict: &self.verdict,
             findings: &self.findings,
@@ -114,7 +116,8 @@ impl Diary {
         let (world, verdict, plan) = self.look(members, then);
         let hold = (!plan.is_empty()).then_some(PassHold::Overtaken);
         let retarget = story(then, &world, &verdict, &plan);
-        self.made(world, verdict, &plan, Vec::new(), hold.as_ref(), retarget, None)
+        let made = self.made(world, verdict, &plan, Vec::new(), hold.as_ref(), retarget, None);
+        Made { remembered: then.highest_timeline, ..made }
     }
 
     /// Remembers and tells; whether there was anything to remember.
@@ -206,7 +209,16 @@ impl Diary {
         };
         let findings =
             findings(&self.intent, &world, Some(&self.memory), &verdict, plan, &report.steps, unfollowed);
-        Made { intent: self.intent.clone(), report, world, verdict, findings, retarget, committed }
+        Made {
+            intent: self.intent.clone(),
+            report,
+            remembered: self.memory.highest_timeline,
+            world,
+            verdict,
+            findings,
+            retarget,
+            committed,
+        }
     }
 }
 

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use repoint::adapters::patroni::{Options, Rest};
 use repoint::domain::cluster::ApiUrl;
-use repoint::domain::memory::Memory;
 use repoint::domain::world::Read;
 use repoint::ports::Patroni;
 use repoint_sandbox::Millis;
-use repoint_sandbox::aws::Account;
-use repoint_sandbox::door::{Line, Resources, Shape, Shared, Weather};
+use repoint_sandbox::door::{Line, Shape, Shared};
 use repoint_sandbox::http::exchange::Request;
 use repoint_sandbox::http::server::serve;
 use repoint_sandbox::patroni::rest::Silence;
@@ -65,7 +63,6 @@ async fn listeners() -> Vec<TcpListener> {
     listeners
 }
 
-#[expect(clippy::default_trait_access, reason = "the type of `laws` has no public name")]
 fn world(settings: Settings, listeners: &[TcpListener]) -> World {
     let specs = listeners.iter().zip(1..).map(|(listener, number)| {
         let address = listener.local_addr().unwrap();
@@ -73,21 +70,8 @@ fn world(settings: Settings, listeners: &[TcpListener]) -> World {
         Spec { rest: (Arc::from(address.ip().to_string()), address.port()), ..spec }
     });
     let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
-    let mut account = Account::default();
     let shape = Shape { is_filled: true, is_pair: false, has_instances: false };
-    World {
-        resources: Resources::new(&mut account, &cluster, shape).unwrap(),
-        cluster,
-        account,
-        memory: Memory::default(),
-        is_memory_down: false,
-        weather: vec![Weather::FAIR],
-        rng: fastrand::Rng::with_seed(1),
-        laws: Default::default(),
-        journal: None,
-        under_way: Vec::new(),
-        reports: Vec::new(),
-    }
+    World::new(cluster, shape, 1).unwrap()
 }
 
 /// Both doors of one world. Its time stands still while the second one answers, so that both tell of one moment.
@@ -120,7 +104,6 @@ impl Doors {
             began: Instant::now(),
             reconciler: 0,
             identity: "test".to_owned(),
-            pass: 0,
             died: Arc::new(Notify::new()),
         };
         let patience = Duration::from_millis(300);

@@ -52,7 +52,7 @@ impl Line {
         targets: &[Target],
         permit: &Permit,
     ) -> Result<(), Failure> {
-        let (group, targets, by) = (arn.to_string(), targets.to_vec(), self.author());
+        let (group, targets, by) = (arn.to_string(), targets.to_vec(), self.identity.clone());
         self.call(call, arn.as_str(), Some(permit), move |world, now| {
             let wanted: Vec<_> =
                 targets.iter().map(|target| TargetDescription::new(&target.id, target.port)).collect();

@@ -45,7 +45,7 @@ impl Zones for Line {
     }
 
     async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
-        let (id, changes, by) = (zone.clone(), changes.to_vec(), self.author());
+        let (id, changes, by) = (zone.clone(), changes.to_vec(), self.identity.clone());
         self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
             let before = changes.iter().filter_map(|change| change.before.as_ref());
             let batch: Vec<Change> = before

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::weather::{happens, way};
 use crate::Millis;
-use crate::simulation::{Author, World};
+use crate::simulation::World;
 
 /// The world, in the hands of one thread.
 pub type Shared = Arc<Mutex<World>>;
@@ -31,10 +31,8 @@ pub struct Line {
     pub began: Instant,
     /// Which reconciler, from 0: what reaches it and what does not depends on it.
     pub reconciler: usize,
-    /// The name of this run of it.
+    /// The name of this pass of it.
     pub identity: String,
-    /// Which of its passes.
-    pub pass: u64,
     /// Told when the reconciler dies in a call.
     pub died: Arc<Notify>,
 }
@@ -58,11 +56,6 @@ impl Line {
     #[must_use]
     pub fn now(&self) -> Millis {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Who does what this line does.
-    pub(super) fn author(&self) -> Author {
-        Author { identity: self.identity.clone(), pass: self.pass }
     }
 
     /// The world, as it is now.

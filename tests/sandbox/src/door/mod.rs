@@ -23,10 +23,10 @@ pub use line::{Line, Shared};
 pub use resources::{NAME, PORT, Resources, Shape, TTL};
 pub use weather::Weather;
 
-/// The ports of one reconciler, under a name that no other run of it has.
+/// The ports of one reconciler for one pass, under a name that no other pass has.
 #[must_use]
-pub fn ports(line: &Line, identity: String, pass: u64) -> Ports {
-    let line = Line { identity: identity.clone(), pass, ..line.clone() };
+pub fn ports(line: &Line, identity: String) -> Ports {
+    let line = Line { identity: identity.clone(), ..line.clone() };
     Ports {
         patroni: Arc::new(line.clone()),
         groups: Arc::new(line.clone()),

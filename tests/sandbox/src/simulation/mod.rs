@@ -18,4 +18,4 @@ pub use night::{Ending, Figures, Night, spend};
 pub use nights::nights;
 pub use scenario::Scenario;
 pub use shrink::shrink;
-pub use world::{Author, Deed, World};
+pub use world::{Deed, World};

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repoint::domain::intent::PointsTo;
-use repoint::domain::memory::Memory;
 use repoint::domain::record::{self as domain, ZoneId};
 use repoint::domain::report::Outcome;
 use repoint::runtime::adopt::adopt;
@@ -17,12 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event::Event;
-use super::laws::{Broken, Law, Laws, OPERATOR};
+use super::laws::{Broken, Law, OPERATOR};
 use super::reconciler::{TELLING, live, once, settings};
 use super::scenario::{MORNING, Scenario};
 use super::world::World;
 use crate::Millis;
-use crate::aws::Account;
 use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
@@ -30,7 +28,7 @@ use crate::aws::route53::list::ListFrom;
 use crate::aws::route53::record::{Answer, RecordSet};
 use crate::aws::service::Service;
 use crate::aws::throttle::{Bucket, Rate};
-use crate::door::{Line, NAME, PORT, Resources, Shared, TTL, Weather, ours, ports};
+use crate::door::{Line, NAME, PORT, Shared, TTL, Weather, ours, ports};
 use crate::patroni::{Cluster, Lag, MemberId, Silence, Spec, Wire};
 
 /// How long the cluster may take to come to rest once nothing goes wrong any more.
@@ -121,21 +119,11 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
     });
     let cluster =
         Cluster::new("batman", 7_000_000_000_000_000_000, 3, scenario.settings.clone(), members.collect(), 0);
-    let mut account = Account::default();
-    let resources = Resources::new(&mut account, &cluster, scenario.shape)?;
-    let mut world = World {
-        cluster,
-        account,
-        resources,
-        memory: Memory::default(),
-        is_memory_down: false,
-        weather: vec![Weather::FAIR; scenario.reconcilers],
-        rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
-        laws: Laws::default(),
-        journal: keeps_journal.then(Vec::new),
-        under_way: vec![None; scenario.reconcilers],
-        reports: vec![Vec::new(); scenario.reconcilers],
-    };
+    let mut world = World::new(cluster, scenario.shape, scenario.seed ^ 0x5eed)?;
+    world.weather = vec![Weather::FAIR; scenario.reconcilers];
+    world.under_way = vec![None; scenario.reconcilers];
+    world.reports = vec![Vec::new(); scenario.reconcilers];
+    world.journal = keeps_journal.then(Vec::new);
     world.laws.is_fenced = scenario.needs_memory;
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(event, Event::MemoryDown(true))
@@ -153,7 +141,6 @@ async fn run(scenario: &Scenario, world: World) -> Night {
         began,
         reconciler,
         identity: String::new(),
-        pass: 0,
         died: Arc::new(Notify::new()),
     };
     let settings = settings(scenario.needs_memory);
@@ -375,23 +362,17 @@ async fn accept(line: &Line, settings: &Settings) {
     if !is_meant {
         return;
     }
-    for _ in 0..5 {
-        let ports = ports(line, OPERATOR.to_owned(), 0);
-        let adopted = adopt(&intent, &ports, Instant::now() + settings.limit).await;
-        let now = line.now();
-        let mut world = line.world();
-        world.note(now, || format!("* repoint adopt: {adopted:?}"));
-        if adopted.is_ok() {
-            return;
-        }
-    }
+    let ports = ports(line, OPERATOR.to_owned());
+    let adopted = adopt(&intent, &ports, Instant::now() + settings.limit).await;
+    let now = line.now();
+    line.world().note(now, || format!("* repoint adopt: {adopted:?}"));
 }
 
 /// Some passes later the endpoints equal the truth, and one more pass changes nothing.
 async fn converge(line: &Line, scenario: &Scenario, settings: &Settings) {
     let mut last = None;
     for number in 0..PASSES {
-        let report = once(line, "morning", number, settings).await;
+        let report = once(line, &format!("morning#{number}"), settings).await;
         if line.world().laws.broken.is_some() {
             return;
         }
@@ -421,7 +402,7 @@ async fn converge(line: &Line, scenario: &Scenario, settings: &Settings) {
 /// What the dead have left behind, an open commit or a letter that they had claimed, is nobody's after a while.
 async fn tidy(line: &Line, settings: &Settings) {
     sleep(MUCH_LATER).await;
-    let report = once(line, "later", 0, settings).await;
+    let report = once(line, "later", settings).await;
     let now = line.now();
     let mut world = line.world();
     if report.outcome != Outcome::Converged || !report.steps.is_empty() {

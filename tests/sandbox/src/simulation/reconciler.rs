@@ -8,7 +8,6 @@ use repoint::runtime::pass::{Mode, Settings, pass};
 use tokio::time::{Instant, sleep};
 
 use super::laws::Law;
-use super::world::Author;
 use crate::door::{Line, ports};
 
 /// Telling comes after the deadline, and a call under way is cut off there.
@@ -45,10 +44,10 @@ pub async fn live(line: Line, settings: Settings) {
 }
 
 async fn work(line: &Line, identity: &str, settings: &Settings) {
-    for number in 0.. {
+    for number in 0_u64.. {
         let wait = line.world().rng.u64(200..6_000);
         sleep(Duration::from_millis(wait)).await;
-        let report = once(line, &format!("{identity}#{number}"), number, settings).await;
+        let report = once(line, &format!("{identity}#{number}"), settings).await;
         let now = line.now();
         let mut world = line.world();
         world.reports[line.reconciler].push((now, report.outcome));
@@ -56,8 +55,8 @@ async fn work(line: &Line, identity: &str, settings: &Settings) {
 }
 
 /// One pass, judged.
-pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings) -> ClusterReport {
-    let ports = ports(line, identity.to_owned(), number);
+pub async fn once(line: &Line, identity: &str, settings: &Settings) -> ClusterReport {
+    let ports = ports(line, identity.to_owned());
     let intent = line.world().resources.intent.clone();
     let began = Instant::now();
     let at = line.now();
@@ -73,8 +72,7 @@ pub async fn once(line: &Line, identity: &str, number: u64, settings: &Settings)
         let holds: Vec<&str> = report.holds.iter().map(|hold| hold.message.as_str()).collect();
         format!("{identity}: {} {steps:?} {holds:?} {:?}", report.outcome.as_str(), report.warnings)
     });
-    let author = Author { identity: identity.to_owned(), pass: number };
-    if report.steps.is_empty() && world.laws.deeds.contains_key(&author) {
+    if report.steps.is_empty() && world.laws.deeds.contains_key(identity) {
         world.laws.broken(now, Law::Idempotent, format!("{identity} changed something and reports nothing"));
     }
     let refused = report.holds.iter().find(|hold| hold.reason == Reason::Pass(PassHoldKind::Refused));

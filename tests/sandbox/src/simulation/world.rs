@@ -10,17 +10,9 @@ use repoint::domain::report::Outcome;
 use super::laws::Laws;
 use crate::Millis;
 use crate::aws::Account;
-use crate::door::{Resources, Weather};
+use crate::aws::error::AwsError;
+use crate::door::{Resources, Shape, Weather};
 use crate::patroni::{Cluster, MemberId};
-
-/// Who did something: a reconciler, in one of its passes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Author {
-    /// The reconciler's name in this life.
-    pub identity: String,
-    /// Its pass.
-    pub pass: u64,
-}
 
 /// What a reconciler did to an endpoint.
 #[derive(Clone, Debug)]
@@ -70,6 +62,27 @@ pub struct World {
 }
 
 impl World {
+    /// A cluster whose first member leads, and what operators have in AWS for it. One reconciler, in fair weather.
+    ///
+    /// # Errors
+    /// Never: the account is new.
+    pub fn new(cluster: Cluster, shape: Shape, seed: u64) -> Result<Self, AwsError> {
+        let mut account = Account::default();
+        Ok(Self {
+            resources: Resources::new(&mut account, &cluster, shape)?,
+            cluster,
+            account,
+            memory: Memory::default(),
+            is_memory_down: false,
+            weather: vec![Weather::FAIR],
+            rng: fastrand::Rng::with_seed(seed),
+            laws: Laws::default(),
+            journal: None,
+            under_way: vec![None],
+            reports: vec![Vec::new()],
+        })
+    }
+
     /// Lets the cluster live until `now`.
     pub fn advance(&mut self, now: Millis) {
         self.cluster.advance(now);
@@ -111,8 +124,8 @@ impl World {
     }
 
     /// A reconciler has changed an endpoint.
-    pub fn done(&mut self, now: Millis, by: &Author, deed: &Deed) {
-        self.note(now, || format!("{}: {deed:?}", by.identity));
+    pub fn done(&mut self, now: Millis, by: &str, deed: &Deed) {
+        self.note(now, || format!("{by}: {deed:?}"));
         super::laws::judge_deed(self, now, by, deed);
     }
 

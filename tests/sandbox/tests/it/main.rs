@@ -7,5 +7,6 @@ mod aws;
 mod demo;
 mod door;
 mod http;
+mod pass;
 mod patroni;
 mod simulation;

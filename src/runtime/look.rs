@@ -1,0 +1,94 @@
+//! Seeing and deciding, until there is something to decide.
+//!
+//! Law: a trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so
+//! a pass looks again until the new primary really is one. It must never act.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tracing::info;
+
+use super::observe::{members, observe};
+use crate::domain::intent::Intent;
+use crate::domain::memory::Memory;
+use crate::domain::plan::{Plan, plan};
+use crate::domain::verdict::{Hold, Verdict, verdict};
+use crate::domain::world::{Read, World};
+use crate::ports::Ports;
+
+/// The first wait before a promoting member is asked again; a promotion without much to replay takes a fraction of a
+/// second, and the question costs AWS nothing.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The longest wait between two looks at a promotion.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// What a pass keeps of its deadline for the writes, when it waits for a promotion.
+const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+/// What was seen and decided.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What was seen.
+    pub world: World,
+    /// What is remembered.
+    pub memory: Read<Memory>,
+    /// Who is the primary.
+    pub verdict: Verdict,
+    /// What to change.
+    pub plan: Plan,
+}
+
+/// Sees and decides, once.
+pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+    let (world, memory) = observe(intent, ports, deadline).await;
+    let verdict = decide(intent, &world, &memory);
+    let plan = plan(intent, &world, &verdict);
+    Look { world, memory, verdict, plan }
+}
+
+/// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
+fn decide(intent: &Intent, world: &World, memory: &Read<Memory>) -> Verdict {
+    match memory {
+        Ok(memory) => verdict(intent, world, memory),
+        Err(_) => verdict(intent, world, &Memory::default()),
+    }
+}
+
+/// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
+pub async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+    loop {
+        let look = look(intent, ports, deadline).await;
+        let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
+        if !is_promoting || !wait_for_promotion(intent, ports, &look.memory, deadline).await {
+            return look;
+        }
+    }
+}
+
+/// Asks Patroni alone until nobody is promoting any more; `false` if that would take too long.
+async fn wait_for_promotion(
+    intent: &Intent,
+    ports: &Ports,
+    memory: &Read<Memory>,
+    deadline: Instant,
+) -> bool {
+    let until = deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()));
+    let mut wait = FIRST_WAIT;
+    let mut is_told = false;
+    loop {
+        let next = Instant::now() + wait;
+        if next >= until {
+            return false;
+        }
+        sleep_until(next).await;
+        let world = World { members: members(intent, ports, until).await, ..World::default() };
+        match decide(intent, &world, memory) {
+            Verdict::Hold(hold @ Hold::Promoting { .. }) if !is_told => {
+                let left = until.saturating_duration_since(Instant::now()).as_secs();
+                info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
+                is_told = true;
+            }
+            Verdict::Hold(Hold::Promoting { .. }) => {}
+            _ => return true,
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}

@@ -1,0 +1,251 @@
+//! One pass in one unlucky situation; the simulation finds such situations by chance, and these are the ones that had to be
+//! thought of.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repoint::domain::cluster::Scope;
+use repoint::domain::endpoint::{GroupArn, Target, TargetGroup};
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::memory::Memory;
+use repoint::domain::memory::fold::Rules;
+use repoint::domain::report::{ClusterReport, Outcome};
+use repoint::domain::world::Read;
+use repoint::ports::{Permit, Ports, Store, TargetGroups};
+use repoint::runtime::pass::{Mode, Settings, pass};
+use repoint_sandbox::door::{Line, Shape, ports};
+use repoint_sandbox::patroni::rest::Silence;
+use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
+use repoint_sandbox::simulation::World;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+const PG2: MemberId = MemberId(1);
+const PG3: MemberId = MemberId(2);
+/// How long PostgreSQL takes to be promoted or stopped, in milliseconds.
+const PROMOTION: u64 = 200;
+const SETTINGS: Settings = Settings {
+    limit: Duration::from_secs(30),
+    needs_memory: true,
+    alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: None },
+};
+
+/// pg1 leads three members, the group holds it, and a first pass has remembered it.
+async fn settled() -> Line {
+    let specs = (1..=3).map(|number| Spec::new(&format!("pg{number}"), &format!("172.31.1.{number}"), 0));
+    let settings =
+        patroni::Settings { promotion_time: PROMOTION, stop_time: PROMOTION, ..patroni::Settings::default() };
+    let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
+    let shape = Shape { is_filled: true, is_pair: false, has_instances: false };
+    let line = Line {
+        world: Arc::new(Mutex::new(World::new(cluster, shape, 1).unwrap())),
+        began: Instant::now(),
+        reconciler: 0,
+        identity: String::new(),
+        died: Arc::new(Notify::new()),
+    };
+    assert_eq!(look(&line, &named(&line, "first")).await.outcome, Outcome::Converged);
+    line
+}
+
+fn named(line: &Line, identity: &str) -> Ports {
+    ports(line, identity.to_owned())
+}
+
+async fn look(line: &Line, ports: &Ports) -> ClusterReport {
+    let intent = line.world().resources.intent.clone();
+    pass(&intent, ports, &SETTINGS, Mode::Apply).await
+}
+
+async fn switchover(line: &Line, to: MemberId) {
+    let now = line.now();
+    line.world().cluster.switchover(now, to).unwrap();
+    while line.world().cluster.leader().is_none_or(|(leader, _)| leader != to) {
+        sleep(Duration::from_millis(PROMOTION)).await;
+    }
+}
+
+fn group(line: &Line) -> Vec<String> {
+    let world = line.world();
+    world.registered(&world.resources.ip_group)
+}
+
+fn subjects(line: &Line) -> Vec<String> {
+    let world = line.world();
+    let published = world.account.published(&world.resources.topic);
+    published.iter().filter_map(|published| published.message.subject.clone()).collect()
+}
+
+/// Groups whose first registration is on its way for long, there or back.
+struct Slow {
+    line: Arc<Line>,
+    there: Duration,
+    back: Duration,
+    is_over: AtomicBool,
+}
+
+#[async_trait]
+impl TargetGroups for Slow {
+    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+        TargetGroups::read(&*self.line, arn).await
+    }
+
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        if self.is_over.swap(true, Ordering::SeqCst) {
+            return self.line.register(arn, targets, permit).await;
+        }
+        permit.check("elasticloadbalancing:RegisterTargets", arn)?;
+        // What was sent arrives, whether or not its sender still waits; the permit was asked when it was sent.
+        let (line, there) = (self.line.clone(), self.there);
+        let (arn, targets) = (arn.clone(), targets.to_vec());
+        let sent = tokio::spawn(async move {
+            sleep(there).await;
+            let clock: Arc<dyn repoint::ports::Clock> = line.clone();
+            line.register(&arn, &targets, &Permit::new(&clock, Duration::from_secs(1))).await
+        });
+        let answer = sent.await.unwrap();
+        sleep(self.back).await;
+        answer
+    }
+
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        self.line.deregister(arn, targets, permit).await
+    }
+}
+
+fn with_slow_registration(line: &Line, there: Duration, back: Duration) -> Ports {
+    let ports = named(line, "second");
+    let line = Arc::new(Line { identity: "second".to_owned(), ..line.clone() });
+    Ports { groups: Arc::new(Slow { line, there, back, is_over: AtomicBool::new(false) }), ..ports }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_is_late_is_found_done() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    let ports = with_slow_registration(&line, Duration::ZERO, Duration::from_secs(20));
+    let report = look(&line, &ports).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    // The deregistration did not wait for the 20 seconds.
+    assert!((3_000..4_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
+    assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
+}
+
+/// The registration of pg2 arrives when pg3 is the primary already.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_for_an_earlier_primary_is_waited_for() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    // The others follow pg2 by then.
+    sleep(Duration::from_secs(10)).await;
+    let ports = with_slow_registration(&line, Duration::from_secs(5), Duration::ZERO);
+    let (report, ()) = tokio::join!(look(&line, &ports), async {
+        sleep(Duration::from_secs(1)).await;
+        switchover(&line, PG3).await;
+    });
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(group(&line), ["172.31.1.3"]);
+}
+
+/// There is no primary when the pass has to end, and what it sent is still under way: nobody may act as if it were over.
+#[tokio::test(start_paused = true)]
+async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    sleep(Duration::from_secs(10)).await;
+    let ports = with_slow_registration(&line, Duration::from_secs(5), Duration::ZERO);
+    let (report, ()) = tokio::join!(look(&line, &ports), async {
+        sleep(Duration::from_secs(1)).await;
+        let now = line.now();
+        line.world().cluster.crash(now, PG2, Silence::Refused);
+    });
+    assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+    assert_eq!(line.world().memory.acting.as_ref().map(|acting| acting.by.as_str()), Some("second"));
+
+    sleep(Duration::from_mins(1)).await;
+    let report = look(&line, &named(&line, "third")).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert!((6_000..7_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
+    assert_eq!(line.world().memory.acting, None);
+}
+
+/// Memory that is out of its ordinary once, at a save that is `chosen`.
+struct Moody {
+    line: Arc<Line>,
+    chosen: fn(&World, &Memory) -> bool,
+    mood: Mood,
+    is_over: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+enum Mood {
+    /// It saves, and says so after that time.
+    Late(Duration),
+    /// It does not save.
+    Refuses,
+}
+
+#[async_trait]
+impl Store for Moody {
+    async fn load(&self, scope: &Scope) -> Read<Memory> {
+        self.line.load(scope).await
+    }
+
+    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+        let is_chosen =
+            (self.chosen)(&self.line.world.lock().unwrap_or_else(PoisonError::into_inner), memory);
+        if !is_chosen || self.is_over.swap(true, Ordering::SeqCst) {
+            return self.line.save(scope, memory).await;
+        }
+        match self.mood {
+            Mood::Late(time) => {
+                let saved = self.line.save(scope, memory).await;
+                sleep(time).await;
+                saved
+            }
+            Mood::Refuses => Err(Failure {
+                kind: Kind::Throttled,
+                call: "dynamodb:PutItem".to_owned(),
+                resource: "table repoint".to_owned(),
+                message: "Rate exceeded".to_owned(),
+            }),
+        }
+    }
+}
+
+fn with_moody_memory(line: &Line, mood: Mood, chosen: fn(&World, &Memory) -> bool) -> Ports {
+    let ports = named(line, "second");
+    let line = Arc::new(Line { identity: "second".to_owned(), ..line.clone() });
+    Ports { store: Arc::new(Moody { line, chosen, mood, is_over: AtomicBool::new(false) }), ..ports }
+}
+
+/// The leave to write has run out by then, so the pass commits once more.
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_is_late_is_made_again() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    let is_commit = |_: &World, memory: &Memory| memory.acting.is_some();
+    let ports = with_moody_memory(&line, Mood::Late(Duration::from_secs(20)), is_commit);
+    let report = look(&line, &ports).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert!((3_000..4_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
+    assert_eq!(line.world().memory.acting, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_refuses_after_a_message_was_sent_does_not_repeat_it() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    let was_told = |world: &World, _: &Memory| !world.account.published(&world.resources.topic).is_empty();
+    let ports = with_moody_memory(&line, Mood::Refuses, was_told);
+    assert_eq!(look(&line, &ports).await.outcome, Outcome::Changed);
+    assert_eq!(look(&line, &ports).await.outcome, Outcome::Converged);
+    assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
+    assert_eq!(line.world().memory.outbox, []);
+}
