@@ -66,8 +66,8 @@ impl fmt::Display for Broken {
 pub struct Laws {
     /// The first one that was broken.
     pub broken: Option<Broken>,
-    /// When each member was last seen to take writes, and on which timeline.
-    writers: BTreeMap<MemberId, (Millis, u32)>,
+    /// When each member was last seen to take writes on each timeline.
+    writers: BTreeMap<(MemberId, u32), Millis>,
     /// The highest timeline of a primary that an endpoint was pointed at.
     pointed_at: u32,
     /// Who has been the only one to take writes, and since when.
@@ -97,7 +97,7 @@ impl Laws {
     pub fn watch(&mut self, now: Millis, cluster: &Cluster) {
         let writers = cluster.takes_writes();
         for (member, timeline) in &writers {
-            self.writers.insert(*member, (now, *timeline));
+            self.writers.insert((*member, *timeline), now);
         }
         let sole = match writers[..] {
             [(only, _)] if cluster.leader().is_some() => Some(only),
@@ -121,14 +121,20 @@ impl Laws {
         }
     }
 
+    /// The timelines on which a member has taken writes so lately that a pass under way may have seen it.
+    fn wrote_on(&self, member: MemberId, now: Millis) -> impl Iterator<Item = u32> {
+        let timelines = self.writers.range((member, 0)..=(member, u32::MAX));
+        timelines.filter(move |(_, last)| *last + OLDEST_EVIDENCE >= now).map(|((_, timeline), _)| *timeline)
+    }
+
     fn wrote_lately(&self, member: MemberId, now: Millis) -> bool {
-        self.writers.get(&member).is_some_and(|(last, _)| last + OLDEST_EVIDENCE >= now)
+        self.wrote_on(member, now).next().is_some()
     }
 
     /// An endpoint was pointed at a primary: never at one of an older timeline than another was before.
     fn never_back(&mut self, now: Millis, by: &str, member: Option<MemberId>) {
-        let timeline =
-            member.and_then(|member| self.writers.get(&member)).map_or(0, |(_, timeline)| *timeline);
+        // Where a restore has just set it back, the higher one was seen.
+        let timeline = member.and_then(|member| self.wrote_on(member, now).max()).unwrap_or(0);
         if self.is_fenced && timeline < self.pointed_at {
             let how = format!("{by} pointed at a primary of timeline {timeline} after {}", self.pointed_at);
             self.broken(now, Law::NeverBackwards, how);
@@ -252,6 +258,11 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
         // What was done before was done for another cluster, or for a future that is no more.
         laws.written = None;
         laws.pointed_at = 0;
+        let writers = laws.writers.clone();
+        laws.writers.retain(|(member, timeline), last| {
+            let own = writers.range((*member, 0)..=(*member, u32::MAX));
+            own.map(|((_, timeline), last)| (*last, *timeline)).max() == Some((*last, *timeline))
+        });
     } else if same_system && next.highest_timeline < before.highest_timeline {
         laws.broken(now, Law::NeverBackwards, format!("{by} forgot timeline {:?}", before.highest_timeline));
     }
