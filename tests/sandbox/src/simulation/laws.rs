@@ -133,13 +133,15 @@ impl Laws {
 
     /// An endpoint was pointed at a primary: never at one of an older timeline than another was before.
     fn never_back(&mut self, now: Millis, by: &str, member: Option<MemberId>) {
-        // Where a restore has just set it back, the higher one was seen.
-        let timeline = member.and_then(|member| self.wrote_on(member, now).max()).unwrap_or(0);
+        // A restore may have set it back since it was seen, or just before.
+        let timelines: Vec<u32> = member.iter().flat_map(|member| self.wrote_on(*member, now)).collect();
+        let least = timelines.iter().copied().min().unwrap_or(0);
+        let timeline = timelines.into_iter().max().unwrap_or(0);
         if self.is_fenced && timeline < self.pointed_at {
             let how = format!("{by} pointed at a primary of timeline {timeline} after {}", self.pointed_at);
             self.broken(now, Law::NeverBackwards, how);
         }
-        self.pointed_at = self.pointed_at.max(timeline);
+        self.pointed_at = self.pointed_at.max(least);
     }
 
     /// Who has been the primary for so long that every look must have seen it.
@@ -258,11 +260,6 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
         // What was done before was done for another cluster, or for a future that is no more.
         laws.written = None;
         laws.pointed_at = 0;
-        let writers = laws.writers.clone();
-        laws.writers.retain(|(member, timeline), last| {
-            let own = writers.range((*member, 0)..=(*member, u32::MAX));
-            own.map(|((_, timeline), last)| (*last, *timeline)).max() == Some((*last, *timeline))
-        });
     } else if same_system && next.highest_timeline < before.highest_timeline {
         laws.broken(now, Law::NeverBackwards, format!("{by} forgot timeline {:?}", before.highest_timeline));
     }
