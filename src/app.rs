@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use futures::StreamExt;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws;
 use crate::adapters::clock::SystemClock;
@@ -21,6 +21,7 @@ use crate::adapters::sns::Sns;
 use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
+use crate::domain::intent::Intent;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{Report, VERSION};
@@ -35,6 +36,18 @@ const AT_ONCE: usize = 16;
 /// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
 /// Boundaries, "Route 53").
 const GLOBAL_REGION: &str = "us-east-1";
+
+/// Telling needs at most a save, a message for each condition, and a save again.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a pass may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until its last write.
+    pub pass: Duration,
+    /// From then on, to tell people.
+    pub tell: Duration,
+}
 
 /// repoint, wired.
 pub struct App {
@@ -123,15 +136,50 @@ impl App {
         })
     }
 
+    /// What is configured.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// One pass over every cluster.
     pub async fn run(&self, mode: Mode) -> Report {
-        let passes = self
-            .settings
-            .clusters
-            .iter()
-            .map(|intent| async move { pass(intent, &self.ports(), &self.pass_settings(), mode).await });
+        self.run_within(|_| true, mode, self.limits()).await
+    }
+
+    /// One pass over the chosen clusters.
+    pub async fn run_within(
+        &self,
+        is_chosen: impl Fn(&Intent) -> bool,
+        mode: Mode,
+        limits: Limits,
+    ) -> Report {
+        let settings = self.pass_settings(limits);
+        let chosen = self.settings.clusters.iter().filter(|intent| is_chosen(intent));
+        let passes = chosen.map(|intent| async move { pass(intent, &self.ports(), &settings, mode).await });
         let clusters = futures::stream::iter(passes).buffered(AT_ONCE).collect().await;
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
+    }
+
+    /// What the configuration allows a pass.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits { pass: self.settings.deadline, tell: TELL_WITHIN }
+    }
+
+    /// Connects to every service that a pass will call, so that the first one does not pay for it: looks at every cluster,
+    /// and asks SNS for the topic's attributes (a refusal warms as well as an answer). Nothing comes of failures here.
+    pub async fn warm(&self, within: Duration) {
+        let looks = self.settings.clusters.iter().map(|intent| async move {
+            look(intent, &self.ports(), Instant::now() + within).await;
+        });
+        let topic = async {
+            if let (Some(sns), Some(topic)) = (&self.sns, &self.settings.alerts.topic) {
+                drop(sns.get_topic_attributes().topic_arn(topic.as_str()).send().await);
+            }
+        };
+        let looks = futures::stream::iter(looks).buffered(AT_ONCE).collect::<()>();
+        drop(timeout(within, async { tokio::join!(looks, topic) }).await);
     }
 
     /// How every cluster stands.
@@ -155,7 +203,8 @@ impl App {
         Some(adopt(intent, &self.ports(), deadline).await)
     }
 
-    fn ports(&self) -> Ports {
+    /// What a pass talks to, under a name that no other pass has.
+    pub fn ports(&self) -> Ports {
         let calls = Calls::default();
         let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
@@ -179,11 +228,14 @@ impl App {
         }
     }
 
-    fn pass_settings(&self) -> pass::Settings {
+    /// How passes within these limits are made.
+    #[must_use]
+    pub fn pass_settings(&self, limits: Limits) -> pass::Settings {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let alerts = &self.settings.alerts;
         pass::Settings {
-            limit: self.settings.deadline,
+            limit: limits.pass,
+            tell_within: limits.tell,
             needs_memory: self.settings.state.required,
             alerts: Rules {
                 grace_ms: milliseconds(alerts.grace),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::problem::Problem;
 
-/// Read elsewhere: the file itself, and the log filter.
-const OTHERS: [&str; 2] = ["REPOINT_CONFIG", "REPOINT_LOG"];
+/// Read elsewhere: the file itself, its text for a Lambda, and the log filter.
+const OTHERS: [&str; 3] = ["REPOINT_CONFIG", "REPOINT_CONFIG_INLINE", "REPOINT_LOG"];
 
 /// The variables that bear on the configuration.
 #[derive(Clone, Debug, Default)]

@@ -23,6 +23,12 @@ pub struct File {
     #[serde(default)]
     pub alerts: Alerts,
     #[serde(default)]
+    pub watch: Watch,
+    #[serde(default)]
+    pub callback: Callback,
+    #[serde(default)]
+    pub lambda: Lambda,
+    #[serde(default)]
     pub cluster: Vec<Spanned<Cluster>>,
 }
 
@@ -64,6 +70,38 @@ pub struct Alerts {
     pub grace_seconds: Option<Spanned<f64>>,
     pub contested_grace_seconds: Option<Spanned<f64>>,
     pub reminder_seconds: Option<Spanned<f64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    pub interval_seconds: Option<Spanned<f64>>,
+    pub audit_interval_seconds: Option<Spanned<f64>>,
+    pub grace_seconds: Option<Spanned<f64>>,
+    pub socket: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    pub hand_over: Option<Spanned<HandOverName>>,
+    pub sns_topic_arn: Option<Spanned<String>>,
+}
+
+/// To whom a callback hands over.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandOverName {
+    Daemon,
+    Sns,
+    #[serde(rename = "self")]
+    Detached,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lambda {
+    pub fail_on_hold: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ mod mask;
 mod problem;
 mod resolve;
 mod show;
+mod triggers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::domain::intent::Intent;
 pub use environment::Environment;
 pub use problem::{ConfigError, Problem};
 pub use show::show;
+pub use triggers::{Callback, HandOver, Lambda, Watch};
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -32,6 +34,12 @@ pub struct Settings {
     pub state: State,
     /// Where alerts go, and when.
     pub alerts: Alerts,
+    /// The daemon.
+    pub watch: Watch,
+    /// Patroni's callback.
+    pub callback: Callback,
+    /// The Lambda.
+    pub lambda: Lambda,
     /// The clusters, in the order of the file.
     pub clusters: Vec<Intent>,
 }
@@ -111,7 +119,15 @@ impl std::fmt::Debug for Pem {
 /// # Errors
 /// Every problem that was found, each with its place.
 pub fn load(path: &Path, environment: &Environment) -> Result<Settings, ConfigError> {
-    let text = file::read(path)?;
-    let file = file::parse(path, &text)?;
-    resolve::resolve(path, &text, &file, environment)
+    read(path, &file::read(path)?, environment)
+}
+
+/// Checks and completes a configuration whose text is at hand; `path` is what it is called, and where the files that it
+/// names lie.
+///
+/// # Errors
+/// Every problem that was found, each with its place.
+pub fn read(path: &Path, text: &str, environment: &Environment) -> Result<Settings, ConfigError> {
+    let file = file::parse(path, text)?;
+    resolve::resolve(path, text, &file, environment)
 }

@@ -1,5 +1,7 @@
 //! Checks what the file and the environment say, and puts in what they leave open.
 
+mod triggers;
+
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
@@ -32,7 +34,7 @@ const LONGEST: Duration = Duration::from_mins(15);
 const LONGEST_TTL: u32 = 2_147_483_647;
 
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 22] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS",
@@ -48,6 +50,13 @@ const VARIABLES: [&str; 15] = [
     "REPOINT_ALERTS_GRACE_SECONDS",
     "REPOINT_ALERTS_CONTESTED_GRACE_SECONDS",
     "REPOINT_ALERTS_REMINDER_SECONDS",
+    "REPOINT_WATCH_INTERVAL_SECONDS",
+    "REPOINT_WATCH_AUDIT_INTERVAL_SECONDS",
+    "REPOINT_WATCH_GRACE_SECONDS",
+    "REPOINT_WATCH_SOCKET",
+    "REPOINT_CALLBACK_HAND_OVER",
+    "REPOINT_CALLBACK_SNS_TOPIC_ARN",
+    "REPOINT_LAMBDA_FAIL_ON_HOLD",
 ];
 
 /// Where a value was given.
@@ -95,9 +104,12 @@ pub fn resolve(
         .unwrap_or(DEADLINE);
     let state = resolver.state(file);
     let alerts = resolver.alerts(file);
+    let watch = resolver.watch(file);
+    let callback = resolver.callback(file);
+    let lambda = resolver.lambda(file);
     let clusters = resolver.clusters(&file.cluster);
     if resolver.problems.is_empty() {
-        Ok(Settings { aws, patroni, deadline, state, alerts, clusters })
+        Ok(Settings { aws, patroni, deadline, state, alerts, watch, callback, lambda, clusters })
     } else {
         Err(ConfigError { problems: resolver.problems })
     }
@@ -152,6 +164,19 @@ impl Resolver<'_> {
         self.parsed(&given, key, parse)
     }
 
+    fn boolean(&mut self, variable: &str, file: Option<&Spanned<bool>>, default: bool) -> bool {
+        match self.environment.get(&[variable]) {
+            Some((_, "true")) => true,
+            Some((_, "false")) => false,
+            Some((name, other)) => {
+                let message = format!("`{other}` is neither true nor false");
+                self.problems.push(Problem::of_variable(name, message));
+                default
+            }
+            None => file.map_or(default, |spanned| *spanned.get_ref()),
+        }
+    }
+
     /// A time above zero and within the longest wait.
     fn seconds(&mut self, variables: &[&str], key: &str, file: Option<&Spanned<f64>>) -> Option<Duration> {
         self.seconds_within(variables, key, file, Duration::from_nanos(1)..=LONGEST)
@@ -176,7 +201,11 @@ impl Resolver<'_> {
         let duration = Duration::try_from_secs_f64(given.value).ok();
         let fitting = duration.filter(|duration| range.contains(duration));
         if fitting.is_none() {
-            let least = if range.start().is_zero() { "not below 0" } else { "above 0" };
+            let least = match range.start() {
+                least if least.is_zero() => "not below 0".to_owned(),
+                least if least.as_millis() > 0 => format!("not below {}", least.as_secs_f64()),
+                _ => "above 0".to_owned(),
+            };
             let message =
                 format!("it must be a number of seconds {least}, and at most {}", range.end().as_secs());
             let problem = self.problem(&given.place, key, message);
@@ -223,16 +252,7 @@ impl Resolver<'_> {
             (Some(path), None) => self.state_file(&path.value),
             (None, None) => StateStore::File(STATE_FILE.into()),
         };
-        let required = match self.environment.get(&["REPOINT_STATE_REQUIRED"]) {
-            Some((_, "true")) => true,
-            Some((_, "false")) => false,
-            Some((name, other)) => {
-                self.problems
-                    .push(Problem::of_variable(name, format!("`{other}` is neither true nor false")));
-                true
-            }
-            None => file.required.as_ref().is_none_or(|required| *required.get_ref()),
-        };
+        let required = self.boolean("REPOINT_STATE_REQUIRED", file.required.as_ref(), true);
         State { store, required }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::mask::masked;
-use super::{Pem, Settings, State, StateStore};
+use super::{Callback, HandOver, Pem, Settings, State, StateStore};
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
 
@@ -32,6 +32,14 @@ pub fn show(settings: &Settings) -> Value {
             "contested_grace_seconds": settings.alerts.contested_grace.as_secs_f64(),
             "reminder_seconds": settings.alerts.reminder.map(|reminder| reminder.as_secs_f64()),
         },
+        "watch": {
+            "interval_seconds": settings.watch.interval.as_secs_f64(),
+            "audit_interval_seconds": settings.watch.audit_interval.as_secs_f64(),
+            "grace_seconds": settings.watch.grace.as_secs_f64(),
+            "socket": settings.watch.socket,
+        },
+        "callback": callback(&settings.callback),
+        "lambda": { "fail_on_hold": settings.lambda.fail_on_hold },
         "cluster": settings.clusters.iter().map(cluster).collect::<Vec<_>>(),
     });
     without_nothing(shown)
@@ -43,6 +51,14 @@ fn state(state: &State) -> Value {
         StateStore::DynamoDb(table) => (None, Some(table)),
     };
     json!({ "file": file, "dynamodb_table": table, "required": state.required })
+}
+
+fn callback(callback: &Callback) -> Value {
+    match &callback.hand_over {
+        HandOver::Daemon => json!({ "hand_over": "daemon" }),
+        HandOver::Sns(topic) => json!({ "hand_over": "sns", "sns_topic_arn": topic.as_str() }),
+        HandOver::Detached => json!({ "hand_over": "self" }),
+    }
 }
 
 fn cluster(intent: &Intent) -> Value {

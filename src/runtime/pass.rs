@@ -31,6 +31,9 @@ const ROUNDS: u32 = 10;
 pub struct Settings {
     /// The longest that a pass may take, telling left out.
     pub limit: Duration,
+    /// The longest that telling may take. It comes after the limit, since a pass that ran out of time is just what people
+    /// should be told of.
+    pub tell_within: Duration,
     /// Whether a pass may write without memory.
     pub needs_memory: bool,
     /// When people are told.
@@ -146,7 +149,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         // Others go on waiting for what is under way, as they do when we die.
         committed: done.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
-    let told = tell(intent, &ended, memory, &settings.alerts, ports).await;
+    let told = tell(intent, &ended, memory, settings, ports).await;
     tell::add(&mut report, told);
     report.api_calls = ports.calls.counts();
     report

@@ -4,12 +4,11 @@
 //! whoever saved it. What could not be published stays there for a later pass; what was published is taken out. Only a
 //! crash between the two can send a message twice, and none is lost.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, timeout_at};
 
 use super::commit::update;
 use super::observe::too_late;
+use super::pass::Settings;
 use crate::domain::alert::Alert;
 use crate::domain::intent::Intent;
 use crate::domain::memory::fold::{Ended, Rules, fold};
@@ -18,9 +17,6 @@ use crate::domain::report::ClusterReport;
 use crate::domain::world::Read;
 use crate::ports::Ports;
 
-/// The longest that telling may take. It comes after the deadline, since a pass that ran out of time is just what people
-/// should be told of.
-const TELL_WITHIN: Duration = Duration::from_secs(10);
 /// Whoever claimed a letter that long ago has failed to publish it.
 const CLAIMED_FOR_MS: u64 = 60 * 1000;
 
@@ -29,10 +25,10 @@ pub async fn tell(
     intent: &Intent,
     pass: &Ended<'_>,
     memory: Read<Memory>,
-    rules: &Rules,
+    settings: &Settings,
     ports: &Ports,
 ) -> Told {
-    let deadline = Instant::now() + TELL_WITHIN;
+    let (rules, deadline) = (&settings.alerts, Instant::now() + settings.tell_within);
     let mut told = Told::default();
     let Ok(memory) = memory else {
         told.without_memory(intent, pass, &Memory::default(), rules, ports, deadline).await;

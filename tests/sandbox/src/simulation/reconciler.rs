@@ -18,6 +18,7 @@ pub const TELLING: Duration = Duration::from_secs(12);
 pub fn settings(needs_memory: bool) -> Settings {
     Settings {
         limit: Duration::from_secs(30),
+        tell_within: Duration::from_secs(10),
         needs_memory,
         alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: Some(30_000) },
     }

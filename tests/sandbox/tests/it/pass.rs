@@ -28,6 +28,7 @@ const PG3: MemberId = MemberId(2);
 const PROMOTION: u64 = 200;
 const SETTINGS: Settings = Settings {
     limit: Duration::from_secs(30),
+    tell_within: Duration::from_secs(10),
     needs_memory: true,
     alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: None },
 };

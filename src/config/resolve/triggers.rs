@@ -1,0 +1,94 @@
+//! The sections of the faces: `[watch]`, `[callback]`, `[lambda]`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{LONGEST, Resolver};
+use crate::config::file::{File, HandOverName};
+use crate::config::{Callback, HandOver, Lambda, Problem, Watch};
+use crate::domain::endpoint::TopicArn;
+
+/// Half of it is what a failover waits for on average; asking a member costs it a millisecond.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// More often only loads Patroni's single-threaded answers (`patroni/api.py`).
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// Somebody else's change to an endpoint is corrected within this.
+const AUDIT_INTERVAL: Duration = Duration::from_mins(1);
+/// A pass without trouble takes well below a second; systemd kills after 90 (`systemd.service`, `TimeoutStopSec`).
+const GRACE: Duration = Duration::from_secs(10);
+/// Under what systemd makes for a service (`RuntimeDirectory=repoint`).
+const SOCKET: &str = "/run/repoint/repoint.sock";
+
+impl Resolver<'_> {
+    pub(super) fn watch(&mut self, file: &File) -> Watch {
+        let file = &file.watch;
+        Watch {
+            interval: self
+                .seconds_within(
+                    &["REPOINT_WATCH_INTERVAL_SECONDS"],
+                    "watch.interval_seconds",
+                    file.interval_seconds.as_ref(),
+                    SHORTEST_INTERVAL..=LONGEST,
+                )
+                .unwrap_or(INTERVAL),
+            audit_interval: self
+                .seconds(
+                    &["REPOINT_WATCH_AUDIT_INTERVAL_SECONDS"],
+                    "watch.audit_interval_seconds",
+                    file.audit_interval_seconds.as_ref(),
+                )
+                .unwrap_or(AUDIT_INTERVAL),
+            grace: self
+                .seconds(&["REPOINT_WATCH_GRACE_SECONDS"], "watch.grace_seconds", file.grace_seconds.as_ref())
+                .unwrap_or(GRACE),
+            socket: {
+                let given = self.text(&["REPOINT_WATCH_SOCKET"], file.socket.as_ref());
+                let path = given.map_or_else(|| SOCKET.to_owned(), |given| given.value);
+                self.path.parent().unwrap_or(Path::new("")).join(path)
+            },
+        }
+    }
+
+    pub(super) fn callback(&mut self, file: &File) -> Callback {
+        let file = &file.callback;
+        let topic = self.text(&["REPOINT_CALLBACK_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref());
+        let topic_place = file.hand_over.as_ref().map(toml::Spanned::span);
+        let topic = topic.and_then(|given| self.parsed(&given, "callback.sns_topic_arn", TopicArn::parse));
+        let hand_over = match self.environment.get(&["REPOINT_CALLBACK_HAND_OVER"]) {
+            Some((_, "daemon")) => HandOverName::Daemon,
+            Some((_, "sns")) => HandOverName::Sns,
+            Some((_, "self")) => HandOverName::Detached,
+            Some((name, other)) => {
+                let message = format!("`{other}` is none of daemon, sns, self");
+                self.problems.push(Problem::of_variable(name, message));
+                HandOverName::Daemon
+            }
+            None => file.hand_over.as_ref().map_or(HandOverName::Daemon, |name| *name.get_ref()),
+        };
+        let hand_over = match (hand_over, topic) {
+            (HandOverName::Daemon, _) => HandOver::Daemon,
+            (HandOverName::Detached, _) => HandOver::Detached,
+            (HandOverName::Sns, Some(topic)) => HandOver::Sns(topic),
+            (HandOverName::Sns, None) => {
+                let message = "to hand over to SNS, it needs `sns_topic_arn` beside it";
+                let problem = match topic_place {
+                    Some(span) => self.source.problem(&span, Some("callback.hand_over"), message),
+                    None => Problem::of_variable("REPOINT_CALLBACK_HAND_OVER", message),
+                };
+                self.problems.push(problem);
+                HandOver::Daemon
+            }
+        };
+        Callback { hand_over }
+    }
+
+    pub(super) fn lambda(&mut self, file: &File) -> Lambda {
+        Lambda {
+            fail_on_hold: self.boolean(
+                "REPOINT_LAMBDA_FAIL_ON_HOLD",
+                file.lambda.fail_on_hold.as_ref(),
+                false,
+            ),
+        }
+    }
+}
