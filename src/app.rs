@@ -2,6 +2,8 @@
 //!
 //! Law: clients are built once and shared; each pass over a cluster counts its own requests.
 
+mod watching;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use futures::StreamExt;
+use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws;
@@ -21,14 +24,19 @@ use crate::adapters::sns::Sns;
 use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
+use crate::domain::endpoint::TopicArn;
+use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
+use crate::domain::memory::Letter;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
-use crate::domain::report::{Report, VERSION};
+use crate::domain::report::{ClusterReport, Report, VERSION};
 use crate::ports::{Calls, Clock, Instances, Ports, Store, Topic};
 use crate::runtime::adopt::{AdoptError, Adopted, adopt};
+use crate::runtime::follow::follow;
 use crate::runtime::look::look;
 use crate::runtime::pass::{self, Mode, pass};
+pub use watching::{Bell, Watching};
 
 /// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
 /// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).
@@ -52,6 +60,7 @@ pub struct Limits {
 /// repoint, wired.
 pub struct App {
     settings: Settings,
+    aws: SdkConfig,
     patroni: Arc<Rest>,
     elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
     #[cfg(feature = "ec2")]
@@ -132,6 +141,7 @@ impl App {
             state,
             identity: identity(),
             passes: AtomicU64::new(1),
+            aws: config,
             settings,
         })
     }
@@ -201,6 +211,31 @@ impl App {
         let deadline = Instant::now() + self.settings.deadline;
         let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
         Some(adopt(intent, &self.ports(), deadline).await)
+    }
+
+    /// Follows a cluster until it has a primary and its endpoints point there, or time runs out; `None` if it is not
+    /// configured.
+    pub async fn follow(&self, scope: &str) -> Option<ClusterReport> {
+        let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
+        Some(follow(intent, || self.ports(), &self.pass_settings(self.limits())).await)
+    }
+
+    /// Calls whoever listens to that topic to look at a cluster. What was the reason is for people to read.
+    ///
+    /// # Errors
+    /// If SNS does not take it.
+    pub async fn call(&self, topic: &TopicArn, scope: &str, action: &str, role: &str) -> Result<(), Failure> {
+        let client = aws_sdk_sns::Client::new(&aws::in_region(&self.aws, topic.region()));
+        let words = json!({ "repoint": "look", "cluster": scope, "action": action, "role": role, "from": self.identity });
+        let letter = Letter {
+            id: String::new(),
+            subject: format!("repoint: {scope}: look"),
+            body: words.to_string(),
+            attributes: BTreeMap::from([("event".to_owned(), "look".to_owned())]),
+            claimed_by: self.identity.clone(),
+            claimed_at: SystemClock.now(),
+        };
+        Sns::new(client, topic.clone(), Calls::default()).publish(&letter).await
     }
 
     /// What a pass talks to, under a name that no other pass has.

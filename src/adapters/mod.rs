@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod control;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;

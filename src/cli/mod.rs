@@ -4,17 +4,24 @@
 //! held or failed; 2: usage or configuration.
 
 mod adopt;
+mod callback;
 mod check;
+mod detached;
+mod lock;
 mod plan;
 mod print;
 mod run;
 mod status;
+mod watch;
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Environment, Settings};
 
@@ -29,6 +36,7 @@ Examples:
   repoint check                      is the configuration sound? (asks nobody)
   repoint plan                       what would be changed, and why (changes nothing)
   repoint run                        change it, once; for cron
+  repoint watch                      change it whenever it has to be; for systemd
   repoint run --cluster batman --format json
   repoint adopt batman               accept its new system identifier
   repoint status                     members, verdict and endpoints, as a table
@@ -84,12 +92,41 @@ Examples:
     #[command(after_help = "\
 Examples:
   repoint run                                             once
-  * * * * *  postgres  repoint run --config /etc/repoint.toml     in a crontab
+  * * * * *  postgres  repoint run --config /etc/repoint.toml     in /etc/cron.d
   repoint run --dry-run                                   the same as `repoint plan`")]
     Run {
         /// Change nothing, only say what would be changed
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Watch every cluster for ever, and act within a fraction of a second when its primary changes
+    #[command(after_help = "\
+Examples:
+  repoint watch --config /etc/repoint.toml
+  repoint watch --format json                             logs as JSON, one object a line
+
+It asks Patroni every second ([watch] interval_seconds), and AWS only when something has changed, when a callback
+says so, when something is unfinished, and every minute (audit_interval_seconds). SIGHUP loads the configuration
+anew; SIGTERM ends it after the pass under way. Under systemd it tells when it is ready and that it is alive.")]
+    Watch,
+    /// Be Patroni's callback: hand over to whoever looks, and return within milliseconds
+    #[command(after_help = "\
+In patroni.yml, as the user that runs Patroni:
+  postgresql:
+    callbacks:
+      on_role_change: /usr/local/bin/repoint callback --config /etc/repoint.toml
+      on_start: /usr/local/bin/repoint callback --config /etc/repoint.toml
+
+Patroni appends the action, the role and the scope. What they say is not believed: they only mean that it is time to
+look. [callback] hand_over says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
+none), `sns` (a topic that triggers the Lambda) or `self` (a process of its own, which Patroni cannot kill).")]
+    Callback {
+        /// What Patroni appends: ACTION ROLE SCOPE
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, num_args = 3..)]
+        arguments: Vec<String>,
+        /// This is the process to which a callback has handed over
+        #[arg(long, hide = true)]
+        detached: bool,
     },
     /// Show members, verdict and endpoints as a table
     #[command(after_help = "\
@@ -117,18 +154,52 @@ Examples:
 }
 
 /// Does what the command line says.
-pub async fn main(cli: Cli, environment: &Environment) -> ExitCode {
-    let format = cli.common.format;
-    let settings = match settings(&cli.common, environment) {
+#[must_use]
+pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
+    let Cli { common, command } = cli;
+    let format = common.format;
+    log_to_stderr(format == Format::Json && matches!(command, Command::Watch));
+    let settings = match settings(&common, environment) {
         Ok(settings) => settings,
         Err(message) => return print::usage_error(&message),
     };
-    match cli.command {
-        Command::Plan | Command::Run { dry_run: true } => plan::main(settings, format).await,
-        Command::Run { dry_run: false } => run::main(settings, format).await,
-        Command::Status => status::main(settings, format).await,
-        Command::Adopt { scope } => adopt::main(settings, &scope, format).await,
+    match command {
+        Command::Plan | Command::Run { dry_run: true } => block_on(plan::main(settings, format)),
+        Command::Run { dry_run: false } => run::main(settings, &common.config, format),
+        Command::Watch => {
+            let load = || self::settings(&common, environment);
+            block_on(watch::main(settings, load))
+        }
+        Command::Callback { arguments, detached: false } => {
+            callback::main(&settings, &common.config, &arguments)
+        }
+        Command::Callback { arguments, detached: true } => detached::main(settings, &arguments),
+        Command::Status => block_on(status::main(settings, format)),
+        Command::Adopt { scope } => block_on(adopt::main(settings, &scope, format)),
         Command::Check => check::main(&settings, format),
+    }
+}
+
+fn log_to_stderr(as_json: bool) {
+    let filter =
+        EnvFilter::try_from_env("REPOINT_LOG").unwrap_or_else(|_| EnvFilter::new("error,repoint=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if as_json {
+        log.json().flatten_event(true).with_target(false).init();
+    } else {
+        log.with_target(false).init();
+    }
+}
+
+/// Runs it to its end, and waits for nothing that it has left behind, such as a look-up of a name that hangs.
+fn block_on(main: impl Future<Output = ExitCode>) -> ExitCode {
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(main);
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => print::usage_error(&format!("the runtime cannot be started: {error}")),
     }
 }
 

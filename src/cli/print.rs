@@ -17,6 +17,13 @@ pub fn usage_error(message: &str) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// Says what went wrong although command line and configuration are right.
+pub fn error(message: &str) -> ExitCode {
+    let bold = AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{bold}error{bold:#}: {message}");
+    ExitCode::FAILURE
+}
+
 /// Colours for a tone; what is no terminal, and `NO_COLOR`, take them out again.
 pub fn paint(tone: Tone, text: &str) -> String {
     let style = match tone {

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod retarget;
+pub mod sight;
 pub mod standby;
 pub mod verdict;
 pub mod witness;

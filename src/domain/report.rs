@@ -103,6 +103,15 @@ pub struct ClusterReport {
     pub api_calls: BTreeMap<String, u64>,
 }
 
+impl ClusterReport {
+    /// Why the cluster is not as it should be, in a sentence: the first step that failed, or else the first hold.
+    #[must_use]
+    pub fn first_trouble(&self) -> Option<&str> {
+        let failed = self.steps.iter().find_map(|step| step.error.as_deref());
+        failed.or_else(|| self.holds.first().map(|hold| hold.message.as_str()))
+    }
+}
+
 /// The verdict in a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

@@ -6,7 +6,9 @@
 pub mod adopt;
 pub mod apply;
 pub mod commit;
+pub mod follow;
 pub mod look;
 pub mod observe;
 pub mod pass;
 pub mod tell;
+pub mod watch;

@@ -45,13 +45,16 @@ struct Arguments {
 /// Interrupted, as a shell names it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "repoint") {
-        return program::main(arguments).await;
+        return program::main(arguments);
     }
-    let arguments = Arguments::parse();
+    demonstrate(&Arguments::parse())
+}
+
+#[tokio::main]
+async fn demonstrate(arguments: &Arguments) -> ExitCode {
     let mut page = Page::new();
     let stage = match Stage::new() {
         Ok(stage) => stage,
@@ -61,7 +64,7 @@ async fn main() -> ExitCode {
         }
     };
     let code = tokio::select! {
-        code = play(&arguments, &stage, &mut page) => code,
+        code = play(arguments, &stage, &mut page) => code,
         _ = tokio::signal::ctrl_c() => {
             Page::new().interrupted();
             if arguments.no_story { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }

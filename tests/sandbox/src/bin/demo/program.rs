@@ -18,17 +18,13 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tracing_subscriber::EnvFilter;
 
 /// Is `repoint`, as its own `main` is.
-pub async fn main(arguments: Vec<OsString>) -> ExitCode {
+pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let cli = Cli::parse_from(arguments);
-    let filter =
-        EnvFilter::try_from_env("REPOINT_LOG").unwrap_or_else(|_| EnvFilter::new("error,repoint=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    cli::main(cli, &Environment::from_variables(variables)).await
+    cli::main(cli, &Environment::from_variables(variables))
 }
 
 /// `repoint`, installed: a program, its configuration and its memory.

@@ -1,0 +1,99 @@
+//! Every configured cluster, watched at the same time.
+//!
+//! Law: clusters do not wait for each other, and what is wrong with one slows down that one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch as channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::App;
+use crate::domain::cluster::Scope;
+use crate::domain::report::ClusterReport;
+use crate::runtime::watch::{Lines, Pace, Reason, Settings, watch};
+
+/// Between the first passes of two clusters: AWS refills 10 Describe calls a second (Elastic Load Balancing, "API
+/// throttling").
+const APART: Duration = Duration::from_millis(100);
+/// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+/// The watched clusters.
+pub struct Watching {
+    tasks: JoinSet<()>,
+    stop: channel::Sender<bool>,
+    bell: Bell,
+    beats: BTreeMap<Scope, channel::Receiver<Instant>>,
+    /// The longest that a cluster may go without looking.
+    longest: Duration,
+}
+
+/// Lets a cluster look at once.
+#[derive(Clone, Debug, Default)]
+pub struct Bell(Arc<BTreeMap<Scope, Arc<Notify>>>);
+
+impl Bell {
+    /// `false` if no cluster of that name is watched.
+    #[must_use]
+    pub fn ring(&self, scope: &str) -> bool {
+        self.0.get(&Scope::new(scope)).map(|poke| poke.notify_one()).is_some()
+    }
+}
+
+impl Watching {
+    /// Begins to watch. `tell` hears of each pass.
+    pub fn start(app: &Arc<App>, tell: fn(Reason, &ClusterReport)) -> Self {
+        let settings = Settings {
+            pace: Pace {
+                interval: app.settings.watch.interval,
+                audit_interval: app.settings.watch.audit_interval,
+            },
+            pass: app.pass_settings(app.limits()),
+        };
+        let (stop, stopped) = channel::channel(false);
+        let mut tasks = JoinSet::new();
+        let (mut pokes, mut beats) = (BTreeMap::new(), BTreeMap::new());
+        for (number, intent) in (0..).zip(&app.settings.clusters) {
+            let (beat, heard) = channel::channel(Instant::now());
+            beats.insert(intent.scope.clone(), heard);
+            let poke: Arc<Notify> = Arc::default();
+            pokes.insert(intent.scope.clone(), poke.clone());
+            let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
+            let (app, intent) = (app.clone(), intent.clone());
+            tasks.spawn(async move {
+                watch(&intent, || app.ports(), &settings, lines, APART * number, tell).await;
+            });
+        }
+        let first = APART * u32::try_from(beats.len()).unwrap_or(u32::MAX);
+        let longest = first + settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;
+        Self { tasks, stop, bell: Bell(Arc::new(pokes)), beats, longest: longest + STUCK_AFTER }
+    }
+
+    /// What lets a cluster look at once.
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
+    /// Clusters that should have looked long ago.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<&Scope> {
+        let is_stuck = |beat: &channel::Receiver<Instant>| beat.borrow().elapsed() > self.longest;
+        self.beats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(scope, _)| scope).collect()
+    }
+
+    /// How many clusters are watched.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.beats.len()
+    }
+
+    /// Ends: what is under way is finished if that takes no longer than `grace`; whether it was.
+    pub async fn stop(mut self, grace: Duration) -> bool {
+        self.stop.send_replace(true);
+        timeout(grace, async { while self.tasks.join_next().await.is_some() {} }).await.is_ok()
+    }
+}

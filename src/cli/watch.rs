@@ -1,0 +1,203 @@
+//! `repoint watch`: the daemon.
+//!
+//! Law: it always ends: on SIGTERM after the pass under way, and no later than the grace time. A configuration that cannot
+//! be used never replaces one that can.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use super::print;
+use crate::adapters::control::{Caller, Control};
+use crate::app::{App, Watching};
+use crate::config::Settings;
+use crate::domain::report::{ClusterReport, Outcome};
+use crate::runtime::watch::Reason;
+
+/// How often it is looked whether clusters are stuck, where nobody asks for a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Watches until a signal says otherwise. `load` reads the configuration anew.
+pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String>) -> ExitCode {
+    let mut daemon = match Daemon::start(settings).await {
+        Ok(daemon) => daemon,
+        Err(message) => return print::usage_error(&message),
+    };
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return print::error(&format!("signals cannot be heard: {error}")),
+    };
+    let mut sign_of_life = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
+    sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&daemon.status())]);
+    loop {
+        tokio::select! {
+            biased;
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {
+                daemon = daemon.reload(load()).await;
+                tell_systemd(&[NotifyState::Status(&daemon.status())]);
+            }
+            caller = daemon.control.accept() => daemon.answer(caller).await,
+            _ = sign_of_life.tick() => daemon.show_life(),
+        }
+    }
+    info!("ending after what is under way");
+    tell_systemd(&[NotifyState::Stopping]);
+    print::exit(daemon.stop().await)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+struct Daemon {
+    app: Arc<App>,
+    watching: Watching,
+    control: Control,
+}
+
+impl Daemon {
+    async fn start(settings: Settings) -> Result<Self, String> {
+        let control = listen(&settings)?;
+        let app = new_app(settings).await?;
+        let watching = Watching::start(&app, log);
+        info!(clusters = watching.count(), socket = %control.path().display(), "watching");
+        Ok(Self { app, watching, control })
+    }
+
+    /// With the new configuration, if it is one.
+    async fn reload(self, loaded: Result<Settings, String>) -> Self {
+        match self.prepare(loaded).await {
+            Ok((app, control)) => {
+                let Self { watching, control: before, app: old } = self;
+                if !watching.stop(old.settings().watch.grace).await {
+                    warn!("a pass was cut off, since the configuration was loaded anew");
+                }
+                let watching = Watching::start(&app, log);
+                info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
+                Self { app, watching, control: control.unwrap_or(before) }
+            }
+            Err(message) => {
+                error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
+                self
+            }
+        }
+    }
+
+    /// All that may fail, before anything is given up.
+    async fn prepare(&self, loaded: Result<Settings, String>) -> Result<(Arc<App>, Option<Control>), String> {
+        let settings = loaded?;
+        let is_elsewhere = settings.watch.socket != self.control.path();
+        let control = is_elsewhere.then(|| listen(&settings)).transpose()?;
+        Ok((new_app(settings).await?, control))
+    }
+
+    async fn answer(&self, caller: io::Result<Caller>) {
+        match caller {
+            // Whoever connects and says nothing keeps nobody waiting.
+            Ok(caller) => {
+                let bell = self.watching.bell();
+                tokio::spawn(caller.serve(move |scope| {
+                    info!(cluster.name = scope, "poked");
+                    bell.ring(scope)
+                }));
+            }
+            Err(error) => {
+                warn!(%error, "a caller was lost");
+                // Such as too many open files: they are closed as passes end.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    /// systemd starts us anew if this stays away (`systemd.service`, `WatchdogSec`).
+    fn show_life(&self) {
+        let stuck = self.watching.stuck();
+        if stuck.is_empty() {
+            tell_systemd(&[NotifyState::Watchdog]);
+        } else {
+            let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::Scope::as_str).collect();
+            error!("no look for too long at {}", names.join(", "));
+        }
+    }
+
+    fn status(&self) -> String {
+        format!("watching {} clusters", self.watching.count())
+    }
+
+    /// Whether all that was under way was finished.
+    async fn stop(self) -> bool {
+        let grace = self.app.settings().watch.grace;
+        let is_finished = self.watching.stop(grace).await;
+        if !is_finished {
+            warn!("cut off after {} s; the next pass goes on from there", grace.as_secs());
+        }
+        is_finished
+    }
+}
+
+fn listen(settings: &Settings) -> Result<Control, String> {
+    let socket = &settings.watch.socket;
+    Control::listen(socket).map_err(|error| {
+        format!(
+            "the control socket {}: {error}\n  hint: put it where this user may write ([watch] socket)",
+            socket.display()
+        )
+    })
+}
+
+async fn new_app(settings: Settings) -> Result<Arc<App>, String> {
+    let app = App::new(settings).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+    Ok(Arc::new(app))
+}
+
+/// A line for each pass that somebody may want to read about; what was as it should be is for the curious.
+fn log(reason: Reason, report: &ClusterReport) {
+    let (scope, outcome) = (report.scope.as_str(), report.outcome.as_str());
+    let (reason, duration_ms) = (reason.as_str(), report.duration_ms);
+    match report.outcome {
+        Outcome::Converged | Outcome::Planned => {
+            tracing::debug!(cluster.name = scope, outcome, reason, duration_ms, "pass");
+        }
+        Outcome::Changed => {
+            for step in &report.steps {
+                info!(cluster.name = scope, endpoint = %step.endpoint, "{}", step.summary());
+            }
+            info!(cluster.name = scope, outcome, reason, duration_ms, "pass");
+        }
+        Outcome::Held | Outcome::Failed => {
+            let why = report.first_trouble().unwrap_or_default();
+            warn!(cluster.name = scope, outcome, reason, duration_ms, "pass: {why}");
+        }
+    }
+    for warning in &report.warnings {
+        warn!(cluster.name = scope, "{warning}");
+    }
+}
+
+/// Where there is no systemd, there is nobody to tell.
+fn tell_systemd(state: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "systemd was not told");
+    }
+}

@@ -1,0 +1,57 @@
+//! What members say, reduced to what a decision could rest on.
+//!
+//! Law: from two sights that are the same, passes come to the same verdict and plan. How far a replica lags, and in which
+//! words a failure was told, changes all the time and is left out.
+
+use std::collections::BTreeMap;
+
+use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::intent::Intent;
+use super::memory::Memory;
+use super::verdict::{HoldKind, Verdict, verdict};
+use super::world::{MemberAnswer, World};
+
+/// The members' answers, without what always changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    lead: Lead,
+    members: BTreeMap<ApiUrl, MemberAnswer>,
+}
+
+/// Whom the members alone would make one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lead {
+    Primary(Option<MemberName>, Option<Address>, Timeline, SystemId),
+    Nobody(HoldKind),
+}
+
+impl Sight {
+    /// Of these answers.
+    #[must_use]
+    pub fn of(intent: &Intent, members: BTreeMap<ApiUrl, MemberAnswer>) -> Self {
+        let world = World { members, ..World::default() };
+        let lead = match verdict(intent, &world, &Memory::default()) {
+            Verdict::Primary(primary) => {
+                Lead::Primary(primary.member, primary.address, primary.timeline, primary.system_id)
+            }
+            Verdict::Hold(hold) => Lead::Nobody(hold.kind()),
+        };
+        let mut members = world.members;
+        for answer in members.values_mut() {
+            if let Err(failure) = &mut answer.health {
+                failure.message.clear();
+            }
+            match &mut answer.view {
+                Ok(view) => view.members.iter_mut().for_each(|listed| listed.lag_bytes = None),
+                Err(failure) => failure.message.clear(),
+            }
+        }
+        Self { lead, members }
+    }
+
+    /// Whether it names the same primary, or nobody for the same reason.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        self.lead == other.lead
+    }
+}

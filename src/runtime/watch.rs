@@ -1,0 +1,72 @@
+//! Watching one cluster: Patroni often, AWS seldom.
+//!
+//! Laws: a trigger carries no facts (1), so whatever the reason, a pass looks anew; bounded (10), so a pass that was not
+//! finished is made again after a wait that grows. It never decides: it says when to look, and the pass does the rest.
+
+mod rhythm;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch as channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::observe::members;
+use super::pass::{self, Mode, pass};
+use crate::domain::intent::Intent;
+use crate::domain::report::ClusterReport;
+use crate::domain::sight::Sight;
+use crate::ports::Ports;
+use rhythm::Rhythm;
+pub use rhythm::{Pace, Reason};
+
+/// How a cluster is watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How often it is looked at.
+    pub pace: Pace,
+    /// How passes are made.
+    pub pass: pass::Settings,
+}
+
+/// What a watched cluster and the rest of the program tell each other.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    /// Rung when it should look at once.
+    pub poke: Arc<Notify>,
+    /// Becomes true when it should end.
+    pub stop: channel::Receiver<bool>,
+    /// When it last began to look.
+    pub beat: Arc<channel::Sender<Instant>>,
+}
+
+/// Watches until told to stop, the first time `after` a while; a pass under way is finished. `tell` hears of each pass.
+pub async fn watch(
+    intent: &Intent,
+    ports: impl Fn() -> Ports,
+    settings: &Settings,
+    mut lines: Lines,
+    after: Duration,
+    mut tell: impl FnMut(Reason, &ClusterReport),
+) {
+    let mut rhythm = Rhythm::new(settings.pace, Instant::now() + after);
+    while !*lines.stop.borrow_and_update() {
+        tokio::select! {
+            biased;
+            _ = lines.stop.changed() => continue,
+            () = lines.poke.notified() => rhythm.poked(Instant::now()),
+            () = sleep_until(rhythm.look_at()) => {}
+        }
+        lines.beat.send_replace(Instant::now());
+        let ports = ports();
+        let sight = tokio::select! {
+            biased;
+            _ = lines.stop.changed() => continue,
+            members = members(intent, &ports, Instant::now() + settings.pass.limit) => Sight::of(intent, members),
+        };
+        let Some(reason) = rhythm.looked(&sight, Instant::now()) else { continue };
+        let report = pass(intent, &ports, &settings.pass, Mode::Apply).await;
+        rhythm.passed(reason, sight, &report, Instant::now());
+        tell(reason, &report);
+    }
+}
