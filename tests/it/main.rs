@@ -14,6 +14,7 @@ mod audit;
 mod aws;
 mod commands;
 mod configuration;
+mod faces;
 mod laws;
 mod layers;
 mod memory;

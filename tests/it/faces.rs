@@ -1,0 +1,6 @@
+//! The faces on one host: the daemon, Patroni's callback and cron, as real processes against the sandbox.
+
+mod callback;
+mod cron;
+mod daemon;
+mod place;

@@ -1,0 +1,123 @@
+//! `repoint callback`.
+
+use repoint_sandbox::http::door::Setup;
+use repoint_sandbox::patroni::{Happening, MemberId, Settings};
+
+use super::place::{PG2, PG3, Place};
+
+const PG1: MemberId = MemberId(0);
+const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
+/// A daemon that does nothing of its own accord.
+const SLOW: &str = "[watch]\ninterval_seconds = 600\naudit_interval_seconds = 900\n";
+
+/// What Patroni 2.1 to 4.1 passes (`patroni/postgresql/__init__.py`, `call_nowait`; `ha.py`, `demote`).
+const ROLES: [&str; 7] =
+    ["master", "primary", "promoted", "replica", "standby_leader", "demoted", "uninitialized"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_hands_over_to_the_daemon() {
+    let place = Place::new(SLOW);
+    let mut daemon = place.daemon().await;
+    place.until_right(PG1).await;
+    place.switchover(PG2).await;
+    place.until(|site| site.cluster.leader().is_some_and(|(leader, _)| leader == PG2)).await;
+    let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("the daemon looks"), "{said}");
+    daemon.says("reason=\"poke\"").await;
+    place.until_right(PG2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_and_action_means_look() {
+    let place = Place::new(SLOW);
+    let mut daemon = place.daemon().await;
+    place.until_right(PG1).await;
+    for role in ROLES {
+        for action in ["on_start", "on_stop", "on_restart", "on_reload", "on_role_change"] {
+            let (code, said) = place.run(&["callback", action, role, "batman"]).await;
+            assert_eq!(code, 0, "{said}");
+            assert!(said.contains("the daemon looks"), "{said}");
+            daemon.says("poked").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_daemon_it_looks_by_itself() {
+    let place = Place::new("");
+    let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
+    callback.says("no daemon").await;
+    callback.says("handed over").await;
+    assert_eq!(callback.ends().await, 0);
+    // Its pipe is still open: the other process speaks through it.
+    callback.says("outcome=\"converged\"").await;
+}
+
+/// Patroni calls right after `pg_ctl promote`.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_until_the_promotion_is_finished() {
+    let slow = Settings { promotion_time: 3_000, ..Setup::quick().patroni };
+    let place = Place::with(BY_ITSELF, slow);
+    place.switchover(PG3).await;
+    place.until(|site| site.events().iter().any(|event| event.what == Happening::KeyTaken)).await;
+    let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
+    assert_eq!(code, 0, "{said}");
+    place.until_right(PG3).await;
+}
+
+/// The old primary's callback: nobody is promoted yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_waits_until_somebody_is_promoted() {
+    let place = Place::with(BY_ITSELF, Setup::quick().patroni);
+    place.switchover(PG3).await;
+    place.until(|site| site.cluster.leader().is_none()).await;
+    let (code, said) = place.run(&["callback", "on_role_change", "replica", "batman"]).await;
+    assert_eq!(code, 0, "{said}");
+    place.until_right(PG3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_has_started_is_no_longer_its_child() {
+    let place = Place::new(BY_ITSELF);
+    place.delay("DescribeTargetHealth", std::time::Duration::from_secs(5));
+    let heard = place.asked();
+    let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
+    let line = callback.says("handed over").await;
+    let process: i32 = line.rsplit("process=").next().unwrap().trim().parse().unwrap();
+    assert_eq!(callback.ends().await, 0);
+    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let (parent, session): (u32, i32) = (fields[1].parse().unwrap(), fields[3].parse().unwrap());
+    assert_ne!(parent, std::process::id());
+    assert_eq!(session, process, "a session of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_tells_a_topic() {
+    let place = Place::new("");
+    let topic = place.sandbox.with(|site| site.resources.topic.clone());
+    place.configure(&format!("[callback]\nhand_over = \"sns\"\nsns_topic_arn = {topic:?}\n"));
+    let (code, said) =
+        place.run(&["callback", "--", "some", "words", "on_role_change", "primary", "batman"]).await;
+    assert_eq!(code, 0, "{said}");
+    place.until(|site| !site.messages().is_empty()).await;
+    let (subject, body) = place.sandbox.with(|site| {
+        let message = &site.messages()[0].message;
+        (message.subject.clone(), message.body.clone())
+    });
+    assert_eq!(subject.as_deref(), Some("repoint: batman: look"));
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&body["repoint"], &body["cluster"]), (&"look".into(), &"batman".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_said() {
+    let place = Place::new("");
+    let (code, said) = place.run(&["callback", "on_role_change", "primary", "robin"]).await;
+    assert_eq!((code, said.trim()), (2, "error: repoint.toml has no cluster `robin`; it has batman"));
+    let (code, said) = place.run(&["callback", "on_role_change", "primary"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("ARGUMENTS"), "{said}");
+}

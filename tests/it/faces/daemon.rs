@@ -1,0 +1,187 @@
+//! `repoint watch`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use repoint_sandbox::patroni::DcsOutage;
+use repoint_sandbox::patroni::rest::Silence;
+use rustix::process::Signal;
+use tokio::net::UnixDatagram;
+use tokio::time::timeout;
+
+use super::place::{PATIENCE, PG2, PG3, Place};
+
+const QUICK: &str = "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 900\n";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_follows_a_switchover_and_a_failover() {
+    let place = Place::new(QUICK);
+    let mut daemon = place.daemon().await;
+    place.switchover(PG2).await;
+    place.until_right(PG2).await;
+    daemon.says("outcome=\"changed\"").await;
+    place.until(|site| site.cluster.is_settled(site.now)).await;
+    place.sandbox.with(|site| site.cluster.crash(site.now, PG2, Silence::Refused));
+    place
+        .until(|site| {
+            let leader =
+                site.cluster.leader().map(|(leader, _)| site.cluster.spec(leader).postgres.0.to_string());
+            leader.is_some_and(|host| site.targets() == [host])
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_changes_is_corrected_at_the_next_audit() {
+    let place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 1\n");
+    let mut daemon = place.daemon().await;
+    place.until_right(repoint_sandbox::patroni::MemberId(0)).await;
+    place.meddle(PG3);
+    place.until_right(repoint_sandbox::patroni::MemberId(0)).await;
+    let line = daemon.says("outcome=\"changed\"").await;
+    assert!(line.contains("reason=\"audit\""), "{line}");
+}
+
+/// AWS is asked once at the start, and then nothing happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_changes_aws_is_left_in_peace() {
+    let place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 900\n");
+    let heard = place.asked();
+    let mut news = place.sandbox.news();
+    let _daemon = place.daemon().await;
+    let mut looks = 0;
+    while looks < 100 {
+        if let repoint_sandbox::http::door::News::Asked(asked) =
+            timeout(PATIENCE, news.recv()).await.unwrap().unwrap()
+            && asked.action == "GET /primary"
+        {
+            looks += 1;
+        }
+    }
+    assert_eq!(heard.count("DescribeTargetHealth"), 1);
+    assert_eq!(heard.count("ListResourceRecordSets"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_the_pass_under_way_end() {
+    let place = Place::new(QUICK);
+    place.delay("RegisterTargets", SECOND);
+    let heard = place.asked();
+    let mut daemon = place.daemon().await;
+    place.switchover(PG2).await;
+    place.until(|_| heard.count("RegisterTargets") == 1).await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().await, 0);
+    // Register and deregister are one pass.
+    place.until_right(PG2).await;
+    let socket = place.folder.path().join("repoint.sock");
+    assert!(!socket.exists(), "the socket is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_what_hangs_after_the_grace_time() {
+    let place = Place::new("[watch]\ninterval_seconds = 0.1\ngrace_seconds = 0.5\n");
+    let heard = place.asked();
+    place.delay("DescribeTargetHealth", Duration::from_mins(10));
+    let mut daemon = place.daemon().await;
+    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    daemon.signal(Signal::TERM);
+    daemon.says("cut off").await;
+    assert_eq!(daemon.ends().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
+    let place = Place::new(QUICK);
+    let mut daemon = place.daemon().await;
+    place.configure("[watch]\nintervall_seconds = 0.1\n");
+    daemon.signal(Signal::HUP);
+    let line = daemon.says("is refused").await;
+    assert!(line.contains("repoint.toml"), "{line}");
+    // The old one is kept.
+    place.switchover(PG2).await;
+    place.until_right(PG2).await;
+
+    place.configure(
+        "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 0.5\nsocket = \"other.sock\"\n",
+    );
+    daemon.signal(Signal::HUP);
+    daemon.says("loaded anew").await;
+    place.meddle(PG3);
+    place.until_right(PG2).await;
+    assert!(place.folder.path().join("other.sock").exists());
+    assert!(!place.folder.path().join("repoint.sock").exists());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_aws_is_back_it_goes_on() {
+    let place = Place::new(QUICK);
+    let mut daemon = place.daemon().await;
+    place.sandbox.with(repoint_sandbox::http::door::Site::throttle);
+    place.switchover(PG2).await;
+    daemon.says("Rate exceeded").await;
+    place.sandbox.with(repoint_sandbox::http::door::Site::heal_aws);
+    place.until_right(PG2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_patroni_is_back_it_goes_on() {
+    let place = Place::new(QUICK);
+    let mut daemon = place.daemon().await;
+    place.until(|site| site.cluster.is_settled(site.now)).await;
+    place.sandbox.with(|site| site.cluster.dcs_down(site.now, DcsOutage::Closes));
+    daemon.says("outcome=\"held\"").await;
+    place.sandbox.with(|site| site.cluster.dcs_up(site.now));
+    place.switchover(PG3).await;
+    place.until_right(PG3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_socket_is_its_own_and_nobody_elses() {
+    let place = Place::new(QUICK);
+    let mut first = place.daemon().await;
+    let socket = place.folder.path().join("repoint.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+
+    let (code, said) = place.run(&["watch"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("another `repoint watch` listens there"), "{said}");
+
+    // One that was killed leaves its socket behind.
+    first.signal(Signal::KILL);
+    first.ends().await;
+    assert!(socket.exists());
+    let mut second = place.daemon().await;
+    second.signal(Signal::TERM);
+    assert_eq!(second.ends().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_when_it_is_ready_alive_and_ending() {
+    let mut place = Place::new(QUICK);
+    let path = place.folder.path().join("notify.sock");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    place.set("NOTIFY_SOCKET", path.to_str().unwrap());
+    place.set("WATCHDOG_USEC", "300000");
+    let mut daemon = place.daemon().await;
+    let hear = async || {
+        let mut bytes = [0; 512];
+        let length = timeout(PATIENCE, systemd.recv(&mut bytes)).await.unwrap().unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    assert_eq!(hear().await.trim(), "READY=1\nSTATUS=watching 1 clusters");
+    assert_eq!(hear().await.trim(), "WATCHDOG=1");
+    assert_eq!(hear().await.trim(), "WATCHDOG=1");
+    daemon.signal(Signal::TERM);
+    loop {
+        match hear().await.trim() {
+            "WATCHDOG=1" => {}
+            last => break assert_eq!(last, "STOPPING=1"),
+        }
+    }
+    assert_eq!(daemon.ends().await, 0);
+}
