@@ -151,7 +151,8 @@ fn never_backwards(primary: &Primary, intent: &Intent, memory: &Memory) -> Resul
     }
 }
 
-/// Plays the steps on what was read.
+/// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
+/// something registers the primary first.
 fn group(
     arn: &GroupArn,
     steps: &[TargetStep],
@@ -169,6 +170,8 @@ fn group(
         .map(|health| health.target.clone())
         .collect();
     let is_primary = |target: &Target| is_primarys(target, configured, read.target_type, world, primary);
+    let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
+    let mut is_open = false;
     for step in steps {
         match step {
             TargetStep::Register(target) => {
@@ -176,16 +179,18 @@ fn group(
                     let (endpoint, at) = (arn.to_string(), target.to_string());
                     return Err(Refusal::WrongNode { endpoint, at });
                 }
-                if !members.insert(target.clone()) {
+                let is_new = members.insert(target.clone());
+                if is_open || !(is_new || closes) {
                     return Err(Refusal::Repeats(arn.to_string()));
                 }
+                is_open = true;
             }
             TargetStep::Deregister(target) => {
                 let (group, target) = (arn.to_string(), target.clone());
                 if is_primary(&target) {
                     return Err(Refusal::ClosesPrimary { group, target });
                 }
-                if !members.iter().any(&is_primary) {
+                if !is_open {
                     return Err(Refusal::ClosesFirst { group, target });
                 }
                 if !members.remove(&target) {

@@ -8,7 +8,8 @@ use crate::domain::intent::GroupIntent;
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
-/// Register the primary if it is missing, then deregister everything else.
+/// Register the primary, then deregister everything else. Where something goes, the primary is registered even if it is
+/// listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes nothing.
 pub fn steps(
     wanted: &GroupIntent,
     world: &World,
@@ -31,7 +32,7 @@ pub fn steps(
     others.sort();
     others.dedup();
     let is_missing = !group.registered().any(|other| *other == target);
-    let register = is_missing.then(|| TargetStep::Register(target.clone()));
+    let register = (is_missing || !others.is_empty()).then(|| TargetStep::Register(target.clone()));
     let deregister = others.into_iter().cloned().map(TargetStep::Deregister);
     Ok(register.into_iter().chain(deregister).collect())
 }

@@ -266,27 +266,26 @@ impl Sabotage {
         let group = name.to_string();
         let registered: Vec<Target> =
             attempt.world.groups[&name].as_ref().ok()?.registered().cloned().collect();
-        let is_missing = !registered.contains(&leader);
         let other = registered.iter().find(|target| **target != leader).cloned();
         let steps = attempt.steps()?;
         match self {
             By::EmptyTheGroup => {
                 *steps = registered.iter().cloned().map(TargetStep::Deregister).collect();
                 let first = registered.first()?.clone();
-                Some(if is_missing {
-                    Refusal::ClosesFirst { group, target: first }
-                } else {
+                Some(if first == leader {
                     Refusal::ClosesPrimary { group, target: leader }
+                } else {
+                    Refusal::ClosesFirst { group, target: first }
                 })
             }
             By::DeregisterFirst => {
-                is_missing.then(|| steps.rotate_left(1))?;
+                other.is_some().then(|| steps.rotate_left(1))?;
                 let Some(TargetStep::Deregister(first)) = steps.first() else { return None };
                 Some(Refusal::ClosesFirst { group, target: first.clone() })
             }
             By::DeregisterThePrimary => {
                 let at = seed % (steps.len() + 1);
-                let at = if is_missing { at.max(1) } else { at };
+                let at = if steps.is_empty() { at } else { at.max(1) };
                 steps.insert(at, TargetStep::Deregister(leader.clone()));
                 Some(Refusal::ClosesPrimary { group, target: leader })
             }

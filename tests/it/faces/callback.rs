@@ -1,11 +1,10 @@
 //! `repoint callback`.
 
 use repoint_sandbox::http::door::Setup;
-use repoint_sandbox::patroni::{Happening, MemberId, Settings};
+use repoint_sandbox::patroni::{Happening, Settings};
 
-use super::place::{PG2, PG3, Place};
+use super::place::{PG1, PG2, PG3, Place};
 
-const PG1: MemberId = MemberId(0);
 const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
 /// A daemon that does nothing of its own accord.
 const SLOW: &str = "[watch]\ninterval_seconds = 600\naudit_interval_seconds = 900\n";

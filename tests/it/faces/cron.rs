@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::place::{PG3, Place};
+use super::place::{PG1, PG3, Place};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_do_not_overlap() {
@@ -21,7 +21,7 @@ async fn two_runs_do_not_overlap() {
     // To look is always allowed.
     assert_ne!(place.run(&["plan"]).await.0, 2);
     assert_eq!(first.ends().await, 0);
-    place.until_right(repoint_sandbox::patroni::MemberId(0)).await;
+    place.until_right(PG1).await;
     assert_eq!(place.run(&["run"]).await.0, 0);
 }
 
@@ -51,6 +51,7 @@ async fn one_that_hangs_ends_at_its_deadline() {
 async fn a_disk_that_hangs_does_not_keep_it() {
     let place = Place::new("[pass]\ndeadline_seconds = 2\n");
     let path = place.folder.path().join("state.json");
+    place.meddle(PG3);
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let (code, said) = place.run(&["run"]).await;
     assert_eq!(code, 1, "{said}");

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::net::UnixDatagram;
 use tokio::time::timeout;
 
-use super::place::{PATIENCE, PG2, PG3, Place};
+use super::place::{PATIENCE, PG1, PG2, PG3, Place};
 
 const QUICK: &str = "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 900\n";
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,13 +34,15 @@ async fn it_follows_a_switchover_and_a_failover() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_changes_is_corrected_at_the_next_audit() {
-    let place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 1\n");
+    let mut place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 1\n");
+    place.set("REPOINT_LOG", "repoint=debug");
     let mut daemon = place.daemon().await;
-    place.until_right(repoint_sandbox::patroni::MemberId(0)).await;
+    daemon.says("reason=\"start\"").await;
+    place.until_right(PG1).await;
     place.meddle(PG3);
-    place.until_right(repoint_sandbox::patroni::MemberId(0)).await;
     let line = daemon.says("outcome=\"changed\"").await;
     assert!(line.contains("reason=\"audit\""), "{line}");
+    place.until_right(PG1).await;
 }
 
 /// AWS is asked once at the start, and then nothing happens.

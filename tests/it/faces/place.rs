@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
+pub const PG1: MemberId = MemberId(0);
 pub const PG2: MemberId = MemberId(1);
 pub const PG3: MemberId = MemberId(2);
 /// Far longer than anything here takes, and shorter than anybody waits for a test.

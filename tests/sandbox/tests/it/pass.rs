@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::cluster::Scope;
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup};
+use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
 use repoint::domain::memory::fold::Rules;
@@ -22,6 +22,7 @@ use repoint_sandbox::simulation::World;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+const PG1: MemberId = MemberId(0);
 const PG2: MemberId = MemberId(1);
 const PG3: MemberId = MemberId(2);
 /// How long PostgreSQL takes to be promoted or stopped, in milliseconds.
@@ -172,6 +173,52 @@ async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!((6_000..7_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
     assert_eq!(line.world().memory.acting, None);
+}
+
+/// Groups whose list is of some time ago.
+struct Old {
+    line: Arc<Line>,
+    list: Vec<TargetHealth>,
+}
+
+#[async_trait]
+impl TargetGroups for Old {
+    async fn read(&self, _: &GroupArn) -> Read<TargetGroup> {
+        Ok(TargetGroup { target_type: TargetType::Ip, targets: self.list.clone() })
+    }
+
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        self.line.register(arn, targets, permit).await
+    }
+
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        self.line.deregister(arn, targets, permit).await
+    }
+}
+
+/// To pg2 and back to pg1, and the list is of the moment when the group held both.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_old_empties_no_group() {
+    let line = settled().await;
+    for to in [PG2, PG1] {
+        switchover(&line, to).await;
+        sleep(Duration::from_secs(10)).await;
+        if to == PG2 {
+            assert_eq!(look(&line, &named(&line, "second")).await.outcome, Outcome::Changed);
+        }
+    }
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    let held = |id: &str| TargetHealth {
+        target: Target { id: id.to_owned(), port: 5432 },
+        state: "healthy".to_owned(),
+        reason: None,
+    };
+    let ports = named(&line, "third");
+    let sender = Arc::new(Line { identity: "third".to_owned(), ..line.clone() });
+    let list = vec![held("172.31.1.1"), held("172.31.1.2")];
+    let report = look(&line, &Ports { groups: Arc::new(Old { line: sender, list }), ..ports }).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert_eq!(group(&line), ["172.31.1.1"]);
 }
 
 /// Memory that is out of its ordinary once, at a save that is `chosen`.
