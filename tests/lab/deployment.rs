@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::aws::{Credentials, environment};
 use crate::command::{Outcome, Program};
-use crate::lab::Lab;
+use crate::lab::{Lab, callback_home};
 use crate::mailbox::Mailbox;
 use crate::member::Member;
 use crate::moto::Moto;
 use crate::recording::{Call, writes};
+use crate::wait::wait_until;
 use crate::world::{World, record, with};
 
 pub const NAME: &str = "writer.db.example.test";
@@ -69,6 +71,12 @@ impl<'a> Deployment<'a> {
     pub fn remember_in(&mut self, table: &str) {
         let table = format!("dynamodb_table = \"{table}\"");
         self.configuration = self.configuration.replace("file = \"state.json\"", &table);
+    }
+
+    /// The cluster of that scope is meant.
+    pub fn watch_scope(&mut self, scope: &str) {
+        self.configuration =
+            self.configuration.replace("scope = \"batman\"", &format!("scope = \"{scope}\""));
     }
 
     /// Adds a writer group to the configuration.
@@ -138,6 +146,26 @@ impl<'a> Deployment<'a> {
 
     pub fn act_as(&mut self, credentials: Credentials) {
         self.credentials = Some(credentials);
+    }
+
+    /// Puts this configuration where the members' callbacks look for it.
+    pub fn install_callbacks(&self, sections: &str) -> anyhow::Result<()> {
+        let home = callback_home(&self.lab.dir);
+        for file in ["state.json", "state.json.lock"] {
+            drop(fs::remove_file(home.join(file)));
+        }
+        Ok(fs::write(home.join("repoint.toml"), format!("{sections}\n{}", self.configuration))?)
+    }
+
+    /// Waits until the `ip` group holds that member and nobody else.
+    pub async fn wait_for_group(&self, member: &Member) -> anyhow::Result<()> {
+        let what = format!("the group holds {} alone", member.name);
+        wait_until(&what, Duration::from_mins(1), async || {
+            let targets = self.world.targets(&self.ip_group).await?;
+            ensure!(targets == [(member.host.clone(), member.pg_port)], "{targets:?}");
+            Ok(())
+        })
+        .await
     }
 
     /// Runs the product with this configuration.

@@ -1,6 +1,7 @@
 //! Everything the tests run against, started once.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,14 +9,19 @@ use reqwest::Client;
 
 use crate::aws::Aws;
 use crate::etcd::Etcd;
+use crate::member::Software;
 use crate::moto::Moto;
 use crate::patroni::{Cluster, DEFAULT_SCOPE};
+use crate::service::make_directory_for_postgres;
 
 pub struct Lab {
     /// For the tests' own files; removed by `tests/run`.
     pub dir: PathBuf,
     /// The Python that has boto3 and Patroni.
     pub venv: PathBuf,
+    /// What the members' Patroni calls; it fails, and nobody minds, where no configuration is put for it.
+    pub callback: String,
+    pub http: Client,
     pub cluster: Cluster,
     pub moto: Moto,
     pub aws: Aws,
@@ -26,16 +32,18 @@ impl Lab {
     pub async fn start() -> anyhow::Result<Self> {
         let dir = directory_from("LAB_DIR")?;
         let venv = directory_from("LAB_VENV")?;
+        let callback = install(&dir).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
 
         let patroni = async {
             let etcd = Etcd::start(&dir, &http).await?;
-            let cluster = Cluster::start(&dir, &venv, &http, DEFAULT_SCOPE).await?;
+            let software = Software { venv: venv.clone(), homes: dir.clone(), callback: callback.clone() };
+            let cluster = Cluster::start(&software, &http, DEFAULT_SCOPE).await?;
             anyhow::Ok((etcd, cluster))
         };
         let ((etcd, cluster), moto) = tokio::try_join!(patroni, Moto::start(&dir, &venv, &http))?;
         let aws = Aws::start(&venv, &Moto::endpoint())?;
-        Ok(Self { dir, venv, cluster, moto, aws, etcd })
+        Ok(Self { dir, venv, callback, http, cluster, moto, aws, etcd })
     }
 
     /// What every test begins with: an empty AWS, and a cluster in good health.
@@ -52,7 +60,21 @@ impl Lab {
     }
 }
 
-fn directory_from(variable: &str) -> anyhow::Result<PathBuf> {
+/// Puts the product where whoever runs Patroni finds it; the command to call it as.
+async fn install(dir: &Path) -> anyhow::Result<String> {
+    let program = dir.join("repoint");
+    fs::copy(env!("CARGO_BIN_EXE_repoint"), &program)?;
+    make_directory_for_postgres(&callback_home(dir)).await?;
+    let configuration = callback_home(dir).join("repoint.toml");
+    Ok(format!("{} callback --config {}", program.display(), configuration.display()))
+}
+
+/// Where callbacks have their configuration and memory.
+pub fn callback_home(dir: &Path) -> PathBuf {
+    dir.join("callback")
+}
+
+pub fn directory_from(variable: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os(variable)
         .with_context(|| format!("{variable} is not set: run the lab with `tests/run lab`"))?;
     Ok(PathBuf::from(path))

@@ -9,6 +9,7 @@
 
 mod adoption;
 mod aws;
+mod callback;
 mod command;
 mod deployment;
 mod etcd;
@@ -53,6 +54,7 @@ fn run() -> anyhow::Result<ExitCode> {
         harness::trials,
         adoption::trials,
         failover::trials,
+        callback::trials,
         outage::trials,
         state_table::trials,
         wire::trials,

@@ -7,11 +7,23 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::aws::environment;
 use crate::etcd;
+use crate::moto::Moto;
 use crate::service::{as_postgres, make_directory_for_postgres, tail};
 
 const REST_PORT: u16 = 8008;
 const PG_PORT: u16 = 5432;
+
+/// A version of Patroni, and where its members live.
+pub struct Software {
+    /// The Python environment that it is installed in.
+    pub venv: PathBuf,
+    /// For the members' own directories.
+    pub homes: PathBuf,
+    /// The command that it calls when a role changes.
+    pub callback: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -24,14 +36,14 @@ pub struct Member {
 
 impl Member {
     /// Makes the member's directory and configuration file. Numbers start at 1.
-    pub async fn prepare(lab_dir: &Path, scope: &str, number: u8) -> anyhow::Result<Self> {
+    pub async fn prepare(software: &Software, scope: &str, number: u8) -> anyhow::Result<Self> {
         let name = format!("pg{number}");
         let host = format!("127.0.0.{}", 10 + number);
-        let home = lab_dir.join(&name);
+        let home = software.homes.join(&name);
         make_directory_for_postgres(&home).await?;
         let member =
             Self { rest_url: format!("http://{host}:{REST_PORT}"), pg_port: PG_PORT, name, host, home };
-        let config = member.config(scope)?.to_string();
+        let config = member.config(scope, &software.callback)?.to_string();
         fs::write(member.config_file(), config)?;
         Ok(member)
     }
@@ -59,7 +71,8 @@ impl Member {
 
     pub fn patroni_command(&self, venv: &Path) -> Command {
         let mut command = as_postgres(venv.join("bin/patroni"));
-        command.arg(self.config_file()).env("LC_ALL", "C.UTF-8");
+        // Its callbacks inherit what makes an AWS client talk to the emulator.
+        command.arg(self.config_file()).env("LC_ALL", "C.UTF-8").envs(environment(&Moto::endpoint()));
         command
     }
 
@@ -68,7 +81,7 @@ impl Member {
     }
 
     /// Patroni reads YAML, of which JSON is a part.
-    fn config(&self, scope: &str) -> anyhow::Result<Value> {
+    fn config(&self, scope: &str, callback: &str) -> anyhow::Result<Value> {
         let rest = format!("{}:{REST_PORT}", self.host);
         let postgres = format!("{}:{PG_PORT}", self.host);
         Ok(json!({
@@ -112,6 +125,7 @@ impl Member {
                     "shared_buffers": "16MB",
                     "unix_socket_directories": "",
                 },
+                "callbacks": { "on_role_change": callback, "on_start": callback },
                 "basebackup": [{ "checkpoint": "fast" }, "no-sync"],
                 "remove_data_directory_on_rewind_failure": true,
                 "remove_data_directory_on_diverged_timelines": true,

@@ -2,14 +2,14 @@
 
 mod rest;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use reqwest::Client;
 use tokio::sync::Mutex;
 
-use crate::member::Member;
+use crate::member::{Member, Software};
 use crate::postmaster;
 use crate::service::{Service, Signal};
 use crate::wait::wait_until;
@@ -20,6 +20,7 @@ const MEMBERS: u8 = 3;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Cluster {
+    scope: String,
     members: Vec<Member>,
     /// Patroni's processes, in the order of `members`; none before the first start.
     patronis: Mutex<Vec<Option<Service>>>,
@@ -29,15 +30,16 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts a new cluster: the first member alone, the others as soon as it leads.
-    pub async fn start(lab_dir: &Path, venv: &Path, http: &Client, scope: &str) -> anyhow::Result<Self> {
+    pub async fn start(software: &Software, http: &Client, scope: &str) -> anyhow::Result<Self> {
         let mut members = Vec::new();
         for number in 1..=MEMBERS {
-            members.push(Member::prepare(lab_dir, scope, number).await?);
+            members.push(Member::prepare(software, scope, number).await?);
         }
         let cluster = Self {
+            scope: scope.to_owned(),
             patronis: Mutex::new(members.iter().map(|_| None).collect()),
             members,
-            venv: venv.to_owned(),
+            venv: software.venv.clone(),
             http: http.clone(),
         };
         let (first, others) = cluster.members.split_first().context("no members")?;
@@ -48,6 +50,10 @@ impl Cluster {
         }
         cluster.wait_healthy().await?;
         Ok(cluster)
+    }
+
+    pub fn scope(&self) -> &str {
+        &self.scope
     }
 
     pub fn members(&self) -> &[Member] {

@@ -63,11 +63,25 @@ impl Cluster {
         .await
     }
 
+    /// Restarts the member's PostgreSQL, as `patronictl restart` does.
+    pub async fn restart_postgres(&self, member: &Member) -> anyhow::Result<()> {
+        let answer = self.http.post(format!("{}/restart", member.rest_url)).json(&json!({})).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "restart of {}: {status} {text}", member.name);
+        Ok(())
+    }
+
     /// What `GET {path}` of the member's REST API answers, whatever the status.
     pub async fn ask(&self, member: &Member, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}/{path}", member.rest_url);
         let answer = self.http.get(url).timeout(PROMPT).send().await?;
         Ok(answer.json().await?)
+    }
+
+    /// All that the members' Patroni and what it has called have said.
+    pub fn whole_logs(&self) -> String {
+        let read = |member: &Member| std::fs::read_to_string(member.log()).unwrap_or_default();
+        self.members.iter().map(read).collect()
     }
 
     pub fn logs(&self) -> String {
@@ -78,16 +92,21 @@ impl Cluster {
     async fn ensure_healthy(&self) -> anyhow::Result<()> {
         let leader = self.leader().await?;
         let view = self.ask(&leader, "cluster").await?;
+        // Since 3.0.4 a replica says whether it streams.
+        let tells = self.ask(&leader, "patroni").await?["patroni"]["version"] != "3.0.2";
         for member in &self.members {
-            let (role, state) =
-                if *member == leader { ("leader", "running") } else { ("replica", "streaming") };
+            let own = self.ask(member, "patroni").await?;
+            let (role, state) = if *member == leader {
+                ("leader", "running")
+            } else {
+                ("replica", if tells { "streaming" } else { "running" })
+            };
             let published = view["members"].as_array().is_some_and(|members| {
                 members.iter().any(|m| m["name"] == *member.name && m["role"] == role && m["state"] == state)
             });
             ensure!(published, "{} is not a {state} {role} in {view}", member.name);
 
-            let own = self.ask(member, "patroni").await?;
-            let streams = *member == leader || own["replication_state"] == "streaming";
+            let streams = *member == leader || !tells || own["replication_state"] == "streaming";
             ensure!(own["state"] == "running" && streams, "{} says {own}", member.name);
             ensure!(own["timeline"] == view["members"][0]["timeline"], "timelines: {view}");
         }
