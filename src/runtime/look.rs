@@ -3,6 +3,7 @@
 //! Law: a trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so
 //! a pass looks again until the new primary really is one. It must never act.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -16,13 +17,13 @@ use crate::domain::verdict::{Hold, Verdict, verdict};
 use crate::domain::world::{Read, World};
 use crate::ports::Ports;
 
-/// The first wait before a promoting member is asked again; a promotion without much to replay takes a fraction of a
-/// second, and the question costs AWS nothing.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// The longest wait between two looks at a promotion.
-const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// The shortest and the longest wait before a promoting member is asked again, which costs AWS nothing. In between it is a
+/// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
+/// is not made much longer.
+const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
 /// What a pass keeps of its deadline for the writes, when it waits for a promotion.
 const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+
 /// What was seen and decided.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -71,10 +72,10 @@ async fn wait_for_promotion(
     deadline: Instant,
 ) -> bool {
     let until = deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()));
-    let mut wait = FIRST_WAIT;
+    let began = Instant::now();
     let mut is_told = false;
     loop {
-        let next = Instant::now() + wait;
+        let next = Instant::now() + (began.elapsed() / 4).clamp(*WAIT.start(), *WAIT.end());
         if next >= until {
             return false;
         }
@@ -89,6 +90,5 @@ async fn wait_for_promotion(
             Verdict::Hold(Hold::Promoting { .. }) => {}
             _ => return true,
         }
-        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }

@@ -11,7 +11,7 @@ use super::place::{PG1, PG3, Place};
 async fn two_runs_do_not_overlap() {
     let place = Place::new("");
     place.meddle(PG3);
-    place.delay("DescribeTargetHealth", Duration::from_secs(2));
+    place.delay("DescribeTargetHealth", Duration::from_secs(5));
     let heard = place.asked();
     let mut first = place.start(&["run"]);
     place.until(|_| heard.count("DescribeTargetHealth") > 0).await;

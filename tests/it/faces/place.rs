@@ -19,7 +19,7 @@ pub const PG1: MemberId = MemberId(0);
 pub const PG2: MemberId = MemberId(1);
 pub const PG3: MemberId = MemberId(2);
 /// Far longer than anything here takes, and shorter than anybody waits for a test.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One world and one host.
 pub struct Place {

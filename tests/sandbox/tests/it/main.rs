@@ -7,6 +7,8 @@ mod aws;
 mod demo;
 mod door;
 mod http;
+mod line;
 mod pass;
 mod patroni;
 mod simulation;
+mod watch;

@@ -2,7 +2,7 @@
 //! thought of.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,68 +10,27 @@ use repoint::domain::cluster::Scope;
 use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
-use repoint::domain::memory::fold::Rules;
 use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Store, TargetGroups};
-use repoint::runtime::pass::{Mode, Settings, pass};
-use repoint_sandbox::door::{Line, Shape, ports};
+use repoint::runtime::pass::{Mode, pass};
+use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
-use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
 use repoint_sandbox::simulation::World;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-const PG1: MemberId = MemberId(0);
-const PG2: MemberId = MemberId(1);
-const PG3: MemberId = MemberId(2);
-/// How long PostgreSQL takes to be promoted or stopped, in milliseconds.
-const PROMOTION: u64 = 200;
-const SETTINGS: Settings = Settings {
-    limit: Duration::from_secs(30),
-    tell_within: Duration::from_secs(10),
-    needs_memory: true,
-    alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: None },
-};
+use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
-/// pg1 leads three members, the group holds it, and a first pass has remembered it.
+/// A world in which a first pass has remembered what there is.
 async fn settled() -> Line {
-    let specs = (1..=3).map(|number| Spec::new(&format!("pg{number}"), &format!("172.31.1.{number}"), 0));
-    let settings =
-        patroni::Settings { promotion_time: PROMOTION, stop_time: PROMOTION, ..patroni::Settings::default() };
-    let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
-    let shape = Shape { is_filled: true, is_pair: false, has_instances: false };
-    let line = Line {
-        world: Arc::new(Mutex::new(World::new(cluster, shape, 1).unwrap())),
-        began: Instant::now(),
-        reconciler: 0,
-        identity: String::new(),
-        died: Arc::new(Notify::new()),
-    };
+    let line = world();
     assert_eq!(look(&line, &named(&line, "first")).await.outcome, Outcome::Converged);
     line
-}
-
-fn named(line: &Line, identity: &str) -> Ports {
-    ports(line, identity.to_owned())
 }
 
 async fn look(line: &Line, ports: &Ports) -> ClusterReport {
     let intent = line.world().resources.intent.clone();
     pass(&intent, ports, &SETTINGS, Mode::Apply).await
-}
-
-async fn switchover(line: &Line, to: MemberId) {
-    let now = line.now();
-    line.world().cluster.switchover(now, to).unwrap();
-    while line.world().cluster.leader().is_none_or(|(leader, _)| leader != to) {
-        sleep(Duration::from_millis(PROMOTION)).await;
-    }
-}
-
-fn group(line: &Line) -> Vec<String> {
-    let world = line.world();
-    world.registered(&world.resources.ip_group)
 }
 
 fn subjects(line: &Line) -> Vec<String> {

@@ -1,0 +1,199 @@
+//! The daemon and the callback in simulated time: how soon they act, and how often they ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use repoint::runtime::follow::follow;
+use repoint::runtime::watch::{Lines, Pace, Settings, watch};
+use repoint_sandbox::Millis;
+use repoint_sandbox::door::{Line, Weather};
+use repoint_sandbox::patroni::MemberId;
+use repoint_sandbox::patroni::rest::Silence;
+use tokio::sync::{Notify, watch as channel};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
+
+const PACE: Pace = Pace { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
+/// The times to be shown for; each is at another phase of the interval.
+const FAILOVERS: u32 = 40;
+/// In milliseconds. A request takes 30 on average here, and after the promotion four come one after the other: the look that
+/// sees it, the look at everything, the commit, and the registration.
+const PROMPT: Millis = 200;
+const HOUR: Duration = Duration::from_hours(1);
+
+struct Daemon {
+    poke: Arc<Notify>,
+    _stop: channel::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn daemon(line: &Line) -> Daemon {
+    let (stop, stopped) = channel::channel(false);
+    let poke: Arc<Notify> = Arc::default();
+    let beat = Arc::new(channel::channel(Instant::now()).0);
+    let lines = Lines { poke: poke.clone(), stop: stopped, beat };
+    let line = line.clone();
+    let task = tokio::spawn(async move {
+        let intent = line.world().resources.intent.clone();
+        let looks = AtomicU32::new(0);
+        let ports = || named(&line, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
+        watch(&intent, ports, &Settings { pace: PACE, pass: SETTINGS }, lines, Duration::ZERO, |_, _| ())
+            .await;
+    });
+    Daemon { poke, _stop: stop, task }
+}
+
+/// How often AWS was asked for that since it was last counted.
+fn asked(line: &Line, action: &str) -> usize {
+    let calls = line.world().account.drain_calls();
+    calls.iter().filter(|call| call.action == action).count()
+}
+
+const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetHealth";
+
+#[tokio::test(start_paused = true)]
+async fn in_an_hour_without_events_aws_is_asked_for_the_audits() {
+    let line = world();
+    let _daemon = daemon(&line);
+    sleep(HOUR).await;
+    let count = asked(&line, DESCRIBE);
+    assert!((55..=66).contains(&count), "{count}");
+}
+
+/// A member that comes and goes costs a pass in five seconds, and not one each time.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_flutters_does_not_use_up_the_rate() {
+    let line = world();
+    let _daemon = daemon(&line);
+    for _ in 0..600 {
+        let now = line.now();
+        line.world().cluster.hang(now, PG3);
+        sleep(Duration::from_secs(3)).await;
+        let now = line.now();
+        line.world().cluster.unhang(now, PG3);
+        sleep(Duration::from_secs(3)).await;
+    }
+    let count = asked(&line, DESCRIBE);
+    assert!(count <= 600 * 6 / 5 + 60, "{count}");
+}
+
+/// From the moment the new primary takes writes until the group holds it, in milliseconds.
+async fn delay(line: &Line, member: MemberId) -> Millis {
+    let mut promoted = None;
+    loop {
+        let leads = line.world().cluster.leader().is_some_and(|(leader, _)| leader == member);
+        if leads && promoted.is_none() {
+            promoted = Some(line.now());
+        }
+        let host = line.world().cluster.spec(member).postgres.0.to_string();
+        if let Some(promoted) = promoted.filter(|_| group(line).contains(&host)) {
+            return line.now() - promoted;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A switchover up to the moment at which Patroni calls: PostgreSQL was asked to promote, which takes it 200 ms here.
+async fn until_promoting(line: &Line, to: MemberId) {
+    let now = line.now();
+    line.world().cluster.switchover(now, to).unwrap();
+    while line.world().cluster.key_holder() != Some(to) {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn median(mut times: Vec<Millis>) -> Millis {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_daemon_follows_a_switchover_within_half_its_interval() {
+    let line = world();
+    let _daemon = daemon(&line);
+    let mut times = Vec::new();
+    for failover in 0..FAILOVERS {
+        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
+        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+        let (delay, ()) = tokio::join!(delay(&line, to), switchover(&line, to));
+        times.push(delay);
+    }
+    let median = median(times);
+    assert!(median < 600, "{median} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poked_daemon_need_not_wait_for_its_interval() {
+    let line = world();
+    let daemon = daemon(&line);
+    let mut times = Vec::new();
+    for failover in 0..FAILOVERS {
+        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
+        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+        until_promoting(&line, to).await;
+        daemon.poke.notify_one();
+        times.push(delay(&line, to).await);
+    }
+    let median = median(times);
+    assert!(median < PROMPT, "{median} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_follows_the_promotion_within_a_fraction_of_a_second() {
+    let line = world();
+    let intent = line.world().resources.intent.clone();
+    let mut times = Vec::new();
+    for failover in 0..FAILOVERS {
+        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
+        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+        until_promoting(&line, to).await;
+        let looks = AtomicU32::new(0);
+        let ports =
+            || named(&line, &format!("callback {failover}#{}", looks.fetch_add(1, Ordering::Relaxed)));
+        let (delay, _) = tokio::join!(delay(&line, to), follow(&intent, ports, &SETTINGS));
+        times.push(delay);
+    }
+    let median = median(times);
+    assert!(median < PROMPT, "{median} ms");
+}
+
+/// The callback on the old primary: the leader is gone, and nobody can be promoted before its key has run out.
+#[tokio::test(start_paused = true)]
+async fn a_callback_waits_for_an_election() {
+    let line = world();
+    sleep(Duration::from_secs(20)).await;
+    let now = line.now();
+    line.world().cluster.crash(now, PG1, Silence::Refused);
+    let intent = line.world().resources.intent.clone();
+    let looks = AtomicU32::new(0);
+    let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let settings = repoint::runtime::pass::Settings { limit: Duration::from_mins(2), ..SETTINGS };
+    follow(&intent, ports, &settings).await;
+    let leader = line.world().cluster.leader().map(|(leader, _)| leader).unwrap();
+    assert_ne!(leader, PG1);
+    let host = line.world().cluster.spec(leader).postgres.0.to_string();
+    assert_eq!(group(&line), [host]);
+}
+
+/// AWS refuses everything for ten minutes.
+#[tokio::test(start_paused = true)]
+async fn a_failing_one_backs_off_and_comes_back() {
+    let line = world();
+    let _daemon = daemon(&line);
+    sleep(Duration::from_secs(20)).await;
+    line.world().weather[0] = Weather { refused: 1000, ..Weather::FAIR };
+    switchover(&line, PG2).await;
+    sleep(Duration::from_mins(10)).await;
+    line.world().weather[0] = Weather::FAIR;
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(group(&line), ["172.31.1.2"]);
+}
