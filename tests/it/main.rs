@@ -15,6 +15,7 @@ mod aws;
 mod commands;
 mod configuration;
 mod faces;
+mod infra;
 mod laws;
 mod layers;
 mod memory;

@@ -1,0 +1,53 @@
+//! What is shipped beside the program fits it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The IAM actions that stand in a text.
+fn actions(text: &str) -> BTreeSet<String> {
+    let pattern = r#""((?:elasticloadbalancing|route53|ec2|sns|dynamodb):[A-Z][A-Za-z]+)""#;
+    let pattern = regex::Regex::new(pattern).unwrap();
+    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn the_policy_allows_what_the_program_calls_and_nothing_else() {
+    let adapters = ["elbv2", "route53", "ec2", "sns", "state_dynamodb"];
+    let mut called: BTreeSet<String> =
+        adapters.iter().flat_map(|name| actions(&read(&format!("src/adapters/{name}.rs")))).collect();
+    // Only warms a connection, so it is not counted.
+    assert!(read("src/app.rs").contains("get_topic_attributes"));
+    called.insert("sns:GetTopicAttributes".to_owned());
+    assert_eq!(actions(&read("infra/patroni/iam-policy.json")), called);
+    let only = actions(&read("infra/patroni/iam-policy-sns-only.json"));
+    assert_eq!(only, BTreeSet::from(["sns:Publish".to_owned()]));
+    for policy in ["infra/patroni/iam-policy.json", "infra/patroni/iam-policy-sns-only.json"] {
+        let policy: serde_json::Value = serde_json::from_str(&read(policy)).unwrap();
+        assert_eq!(policy["Version"], "2012-10-17");
+    }
+}
+
+/// The callbacks' command is the units' program with the units' configuration.
+#[test]
+fn units_and_callbacks_name_the_same_program_and_configuration() {
+    let program = "/usr/local/bin/repoint ";
+    let configuration = "--config /etc/repoint.toml";
+    for file in
+        ["infra/systemd/repoint.service", "infra/systemd/repoint-run.service", "infra/patroni/callbacks.yml"]
+    {
+        let text = read(file);
+        let commands: Vec<&str> = text.lines().filter(|line| line.contains(program)).collect();
+        assert!(!commands.is_empty(), "{file}");
+        assert!(commands.iter().all(|line| line.ends_with(configuration)), "{file}: {commands:?}");
+    }
+    let unit = read("infra/systemd/repoint.service");
+    // The defaults of `watch.socket` and `state.file` lie in what systemd makes for the unit.
+    assert!(unit.contains("RuntimeDirectory=repoint\n") && unit.contains("StateDirectory=repoint\n"));
+    assert!(read("src/config/resolve/triggers.rs").contains("\"/run/repoint/repoint.sock\""));
+    assert!(read("src/config/resolve.rs").contains("\"/var/lib/repoint/state.json\""));
+}
