@@ -51,8 +51,8 @@ pub fn witnesses(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Witness<'_>> {
     witnesses
 }
 
-/// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it under the address it was asked
-/// at; and the holder of the leader key finds itself there as the leader.
+/// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it under the address it was asked at.
+/// That it answers 200 makes it none of the names there: the listed leader may be the one before.
 fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {
     let health = answer.health.as_ref().ok();
     if let Some(name) = health.and_then(|health| health.name.as_ref()) {
@@ -67,15 +67,6 @@ fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {
                 answer.peer.is_some_and(|peer| peer.ip() == ip && peer.port() == port)
             })
         })
-    });
-    let listed = listed.or_else(|| {
-        let mut leaders = members.iter().filter(|listed| listed.role.leads());
-        let sole = leaders.next().filter(|_| leaders.next().is_none())?;
-        // The two answers may be moments apart: on another timeline, the listed leader is the one before.
-        let holds_the_key = health.is_some_and(|health| {
-            health.answers_primary && health.timeline.is_some() && health.timeline == sole.timeline
-        });
-        holds_the_key.then_some(sole)
     });
     listed.map(|listed| listed.name.clone())
 }

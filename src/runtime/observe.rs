@@ -26,13 +26,18 @@ const MOST_MEMBERS: usize = 64;
 /// The longest wait for memory: both stores answer within milliseconds, and no pass should hang on a dead one.
 const RECALL_WITHIN: Duration = Duration::from_secs(3);
 
-/// Reads everything that bears on the cluster, and what is remembered of it.
+/// Reads everything that bears on the cluster, and what is remembered of it. Endpoints are read after memory: what another
+/// one has done and told of is then no change of somebody else's.
 pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (World, Read<Memory>) {
-    let ((members, memory), groups, records) = tokio::join!(
-        members_and_memory(intent, ports, deadline),
-        groups(intent, ports, deadline),
-        records(intent, ports, deadline),
-    );
+    let configured = members(intent, ports, deadline);
+    let remembered = async {
+        let memory = recall(intent, ports, deadline).await;
+        let (groups, records) =
+            tokio::join!(groups(intent, ports, deadline), records(intent, ports, deadline));
+        (memory, groups, records)
+    };
+    let (configured, (memory, groups, records)) = tokio::join!(configured, remembered);
+    let members = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
     let hosts = hosts(&members, memory.as_ref().ok());
     let names = names(&hosts, ports, deadline).await;
     let instances = instances(&hosts, &groups, &names, ports, deadline).await;
@@ -49,20 +54,17 @@ pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<M
 }
 
 /// Members that are remembered and that nobody names any more are asked as well.
-async fn members_and_memory(
+async fn and_forgotten(
+    answers: BTreeMap<ApiUrl, MemberAnswer>,
+    memory: Option<&Memory>,
     intent: &Intent,
     ports: &Ports,
     deadline: Instant,
-) -> (BTreeMap<ApiUrl, MemberAnswer>, Read<Memory>) {
-    let (members, memory) = tokio::join!(members(intent, ports, deadline), recall(intent, ports, deadline));
-    let world = World { members, ..World::default() };
-    let forgotten: Vec<ApiUrl> = memory
-        .iter()
-        .flat_map(|memory| memory.unasked(&world))
-        .filter(|url| !is_asked(&world.members, url))
-        .cloned()
-        .collect();
-    (ask(intent, ports, deadline, forgotten, world.members).await, memory)
+) -> BTreeMap<ApiUrl, MemberAnswer> {
+    let world = World { members: answers, ..World::default() };
+    let forgotten = memory.into_iter().flat_map(|memory| memory.unasked(&world));
+    let forgotten: Vec<ApiUrl> = forgotten.filter(|url| !is_asked(&world.members, url)).cloned().collect();
+    ask(intent, ports, deadline, forgotten, world.members).await
 }
 
 /// Asks every configured member, and then those that only `/cluster` names.

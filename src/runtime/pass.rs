@@ -107,7 +107,9 @@ impl Done {
             }
             self.unsure = again;
         }
-        Self { retarget: self.retarget.take().or_else(|| story(&look)), look, hold: None, ..self }
+        // Whoever has done nothing yet may have been waiting for one who has done it all, and told of it.
+        let told = self.retarget.take().filter(|_| !self.steps.is_empty() || !self.unsure.is_empty());
+        Self { retarget: told.or_else(|| story(&look)), look, hold: None, ..self }
     }
 }
 

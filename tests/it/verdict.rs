@@ -383,6 +383,18 @@ fn a_member_asked_by_name_and_by_address_does_not_contest_itself() {
     }
 }
 
+/// Seed 784214: pg2 was frozen, and its old view lists pg1 alone, which leads there and is dead. That pg2 answers 200 makes
+/// it no pg1, whose address would have been registered.
+#[test]
+fn who_answers_200_is_not_the_leader_that_its_old_view_lists() {
+    let mut old = view(1, 4);
+    old.members.retain(|listed| listed.name == name(1));
+    let health = Health { name: None, ..primary(4) };
+    let world = world([silence(1), answer(2, health, Ok(old))]);
+    let verdict = verdict(&intent(), &world, &Memory::default());
+    assert!(matches!(verdict, Verdict::Hold(Hold::Contradicted { .. })), "{verdict:?}");
+}
+
 #[test]
 fn before_3_2_a_member_finds_its_name_in_its_own_view() {
     let world =

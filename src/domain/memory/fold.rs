@@ -69,7 +69,8 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
     if !is_overtaken(memory, pass) {
         if let Verdict::Primary(primary) = pass.verdict {
             remember(&mut next, primary, pass);
-            if let Some(retarget) = pass.retarget.filter(|_| is_worth_telling(memory, pass, primary)) {
+            let is_ours_to_tell = next.acting.is_none() && is_worth_telling(memory, pass, primary);
+            if let Some(retarget) = pass.retarget.filter(|_| is_ours_to_tell) {
                 alerts.push(alert::retargeted(pass.report, retarget));
             }
         }
@@ -101,7 +102,8 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
             (listed.name.clone(), known)
         }));
     }
-    if is_followed(pass.report) {
+    // Where another one is acting, its move is remembered and told when that ends, by whoever ends it.
+    if is_followed(pass.report) && next.acting.is_none() {
         next.highest_timeline = Some(primary.timeline);
         next.system_id = Some(primary.system_id.clone());
         next.primary = Some(LastPrimary {

@@ -43,7 +43,7 @@ fn received(events: &[(Millis, Event)]) -> String {
 fn no_primary_for_a_while_then_recovery() {
     let told = received(&[(10, Event::DcsDown(DcsOutage::Closes)), (55, Event::DcsUp)]);
     insta::assert_snapshot!(told, @"
-    28 s  no primary, for 11 s now
+    29 s  no primary, for 12 s now
     56 s  resolved after 39 s: no primary
     ");
 }
@@ -58,9 +58,10 @@ fn no_primary_within_the_grace() {
 fn a_crash_of_the_primary() {
     let told = received(&[(10, Event::Crash(PG1, Silence::Refused)), (55, Event::Start(PG1))]);
     insta::assert_snapshot!(told, @"
-    23 s  failover from pg1 to pg2
-    23 s  member pg1 does not answer, for 12 s now
-    56 s  resolved after 45 s: member pg1 does not answer
+    21 s  failover from pg1 to pg2
+    21 s  member pg1 does not answer, for 10 s now
+    52 s  still member pg1 does not answer, for 41 s now
+    55 s  resolved after 44 s: member pg1 does not answer
     ");
 }
 
@@ -85,7 +86,7 @@ fn a_contested_cluster() {
     let told = received(&[(10, Event::ForceSplitBrain(PG2))]);
     insta::assert_snapshot!(told, @"
     11 s  CONTESTED, two members may be taking writes
-    22 s  resolved after 11 s: CONTESTED, two members may be taking writes
+    20 s  resolved after 9 s: CONTESTED, two members may be taking writes
     ");
 }
 
@@ -108,9 +109,9 @@ fn repeated_apply_failures() {
     ]);
     insta::assert_snapshot!(told, @"
     12 s  FAILED to change writers-by-ip
-    43 s  still FAILED to change writers-by-ip, for 31 s now
-    53 s  switchover from pg1 to pg2
-    53 s  resolved after 41 s: FAILED to change writers-by-ip
+    42 s  still FAILED to change writers-by-ip, for 30 s now
+    50 s  switchover from pg1 to pg2
+    50 s  resolved after 38 s: FAILED to change writers-by-ip
     ");
 }
 
