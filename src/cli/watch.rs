@@ -25,13 +25,14 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Watches until a signal says otherwise. `load` reads the configuration anew.
 pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String>) -> ExitCode {
-    let mut daemon = match Daemon::start(settings).await {
-        Ok(daemon) => daemon,
-        Err(message) => return print::usage_error(&message),
-    };
+    // First, so that none that comes early is met by its default.
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return print::error(&format!("signals cannot be heard: {error}")),
+    };
+    let mut daemon = match Daemon::start(settings).await {
+        Ok(daemon) => daemon,
+        Err(message) => return print::usage_error(&message),
     };
     let mut sign_of_life = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
     sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -170,7 +170,12 @@ impl<'a> Deployment<'a> {
 
     /// Runs the product with this configuration.
     pub async fn repoint(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
-        let file = self.lab.dir.join("repoint.toml");
+        self.repoint_on("repoint", arguments).await
+    }
+
+    /// The same with a copy of the configuration, as on a machine of that name.
+    pub async fn repoint_on(&self, machine: &str, arguments: &[&str]) -> anyhow::Result<Outcome> {
+        let file = self.lab.dir.join(format!("{machine}.toml"));
         // Another run may be reading it.
         if fs::read_to_string(&file).ok().as_ref() != Some(&self.configuration) {
             fs::write(&file, &self.configuration)?;

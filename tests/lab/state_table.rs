@@ -119,7 +119,10 @@ async fn race(lab: &Lab) -> anyhow::Result<()> {
         lab.moto.start_recording().await?;
         let began = Instant::now();
         let arguments = ["run", "--format", "json"];
-        let (one, other) = tokio::try_join!(deployment.repoint(&arguments), deployment.repoint(&arguments))?;
+        let (one, other) = tokio::try_join!(
+            deployment.repoint_on("one", &arguments),
+            deployment.repoint_on("other", &arguments)
+        )?;
         took.push(began.elapsed());
         waited +=
             u32::from([&one, &other].iter().any(|run| run.stderr.contains("another repoint is acting")));

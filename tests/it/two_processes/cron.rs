@@ -109,7 +109,8 @@ async fn run(cron: Arc<Shared>, mut rng: fastrand::Rng) {
 
 fn start(site: &Site, by: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_repoint"))
-        .args(["run", "--format", "json"])
+        .args(["run", "--format", "json", "--config"])
+        .arg(site.configuration_of(by))
         .current_dir(site.folder.path())
         .env_clear()
         .env("HOME", site.folder.path())

@@ -44,6 +44,7 @@ pub fn real_ms(span: Moment) -> f64 {
 pub struct Site {
     pub sandbox: Sandbox,
     pub folder: TempDir,
+    configuration: String,
     state: State,
     /// What was asked of AWS, and by whom.
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -78,7 +79,6 @@ impl Site {
             sandbox.with(|site| site.aws_faults.add(late));
             configuration = table;
         }
-        std::fs::write(folder.path().join("repoint.toml"), configuration).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (mut news, heard) = (sandbox.news(), asked.clone());
         tokio::spawn(async move {
@@ -91,11 +91,20 @@ impl Site {
                 }
             }
         });
-        Arc::new(Self { sandbox, folder, state, asked })
+        Arc::new(Self { sandbox, folder, configuration, state, asked })
     }
 
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// Each has a configuration of its own, as on two machines: with one and the same, runs are kept apart.
+    pub fn configuration_of(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(format!("{name}.toml"));
+        if !path.exists() {
+            std::fs::write(&path, &self.configuration).unwrap();
+        }
+        path
     }
 
     fn state_file(&self) -> PathBuf {
