@@ -14,6 +14,7 @@ use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Store, TargetGroups};
 use repoint::runtime::pass::{Mode, pass};
+use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
 use repoint_sandbox::simulation::World;
@@ -194,6 +195,8 @@ enum Mood {
     Late(Duration),
     /// It does not save.
     Refuses,
+    /// Another one makes a whole pass before, and then somebody puts pg3 into the group.
+    Overtaken,
 }
 
 #[async_trait]
@@ -213,6 +216,19 @@ impl Store for Moody {
                 let saved = self.line.save(scope, memory).await;
                 sleep(time).await;
                 saved
+            }
+            Mood::Overtaken => {
+                look(&self.line, &named(&self.line, "other")).await;
+                let now = self.line.now();
+                {
+                    let mut world = self.line.world();
+                    let group = world.resources.ip_group.clone();
+                    world
+                        .account
+                        .register_targets(now, &group, &[TargetDescription::new("172.31.1.3", 5432)])
+                        .unwrap();
+                }
+                self.line.save(scope, memory).await
             }
             Mood::Refuses => Err(Failure {
                 kind: Kind::Throttled,
@@ -255,4 +271,23 @@ async fn memory_that_refuses_after_a_message_was_sent_does_not_repeat_it() {
     assert_eq!(look(&line, &ports).await.outcome, Outcome::Converged);
     assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
     assert_eq!(line.world().memory.outbox, []);
+}
+
+/// The switchover was told by the one who made it; what is left is something else.
+#[tokio::test(start_paused = true)]
+async fn who_was_overtaken_tells_what_it_did_and_not_what_it_meant_to_do() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    sleep(Duration::from_secs(10)).await;
+    let is_commit = |_: &World, memory: &Memory| memory.acting.is_some();
+    let ports = with_moody_memory(&line, Mood::Overtaken, is_commit);
+    assert_eq!(look(&line, &ports).await.outcome, Outcome::Changed);
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    assert_eq!(
+        subjects(&line),
+        [
+            "repoint: batman: switchover from pg1 to pg2",
+            "repoint: batman: somebody else's change corrected, back from pg3 to pg2"
+        ]
+    );
 }
