@@ -15,9 +15,11 @@ const ROLES: [&str; 7] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_hands_over_to_the_daemon() {
-    let place = Place::new(SLOW);
+    let mut place = Place::new(SLOW);
+    place.set("REPOINT_LOG", "repoint=debug");
     let mut daemon = place.daemon().await;
-    place.until_right(PG1).await;
+    // Else its first pass might find the switchover.
+    daemon.says("reason=\"start\"").await;
     place.switchover(PG2).await;
     place.until(|site| site.cluster.leader().is_some_and(|(leader, _)| leader == PG2)).await;
     let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
