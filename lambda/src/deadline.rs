@@ -1,0 +1,63 @@
+//! How long the passes of an invocation may take.
+//!
+//! Law: the answer comes before Lambda's deadline. At the deadline Lambda kills the process, and nobody is answered or
+//! told.
+
+use std::time::Duration;
+
+use repoint::app::Limits;
+
+/// Kept back of the invocation's time: to write the answer, to send it, and to send the log. It also covers that Lambda's
+/// clock and this machine's are not the same.
+const KEPT_FOR_THE_ANSWER: Duration = Duration::from_millis(400);
+/// A pass that got less than this would mostly end in the middle: a look alone takes Patroni and AWS a few hundred
+/// milliseconds.
+const LEAST: Duration = Duration::from_secs(1);
+/// The part of the time that is kept for telling people, if there is not enough of it for everything.
+const TELLING: u32 = 4;
+
+/// The limits of a pass that begins now, `left` before the invocation's deadline; `None` if that is too late to begin.
+pub fn limits(configured: Limits, left: Duration) -> Option<Limits> {
+    let usable = usable(left).filter(|usable| *usable >= LEAST)?;
+    let tell = configured.tell.min(usable / TELLING);
+    Some(Limits { pass: configured.pass.min(usable.saturating_sub(tell)), tell })
+}
+
+/// The time that passes may use, telling included.
+pub fn usable(left: Duration) -> Option<Duration> {
+    left.checked_sub(KEPT_FOR_THE_ANSWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(left_ms: u64) -> Option<(u128, u128)> {
+        let configured = Limits { pass: Duration::from_secs(30), tell: Duration::from_secs(10) };
+        let limits = limits(configured, Duration::from_millis(left_ms))?;
+        Some((limits.pass.as_millis(), limits.tell.as_millis()))
+    }
+
+    #[test]
+    fn a_long_deadline_changes_nothing() {
+        assert_eq!(of(60_000), Some((30_000, 10_000)));
+    }
+
+    #[test]
+    fn passing_and_telling_end_before_a_short_one() {
+        for left in [1_400, 1_500, 3_000, 10_000, 20_000, 40_000] {
+            let (pass, tell) = of(left).unwrap();
+            assert!(
+                pass + tell + 400 <= u128::from(left) && tell >= u128::from(left) / 6,
+                "{left}: {pass}, {tell}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_little_is_too_little() {
+        assert_eq!(of(1_399), None);
+        assert_eq!(of(100), None);
+        assert_eq!(of(0), None);
+    }
+}

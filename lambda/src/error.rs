@@ -1,0 +1,62 @@
+//! What an invocation can end with instead of an answer.
+//!
+//! Law: `error_type` is a contract: retries, destinations and alarms are built on it.
+
+use std::fmt;
+
+use lambda_runtime::Diagnostic;
+
+/// Why an invocation, or the start, failed. Its `Display` is the whole story for people.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The event is none of those that are understood, or is not what it should be.
+    #[error("{0}")]
+    UnknownEvent(String),
+    /// A cluster was asked for that is not configured.
+    #[error("no cluster is called `{unknown}`; the configuration has {}", .known.join(", "))]
+    UnknownCluster {
+        /// The name that was given.
+        unknown: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Something could not be read or written.
+    #[error("{0}")]
+    ClusterFailed(String),
+    /// Something was left alone, and `lambda.fail_on_hold` is set.
+    #[error("{0}")]
+    ClusterHeld(String),
+    /// The invocation's deadline is too near.
+    #[error("{0}; raise the function's timeout")]
+    OutOfTime(String),
+    /// The function cannot start.
+    #[error("{0}")]
+    BadConfiguration(String),
+}
+
+impl Failure {
+    /// The name for programs.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::UnknownEvent(_) => "UnknownEvent",
+            Self::UnknownCluster { .. } => "UnknownCluster",
+            Self::ClusterFailed(_) => "ClusterFailed",
+            Self::ClusterHeld(_) => "ClusterHeld",
+            Self::OutOfTime(_) => "OutOfTime",
+            Self::BadConfiguration(_) => "BadConfiguration",
+        }
+    }
+}
+
+/// The runtime logs the error that it reports, in this form.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.error_type())
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self { error_type: failure.error_type().to_owned(), error_message: failure.to_string() }
+    }
+}

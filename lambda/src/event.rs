@@ -1,0 +1,174 @@
+//! What an invocation is told, and what it asks for.
+//!
+//! Law: a trigger carries no facts (1). What AWS's events and messages say is not read beyond their kind: each of them
+//! means "look at everything, now". Only the direct form chooses. What is not understood is refused, never guessed.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::Failure;
+
+/// What an event asks for, and which form its answer has.
+#[derive(Debug, PartialEq)]
+pub enum Trigger {
+    /// Look at everything; what happened is only told in the log.
+    Event(&'static str),
+    /// Look at everything; these SQS messages are answered for.
+    Messages(Vec<String>),
+    /// An HTTP request, whose mistakes are answered too.
+    Http(Result<Order, Failure>),
+    /// What somebody ordered.
+    Direct(Order),
+}
+
+impl Trigger {
+    /// Its kind, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Event(name) => name,
+            Self::Messages(_) => "sqs",
+            Self::Http(_) => "function_url",
+            Self::Direct(_) => "direct",
+        }
+    }
+}
+
+/// The direct form.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// Only these clusters; all of them if it is missing.
+    pub cluster: Option<Vec<String>>,
+    /// Change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+const DIRECT: &str = r#"{"cluster": ["batman"], "dry_run": true}"#;
+const EXPECTED: &str = "a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an \
+    Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), or the direct form";
+
+/// Tells the kind of an event.
+///
+/// # Errors
+/// If it is none of those that are understood.
+pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
+    let known = if event.get("Records").is_some() {
+        records(event)
+    } else if event.get("detail-type").is_some() {
+        bridged(event).map(Trigger::Event)
+    } else if event.get("requestContext").is_some() {
+        is_request(event).then(|| Trigger::Http(body(event)))
+    } else if is_direct(event) {
+        return order(event).map(Trigger::Direct);
+    } else {
+        None
+    };
+    known.ok_or_else(|| {
+        Failure::UnknownEvent(format!(
+            "this event is none that repoint understands: {}; expected {EXPECTED}, {DIRECT}",
+            seen(event)
+        ))
+    })
+}
+
+/// EventBridge's envelope; Scheduler sends one, too, if it is given no input of its own.
+fn bridged(event: &Value) -> Option<&'static str> {
+    let kind = event["detail-type"].as_str()?;
+    match (event["source"].as_str()?, kind) {
+        ("aws.events" | "aws.scheduler", "Scheduled Event") => Some("schedule"),
+        ("aws.ec2", "EC2 Instance State-change Notification") => Some("ec2_state_change"),
+        // "EC2 Instance-launch Lifecycle Action", "EC2 Instance Terminate Successful" and their kin.
+        ("aws.autoscaling", kind) if kind.starts_with("EC2 Instance") => Some("auto_scaling"),
+        _ => None,
+    }
+}
+
+/// SNS and SQS differ in the case of their keys.
+fn records(event: &Value) -> Option<Trigger> {
+    let records = event["Records"].as_array().filter(|records| !records.is_empty())?;
+    if records.iter().all(|record| record["EventSource"] == "aws:sns") {
+        return Some(Trigger::Event("sns"));
+    }
+    let message = |record: &Value| {
+        let id = record["messageId"].as_str().filter(|_| record["eventSource"] == "aws:sqs")?;
+        Some(id.to_owned())
+    };
+    records.iter().map(message).collect::<Option<_>>().map(Trigger::Messages)
+}
+
+fn is_request(event: &Value) -> bool {
+    event["version"] == "2.0" && event["requestContext"]["http"].is_object()
+}
+
+/// What the body of an HTTP request orders, whatever its method.
+fn body(event: &Value) -> Result<Order, Failure> {
+    // Somebody who asks for `?dry_run=true` must not get a real pass.
+    if let Some(query) = event["rawQueryString"].as_str().filter(|query| !query.is_empty()) {
+        let message = format!("the query `{query}` is not read: put the order into the body, {DIRECT}");
+        return Err(Failure::UnknownEvent(message));
+    }
+    let bad = |why: String| Failure::UnknownEvent(format!("the body is {why}; expected none, or {DIRECT}"));
+    let sent = event["body"].as_str().unwrap_or_default();
+    let bytes = if event["isBase64Encoded"] == true {
+        BASE64_STANDARD.decode(sent).map_err(|error| bad(format!("no base64: {error}")))?
+    } else {
+        sent.as_bytes().to_vec()
+    };
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Order::default());
+    }
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(format!("no JSON: {error}")))?;
+    order(&value)
+}
+
+/// An object without any key orders everything, as a scheduled or tried-out `{}` does.
+fn is_direct(event: &Value) -> bool {
+    let is_key = |key: &String| ["cluster", "dry_run"].contains(&key.as_str());
+    event.as_object().is_some_and(|object| object.is_empty() || object.keys().any(is_key))
+}
+
+fn order(value: &Value) -> Result<Order, Failure> {
+    let bad = |why: &dyn std::fmt::Display| {
+        Failure::UnknownEvent(format!("this order is not understood: {why}; expected {DIRECT}"))
+    };
+    if !value.is_object() {
+        return Err(bad(&"it is no JSON object"));
+    }
+    let order = Order::deserialize(value).map_err(|error| bad(&error))?;
+    if order.cluster.as_ref().is_some_and(Vec::is_empty) {
+        return Err(bad(&"`cluster` is an empty list; leave it out for every cluster"));
+    }
+    Ok(order)
+}
+
+/// What came instead, in a few words.
+fn seen(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("unnamed").to_owned();
+    if let Some(records) = event["Records"].as_array() {
+        let mut sources: Vec<String> = records
+            .iter()
+            .map(|record| {
+                record.get("eventSource").or(record.get("EventSource")).map_or("unnamed".to_owned(), text)
+            })
+            .collect();
+        sources.dedup();
+        return match sources.as_slice() {
+            [] => "its `Records` are empty".to_owned(),
+            sources => format!("it has records of {}", sources.join(", ")),
+        };
+    }
+    match event {
+        Value::Object(event) if event.contains_key("detail-type") => {
+            let of = |key: &str| event.get(key).map_or("unnamed".to_owned(), text);
+            format!("it is `{}` of `{}`", of("detail-type"), of("source"))
+        }
+        Value::Object(event) => {
+            let keys: Vec<&str> = event.keys().map(String::as_str).take(8).collect();
+            format!("its keys are {}", keys.join(", "))
+        }
+        _ => "it is no JSON object".to_owned(),
+    }
+}

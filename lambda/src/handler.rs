@@ -1,0 +1,189 @@
+//! One invocation: from the event to the answer.
+//!
+//! Law: the passes are made by what is configured and by the time that is left, and the answer is the report. A cluster
+//! that failed fails the invocation, so that retries and the failure destination work.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use repoint::adapters::clock::SystemClock;
+use repoint::app::App;
+use repoint::domain::intent::Intent;
+use repoint::domain::report::{ClusterReport, Outcome, Report, VERSION};
+use repoint::ports::Clock;
+use repoint::runtime::pass::{Mode, pass};
+use serde_json::{Value, json};
+use tokio::sync::RwLock;
+use tokio::time::{sleep, timeout};
+use tracing::{error, info};
+
+use crate::deadline::{limits, usable};
+use crate::error::Failure;
+use crate::event::{Order, Trigger, trigger};
+use crate::sentence::sentences;
+use crate::{http, logs};
+
+/// How many clusters are passed over at the same time, as in [`App`].
+const AT_ONCE: usize = 16;
+/// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
+/// that does not end in it is continued by the next one.
+const FINISH_WITHIN: Duration = Duration::from_millis(400);
+/// And then its answer this long, to reach the Runtime API on this machine.
+const ANSWER_WITHIN: Duration = Duration::from_millis(50);
+
+/// Answers invocations.
+pub struct Handler {
+    app: App,
+    /// Held for reading by every invocation that is under way.
+    under_way: RwLock<()>,
+}
+
+impl Handler {
+    /// With clients that are built.
+    pub fn new(app: App) -> Self {
+        Self { app, under_way: RwLock::new(()) }
+    }
+
+    /// Waits until no invocation is under way; `false` if that takes too long.
+    pub async fn finish(&self) -> bool {
+        if self.under_way.try_write().is_ok() {
+            return true;
+        }
+        let is_idle = timeout(FINISH_WITHIN, self.under_way.write()).await.is_ok();
+        sleep(ANSWER_WITHIN).await;
+        is_idle
+    }
+
+    /// Answers one event, before `deadline` in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// What the caller, or Lambda itself, should treat as a failure.
+    pub async fn answer(&self, event: &Value, deadline: u64) -> Result<Value, Failure> {
+        let _under_way = self.under_way.read().await;
+        let trigger = trigger(event)?;
+        info!(trigger = trigger.name(), left_ms = millis(left(deadline)), "invoked");
+        match trigger {
+            Trigger::Event(_) => self.reported(&Order::default(), deadline).await,
+            Trigger::Direct(order) => self.reported(&order, deadline).await,
+            Trigger::Messages(ids) => self.acknowledged(&ids, deadline).await,
+            Trigger::Http(order) => self.responded(order, deadline).await,
+        }
+    }
+
+    /// The report, or what failed.
+    async fn reported(&self, order: &Order, deadline: u64) -> Result<Value, Failure> {
+        let report = self.look(order, deadline).await?;
+        self.judge(&report)?;
+        serde_json::to_value(&report)
+            .map_err(|error| Failure::ClusterFailed(format!("the report cannot be written as JSON: {error}")))
+    }
+
+    /// One pass for the whole batch. Nobody can tell which message was about which cluster, so all of them come again if
+    /// one failed.
+    async fn acknowledged(&self, ids: &[String], deadline: u64) -> Result<Value, Failure> {
+        let report = self.look(&Order::default(), deadline).await?;
+        let failed = match self.judge(&report) {
+            Ok(()) => &[],
+            Err(failure) => {
+                error!(messages = ids.len(), "{failure:?}");
+                ids
+            }
+        };
+        let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
+        Ok(json!({"batchItemFailures": failures}))
+    }
+
+    /// Whatever happens is an HTTP status.
+    async fn responded(&self, order: Result<Order, Failure>, deadline: u64) -> Result<Value, Failure> {
+        let looked = match order {
+            Ok(order) => self.look(&order, deadline).await,
+            Err(failure) => Err(failure),
+        };
+        match looked.map(|report| (self.judge(&report), report)) {
+            Ok((Ok(()), report)) => http::response(200, &report),
+            Ok((Err(failure), report)) => {
+                error!("{failure:?}");
+                http::response(500, &report)
+            }
+            Err(failure) => {
+                error!("{failure:?}");
+                http::refusal(&failure)
+            }
+        }
+    }
+
+    /// Whether the report is a failure.
+    fn judge(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(story) = sentences(report, Outcome::Failed) {
+            return Err(Failure::ClusterFailed(story));
+        }
+        match sentences(report, Outcome::Held).filter(|_| self.app.settings().lambda.fail_on_hold) {
+            Some(story) => Err(Failure::ClusterHeld(story)),
+            None => Ok(()),
+        }
+    }
+
+    /// One pass over the chosen clusters, within the time that is left.
+    async fn look(&self, order: &Order, deadline: u64) -> Result<Report, Failure> {
+        let chosen = self.chosen(order)?;
+        let mode = if order.dry_run { Mode::DryRun } else { Mode::Apply };
+        // Each pass gets what is left when it begins, since with many clusters not all begin at once.
+        let mut passes = Vec::with_capacity(chosen.len());
+        for (index, intent) in chosen.into_iter().enumerate() {
+            passes.push(async move { (index, &intent.scope, self.pass(intent, mode, deadline).await) });
+        }
+        let all = futures::stream::iter(passes).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+        let began_with = left(deadline);
+        let mut ended = timeout(usable(began_with).unwrap_or_default(), all).await.map_err(|_| {
+            Failure::OutOfTime(format!(
+                "{} ms were left of the invocation, and the passes did not end in them; the next invocation goes on",
+                millis(began_with)
+            ))
+        })?;
+        ended.sort_by_key(|(index, ..)| *index);
+        let late: Vec<&str> = ended
+            .iter()
+            .filter(|(.., report)| report.is_none())
+            .map(|(_, scope, _)| scope.as_str())
+            .collect();
+        if !late.is_empty() {
+            return Err(Failure::OutOfTime(format!(
+                "{} ms were left of the invocation, too few for a pass, so nothing was looked at in {}",
+                millis(began_with),
+                late.join(", ")
+            )));
+        }
+        let clusters: Vec<ClusterReport> = ended.into_iter().filter_map(|(.., report)| report).collect();
+        Ok(Report { version: VERSION, dry_run: order.dry_run, clusters })
+    }
+
+    /// One pass over one cluster; `None` if there is not enough time for it.
+    async fn pass(&self, intent: &Intent, mode: Mode, deadline: u64) -> Option<ClusterReport> {
+        let limits = limits(self.app.limits(), left(deadline))?;
+        let report = pass(intent, &self.app.ports(), &self.app.pass_settings(limits), mode).await;
+        logs::tell(&report);
+        Some(report)
+    }
+
+    /// The clusters that are meant, in the order of the configuration.
+    fn chosen(&self, order: &Order) -> Result<Vec<&Intent>, Failure> {
+        let known = &self.app.settings().clusters;
+        let Some(wanted) = &order.cluster else { return Ok(known.iter().collect()) };
+        let is_known = |name: &&String| known.iter().any(|intent| intent.scope.as_str() == name.as_str());
+        if let Some(unknown) = wanted.iter().find(|name| !is_known(name)) {
+            let known = known.iter().map(|intent| intent.scope.to_string()).collect();
+            return Err(Failure::UnknownCluster { unknown: unknown.clone(), known });
+        }
+        let is_wanted = |intent: &&Intent| wanted.iter().any(|name| name == intent.scope.as_str());
+        Ok(known.iter().filter(is_wanted).collect())
+    }
+}
+
+/// The time until a deadline.
+fn left(deadline: u64) -> Duration {
+    Duration::from_millis(deadline.saturating_sub(SystemClock.now().0))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,70 @@
+//! Before the first invocation.
+//!
+//! Law: Lambda gives the start ten seconds ("Lambda execution environment lifecycle", init phase), and the first
+//! invocation waits for it: what takes long is cut short.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use lambda_runtime::Diagnostic;
+use lambda_runtime_api_client::body::Body;
+use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
+use repoint::app::App;
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
+
+use crate::configuration::{settings, warnings};
+use crate::error::Failure;
+use crate::handler::Handler;
+
+/// Connecting to four services over TLS takes a second on the smallest function. What has not answered by then is down,
+/// perhaps the very primary whose failure this is started for, and must not hold up the pass.
+const WARM_WITHIN: Duration = Duration::from_secs(3);
+/// The Runtime API is on this machine.
+const REPORT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Reads the configuration, builds the clients and connects them.
+///
+/// # Errors
+/// [`Failure::BadConfiguration`].
+pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Failure> {
+    let bad = |error: anyhow::Error| Failure::BadConfiguration(format!("{error:#}"));
+    let binary = std::env::current_exe().unwrap_or_default();
+    let settings = settings(variables, binary.parent().unwrap_or(Path::new("."))).map_err(bad)?;
+    for warning in warnings(&settings) {
+        warn!("{warning}");
+    }
+    let clusters = settings.clusters.len();
+    let app = App::new(settings).await.map_err(|error| bad(error.into()))?;
+    let began = Instant::now();
+    app.warm(WARM_WITHIN).await;
+    let warmed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(version = env!("CARGO_PKG_VERSION"), clusters, warmed_ms, "started");
+    Ok(Handler::new(app))
+}
+
+/// Tells Lambda, and the log, why the function cannot start.
+pub async fn report(failure: &Failure) {
+    error!("{failure:?}");
+    match timeout(REPORT_WITHIN, post(failure)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => error!("Lambda was not told of it: {problem}"),
+        Err(_) => error!("Lambda was not told of it: its Runtime API does not answer"),
+    }
+}
+
+async fn post(failure: &Failure) -> Result<(), BoxError> {
+    let body = serde_json::to_vec(&Diagnostic::from(failure.clone()))?;
+    let request = build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header("lambda-runtime-function-error-type", failure.error_type())
+        .body(Body::from(body))?;
+    let answer = PooledClient::builder().build().call(request).await?;
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("its answer was {}", answer.status()).into())
+    }
+}

@@ -1,0 +1,195 @@
+//! Each kind of event means "look now", and only the direct form chooses.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::support::bootstrap::Bootstrap;
+use super::support::site::{Site, cluster, event};
+
+/// The report in the answer to an HTTP request.
+#[track_caller]
+fn page(answer: &Value) -> (u64, Value) {
+    assert_eq!(answer["headers"]["content-type"], "application/json", "{answer:#}");
+    let body = answer["body"].as_str().unwrap();
+    (answer["statusCode"].as_u64().unwrap(), serde_json::from_str(body).unwrap())
+}
+
+/// A Function URL's request with that body.
+fn post(body: &str) -> String {
+    let mut request: Value = serde_json::from_str(&event("function_url_post")).unwrap();
+    request["body"] = body.into();
+    request.to_string()
+}
+
+#[tokio::test]
+async fn every_kind_of_event_moves_what_has_to_move() {
+    let site = Site::start();
+    let function = site.function().await;
+    let batch = json!({"batchItemFailures": []});
+    for kind in [
+        "scheduled_rule",
+        "scheduler",
+        "ec2_state_change",
+        "auto_scaling_launch",
+        "auto_scaling_terminate",
+        "sns_callback",
+        // What it says is not read: it names another cluster, and wants nothing changed.
+        "sns_alarm",
+        "sqs",
+        "function_url_get",
+        "function_url_post",
+        "direct",
+    ] {
+        let primary = site.switch_over().await;
+        assert!(!site.is_right(), "{kind}: nothing has to move");
+        let answer = function.invoke(&event(kind)).await.good();
+        assert!(site.is_right(), "{kind}: {answer:#}");
+        let report = match kind {
+            "sqs" => {
+                assert_eq!(answer, batch);
+                continue;
+            }
+            "function_url_get" | "function_url_post" => {
+                let (status, report) = page(&answer);
+                assert_eq!(status, 200);
+                report
+            }
+            _ => answer,
+        };
+        assert_eq!(cluster(&report)["outcome"], "changed", "{kind}: {report:#}");
+        assert_eq!(cluster(&report)["verdict"]["member"], primary, "{kind}");
+    }
+    let again = function.invoke("{}").await.good();
+    assert_eq!(cluster(&again)["outcome"], "converged", "{again:#}");
+    assert_eq!(function.invoke(&event("sqs")).await.good(), batch);
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing() {
+    let site = Site::start();
+    let function = site.function().await;
+    site.switch_over().await;
+    let report = function.invoke(&event("direct_dry_run")).await.good();
+    assert_eq!(
+        (report["dry_run"].clone(), cluster(&report)["outcome"].clone()),
+        (true.into(), "planned".into())
+    );
+    let (status, report) = page(&function.invoke(&post(r#"{"dry_run": true}"#)).await.good());
+    assert_eq!((status, cluster(&report)["outcome"].clone()), (200, "planned".into()));
+    assert_eq!((site.writes(), site.is_right()), (0, false));
+    let memory = site.asked().iter().filter(|action| *action == "PutItem").count();
+    assert_eq!((memory, site.sandbox.with(|site| site.messages().len())), (0, 0));
+}
+
+#[tokio::test]
+async fn an_event_that_is_none_of_ours_is_named() {
+    let site = Site::start();
+    let function = site.function().await;
+    let mut told = String::new();
+    for event in [
+        event("s3").as_str(),
+        r#"{"Records": []}"#,
+        r#"{"Records": [{"eventSource": "aws:sqs", "messageId": "1"}, {"eventSource": "aws:s3"}]}"#,
+        r#"{"detail-type": "EC2 Spot Instance Interruption Warning", "source": "aws.ec2", "detail": {}}"#,
+        r#"{"version": "1.0", "httpMethod": "GET", "path": "/", "requestContext": {"stage": "prod"}}"#,
+        r#"{"clusters": ["batman"]}"#,
+        r#"{"cluster": "batman"}"#,
+        r#"{"cluster": []}"#,
+        r#"{"cluster": ["batman"], "dryrun": true}"#,
+        r#"{"dry_run": "yes"}"#,
+        r#""batman""#,
+        "null",
+    ] {
+        let (kind, message) = function.invoke(event).await.bad();
+        assert_eq!(kind, "UnknownEvent", "{event}: {message}");
+        let (why, expected) = message.split_once("; expected ").expect("what was expected");
+        assert!(expected.contains(r#"{"cluster": ["batman"], "dry_run": true}"#), "{message}");
+        told.push_str(why);
+        told.push('\n');
+    }
+    insta::assert_snapshot!(told, @r#"
+    this event is none that repoint understands: it has records of aws:s3
+    this event is none that repoint understands: its `Records` are empty
+    this event is none that repoint understands: it has records of aws:sqs, aws:s3
+    this event is none that repoint understands: it is `EC2 Spot Instance Interruption Warning` of `aws.ec2`
+    this event is none that repoint understands: its keys are version, httpMethod, path, requestContext
+    this event is none that repoint understands: its keys are clusters
+    this order is not understood: invalid type: string "batman", expected a sequence
+    this order is not understood: `cluster` is an empty list; leave it out for every cluster
+    this order is not understood: unknown field `dryrun`, expected `cluster` or `dry_run`
+    this order is not understood: invalid type: string "yes", expected a boolean
+    this event is none that repoint understands: it is no JSON object
+    this event is none that repoint understands: it is no JSON object
+    "#);
+    let (_, message) = function.invoke("[]").await.bad();
+    insta::assert_snapshot!(message, @r#"this event is none that repoint understands: it is no JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), or the direct form, {"cluster": ["batman"], "dry_run": true}"#);
+    let looks = site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
+    assert_eq!(looks, 1, "only the start looked");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_configured_is_named_with_those_that_are() {
+    let site = Site::start();
+    let function = site.function().await;
+    let answer = function.invoke(r#"{"cluster": ["batman", "robin"]}"#).await;
+    let (kind, message) = answer.bad();
+    assert_eq!(kind, "UnknownCluster");
+    insta::assert_snapshot!(message, @"no cluster is called `robin`; the configuration has batman");
+    assert_eq!(site.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_function_url_answers_in_http() {
+    let site = Site::start();
+    let function = site.function().await;
+    let function = &function;
+    let asked = |request: String| async move { page(&function.invoke(&request).await.good()) };
+
+    let (status, report) = asked(post("")).await;
+    assert_eq!((status, &cluster(&report)["outcome"]), (200, &"converged".into()));
+    // As `curl -d` sends it, whose content type is that of a form.
+    let mut form: Value = serde_json::from_str(&post("eyJjbHVzdGVyIjogWyJiYXRtYW4iXX0=")).unwrap();
+    form["isBase64Encoded"] = true.into();
+    assert_eq!(asked(form.to_string()).await.0, 200);
+
+    let mut query: Value = serde_json::from_str(&event("function_url_get")).unwrap();
+    query["rawQueryString"] = "dry_run=true".into();
+    let mut told = String::new();
+    for request in [
+        post("look"),
+        post(r#"["batman"]"#),
+        post(r#"{"dry-run": true}"#),
+        query.to_string(),
+        post(r#"{"cluster": ["robin"]}"#),
+    ] {
+        let (status, body) = asked(request).await;
+        let error = &body["error"];
+        let text = |key: &str| error[key].as_str().unwrap();
+        writeln!(told, "{status} {}: {}", text("type"), text("message")).unwrap();
+    }
+    insta::assert_snapshot!(told, @r#"
+    400 UnknownEvent: the body is no JSON: expected value at line 1 column 1; expected none, or {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: this order is not understood: it is no JSON object; expected {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: this order is not understood: unknown field `dry-run`, expected `cluster` or `dry_run`; expected {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: the query `dry_run=true` is not read: put the order into the body, {"cluster": ["batman"], "dry_run": true}
+    404 UnknownCluster: no cluster is called `robin`; the configuration has batman
+    "#);
+}
+
+#[tokio::test]
+async fn as_many_at_once_as_the_platform_sends() {
+    let site = Site::start();
+    let path = site.file("repoint.toml", &site.configuration());
+    let variables = [("REPOINT_CONFIG", path.to_str().unwrap()), ("AWS_LAMBDA_MAX_CONCURRENCY", "3")];
+    let function = Bootstrap::ready(&variables).await;
+    function.api.ready(3).await;
+    site.switch_over().await;
+    let sns = event("sns_callback");
+    let (first, second, third) =
+        tokio::join!(function.invoke("{}"), function.invoke("{}"), function.invoke(&sns));
+    let outcomes: Vec<Value> =
+        [first, second, third].map(|answer| cluster(&answer.good())["outcome"].clone()).to_vec();
+    assert!(outcomes.contains(&"changed".into()), "{outcomes:?}");
+    assert!(site.is_right());
+}

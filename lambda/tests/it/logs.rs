@@ -1,0 +1,69 @@
+//! The log is JSON, and each line of an invocation says of which.
+
+use serde_json::Value;
+
+use super::support::bootstrap::Bootstrap;
+use super::support::site::{Site, event};
+
+/// The lines of one invocation.
+fn of<'a>(log: &'a [Value], id: &str) -> Vec<&'a Value> {
+    log.iter().filter(|line| line["requestId"] == id).collect()
+}
+
+#[tokio::test]
+async fn each_line_of_an_invocation_carries_its_id() {
+    let site = Site::start();
+    let function = site.function().await;
+    function.invoke(&event("sqs")).await.good();
+    site.switch_over().await;
+    site.deny("route53:ChangeResourceRecordSets");
+    function.invoke("{}").await.bad();
+    function.invoke(&event("s3")).await.bad();
+    let (_, log) = function.stopped().await;
+
+    let summary = |line: &&&Value| line["message"] == "pass ended";
+    let first = of(&log, "request-1");
+    let line = first.iter().find(summary).unwrap_or_else(|| panic!("{log:#?}"));
+    assert_eq!(
+        (&line["level"], &line["cluster.name"], &line["outcome"]),
+        (&"INFO".into(), &"batman".into(), &"converged".into())
+    );
+    assert_eq!((&line["verdict"], &line["steps"]), (&"primary".into(), &0.into()));
+    assert!(line["duration_ms"].is_u64() && line["timestamp"].is_string(), "{line:#}");
+    assert!(first.iter().any(|line| line["trigger"] == "sqs"), "{first:#?}");
+
+    let second = of(&log, "request-2");
+    let line = second.iter().find(summary).unwrap_or_else(|| panic!("{log:#?}"));
+    assert_eq!((&line["level"], &line["outcome"]), (&"ERROR".into(), &"failed".into()));
+    assert!(
+        line["why"].as_str().unwrap().contains("allow the IAM action `route53:ChangeResourceRecordSets`"),
+        "{line:#}"
+    );
+
+    let third = of(&log, "request-3");
+    assert!(
+        third.iter().any(|line| line["message"].as_str().unwrap().starts_with("UnknownEvent: ")),
+        "{third:#?}"
+    );
+
+    // The start and the end belong to none.
+    let others: Vec<&str> = log
+        .iter()
+        .filter(|line| line["requestId"].is_null())
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(others, ["started", "shut down"]);
+}
+
+#[tokio::test]
+async fn a_level_leaves_out_lines_and_no_ids() {
+    let site = Site::start();
+    let text = site.configuration();
+    for (name, value) in [("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("REPOINT_LOG", "error")] {
+        let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text), (name, value)]).await;
+        function.invoke(&event("sns_alarm")).await.good();
+        function.invoke(&event("s3")).await.bad();
+        let (_, log) = function.stopped().await;
+        assert_eq!((log.len(), of(&log, "request-2").len()), (1, 1), "{name}: {log:#?}");
+    }
+}

@@ -1,0 +1,39 @@
+//! The first invocation finds everything connected.
+
+use super::support::bootstrap::Bootstrap;
+use super::support::proxy::Proxy;
+use super::support::site::{Site, cluster, event};
+
+#[tokio::test]
+async fn the_first_invocation_opens_no_connection() {
+    let site = Site::start();
+    let proxy = Proxy::start(&site.sandbox.aws_url()).await;
+    let text = site.configuration().replace(&site.sandbox.aws_url(), &proxy.url());
+    let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text)]).await;
+
+    let mut asked = site.asked();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked, ["DescribeTargetHealth", "GetItem", "GetTopicAttributes", "ListResourceRecordSets"]);
+    assert_eq!(site.writes(), 0);
+    let warm = proxy.connections();
+    assert!(warm >= asked.len(), "each service has its own client: {warm}");
+
+    site.switch_over().await;
+    let report = function.invoke(&event("sns_callback")).await.good();
+    assert_eq!(cluster(&report)["outcome"], "changed");
+    assert_eq!(site.sandbox.with(|site| site.messages().len()), 1);
+    assert_eq!(proxy.connections(), warm, "reads, writes, memory and the alert went over the warm ones");
+}
+
+/// What is down must not keep the function from starting: it may be what the invocation is about.
+#[tokio::test]
+async fn it_starts_without_anybody_to_connect_to() {
+    let site = Site::start();
+    site.hang_aws("", "");
+    site.lose_every_member();
+    let function = site.function().await;
+    site.heal_aws();
+    let report = function.invoke("{}").await.good();
+    assert_eq!(cluster(&report)["outcome"], "held", "{report:#}");
+}
