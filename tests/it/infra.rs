@@ -48,6 +48,8 @@ fn units_and_callbacks_name_the_same_program_and_configuration() {
     let unit = read("infra/systemd/repoint.service");
     // The defaults of `watch.socket` and `state.file` lie in what systemd makes for the unit.
     assert!(unit.contains("RuntimeDirectory=repoint\n") && unit.contains("StateDirectory=repoint\n"));
+    // It would end with each run, and take the daemon's socket along.
+    assert!(!read("infra/systemd/repoint-run.service").contains("\nRuntimeDirectory"));
     assert!(read("src/config/resolve/triggers.rs").contains("\"/run/repoint/repoint.sock\""));
     assert!(read("src/config/resolve.rs").contains("\"/var/lib/repoint/state.json\""));
 }
