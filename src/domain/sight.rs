@@ -49,6 +49,12 @@ impl Sight {
         Self { lead, members }
     }
 
+    /// Whether there is a primary, as far as the members alone can tell.
+    #[must_use]
+    pub fn names_a_primary(&self) -> bool {
+        matches!(self.lead, Lead::Primary(..))
+    }
+
     /// Whether it names the same primary, or nobody for the same reason.
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {

@@ -10,31 +10,41 @@ use tokio::time::{Instant, sleep_until};
 use super::observe::members;
 use super::pass::{Mode, Settings, pass};
 use crate::domain::intent::Intent;
-use crate::domain::report::{ClusterReport, VerdictReport};
+use crate::domain::report::{ClusterReport, Outcome};
 use crate::domain::sight::Sight;
 use crate::ports::Ports;
 
 /// Between two looks at Patroni, while nobody is the primary.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The wait before a pass that was not finished is made again although members say the same; it doubles, since each pass
+/// asks AWS.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Passes until one names a primary, or time runs out; the last one's report.
+/// Passes until one finds or makes everything right, or time runs out; the last one's report.
 pub async fn follow(intent: &Intent, ports: impl Fn() -> Ports, settings: &Settings) -> ClusterReport {
     let deadline = Instant::now() + settings.limit;
+    let mut wait = FIRST_RETRY;
     loop {
         let ports = ports();
         let sight = Sight::of(intent, members(intent, &ports, deadline).await);
         let limit = deadline.saturating_duration_since(Instant::now());
         let report = pass(intent, &ports, &Settings { limit, ..*settings }, Mode::Apply).await;
-        if matches!(report.verdict, VerdictReport::Primary(_)) {
+        if matches!(report.outcome, Outcome::Converged | Outcome::Changed) {
             return report;
         }
+        let retry_at = Instant::now() + wait;
         loop {
             let next = Instant::now() + LOOK_EVERY;
             if next >= deadline {
                 return report;
             }
             sleep_until(next).await;
-            if !Sight::of(intent, members(intent, &ports, deadline).await).agrees(&sight) {
+            let now = Sight::of(intent, members(intent, &ports, deadline).await);
+            if !now.agrees(&sight) {
+                break;
+            }
+            if now.names_a_primary() && Instant::now() >= retry_at {
+                wait *= 2;
                 break;
             }
         }

@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use repoint::domain::cluster::ApiUrl;
+use repoint::domain::world::MemberAnswer;
+use repoint::ports::{Patroni, Ports};
 use repoint::runtime::follow::follow;
 use repoint::runtime::watch::{Lines, Pace, Settings, watch};
 use repoint_sandbox::Millis;
@@ -111,7 +115,16 @@ async fn until_promoting(line: &Line, to: MemberId) {
     }
 }
 
-fn median(mut times: Vec<Millis>) -> Millis {
+/// The median of [`delay`] over many switchovers between pg1 and pg2, which `hand_over` makes and whoever is to be told
+/// is told of.
+async fn median_delay(line: &Line, hand_over: impl AsyncFn(MemberId)) -> Millis {
+    let mut times = Vec::new();
+    for failover in 0..FAILOVERS {
+        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
+        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+        let (delay, ()) = tokio::join!(delay(line, to), hand_over(to));
+        times.push(delay);
+    }
     times.sort_unstable();
     times[times.len() / 2]
 }
@@ -120,14 +133,7 @@ fn median(mut times: Vec<Millis>) -> Millis {
 async fn the_daemon_follows_a_switchover_within_half_its_interval() {
     let line = world();
     let _daemon = daemon(&line);
-    let mut times = Vec::new();
-    for failover in 0..FAILOVERS {
-        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
-        let to = if failover % 2 == 0 { PG2 } else { PG1 };
-        let (delay, ()) = tokio::join!(delay(&line, to), switchover(&line, to));
-        times.push(delay);
-    }
-    let median = median(times);
+    let median = median_delay(&line, async |to| switchover(&line, to).await).await;
     assert!(median < 600, "{median} ms");
 }
 
@@ -135,15 +141,11 @@ async fn the_daemon_follows_a_switchover_within_half_its_interval() {
 async fn a_poked_daemon_need_not_wait_for_its_interval() {
     let line = world();
     let daemon = daemon(&line);
-    let mut times = Vec::new();
-    for failover in 0..FAILOVERS {
-        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
-        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+    let hand_over = async |to| {
         until_promoting(&line, to).await;
         daemon.poke.notify_one();
-        times.push(delay(&line, to).await);
-    }
-    let median = median(times);
+    };
+    let median = median_delay(&line, hand_over).await;
     assert!(median < PROMPT, "{median} ms");
 }
 
@@ -151,18 +153,13 @@ async fn a_poked_daemon_need_not_wait_for_its_interval() {
 async fn a_callback_follows_the_promotion_within_a_fraction_of_a_second() {
     let line = world();
     let intent = line.world().resources.intent.clone();
-    let mut times = Vec::new();
-    for failover in 0..FAILOVERS {
-        sleep(Duration::from_millis(20_000 + u64::from(failover) * 37)).await;
-        let to = if failover % 2 == 0 { PG2 } else { PG1 };
+    let looks = AtomicU32::new(0);
+    let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let hand_over = async |to| {
         until_promoting(&line, to).await;
-        let looks = AtomicU32::new(0);
-        let ports =
-            || named(&line, &format!("callback {failover}#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        let (delay, _) = tokio::join!(delay(&line, to), follow(&intent, ports, &SETTINGS));
-        times.push(delay);
-    }
-    let median = median(times);
+        follow(&intent, ports, &SETTINGS).await;
+    };
+    let median = median_delay(&line, hand_over).await;
     assert!(median < PROMPT, "{median} ms");
 }
 
@@ -182,6 +179,56 @@ async fn a_callback_waits_for_an_election() {
     assert_ne!(leader, PG1);
     let host = line.world().cluster.spec(leader).postgres.0.to_string();
     assert_eq!(group(&line), [host]);
+}
+
+/// The primary's answers are lost once, between a look that names it and the next one that does.
+struct Blinking {
+    line: Line,
+    asked: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl Patroni for Blinking {
+    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+        let is_primary = self.line.world().member_at(url.host()) == Some(PG2);
+        let is_lost = is_primary && self.asked.fetch_add(1, Ordering::Relaxed) == 1;
+        let url = if is_lost { ApiUrl::parse("http://172.31.1.99:8008").unwrap() } else { url.clone() };
+        self.line.ask(&url).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_whose_pass_missed_the_primary_makes_another() {
+    let line = world();
+    switchover(&line, PG2).await;
+    sleep(Duration::from_secs(20)).await;
+    let intent = line.world().resources.intent.clone();
+    let asked = Arc::default();
+    let ports = || {
+        let patroni = Arc::new(Blinking { line: line.clone(), asked: Arc::clone(&asked) });
+        Ports { patroni, ..named(&line, "callback") }
+    };
+    let began = Instant::now();
+    follow(&intent, ports, &SETTINGS).await;
+    let took = began.elapsed();
+    assert!(Duration::from_secs(1) < took && took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(group(&line), ["172.31.1.2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_aws_refuses_tries_again() {
+    let line = world();
+    switchover(&line, PG2).await;
+    line.world().weather[0] = Weather { refused: 1000, ..Weather::FAIR };
+    let intent = line.world().resources.intent.clone();
+    let looks = AtomicU32::new(0);
+    let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    tokio::join!(follow(&intent, ports, &SETTINGS), async {
+        sleep(Duration::from_secs(4)).await;
+        line.world().weather[0] = Weather::FAIR;
+    });
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    assert!(looks.into_inner() <= 4);
 }
 
 /// AWS refuses everything for ten minutes.
