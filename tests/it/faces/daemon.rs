@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use repoint_sandbox::http::door::Site;
 use repoint_sandbox::patroni::DcsOutage;
 use repoint_sandbox::patroni::rest::Silence;
 use rustix::process::Signal;
@@ -122,10 +123,10 @@ async fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
 async fn when_aws_is_back_it_goes_on() {
     let place = Place::new(QUICK);
     let mut daemon = place.daemon().await;
-    place.sandbox.with(repoint_sandbox::http::door::Site::throttle);
+    place.sandbox.with(Site::throttle);
     place.switchover(PG2).await;
     daemon.says("Rate exceeded").await;
-    place.sandbox.with(repoint_sandbox::http::door::Site::heal_aws);
+    place.sandbox.with(Site::heal_aws);
     place.until_right(PG2).await;
 }
 

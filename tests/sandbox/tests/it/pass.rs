@@ -40,18 +40,22 @@ fn subjects(line: &Line) -> Vec<String> {
     published.iter().filter_map(|published| published.message.subject.clone()).collect()
 }
 
-/// Groups whose first registration is on its way for long, there or back.
+/// Groups whose first registration is on its way for long, there or back, or whose list is of some time ago.
 struct Slow {
     line: Arc<Line>,
     there: Duration,
     back: Duration,
+    list: Option<Vec<TargetHealth>>,
     is_over: AtomicBool,
 }
 
 #[async_trait]
 impl TargetGroups for Slow {
     async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
-        TargetGroups::read(&*self.line, arn).await
+        match &self.list {
+            Some(list) => Ok(TargetGroup { target_type: TargetType::Ip, targets: list.clone() }),
+            None => TargetGroups::read(&*self.line, arn).await,
+        }
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
@@ -77,10 +81,14 @@ impl TargetGroups for Slow {
     }
 }
 
-fn with_slow_registration(line: &Line, there: Duration, back: Duration) -> Ports {
+fn with_slow_groups(line: &Line, there: Duration, back: Duration, list: Option<Vec<TargetHealth>>) -> Ports {
     let ports = named(line, "second");
     let line = Arc::new(Line { identity: "second".to_owned(), ..line.clone() });
-    Ports { groups: Arc::new(Slow { line, there, back, is_over: AtomicBool::new(false) }), ..ports }
+    Ports { groups: Arc::new(Slow { line, there, back, list, is_over: AtomicBool::new(false) }), ..ports }
+}
+
+fn with_slow_registration(line: &Line, there: Duration, back: Duration) -> Ports {
+    with_slow_groups(line, there, back, None)
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,27 +143,6 @@ async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
     assert_eq!(line.world().memory.acting, None);
 }
 
-/// Groups whose list is of some time ago.
-struct Old {
-    line: Arc<Line>,
-    list: Vec<TargetHealth>,
-}
-
-#[async_trait]
-impl TargetGroups for Old {
-    async fn read(&self, _: &GroupArn) -> Read<TargetGroup> {
-        Ok(TargetGroup { target_type: TargetType::Ip, targets: self.list.clone() })
-    }
-
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.line.register(arn, targets, permit).await
-    }
-
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.line.deregister(arn, targets, permit).await
-    }
-}
-
 /// To pg2 and back to pg1, and the list is of the moment when the group held both.
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_old_empties_no_group() {
@@ -173,10 +160,9 @@ async fn a_list_that_is_old_empties_no_group() {
         state: "healthy".to_owned(),
         reason: None,
     };
-    let ports = named(&line, "third");
-    let sender = Arc::new(Line { identity: "third".to_owned(), ..line.clone() });
     let list = vec![held("172.31.1.1"), held("172.31.1.2")];
-    let report = look(&line, &Ports { groups: Arc::new(Old { line: sender, list }), ..ports }).await;
+    let ports = with_slow_groups(&line, Duration::ZERO, Duration::ZERO, Some(list));
+    let report = look(&line, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert_eq!(group(&line), ["172.31.1.1"]);
 }
