@@ -32,15 +32,20 @@ use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{ClusterReport, Report, VERSION};
 use crate::ports::{Calls, Clock, Instances, Ports, Store, Topic};
-use crate::runtime::adopt::{AdoptError, Adopted, adopt};
+use crate::runtime::adopt::adopt;
 use crate::runtime::follow::follow;
 use crate::runtime::look::look;
-use crate::runtime::pass::{self, Mode, pass};
+use crate::runtime::pass::{self, pass};
+
+pub use crate::adapters::control;
+pub use crate::runtime::adopt::{AdoptError, Adopted};
+pub use crate::runtime::pass::Mode;
+pub use crate::runtime::watch::Reason;
 pub use watching::{Bell, Watching};
 
 /// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
 /// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).
-const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 16;
 /// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
 /// Boundaries, "Route 53").
 const GLOBAL_REGION: &str = "us-east-1";
@@ -154,21 +159,14 @@ impl App {
 
     /// One pass over every cluster.
     pub async fn run(&self, mode: Mode) -> Report {
-        self.run_within(|_| true, mode, self.limits()).await
-    }
-
-    /// One pass over the chosen clusters.
-    pub async fn run_within(
-        &self,
-        is_chosen: impl Fn(&Intent) -> bool,
-        mode: Mode,
-        limits: Limits,
-    ) -> Report {
-        let settings = self.pass_settings(limits);
-        let chosen = self.settings.clusters.iter().filter(|intent| is_chosen(intent));
-        let passes = chosen.map(|intent| async move { pass(intent, &self.ports(), &settings, mode).await });
+        let passes = self.settings.clusters.iter().map(|intent| self.pass(intent, mode, self.limits()));
         let clusters = futures::stream::iter(passes).buffered(AT_ONCE).collect().await;
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
+    }
+
+    /// One pass over one cluster.
+    pub async fn pass(&self, intent: &Intent, mode: Mode, limits: Limits) -> ClusterReport {
+        pass(intent, &self.ports(), &self.pass_settings(limits), mode).await
     }
 
     /// What the configuration allows a pass.
@@ -239,7 +237,7 @@ impl App {
     }
 
     /// What a pass talks to, under a name that no other pass has.
-    pub fn ports(&self) -> Ports {
+    fn ports(&self) -> Ports {
         let calls = Calls::default();
         let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
@@ -264,8 +262,7 @@ impl App {
     }
 
     /// How passes within these limits are made.
-    #[must_use]
-    pub fn pass_settings(&self, limits: Limits) -> pass::Settings {
+    fn pass_settings(&self, limits: Limits) -> pass::Settings {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let alerts = &self.settings.alerts;
         pass::Settings {

@@ -15,9 +15,9 @@
 //!
 //! Everything that thinks is pure and synchronous, and lives in [`domain`]; everything that talks is thin and does not
 //! think, and lives in [`adapters`] behind the [`ports`]. [`runtime`] brings the two together, [`config`] says what is
-//! wanted, [`app`] wires it all, and [`cli`] is the face.
+//! wanted, [`app`] wires it all, and [`cli`] and the crate `repoint-lambda` are the faces.
 //!
-//! The direction is `main, cli -> app -> {runtime, adapters, config} -> ports -> domain`: nothing points back.
+//! The direction is `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> domain`: nothing points back.
 
 pub mod adapters;
 pub mod app;

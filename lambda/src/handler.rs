@@ -3,15 +3,12 @@
 //! Law: the passes are made by what is configured and by the time that is left, and the answer is the report. A cluster
 //! that failed fails the invocation, so that retries and the failure destination work.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
-use repoint::adapters::clock::SystemClock;
-use repoint::app::App;
+use repoint::app::{AT_ONCE, App, Mode};
 use repoint::domain::intent::Intent;
 use repoint::domain::report::{ClusterReport, Outcome, Report, VERSION};
-use repoint::ports::Clock;
-use repoint::runtime::pass::{Mode, pass};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::time::{sleep, timeout};
@@ -23,8 +20,6 @@ use crate::event::{Order, Trigger, trigger};
 use crate::sentence::sentences;
 use crate::{http, logs};
 
-/// How many clusters are passed over at the same time, as in [`App`].
-const AT_ONCE: usize = 16;
 /// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
 /// that does not end in it is continued by the next one.
 const FINISH_WITHIN: Duration = Duration::from_millis(400);
@@ -160,7 +155,7 @@ impl Handler {
     /// One pass over one cluster; `None` if there is not enough time for it.
     async fn pass(&self, intent: &Intent, mode: Mode, deadline: u64) -> Option<ClusterReport> {
         let limits = limits(self.app.limits(), left(deadline))?;
-        let report = pass(intent, &self.app.ports(), &self.app.pass_settings(limits), mode).await;
+        let report = self.app.pass(intent, mode, limits).await;
         logs::tell(&report);
         Some(report)
     }
@@ -181,7 +176,9 @@ impl Handler {
 
 /// The time until a deadline.
 fn left(deadline: u64) -> Duration {
-    Duration::from_millis(deadline.saturating_sub(SystemClock.now().0))
+    (SystemTime::UNIX_EPOCH + Duration::from_millis(deadline))
+        .duration_since(SystemTime::now())
+        .unwrap_or_default()
 }
 
 fn millis(time: Duration) -> u64 {

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{Format, print};
 use crate::app::App;
+use crate::app::{AdoptError, Adopted};
 use crate::config::Settings;
 use crate::domain::report::Tone;
 use crate::domain::verdict::Hold;
-use crate::runtime::adopt::{AdoptError, Adopted};
 
 /// Changes memory, and nothing else.
 pub async fn main(settings: Settings, scope: &str, format: Format) -> ExitCode {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::print;
-use crate::adapters::control;
+use crate::app::control;
 use crate::config::{HandOver, Settings};
 
 /// A daemon on the same host answers within a millisecond; one that does not is passed over.

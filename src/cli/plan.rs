@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::{Format, run};
+use crate::app::Mode;
 use crate::config::Settings;
-use crate::runtime::pass::Mode;
 
 /// Looks, decides, and changes nothing.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {

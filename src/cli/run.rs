@@ -10,9 +10,9 @@ use tracing::warn;
 use super::lock::try_lock;
 use super::{Format, block_on, print};
 use crate::app::App;
+use crate::app::Mode;
 use crate::config::Settings;
 use crate::domain::report::text;
-use crate::runtime::pass::Mode;
 
 /// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
 const OVERDUE: Duration = Duration::from_secs(5);

@@ -14,11 +14,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::print;
-use crate::adapters::control::{Caller, Control};
-use crate::app::{App, Watching};
+use crate::app::control::{Caller, Control};
+use crate::app::{App, Reason, Watching};
 use crate::config::Settings;
 use crate::domain::report::{ClusterReport, Outcome};
-use crate::runtime::watch::Reason;
 
 /// How often it is looked whether clusters are stuck, where nobody asks for a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);

@@ -54,9 +54,11 @@ fn nothing_points_back() {
         ("adapters", &["domain", "ports", "adapters"]),
         ("config", &["domain", "config"]),
         ("app", &["domain", "ports", "runtime", "adapters", "config", "app"]),
+        ("cli", &["domain", "config", "app", "cli"]),
     ] {
         let forbidden: Vec<String> =
             all.iter().filter(|name| !allowed.contains(name)).map(|name| format!("crate::{name}")).collect();
         never(folder, &forbidden.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    never("../lambda/src", &["repoint::ports", "repoint::runtime", "repoint::adapters", "repoint::cli"]);
 }
