@@ -119,7 +119,7 @@ In patroni.yml, as the user that runs Patroni:
 
 Patroni appends the action, the role and the scope. What they say is not believed: they only mean that it is time to
 look. [callback] hand_over says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
-none), `sns` (a topic, for whoever is subscribed to it) or `self` (a process of its own, which Patroni cannot kill).")]
+none), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which Patroni cannot kill).")]
     Callback {
         /// What Patroni appends: ACTION ROLE SCOPE
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, num_args = 3..)]
