@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::report::{ClusterReport, Outcome, VerdictReport};
+use crate::domain::plan::EndpointReasonKind;
+use crate::domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
 use crate::domain::sight::Sight;
 
 /// While it is not clear who the primary is, Patroni is asked as often as this: a new primary then has its endpoints a
@@ -140,13 +141,19 @@ impl Rhythm {
         self.passed = Some((sight, now));
     }
 
-    /// Whether a pass has left something to do, and the longest wait before it is tried again. A hold ends when something
-    /// changes; until then there is only something to tell.
+    /// Whether a pass has left something to do, and the longest wait before it is tried again. Most holds end when members
+    /// say something new, and until then there is only something to tell; some end without a sign.
     fn unfinished(&self, report: &ClusterReport) -> Option<Duration> {
         let is_told = report.warnings.is_empty();
+        let ends_without_a_sign = |hold: &HoldReport| {
+            matches!(
+                hold.reason,
+                report::Reason::Pass(_) | report::Reason::Endpoint(EndpointReasonKind::Unreadable)
+            )
+        };
         match report.outcome {
             Outcome::Converged | Outcome::Changed if is_told => None,
-            Outcome::Held => Some(self.pace.audit_interval),
+            Outcome::Held if !report.holds.iter().any(ends_without_a_sign) => Some(self.pace.audit_interval),
             _ => Some(LONGEST_RETRY.min(self.pace.audit_interval)),
         }
     }

@@ -11,6 +11,7 @@ use repoint::ports::{Patroni, Ports};
 use repoint::runtime::follow::follow;
 use repoint::runtime::watch::{Lines, Pace, Settings, watch};
 use repoint_sandbox::Millis;
+use repoint_sandbox::aws::throttle::{Bucket, Rate};
 use repoint_sandbox::door::{Line, Weather};
 use repoint_sandbox::patroni::MemberId;
 use repoint_sandbox::patroni::rest::Silence;
@@ -30,6 +31,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 struct Daemon {
     poke: Arc<Notify>,
+    passes: Arc<AtomicU32>,
     _stop: channel::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -45,15 +47,17 @@ fn daemon(line: &Line) -> Daemon {
     let poke: Arc<Notify> = Arc::default();
     let beat = Arc::new(channel::channel(Instant::now()).0);
     let lines = Lines { poke: poke.clone(), stop: stopped, beat };
-    let line = line.clone();
+    let passes: Arc<AtomicU32> = Arc::default();
+    let (line, passed) = (line.clone(), passes.clone());
     let task = tokio::spawn(async move {
         let intent = line.world().resources.intent.clone();
         let looks = AtomicU32::new(0);
         let ports = || named(&line, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        watch(&intent, ports, &Settings { pace: PACE, pass: SETTINGS }, lines, Duration::ZERO, |_, _| ())
-            .await;
+        let settings = Settings { pace: PACE, pass: SETTINGS };
+        let tell = |_, _: &_| drop(passed.fetch_add(1, Ordering::Relaxed));
+        watch(&intent, ports, &settings, lines, Duration::ZERO, tell).await;
     });
-    Daemon { poke, _stop: stop, task }
+    Daemon { poke, passes, _stop: stop, task }
 }
 
 /// How often AWS was asked for that since it was last counted.
@@ -235,12 +239,17 @@ async fn a_callback_that_aws_refuses_tries_again() {
 #[tokio::test(start_paused = true)]
 async fn a_failing_one_backs_off_and_comes_back() {
     let line = world();
-    let _daemon = daemon(&line);
+    let daemon = daemon(&line);
     sleep(Duration::from_secs(20)).await;
-    line.world().weather[0] = Weather { refused: 1000, ..Weather::FAIR };
+    let usual = line.world().account.throttle.clone();
+    line.world().account.throttle.set(Bucket::ElbRead, Some(Rate { burst: 0, per_second: 0 }));
     switchover(&line, PG2).await;
+    let before = daemon.passes.load(Ordering::Relaxed);
     sleep(Duration::from_mins(10)).await;
-    line.world().weather[0] = Weather::FAIR;
+    // After 1, 2, 4, 8 and then every 15 seconds.
+    let count = daemon.passes.load(Ordering::Relaxed) - before;
+    assert!((35..=50).contains(&count), "{count}");
+    line.world().account.throttle = usual;
     sleep(Duration::from_secs(20)).await;
     assert_eq!(group(&line), ["172.31.1.2"]);
 }
