@@ -3,4 +3,5 @@
 mod callback;
 mod cron;
 mod daemon;
+mod fleet;
 mod place;

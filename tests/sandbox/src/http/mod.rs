@@ -1,8 +1,10 @@
-//! The HTTP door: the vocabulary, a loopback server, the faults that a network adds, and a whole world behind sockets.
+//! The HTTP door: the vocabulary, a loopback server, the faults that a network adds, a whole world behind sockets, and many
+//! clusters.
 //!
-//! Law: nothing but [`door`] knows what a request means.
+//! Law: nothing but [`door`] and [`fleet`] know what a request means.
 
 pub mod door;
 pub mod exchange;
 pub mod faults;
+pub mod fleet;
 pub mod server;
