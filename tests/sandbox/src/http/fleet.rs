@@ -199,7 +199,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn spec(number: u8, member: u8, rest: SocketAddr) -> Spec {
     let name = format!("pg{}", member + 1);
-    let spec = Spec::new(&name, &format!("172.31.{number}.{}", 11 + member), 250 * u64::from(member));
+    // Each in a zone of its own.
+    let host = format!("172.31.{}.{number}", 16 * member);
+    let spec = Spec::new(&name, &host, 250 * u64::from(member));
     Spec { rest: (Arc::from(rest.ip().to_string()), rest.port()), ..spec }
 }
 

@@ -253,3 +253,24 @@ async fn a_failing_one_backs_off_and_comes_back() {
     sleep(Duration::from_secs(20)).await;
     assert_eq!(group(&line), ["172.31.1.2"]);
 }
+
+/// Nobody answers for ten minutes, neither members nor AWS nor memory.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cut_off_comes_back() {
+    let line = world();
+    let daemon = daemon(&line);
+    sleep(Duration::from_secs(20)).await;
+    line.world().weather[0] = Weather { lost_request: 1000, ..Weather::FAIR };
+    switchover(&line, PG2).await;
+    let before = daemon.passes.load(Ordering::Relaxed);
+    sleep(Duration::from_mins(10)).await;
+    let count = daemon.passes.load(Ordering::Relaxed) - before;
+    assert!((8..=20).contains(&count), "{count}");
+    line.world().weather[0] = Weather::FAIR;
+    // Its last question may have to time out first.
+    let began = Instant::now();
+    while group(&line) != ["172.31.1.2"] {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
