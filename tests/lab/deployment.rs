@@ -140,6 +140,11 @@ impl<'a> Deployment<'a> {
         self.world.put_records(&self.zone, records).await
     }
 
+    /// The text of `repoint.toml`.
+    pub fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
     pub fn instance(&self, member: &Member) -> anyhow::Result<&str> {
         Ok(self.instances.get(&member.host).context("the member has no instance")?)
     }

@@ -15,8 +15,10 @@ mod deployment;
 mod etcd;
 mod failover;
 mod figures;
+mod function;
 mod harness;
 mod lab;
+mod lambda;
 mod latency;
 mod mailbox;
 mod member;
@@ -57,6 +59,7 @@ fn run() -> anyhow::Result<ExitCode> {
         callback::trials,
         outage::trials,
         state_table::trials,
+        lambda::trials,
         wire::trials,
         figures::trials,
     ];
