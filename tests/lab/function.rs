@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use reqwest::Client;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -53,9 +53,12 @@ impl Function {
         Ok(function)
     }
 
-    /// Our own function.
+    /// Our own function, or the one that is to be measured in its place: a release build.
     pub fn bootstrap() -> PathBuf {
-        Path::new(env!("CARGO_BIN_EXE_repoint")).with_file_name("bootstrap")
+        std::env::var_os("LAB_BOOTSTRAP").map_or_else(
+            || Path::new(env!("CARGO_BIN_EXE_repoint")).with_file_name("bootstrap"),
+            PathBuf::from,
+        )
     }
 
     /// What it answers to an event: a report, or an error as Lambda tells it.
@@ -66,6 +69,23 @@ impl Function {
             anyhow::Ok(answer.json().await?)
         };
         answer.await.map_err(|error| self.explained(&error))
+    }
+
+    /// The most memory that the function's process, the only child of the emulator's, ever had.
+    pub fn peak_kib(&self) -> anyhow::Result<f64> {
+        let emulator = self.emulator.id()?.to_string();
+        for entry in fs::read_dir("/proc")?.flatten() {
+            // Most entries are no process, and one may end meanwhile.
+            let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
+            let field = |name: &str| {
+                let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+                value.split_whitespace().next()
+            };
+            if field("PPid:") == Some(&emulator) {
+                return Ok(field("VmHWM:").context("no peak")?.parse()?);
+            }
+        }
+        Err(self.explained(&anyhow!("the function does not run")))
     }
 
     /// Ends it in good order; everything that the emulator and the function have said.

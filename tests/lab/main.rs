@@ -19,6 +19,7 @@ mod function;
 mod harness;
 mod lab;
 mod lambda;
+mod lambda_figures;
 mod latency;
 mod mailbox;
 mod member;
@@ -62,6 +63,7 @@ fn run() -> anyhow::Result<ExitCode> {
         lambda::trials,
         wire::trials,
         figures::trials,
+        lambda_figures::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {
