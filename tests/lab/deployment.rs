@@ -93,11 +93,17 @@ impl<'a> Deployment<'a> {
         )?)
     }
 
-    /// Makes both groups and the failover pair point at `primary` and `standby`, the pair with a TTL and health checks
-    /// of its own, and configures all four.
+    /// Makes both groups and the failover pair point at `primary` and `standby`, and configures all four.
     pub async fn configure_everything(&mut self, primary: &Member, standby: &Member) -> anyhow::Result<()> {
         self.configure_group(&self.ip_group.clone())?;
         self.configure_group(&self.instance_group.clone())?;
+        self.configure_pair(primary, standby).await?;
+        self.point_groups_at(primary).await
+    }
+
+    /// Makes the failover pair point at `primary` and `standby`, with a TTL and health checks of its own, and configures
+    /// it.
+    pub async fn configure_pair(&mut self, primary: &Member, standby: &Member) -> anyhow::Result<()> {
         let mut pair = Vec::new();
         for (end, member) in [("PRIMARY", primary), ("SECONDARY", standby)] {
             let identifier = end.to_lowercase();
@@ -112,8 +118,7 @@ impl<'a> Deployment<'a> {
             let fields = json!({ "SetIdentifier": identifier, "Failover": end, "HealthCheckId": check });
             pair.push(with(record(&format!("{NAME}."), "A", TTL, &[&member.host]), &fields));
         }
-        self.world.put_records(&self.zone, &pair).await?;
-        self.point_groups_at(primary).await
+        self.world.put_records(&self.zone, &pair).await
     }
 
     /// Makes both groups hold that member alone.
@@ -138,6 +143,11 @@ impl<'a> Deployment<'a> {
             set["ResourceRecords"] = json!([{ "Value": member.host }]);
         }
         self.world.put_records(&self.zone, records).await
+    }
+
+    /// The text of `repoint.toml`.
+    pub fn configuration(&self) -> &str {
+        &self.configuration
     }
 
     pub fn instance(&self, member: &Member) -> anyhow::Result<&str> {

@@ -88,11 +88,11 @@ fn tell(what: &str, outcomes: &[Outcome], expected: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn millis(duration: &Duration) -> f64 {
+pub fn millis(duration: &Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -15,8 +15,11 @@ mod deployment;
 mod etcd;
 mod failover;
 mod figures;
+mod function;
 mod harness;
 mod lab;
+mod lambda;
+mod lambda_figures;
 mod latency;
 mod mailbox;
 mod member;
@@ -57,8 +60,10 @@ fn run() -> anyhow::Result<ExitCode> {
         callback::trials,
         outage::trials,
         state_table::trials,
+        lambda::trials,
         wire::trials,
         figures::trials,
+        lambda_figures::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {

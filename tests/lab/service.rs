@@ -37,9 +37,12 @@ impl Service {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    pub fn id(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the process has ended already")
+    }
+
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let pid = self.child.id().context("the process has ended already")?;
-        send(signal, pid.cast_signed())
+        send(signal, self.id()?.cast_signed())
     }
 
     /// Sends `signal` and waits until the process is gone.

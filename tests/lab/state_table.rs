@@ -22,7 +22,7 @@ use crate::lab::Lab;
 use crate::moto::Moto;
 use crate::stage::Stage;
 
-const TABLE: &str = "repoint-state";
+pub const TABLE: &str = "repoint-state";
 /// How often two runs begin at the same moment.
 const RACES: u32 = 20;
 /// How often two writes of one revision do.
@@ -38,7 +38,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     ]
 }
 
-async fn create_table(lab: &Lab) -> anyhow::Result<()> {
+pub async fn create_table(lab: &Lab) -> anyhow::Result<()> {
     let args = json!({
         "TableName": TABLE,
         "KeySchema": [{ "AttributeName": "scope", "KeyType": "HASH" }],
