@@ -103,7 +103,7 @@ async fn pairs(lab: &Lab) -> anyhow::Result<()> {
 
 /// As Patroni calls it.
 fn callback(lab: &Lab) -> Command {
-    let mut command = as_postgres(lab.dir.join("repoint"));
+    let mut command = as_postgres(&lab.program);
     command
         .args(["callback", "--config"])
         .arg(callback_home(&lab.dir).join("repoint.toml"))

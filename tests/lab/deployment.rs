@@ -180,9 +180,7 @@ impl<'a> Deployment<'a> {
         if fs::read_to_string(&file).ok().as_ref() != Some(&self.configuration) {
             fs::write(&file, &self.configuration)?;
         }
-        // A release build can be measured in the place of the one that the tests were built with.
-        let path = std::env::var("LAB_REPOINT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_repoint").to_owned());
-        let mut program = Program::new(path, &self.lab.dir)
+        let mut program = Program::new(&self.lab.program, &self.lab.dir)
             .envs(&environment(&self.endpoint))
             .env("AWS_EC2_METADATA_DISABLED", "true");
         if let Some(credentials) = &self.credentials {
