@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -21,6 +22,7 @@ use crate::world::{World, record, with};
 pub const NAME: &str = "writer.db.example.test";
 pub const TTL: u32 = 30;
 
+#[derive(Clone)]
 pub struct Deployment<'a> {
     lab: &'a Lab,
     pub world: World<'a>,
@@ -154,7 +156,12 @@ impl<'a> Deployment<'a> {
         for file in ["state.json", "state.json.lock"] {
             drop(fs::remove_file(home.join(file)));
         }
-        Ok(fs::write(home.join("repoint.toml"), format!("{sections}\n{}", self.configuration))?)
+        self.write_configuration(&home.join("repoint.toml"), sections)
+    }
+
+    /// Writes this configuration, with `sections` before it.
+    pub fn write_configuration(&self, file: &Path, sections: &str) -> anyhow::Result<()> {
+        Ok(fs::write(file, format!("{sections}\n{}", self.configuration))?)
     }
 
     /// Waits until the `ip` group holds that member and nobody else.

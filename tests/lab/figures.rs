@@ -92,7 +92,8 @@ fn millis(duration: &Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// Of an even number, the worse of the two in the middle.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -21,9 +21,11 @@ mod latency;
 mod mailbox;
 mod member;
 mod moto;
+mod notes;
 mod outage;
 mod patroni;
 mod postmaster;
+mod promptness;
 mod recording;
 mod service;
 mod stage;
@@ -59,6 +61,7 @@ fn run() -> anyhow::Result<ExitCode> {
         state_table::trials,
         wire::trials,
         figures::trials,
+        promptness::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {
