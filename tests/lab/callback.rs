@@ -17,7 +17,7 @@ use crate::patroni::{Cluster, DEFAULT_SCOPE};
 use crate::service::{as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
-const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
+pub const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
 /// What Patroni says when the callback before was still running (`callback_executor.py`).
 const WAITED: &str = "because it was still running";
 /// How often two callbacks come one right after the other.
@@ -103,7 +103,7 @@ async fn pairs(lab: &Lab) -> anyhow::Result<()> {
 
 /// As Patroni calls it.
 fn callback(lab: &Lab) -> Command {
-    let mut command = as_postgres(lab.dir.join("repoint"));
+    let mut command = as_postgres(&lab.program);
     command
         .args(["callback", "--config"])
         .arg(callback_home(&lab.dir).join("repoint.toml"))

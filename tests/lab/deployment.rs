@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -21,6 +22,7 @@ use crate::world::{World, record, with};
 pub const NAME: &str = "writer.db.example.test";
 pub const TTL: u32 = 30;
 
+#[derive(Clone)]
 pub struct Deployment<'a> {
     lab: &'a Lab,
     pub world: World<'a>,
@@ -164,7 +166,12 @@ impl<'a> Deployment<'a> {
         for file in ["state.json", "state.json.lock"] {
             drop(fs::remove_file(home.join(file)));
         }
-        Ok(fs::write(home.join("repoint.toml"), format!("{sections}\n{}", self.configuration))?)
+        self.write_configuration(&home.join("repoint.toml"), sections)
+    }
+
+    /// Writes this configuration, with `sections` before it.
+    pub fn write_configuration(&self, file: &Path, sections: &str) -> anyhow::Result<()> {
+        Ok(fs::write(file, format!("{sections}\n{}", self.configuration))?)
     }
 
     /// Waits until the `ip` group holds that member and nobody else.
@@ -190,9 +197,7 @@ impl<'a> Deployment<'a> {
         if fs::read_to_string(&file).ok().as_ref() != Some(&self.configuration) {
             fs::write(&file, &self.configuration)?;
         }
-        // A release build can be measured in the place of the one that the tests were built with.
-        let path = std::env::var("LAB_REPOINT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_repoint").to_owned());
-        let mut program = Program::new(path, &self.lab.dir)
+        let mut program = Program::new(&self.lab.program, &self.lab.dir)
             .envs(&environment(&self.endpoint))
             .env("AWS_EC2_METADATA_DISABLED", "true");
         if let Some(credentials) = &self.credentials {

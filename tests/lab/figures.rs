@@ -92,6 +92,7 @@ pub fn millis(duration: &Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// Of an even number, the worse of the two in the middle.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

@@ -19,6 +19,8 @@ pub struct Lab {
     pub dir: PathBuf,
     /// The Python that has boto3 and Patroni.
     pub venv: PathBuf,
+    /// The product, where whoever runs Patroni finds it.
+    pub program: PathBuf,
     /// What the members' Patroni calls; it fails, and nobody minds, where no configuration is put for it.
     pub callback: String,
     pub http: Client,
@@ -32,7 +34,10 @@ impl Lab {
     pub async fn start() -> anyhow::Result<Self> {
         let dir = directory_from("LAB_DIR")?;
         let venv = directory_from("LAB_VENV")?;
-        let callback = install(&dir).await?;
+        let program = install(&dir)?;
+        make_directory_for_postgres(&callback_home(&dir)).await?;
+        let configuration = callback_home(&dir).join("repoint.toml");
+        let callback = format!("{} callback --config {}", program.display(), configuration.display());
         let http = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
 
         let patroni = async {
@@ -43,7 +48,7 @@ impl Lab {
         };
         let ((etcd, cluster), moto) = tokio::try_join!(patroni, Moto::start(&dir, &venv, &http))?;
         let aws = Aws::start(&venv, &Moto::endpoint())?;
-        Ok(Self { dir, venv, callback, http, cluster, moto, aws, etcd })
+        Ok(Self { dir, venv, program, callback, http, cluster, moto, aws, etcd })
     }
 
     /// What every test begins with: an empty AWS, and a cluster in good health.
@@ -60,13 +65,12 @@ impl Lab {
     }
 }
 
-/// Puts the product where whoever runs Patroni finds it; the command to call it as.
-async fn install(dir: &Path) -> anyhow::Result<String> {
+/// A release build can be measured in the place of the one that the tests were built with.
+fn install(dir: &Path) -> anyhow::Result<PathBuf> {
+    let built = std::env::var("LAB_REPOINT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_repoint").to_owned());
     let program = dir.join("repoint");
-    fs::copy(env!("CARGO_BIN_EXE_repoint"), &program)?;
-    make_directory_for_postgres(&callback_home(dir)).await?;
-    let configuration = callback_home(dir).join("repoint.toml");
-    Ok(format!("{} callback --config {}", program.display(), configuration.display()))
+    fs::copy(&built, &program).with_context(|| format!("cannot copy {built}"))?;
+    Ok(program)
 }
 
 /// Where callbacks have their configuration and memory.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 
+#[derive(Clone)]
 pub struct Mailbox<'a> {
     aws: &'a Aws,
     pub topic: String,

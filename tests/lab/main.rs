@@ -24,9 +24,11 @@ mod latency;
 mod mailbox;
 mod member;
 mod moto;
+mod notes;
 mod outage;
 mod patroni;
 mod postmaster;
+mod promptness;
 mod recording;
 mod service;
 mod stage;
@@ -64,6 +66,7 @@ fn run() -> anyhow::Result<ExitCode> {
         wire::trials,
         figures::trials,
         lambda_figures::trials,
+        promptness::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {

@@ -1,10 +1,12 @@
 """moto's server, mended where it is kinder or stranger than AWS."""
 
 import threading
+import time
 from xml.sax.saxutils import escape
 
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
+from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import IAMRequest
 from moto.route53.exceptions import (
     DnsNameInvalidForZone,
@@ -17,6 +19,7 @@ from moto.server import main
 DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
 sign = IAMRequest._create_aws_request
 put_item = Table.put_item
+register_targets = ELBv2Backend.register_targets
 writing = threading.Lock()
 
 
@@ -74,6 +77,14 @@ def put_item_at_once(table, *args, **kwargs):
         return put_item(table, *args, **kwargs)
 
 
+def register_and_note(backend, target_group_arn, instances):
+    """For whoever asks how soon: a line for each target, with the moment from which its group holds it."""
+    register_targets(backend, target_group_arn, instances)
+    moment = time.time()
+    with open("moto.registrations", "a") as file:
+        file.writelines(f"{moment:.6f} {target_group_arn} {it['Id']}\n" for it in instances)
+
+
 def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
@@ -84,4 +95,5 @@ Route53Backend.change_resource_record_sets = (
     lambda backend, zoneid, change_list: change_record_sets(backend, zoneid, change_list)
 )
 Table.put_item = put_item_at_once
+ELBv2Backend.register_targets = register_and_note
 main()

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Credentials};
 use crate::member::Member;
 
+#[derive(Clone)]
 pub struct World<'a> {
     aws: &'a Aws,
     vpc: String,
