@@ -120,11 +120,12 @@ fn processor_seconds(daemon: &Child) -> f64 {
     f64::from(ticks) / 100.0
 }
 
-/// Memory does not grow: in the last quarter of a long watch it is what it was in the second.
+/// Memory does not grow: in the last quarter of a long watch it is what it was in the second, give or take the gaps that
+/// an allocator leaves.
 fn tell_sizes(sizes: &[u64]) {
     let quarter = sizes.len() / 4;
     let most = |sizes: &[u64]| sizes.iter().copied().max().unwrap_or_default();
     let (second, last) = (most(&sizes[quarter..2 * quarter]), most(&sizes[3 * quarter..]));
     println!("resident at most: {second} KiB in the second quarter, {last} KiB in the last");
-    assert!(sizes.len() < 60 || last <= second + second / 20, "{sizes:?}");
+    assert!(sizes.len() < 60 || last <= second + second / 10, "{sizes:?}");
 }
