@@ -47,19 +47,19 @@ fn daemon(line: &Line) -> Daemon {
     let poke: Arc<Notify> = Arc::default();
     let beat = Arc::new(channel::channel(Instant::now()).0);
     let lines = Lines { poke: poke.clone(), stop: stopped, beat };
-    let passes: Arc<AtomicU32> = Arc::default();
-    let (line, passed) = (line.clone(), passes.clone());
+    let count: Arc<AtomicU32> = Arc::default();
+    let (line, passes) = (line.clone(), count.clone());
     let task = tokio::spawn(async move {
         let intent = line.world().resources.intent.clone();
         let looks = AtomicU32::new(0);
         let ports = || named(&line, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
         let settings = Settings { pace: PACE, pass: SETTINGS };
         let tell = |_, _: &_| {
-            passed.fetch_add(1, Ordering::Relaxed);
+            passes.fetch_add(1, Ordering::Relaxed);
         };
         watch(&intent, ports, &settings, lines, Duration::ZERO, tell).await;
     });
-    Daemon { poke, passes, _stop: stop, task }
+    Daemon { poke, passes: count, _stop: stop, task }
 }
 
 /// How often AWS was asked for that since it was last counted.
