@@ -11,10 +11,11 @@ use repoint::ports::{Patroni, Ports};
 use repoint::runtime::follow::follow;
 use repoint::runtime::watch::{Lines, Pace, Settings, watch};
 use repoint_sandbox::Millis;
+use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::aws::throttle::{Bucket, Rate};
 use repoint_sandbox::door::{Line, Weather};
-use repoint_sandbox::patroni::MemberId;
 use repoint_sandbox::patroni::rest::Silence;
+use repoint_sandbox::patroni::{DcsOutage, MemberId};
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -31,6 +32,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 struct Daemon {
     poke: Arc<Notify>,
+    looks: Arc<AtomicU32>,
     passes: Arc<AtomicU32>,
     _stop: channel::Sender<bool>,
     task: JoinHandle<()>,
@@ -43,23 +45,27 @@ impl Drop for Daemon {
 }
 
 fn daemon(line: &Line) -> Daemon {
+    daemon_at(line, PACE)
+}
+
+fn daemon_at(line: &Line, pace: Pace) -> Daemon {
     let (stop, stopped) = channel::channel(false);
     let poke: Arc<Notify> = Arc::default();
     let beat = Arc::new(channel::channel(Instant::now()).0);
     let lines = Lines { poke: poke.clone(), stop: stopped, beat };
     let count: Arc<AtomicU32> = Arc::default();
-    let (line, passes) = (line.clone(), count.clone());
+    let looked: Arc<AtomicU32> = Arc::default();
+    let (line, passes, looks) = (line.clone(), count.clone(), looked.clone());
     let task = tokio::spawn(async move {
         let intent = line.world().resources.intent.clone();
-        let looks = AtomicU32::new(0);
         let ports = || named(&line, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        let settings = Settings { pace: PACE, pass: SETTINGS };
+        let settings = Settings { pace, pass: SETTINGS };
         let tell = |_, _: &_| {
             passes.fetch_add(1, Ordering::Relaxed);
         };
         watch(&intent, ports, &settings, lines, Duration::ZERO, tell).await;
     });
-    Daemon { poke, passes: count, _stop: stop, task }
+    Daemon { poke, looks: looked, passes: count, _stop: stop, task }
 }
 
 /// How often AWS was asked for that since it was last counted.
@@ -153,6 +159,65 @@ async fn a_poked_daemon_need_not_wait_for_its_interval() {
     };
     let median = median_delay(&line, hand_over).await;
     assert!(median < PROMPT, "{median} ms");
+}
+
+/// A callback comes before anything can be seen of what it tells.
+#[tokio::test(start_paused = true)]
+async fn a_poked_daemon_looks_often_for_a_while() {
+    let line = world();
+    let daemon = daemon_at(&line, Pace { interval: Duration::from_mins(1), ..PACE });
+    sleep(Duration::from_mins(5)).await;
+    daemon.poke.notify_one();
+    sleep(Duration::from_secs(3)).await;
+    let (delay, ()) = tokio::join!(delay(&line, PG2), switchover(&line, PG2));
+    assert!(delay < 600, "{delay} ms");
+}
+
+/// A crash, an election half a minute later, and the interval is longer still.
+#[tokio::test(start_paused = true)]
+async fn a_daemon_without_a_primary_looks_often_for_a_while() {
+    let line = world();
+    let daemon = daemon_at(&line, Pace { interval: Duration::from_secs(20), ..PACE });
+    sleep(Duration::from_mins(5)).await;
+    let now = line.now();
+    line.world().cluster.crash(now, PG1, Silence::Refused);
+    let lost = line.now();
+    while line.world().cluster.leader().is_none() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let elected = line.now();
+    assert!(elected - lost > 20_000, "the daemon has seen the loss by then");
+    let (leader, _) = line.world().cluster.leader().unwrap();
+    let host = line.world().cluster.spec(leader).postgres.0.to_string();
+    while group(&line) != [host.clone()] {
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert!(line.now() - elected < 600, "{} ms", line.now() - elected);
+
+    let now = line.now();
+    line.world().cluster.dcs_down(now, DcsOutage::Closes);
+    sleep(Duration::from_mins(5)).await;
+    let before = daemon.looks.load(Ordering::Relaxed);
+    sleep(Duration::from_mins(10)).await;
+    let count = daemon.looks.load(Ordering::Relaxed) - before;
+    assert!(count <= 3 * 11 + 40, "{count}");
+}
+
+/// What is seen is right, and what AWS has is not.
+#[tokio::test(start_paused = true)]
+async fn a_poke_is_a_reason_to_ask_aws() {
+    let line = world();
+    let daemon = daemon(&line);
+    sleep(Duration::from_secs(20)).await;
+    let now = line.now();
+    {
+        let mut world = line.world();
+        let group = world.resources.ip_group.clone();
+        world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.3", 5432)]).unwrap();
+    }
+    daemon.poke.notify_one();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(group(&line), ["172.31.1.1"]);
 }
 
 #[tokio::test(start_paused = true)]
