@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::Client;
+use tokio::process::Command;
 
 use crate::aws::Aws;
 use crate::etcd::Etcd;
@@ -53,6 +54,9 @@ impl Lab {
 
     /// What every test begins with: an empty AWS, and a cluster in good health.
     pub async fn tidy(&self) -> anyhow::Result<()> {
+        // A callback of the test before may still be following its cluster.
+        drop(fs::remove_file(callback_home(&self.dir).join("repoint.toml")));
+        Command::new("pkill").args(["--signal", "KILL", "--full", "--", "--detached"]).status().await?;
         self.moto.unfreeze()?;
         self.moto.reset().await?;
         self.cluster.start_all().await
