@@ -18,7 +18,7 @@ use repoint_sandbox::patroni::rest::Silence;
 use repoint_sandbox::patroni::{DcsOutage, MemberId};
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
@@ -245,11 +245,32 @@ async fn a_callback_waits_for_an_election() {
     let looks = AtomicU32::new(0);
     let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
     let settings = repoint::runtime::pass::Settings { limit: Duration::from_mins(2), ..SETTINGS };
-    follow(&intent, ports, &settings).await;
+    let elected = async {
+        while line.world().cluster.leader().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        line.now()
+    };
+    let (elected, _) = tokio::join!(elected, follow(&intent, ports, &settings));
+    assert!(line.now() - elected < 600, "{} ms", line.now() - elected);
     let leader = line.world().cluster.leader().map(|(leader, _)| leader).unwrap();
     assert_ne!(leader, PG1);
     let host = line.world().cluster.spec(leader).postgres.0.to_string();
     assert_eq!(group(&line), [host]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_finds_no_primary_ends() {
+    let line = world();
+    sleep(Duration::from_secs(20)).await;
+    let now = line.now();
+    for member in [PG1, PG2, PG3] {
+        line.world().cluster.crash(now, member, Silence::Refused);
+    }
+    let intent = line.world().resources.intent.clone();
+    let ports = || named(&line, "callback");
+    let following = timeout(SETTINGS.limit + SETTINGS.tell_within, follow(&intent, ports, &SETTINGS));
+    assert!(following.await.is_ok(), "it goes on for ever");
 }
 
 /// The primary's answers are lost once, between a look that names it and the next one that does.
@@ -290,16 +311,18 @@ async fn a_callback_whose_pass_missed_the_primary_makes_another() {
 async fn a_callback_that_aws_refuses_tries_again() {
     let line = world();
     switchover(&line, PG2).await;
-    line.world().weather[0] = Weather { refused: 1000, ..Weather::FAIR };
+    let usual = line.world().account.throttle.clone();
+    line.world().account.throttle.set(Bucket::ElbWrite, Some(Rate { burst: 0, per_second: 0 }));
     let intent = line.world().resources.intent.clone();
-    let looks = AtomicU32::new(0);
-    let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let passes = AtomicU32::new(0);
+    let ports = || named(&line, &format!("callback#{}", passes.fetch_add(1, Ordering::Relaxed)));
     tokio::join!(follow(&intent, ports, &SETTINGS), async {
-        sleep(Duration::from_secs(4)).await;
-        line.world().weather[0] = Weather::FAIR;
+        sleep(Duration::from_secs(12)).await;
+        line.world().account.throttle = usual;
     });
     assert_eq!(group(&line), ["172.31.1.2"]);
-    assert!(looks.into_inner() <= 4);
+    // At once, and after 1, 3, 7 and 15 seconds.
+    assert_eq!(passes.into_inner(), 5);
 }
 
 /// AWS refuses everything for ten minutes.
