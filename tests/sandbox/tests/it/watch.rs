@@ -234,6 +234,25 @@ async fn a_callback_follows_the_promotion_within_a_fraction_of_a_second() {
     assert!(median < PROMPT, "{median} ms");
 }
 
+/// The callback on the old primary comes before the other one is promoted.
+#[tokio::test(start_paused = true)]
+async fn a_callback_follows_what_happens_within_its_first_second() {
+    let line = world();
+    let intent = line.world().resources.intent.clone();
+    let looks = AtomicU32::new(0);
+    let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let hand_over = async |to| {
+        let now = line.now();
+        line.world().cluster.switchover(now, to).unwrap();
+        while line.world().cluster.leader().is_some() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        follow(&intent, ports, &SETTINGS).await;
+    };
+    let median = median_delay(&line, hand_over).await;
+    assert!(median < PROMPT, "{median} ms");
+}
+
 /// The callback on the old primary: the leader is gone, and nobody can be promoted before its key has run out.
 #[tokio::test(start_paused = true)]
 async fn a_callback_waits_for_an_election() {
