@@ -11,7 +11,7 @@ use async_trait::async_trait;
 mod permit;
 
 use crate::domain::cluster::{ApiUrl, Scope};
-use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
+use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup};
 use crate::domain::failure::Failure;
 use crate::domain::memory::{Letter, Memory, Timestamp};
 use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
@@ -30,6 +30,9 @@ pub trait Patroni: Send + Sync {
 pub trait TargetGroups: Send + Sync {
     /// The group's targets and their type.
     async fn read(&self, arn: &GroupArn) -> Read<TargetGroup>;
+
+    /// The group's health check.
+    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck>;
 
     /// Adds targets; one that is registered already is no error.
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;

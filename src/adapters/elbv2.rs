@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription, TargetTypeEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    self, ProtocolEnum, TargetDescription, TargetHealthDescription, TargetTypeEnum,
+};
 
 use super::aws::{Counted, Fenced, failure};
-use crate::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, TargetGroups};
@@ -45,7 +47,7 @@ impl Elbv2 {
         })
     }
 
-    async fn ask_type(&self, arn: &GroupArn) -> Read<TargetType> {
+    async fn ask(&self, arn: &GroupArn) -> Read<types::TargetGroup> {
         let answer = self
             .client(DESCRIBE_GROUPS, arn)?
             .describe_target_groups()
@@ -55,9 +57,18 @@ impl Elbv2 {
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_GROUPS, arn.as_str(), &error))?;
-        let group =
-            answer.target_groups().iter().find(|group| group.target_group_arn() == Some(arn.as_str()));
-        match group.and_then(|group| group.target_type()) {
+        let mut groups = answer.target_groups.unwrap_or_default().into_iter();
+        let group = groups.find(|group| group.target_group_arn() == Some(arn.as_str()));
+        group.ok_or_else(|| Failure {
+            kind: Kind::NotFound,
+            call: DESCRIBE_GROUPS.to_owned(),
+            resource: arn.to_string(),
+            message: "the answer does not list the group".to_owned(),
+        })
+    }
+
+    async fn ask_type(&self, arn: &GroupArn) -> Read<TargetType> {
+        match self.ask(arn).await?.target_type() {
             Some(TargetTypeEnum::Ip) => Ok(TargetType::Ip),
             Some(TargetTypeEnum::Instance) => Ok(TargetType::Instance),
             other => Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str))),
@@ -89,6 +100,17 @@ impl TargetGroups for Elbv2 {
             Some(first) => return Err(unsupported(DESCRIBE_HEALTH, arn, &first.target.id)),
         };
         Ok(TargetGroup { target_type, targets })
+    }
+
+    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
+        let group = self.ask(arn).await?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Ok(HealthCheck {
+            protocol: text(group.health_check_protocol().map(ProtocolEnum::as_str)),
+            port: text(group.health_check_port()),
+            path: group.health_check_path().map(str::to_owned),
+            codes: group.matcher().and_then(|matcher| matcher.http_code()).map(str::to_owned),
+        })
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {

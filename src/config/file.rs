@@ -120,27 +120,32 @@ pub struct Cluster {
 #[serde(deny_unknown_fields)]
 pub struct TargetGroup {
     pub arn: Spanned<String>,
-    #[serde(default, rename = "role")]
-    pub _role: TargetRole,
-    #[serde(default, rename = "strategy")]
-    pub _strategy: Strategy,
+    #[serde(default)]
+    pub role: TargetRole,
+    #[serde(default)]
+    pub strategy: Strategy,
     pub port: Option<Spanned<u16>>,
+    pub max_lag_bytes: Option<Spanned<u64>>,
+    pub primary_fallback: Option<Spanned<bool>>,
+    pub leave_after_seconds: Option<Spanned<f64>>,
 }
 
-/// Who belongs into a target group. The key is there for the reader of the file, and for the roles to come.
-#[derive(Default, Deserialize)]
+/// Who belongs into a target group.
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetRole {
     #[default]
     Writer,
+    Reader,
 }
 
 /// How a target group follows the primary.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     #[default]
     Exclusive,
+    Warm,
 }
 
 #[derive(Deserialize)]

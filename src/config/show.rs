@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::mask::masked;
 use super::{Callback, HandOver, Pem, Settings, State, StateStore};
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
+use crate::domain::intent::{Intent, RecordIntent};
 
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]
@@ -66,13 +66,9 @@ fn cluster(intent: &Intent) -> Value {
         "scope": intent.scope,
         "members": intent.members,
         "system_id": intent.system_id,
-        "target_group": intent.groups.iter().map(group).collect::<Vec<_>>(),
+        "target_group": intent.groups,
         "record": intent.records.iter().map(record).collect::<Vec<_>>(),
     })
-}
-
-fn group(group: &GroupIntent) -> Value {
-    json!({ "arn": group.arn, "role": "writer", "strategy": "exclusive", "port": group.port })
 }
 
 fn record(record: &RecordIntent) -> Value {

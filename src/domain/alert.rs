@@ -93,6 +93,9 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
         (Cause::Switchover, Some(from)) => format!("switchover from {from} to {primary}"),
         (Cause::Failover, Some(from)) => format!("failover from {from} to {primary}"),
         (Cause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
+        (Cause::Members, _) => {
+            format!("members have come into target groups or left them, the primary is still {primary}")
+        }
         (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
         (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {primary}", cause.as_str()),
         (Cause::Correction, Some(from)) => {
@@ -157,6 +160,10 @@ fn describe(condition: &Condition) -> String {
         ConditionKind::Stale => "only an old primary answers".to_owned(),
         ConditionKind::WrongCluster => "another cluster answers".to_owned(),
         ConditionKind::MemberUnreachable => format!("member {subject} does not answer"),
+        ConditionKind::TargetSurplus => format!("a target of {} belongs to no member", short(subject)),
+        ConditionKind::TargetHealth => {
+            format!("{} does not send writes to the primary", short(subject))
+        }
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
         ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::cluster::{SystemId, Timeline};
+use super::cluster::{Address, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target, TargetType};
-use super::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use super::memory::Memory;
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{Answer, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId};
@@ -67,8 +67,8 @@ pub enum Refusal {
         target: Target,
     },
     /// Law 6.
-    #[error("it deregisters the primary, {target}, from {group} (law 6)")]
-    ClosesPrimary {
+    #[error("it deregisters {target}, which belongs there, from {group} (law 6)")]
+    ClosesOpen {
         /// The group.
         group: String,
         /// What would go.
@@ -169,28 +169,30 @@ fn group(
         .filter(|health| health.state != "draining")
         .map(|health| health.target.clone())
         .collect();
-    let is_primary = |target: &Target| is_primarys(target, configured, read.target_type, world, primary);
+    let belongs = |target: &Target| may_hold(target, configured, read.target_type, world, primary);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
-    let mut is_open = false;
+    let mut opened = BTreeSet::new();
     for step in steps {
         match step {
             TargetStep::Register(target) => {
-                if !is_primary(target) {
+                if !belongs(target) {
                     let (endpoint, at) = (arn.to_string(), target.to_string());
                     return Err(Refusal::WrongNode { endpoint, at });
                 }
                 let is_new = members.insert(target.clone());
-                if is_open || !(is_new || closes) {
+                if !opened.insert(target) || !(is_new || closes) {
                     return Err(Refusal::Repeats(arn.to_string()));
                 }
-                is_open = true;
             }
             TargetStep::Deregister(target) => {
                 let (group, target) = (arn.to_string(), target.clone());
-                if is_primary(&target) {
-                    return Err(Refusal::ClosesPrimary { group, target });
+                // Whoever is read from may lose that at any time; a primary, or a member of a warm group, may not.
+                let may_stay =
+                    configured.strategy != Strategy::Exclusive || configured.role == GroupRole::Writer;
+                if (may_stay && belongs(&target)) || opened.contains(&target) {
+                    return Err(Refusal::ClosesOpen { group, target });
                 }
-                if !is_open {
+                if opened.is_empty() {
                     return Err(Refusal::ClosesFirst { group, target });
                 }
                 if !members.remove(&target) {
@@ -202,15 +204,37 @@ fn group(
     Ok(())
 }
 
-/// Whether a target is the primary's PostgreSQL, on the port that was configured or that Patroni reports.
-fn is_primarys(
+/// Whether a target may be in the group: in a warm one any member; else the primary, or for readers a member that is listed
+/// with a lag within the limit, and the primary only where it may take the place of replicas.
+fn may_hold(
     target: &Target,
     configured: &GroupIntent,
     target_type: TargetType,
     world: &World,
     primary: &Primary,
 ) -> bool {
-    let Some(address) = &primary.address else { return false };
+    let is_at = |address: &Address| is_at(target, address, configured, target_type, world);
+    let is_primary = primary.address.as_ref().is_some_and(is_at);
+    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    let listed = views.flat_map(|view| &view.members);
+    let mut there = listed.filter(|listed| listed.address.as_ref().is_some_and(is_at));
+    match (configured.strategy, configured.role) {
+        (Strategy::Warm { .. }, _) => is_primary || there.next().is_some(),
+        (Strategy::Exclusive, GroupRole::Writer) => is_primary,
+        (Strategy::Exclusive, GroupRole::Reader { primary_fallback, .. }) if is_primary => primary_fallback,
+        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => there
+            .any(|listed| !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)),
+    }
+}
+
+/// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports.
+fn is_at(
+    target: &Target,
+    address: &Address,
+    configured: &GroupIntent,
+    target_type: TargetType,
+    world: &World,
+) -> bool {
     if target.port != configured.port.unwrap_or(address.port) {
         return false;
     }

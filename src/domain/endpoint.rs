@@ -177,6 +177,19 @@ impl TargetHealth {
     }
 }
 
+/// How a target group finds out whether a target is healthy (`DescribeTargetGroups`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// `TCP`, `HTTP` or `HTTPS`.
+    pub protocol: String,
+    /// A number, or `traffic-port`.
+    pub port: String,
+    /// For HTTP.
+    pub path: Option<String>,
+    /// The HTTP status codes of a healthy target, such as `200-399`.
+    pub codes: Option<String>,
+}
+
 /// A target group as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetGroup {

@@ -26,14 +26,54 @@ pub struct Intent {
     pub records: Vec<RecordIntent>,
 }
 
-/// A target group that holds the primary and nothing else.
+/// A target group, which holds those who belong into it and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GroupIntent {
     /// Which group.
     pub arn: GroupArn,
+    /// Who belongs into it.
+    #[serde(flatten)]
+    pub role: GroupRole,
+    /// How it follows them.
+    #[serde(flatten)]
+    pub strategy: Strategy,
     /// The port to register, where it is not the one Patroni reports (a pooler in front of PostgreSQL, say).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+}
+
+/// Who belongs into a target group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum GroupRole {
+    /// The primary.
+    Writer,
+    /// The replicas that may be read from.
+    Reader {
+        /// How far they may be behind.
+        max_lag_bytes: u64,
+        /// Whether the primary belongs into it while no replica does.
+        primary_fallback: bool,
+    },
+}
+
+/// How a target group follows those who belong into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "strategy", rename_all = "snake_case")]
+pub enum Strategy {
+    /// It holds them alone: repoint chooses.
+    Exclusive,
+    /// It holds every member, and its health check on Patroni chooses: a failover then waits for no registration.
+    Warm {
+        /// How long a target stays that belongs to no member, in milliseconds.
+        #[serde(rename = "leave_after_seconds", serialize_with = "seconds")]
+        leave_after_ms: u64,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn seconds<S: serde::Serializer>(milliseconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(f64::from(u32::try_from(*milliseconds).unwrap_or(u32::MAX)) / 1000.0)
 }
 
 /// Which node a record points at.

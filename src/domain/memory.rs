@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::endpoint::{GroupArn, Target};
 use super::retarget::Retarget;
 use super::verdict::Primary;
 use super::world::World;
@@ -163,6 +164,17 @@ impl Memory {
     pub fn unasked<'a>(&'a self, world: &'a World) -> impl Iterator<Item = &'a ApiUrl> {
         let urls = self.members.values().filter_map(|known| known.api_url.as_ref());
         urls.filter(|url| !world.members.contains_key(url))
+    }
+
+    /// Whether a target has belonged to no member of the group for so long.
+    #[must_use]
+    pub fn has_lasted(&self, arn: &GroupArn, surplus: &Target, milliseconds: u64, now: Timestamp) -> bool {
+        let subject = condition::surplus(arn, surplus);
+        self.conditions.iter().any(|condition| {
+            condition.kind == ConditionKind::TargetSurplus
+                && condition.subject.as_ref() == Some(&subject)
+                && now.since(condition.since) >= milliseconds
+        })
     }
 
     /// Puts a letter into the outbox.

@@ -5,6 +5,7 @@
 
 mod group;
 mod record;
+mod warm;
 
 use std::net::IpAddr;
 
@@ -13,7 +14,8 @@ use serde::Serialize;
 use super::cluster::Address;
 use super::endpoint::{Endpoint, GroupArn, Target};
 use super::failure::Failure;
-use super::intent::Intent;
+use super::intent::{Intent, Strategy};
+use super::memory::{Memory, Timestamp};
 use super::record::{RecordChange, RecordType, Routing, ZoneId};
 use super::verdict::{Primary, Verdict};
 use super::world::World;
@@ -29,6 +31,40 @@ pub struct Plan {
     pub lanes: Vec<Lane>,
     /// Endpoints that stay as they are, though nobody knows whether that is right.
     pub holds: Vec<EndpointHold>,
+    /// What is not right with endpoints, and nothing is to be done about now.
+    pub concerns: Vec<Concern>,
+}
+
+/// Something about an endpoint that people should know if it lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concern {
+    /// Which group.
+    pub arn: GroupArn,
+    /// What.
+    pub what: Worry,
+}
+
+/// What is not right; its `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Worry {
+    /// A target of a warm group belongs to no member.
+    #[error("{0} belongs to no member")]
+    Surplus(Target),
+    /// The load balancer sends writes elsewhere than to the primary, or nowhere.
+    #[error("the load balancer takes {} for healthy, and the primary is {primary}", either(.healthy))]
+    Unhealthy {
+        /// The targets that are healthy.
+        healthy: Vec<Target>,
+        /// The primary.
+        primary: Target,
+    },
+}
+
+fn either(targets: &[Target]) -> String {
+    if targets.is_empty() {
+        return "nobody".to_owned();
+    }
+    targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 impl Plan {
@@ -94,6 +130,17 @@ pub enum EndpointReason {
     /// This build cannot look instances up.
     #[error("its targets are EC2 instances, and this build of repoint has no EC2 support (feature `ec2`)")]
     NoEc2,
+    /// No readable `/cluster` names the primary and the replicas.
+    #[error("no readable /cluster names the primary's replicas")]
+    ReplicasUnknown,
+    /// No replica may be read from, and the primary is not to take its place.
+    #[error(
+        "no replica is fit to be read from: none streams within `max_lag_bytes` and allows load balancing"
+    )]
+    NoReader,
+    /// A warm group whose health check cannot choose.
+    #[error("{0}")]
+    HealthCheck(String),
     /// No standby answers that may be pointed at.
     #[error("no standby is fit to be pointed at: none streams, answers and allows load balancing")]
     NoStandby,
@@ -117,6 +164,10 @@ pub enum EndpointReasonKind {
     Address,
     /// [`EndpointReason::NoInstance`] and [`EndpointReason::NoEc2`].
     NoInstance,
+    /// [`EndpointReason::ReplicasUnknown`] and [`EndpointReason::NoReader`].
+    NoReader,
+    /// [`EndpointReason::HealthCheck`].
+    HealthCheck,
     /// [`EndpointReason::NoStandby`].
     NoStandby,
     /// [`EndpointReason::Routing`].
@@ -131,19 +182,29 @@ impl EndpointReason {
             Self::Unreadable(_) => EndpointReasonKind::Unreadable,
             Self::AddressUnknown | Self::AddressUnfit(_) => EndpointReasonKind::Address,
             Self::NoInstance(_) | Self::NoEc2 => EndpointReasonKind::NoInstance,
+            Self::ReplicasUnknown | Self::NoReader => EndpointReasonKind::NoReader,
+            Self::HealthCheck(_) => EndpointReasonKind::HealthCheck,
             Self::NoStandby => EndpointReasonKind::NoStandby,
             Self::Routing { .. } => EndpointReasonKind::Routing,
         }
     }
 }
 
-/// Compares what is wanted with what was read. Without a primary nothing is planned.
+/// Compares what is wanted with what was read. Without a primary nothing is planned. Memory tells how long a target has
+/// belonged to no member by `now`.
 #[must_use]
-pub fn plan(intent: &Intent, world: &World, verdict: &Verdict) -> Plan {
+pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
     let Verdict::Primary(primary) = verdict else { return Plan::default() };
     let mut plan = Plan::default();
     for wanted in &intent.groups {
-        match group::steps(wanted, world, primary) {
+        let steps = match wanted.strategy {
+            Strategy::Exclusive => group::steps(wanted, world, primary),
+            Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, world, primary).map(|group| {
+                plan.concerns.extend(group.concerns(&wanted.arn));
+                group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, leave_after_ms, now))
+            }),
+        };
+        match steps {
             Ok(steps) if steps.is_empty() => {}
             Ok(steps) => plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps }),
             Err(reason) => {

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{MemberName, State};
+use super::endpoint::GroupArn;
+use super::intent::{GroupRole, Intent, Strategy};
 use super::memory::{ConditionKind, Memory};
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::RecordChange;
@@ -28,6 +30,8 @@ pub enum Cause {
     Correction,
     /// The primary is the one it was: another standby is pointed at.
     Standby,
+    /// The primary is the one it was: members have come into a group that does not follow it alone, or left it.
+    Members,
     /// Memory was out of reach, so nobody knows what was before.
     Unknown,
 }
@@ -42,6 +46,7 @@ impl Cause {
             Self::Failover => "failover",
             Self::Correction => "correction",
             Self::Standby => "standby",
+            Self::Members => "members",
             Self::Unknown => "unknown",
         }
     }
@@ -60,16 +65,22 @@ pub struct Retarget {
 impl Retarget {
     /// What can be said without memory.
     #[must_use]
-    pub fn untold(world: &World, primary: &Primary, plan: &Plan) -> Option<Self> {
-        let previous = previous_primary(plan, world, primary);
+    pub fn untold(intent: &Intent, world: &World, primary: &Primary, plan: &Plan) -> Option<Self> {
+        let previous = previous_primary(intent, plan, world, primary);
         (!plan.is_empty()).then_some(Self { cause: Cause::Unknown, previous })
     }
 }
 
 /// What a plan means, or what it means that the primary is another one than remembered; `None` if nothing has moved.
 #[must_use]
-pub fn retarget(memory: &Memory, world: &World, primary: &Primary, plan: &Plan) -> Option<Retarget> {
-    let pointed_at = previous_primary(plan, world, primary).map(|host| named(memory, host));
+pub fn retarget(
+    intent: &Intent,
+    memory: &Memory,
+    world: &World,
+    primary: &Primary,
+    plan: &Plan,
+) -> Option<Retarget> {
+    let pointed_at = previous_primary(intent, plan, world, primary).map(|host| named(memory, host));
     let Some(last) = &memory.primary else {
         return (!plan.is_empty()).then_some(Retarget { cause: Cause::Adoption, previous: pointed_at });
     };
@@ -78,8 +89,11 @@ pub fn retarget(memory: &Memory, world: &World, primary: &Primary, plan: &Plan) 
         _ => last.address == primary.address,
     };
     if is_same {
-        let is_correction = moves_to_primary(plan, world, primary);
-        let cause = if is_correction { Cause::Correction } else { Cause::Standby };
+        let cause = match () {
+            () if moves_to_primary(intent, plan, world, primary) => Cause::Correction,
+            () if plan.lanes.iter().any(|lane| matches!(lane, Lane::Zone { .. })) => Cause::Standby,
+            () => Cause::Members,
+        };
         return (!plan.is_empty()).then_some(Retarget { cause, previous: pointed_at });
     }
     let is_planned = last.member.as_ref().is_some_and(|last| lives_on(memory, world, last));
@@ -118,10 +132,10 @@ fn named(memory: &Memory, host: String) -> String {
 
 /// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
 /// has the address, or else the address, or the instance if not even that is known.
-fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
+fn previous_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { steps, .. } => &steps[..],
-        Lane::Zone { .. } => &[],
+        Lane::Group { arn, steps } if is_writer(intent, arn) => &steps[..],
+        Lane::Group { .. } | Lane::Zone { .. } => &[],
     });
     let removed = steps.filter_map(|step| match step {
         TargetStep::Deregister(target) => Some(target.id.clone()),
@@ -143,11 +157,19 @@ fn previous_primary(plan: &Plan, world: &World, primary: &Primary) -> Option<Str
     known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
-/// Whether a plan changes anything that follows the primary, and not only where a standby's record points.
-fn moves_to_primary(plan: &Plan, world: &World, primary: &Primary) -> bool {
+/// Whether a plan changes anything that follows the primary, and not only where a standby's record points or who may be
+/// read from.
+fn moves_to_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Primary) -> bool {
     plan.lanes.iter().any(|lane| match lane {
-        Lane::Group { .. } => true,
+        Lane::Group { arn, .. } => is_writer(intent, arn),
         Lane::Zone { changes, .. } => changes.iter().any(|change| will_point_at(primary, change, world)),
+    })
+}
+
+/// Whether a group holds the primary alone.
+fn is_writer(intent: &Intent, arn: &GroupArn) -> bool {
+    intent.groups.iter().any(|group| {
+        group.arn == *arn && group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive
     })
 }
 

@@ -1,13 +1,14 @@
 //! What members say, reduced to what a decision could rest on.
 //!
 //! Law: from two sights that are the same, passes come to the same verdict and plan. How far a replica lags, and in which
-//! words a failure was told, changes all the time and is left out.
+//! words a failure was told, changes all the time and is left out; what is kept of the lag is who may be read from.
 
 use std::collections::BTreeMap;
 
 use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
-use super::intent::Intent;
+use super::intent::{GroupRole, Intent};
 use super::memory::Memory;
+use super::readers::{Reader, readers};
 use super::verdict::{HoldKind, Verdict, verdict};
 use super::world::{MemberAnswer, World};
 
@@ -16,6 +17,8 @@ use super::world::{MemberAnswer, World};
 pub struct Sight {
     lead: Lead,
     members: BTreeMap<ApiUrl, MemberAnswer>,
+    /// For each group of readers.
+    readers: Vec<Option<Vec<Reader>>>,
 }
 
 /// Whom the members alone would make one name.
@@ -30,11 +33,18 @@ impl Sight {
     #[must_use]
     pub fn of(intent: &Intent, members: BTreeMap<ApiUrl, MemberAnswer>) -> Self {
         let world = World { members, ..World::default() };
-        let lead = match verdict(intent, &world, &Memory::default()) {
+        let (lead, readers) = match verdict(intent, &world, &Memory::default()) {
             Verdict::Primary(primary) => {
-                Lead::Primary(primary.member, primary.address, primary.timeline, primary.system_id)
+                let limits = intent.groups.iter().filter_map(|group| match group.role {
+                    GroupRole::Reader { max_lag_bytes, .. } => Some(max_lag_bytes),
+                    GroupRole::Writer => None,
+                });
+                let readers = limits.map(|limit| readers(&world, &primary, limit)).collect();
+                let lead =
+                    Lead::Primary(primary.member, primary.address, primary.timeline, primary.system_id);
+                (lead, readers)
             }
-            Verdict::Hold(hold) => Lead::Nobody(hold.kind()),
+            Verdict::Hold(hold) => (Lead::Nobody(hold.kind()), Vec::new()),
         };
         let mut members = world.members;
         for answer in members.values_mut() {
@@ -46,7 +56,7 @@ impl Sight {
                 Err(failure) => failure.message.clear(),
             }
         }
-        Self { lead, members }
+        Self { lead, members, readers }
     }
 
     /// Whether there is a primary, as far as the members alone can tell.

@@ -5,7 +5,7 @@
 
 use super::cluster::{Address, ListedRole, MemberName, Role};
 use super::verdict::Primary;
-use super::witness::witnesses;
+use super::witness::{Witness, primarys_view, witnesses};
 use super::world::World;
 
 /// How much further behind than the best a standby may be and still be kept: one WAL segment, PostgreSQL's own unit
@@ -32,16 +32,12 @@ pub fn standbys(world: &World, primary: &Primary) -> Vec<Standby> {
     let witnesses = witnesses(&world.members);
     let knows = |name: &MemberName| witnesses.iter().find(|witness| witness.name.as_ref() == Some(name));
     let Some(leader) = &primary.member else { return Vec::new() };
-    let view = knows(leader).and_then(super::witness::Witness::view).or_else(|| {
-        let mut views = witnesses.iter().filter_map(super::witness::Witness::view);
-        views.find(|view| view.member(leader).is_some_and(|listed| listed.role.leads()))
-    });
-    let mut standbys: Vec<Standby> = view
+    let mut standbys: Vec<Standby> = primarys_view(&witnesses, leader)
         .into_iter()
         .flat_map(|view| &view.members)
         .filter(|listed| listed.state.is_up() && !listed.noloadbalance)
         .filter(|listed| {
-            let health = knows(&listed.name).and_then(super::witness::Witness::health);
+            let health = knows(&listed.name).and_then(Witness::health);
             health.is_some_and(|own| own.role == Role::Replica && own.state.is_up() && !own.answers_primary)
         })
         .filter_map(|listed| {

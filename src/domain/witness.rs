@@ -51,6 +51,16 @@ pub fn witnesses(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Witness<'_>> {
     witnesses
 }
 
+/// What the primary lists, or else what somebody lists who names the same leader.
+#[must_use]
+pub fn primarys_view<'a>(witnesses: &[Witness<'a>], primary: &MemberName) -> Option<&'a View> {
+    let own = witnesses.iter().find(|witness| witness.name.as_ref() == Some(primary));
+    own.and_then(Witness::view).or_else(|| {
+        let mut views = witnesses.iter().filter_map(Witness::view);
+        views.find(|view| view.member(primary).is_some_and(|listed| listed.role.leads()))
+    })
+}
+
 /// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it under the address it was asked at.
 /// That it answers 200 makes it none of the names there: the listed leader may be the one before.
 fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::cluster::{Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
-use super::endpoint::{GroupArn, InstanceId, TargetGroup};
+use super::endpoint::{GroupArn, HealthCheck, InstanceId, TargetGroup};
 use super::failure::Failure;
 use super::record::{RecordPlace, RecordSet};
 
@@ -23,6 +23,8 @@ pub struct World {
     pub members: BTreeMap<ApiUrl, MemberAnswer>,
     /// The configured target groups.
     pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
+    /// The health checks of the groups that rest on them.
+    pub checks: BTreeMap<GroupArn, Read<HealthCheck>>,
     /// For each name and type that is configured, every record set there is of that name and type.
     pub records: BTreeMap<RecordPlace, Read<Vec<RecordSet>>>,
     /// The addresses of the members' host names; addresses themselves are not looked up.
@@ -60,6 +62,9 @@ pub struct Health {
     pub scope: Option<Scope>,
     /// `patroni.name`, since 3.2.
     pub name: Option<MemberName>,
+    /// The members that stream from it: `replication` lists them by their `application_name`, which Patroni sets to the
+    /// member's name (`patroni/postgresql/config.py`, `primary_conninfo_params`).
+    pub feeds: BTreeSet<MemberName>,
 }
 
 /// A member's account of its cluster: `GET /cluster`.

@@ -41,7 +41,9 @@ pub struct Look {
 pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
     let (world, memory) = observe(intent, ports, deadline).await;
     let verdict = decide(intent, &world, &memory);
-    let plan = plan(intent, &world, &verdict);
+    let nothing = Memory::default();
+    let known = memory.as_ref().unwrap_or(&nothing);
+    let plan = plan(intent, &world, &verdict, known, ports.clock.now());
     Look { world, memory, verdict, plan }
 }
 

@@ -12,9 +12,9 @@ use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::cluster::{ApiUrl, MemberName};
-use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
+use crate::domain::endpoint::{GroupArn, HealthCheck, TargetGroup, TargetType};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::Intent;
+use crate::domain::intent::{Intent, Strategy};
 use crate::domain::memory::Memory;
 use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read, World};
@@ -32,16 +32,19 @@ pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (Worl
     let configured = members(intent, ports, deadline);
     let remembered = async {
         let memory = recall(intent, ports, deadline).await;
-        let (groups, records) =
-            tokio::join!(groups(intent, ports, deadline), records(intent, ports, deadline));
-        (memory, groups, records)
+        let (groups, checks, records) = tokio::join!(
+            groups(intent, ports, deadline),
+            checks(intent, ports, deadline),
+            records(intent, ports, deadline)
+        );
+        (memory, groups, checks, records)
     };
-    let (configured, (memory, groups, records)) = tokio::join!(configured, remembered);
+    let (configured, (memory, groups, checks, records)) = tokio::join!(configured, remembered);
     let members = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
     let hosts = hosts(&members, memory.as_ref().ok());
     let names = names(&hosts, ports, deadline).await;
     let instances = instances(&hosts, &groups, &names, ports, deadline).await;
-    (World { members, groups, records, names, instances }, memory)
+    (World { members, groups, checks, records, names, instances }, memory)
 }
 
 /// What is remembered, or why it cannot be told.
@@ -125,6 +128,21 @@ async fn groups(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<G
             "elasticloadbalancing:DescribeTargetHealth",
             &group.arn,
             ports.groups.read(&group.arn),
+        );
+        (group.arn.clone(), read.await)
+    });
+    join_all(reads).await.into_iter().collect()
+}
+
+/// The health checks of the groups that rest on them.
+async fn checks(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<GroupArn, Read<HealthCheck>> {
+    let warm = intent.groups.iter().filter(|group| group.strategy != Strategy::Exclusive);
+    let reads = warm.map(|group| async {
+        let read = by(
+            deadline,
+            "elasticloadbalancing:DescribeTargetGroups",
+            &group.arn,
+            ports.groups.check(&group.arn),
         );
         (group.arn.clone(), read.await)
     });

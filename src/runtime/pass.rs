@@ -91,7 +91,7 @@ impl Done {
 
     /// A later look tells what became of the steps that nobody was sure of: one that is still needed is planned again,
     /// and one whose endpoint can be read and is right was done. A look that finds another primary tells nothing of them.
-    fn and_then(mut self, look: Look) -> Self {
+    fn and_then(mut self, intent: &Intent, look: Look) -> Self {
         let planned = report::planned_steps(&look.plan);
         let is_planned = |step: &StepReport| {
             planned.iter().any(|again| {
@@ -109,7 +109,7 @@ impl Done {
         }
         // Whoever has done nothing yet may have been waiting for one who has done it all, and told of it.
         let told = self.retarget.take().filter(|_| !self.steps.is_empty() || !self.unsure.is_empty());
-        Self { retarget: told.or_else(|| story(&look)), look, hold: None, ..self }
+        Self { retarget: told.or_else(|| story(intent, &look)), look, hold: None, ..self }
     }
 }
 
@@ -164,8 +164,8 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
     for _ in 0..ROUNDS {
         let look = look_until_promoted(intent, ports, span.deadline).await;
         let mut now = match done {
-            None => Done { retarget: story(&look), ..Done::new(look) },
-            Some(before) => before.and_then(look),
+            None => Done { retarget: story(intent, &look), ..Done::new(look) },
+            Some(before) => before.and_then(intent, look),
         };
         let checked = match check(intent, &now.look) {
             Ok(checked) => checked,
@@ -238,11 +238,11 @@ fn primary_of(look: &Look) -> Option<&Primary> {
     }
 }
 
-fn story(look: &Look) -> Option<Retarget> {
+fn story(intent: &Intent, look: &Look) -> Option<Retarget> {
     let primary = primary_of(look)?;
     match &look.memory {
-        Ok(memory) => retarget(memory, &look.world, primary, &look.plan),
-        Err(_) => Retarget::untold(&look.world, primary, &look.plan),
+        Ok(memory) => retarget(intent, memory, &look.world, primary, &look.plan),
+        Err(_) => Retarget::untold(intent, &look.world, primary, &look.plan),
     }
 }
 

@@ -15,7 +15,7 @@ use repoint::domain::record::{Failover, RecordSet};
 use repoint::domain::verdict::{Hold, Verdict};
 use repoint::domain::world::World;
 
-use crate::support::cases::{case, led_case};
+use crate::support::cases::{case, led_case, reader_case, warm_case};
 use crate::support::evidence::{
     GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, intent, ip_group, record, records,
 };
@@ -38,7 +38,9 @@ fn every_plan_of_the_planner_passes() {
         prop_assert_eq!(attempt.audit().map(|checked| checked.plan().clone()), Ok(attempt.plan));
         Ok(())
     };
-    TestRunner::new(config()).run(&prop_oneof![case(), led_case()], property).unwrap();
+    TestRunner::new(config())
+        .run(&prop_oneof![case(), led_case(), reader_case(), warm_case()], property)
+        .unwrap();
     assert!(*moving.borrow() > CASES / 4, "only {} plans moved anything", moving.borrow());
 }
 
@@ -117,7 +119,7 @@ fn each_sabotage_is_refused_in_words() {
     FollowWhatIsNotPinned: it follows system 7710341171024913225, and this cluster is system 2 (law 4)
     EmptyTheGroup: it deregisters 10.0.1.11:5432 from GROUP before the primary is registered there (law 6)
     DeregisterFirst: it deregisters 10.0.1.11:5432 from GROUP before the primary is registered there (law 6)
-    DeregisterThePrimary: it deregisters the primary, 10.0.1.12:5432, from GROUP (law 6)
+    DeregisterThePrimary: it deregisters 10.0.1.12:5432, which belongs there, from GROUP (law 6)
     DeregisterWhatIsNotThere: it changes GROUP twice, or to what it is (law 8)
     DeregisterTwice: it changes GROUP twice, or to what it is (law 8)
     RegisterAnotherNode: it points GROUP at 10.0.1.11:5432, which is not where the primary is, or for a standby's record where a standby is (law 3)

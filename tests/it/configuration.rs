@@ -133,7 +133,7 @@ async fn an_unknown_variable_is_refused() {
 #[tokio::test]
 async fn an_unknown_key_is_named_with_its_line() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\nstrateggy = \"warm\"\n")).await, @r#"
-    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`
+    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`, `max_lag_bytes`, `primary_fallback`, `leave_after_seconds`
       6 | strateggy = "warm"
     "#);
 }
@@ -279,6 +279,70 @@ async fn senseless_values_are_refused_all_at_once() {
       18 | health_check_id = ""
     repoint.toml:17: `cluster.record.ttl`: it is above 2147483647, the most that Route 53 takes
       17 | ttl = 3000000000
+    "#);
+}
+
+#[tokio::test]
+async fn groups_are_shown_with_what_they_mean() {
+    let groups = [
+        "role = \"reader\"",
+        "role = \"reader\"\nmax_lag_bytes = 1000\nprimary_fallback = false",
+        "strategy = \"warm\"",
+        "strategy = \"warm\"\nleave_after_seconds = 1.5",
+    ];
+    let group = |(number, lines): (usize, &&str)| {
+        format!(
+            "[[cluster.target_group]]\narn = \"{}\"\n{lines}\n",
+            ARN.replace("pg-writer", &format!("group-{number}"))
+        )
+    };
+    let text: Vec<String> = groups.iter().enumerate().map(group).collect();
+    let ran = Repoint::new(format!("{CLUSTER}{}", text.join(""))).run(&["check"]).await.to_string();
+    let shown = ran.split_once("[[cluster]]").unwrap().1.replace(ARN.split_once("pg-writer").unwrap().0, "");
+    insta::assert_snapshot!(shown, @r#"
+
+    scope = "batman"
+    members = ["http://10.0.1.11:8008"]
+
+    [[cluster.target_group]]
+    arn = "group-0/057ddce98af07a33"
+    role = "reader"
+    max_lag_bytes = 16777216
+    primary_fallback = true
+    strategy = "exclusive"
+
+    [[cluster.target_group]]
+    arn = "group-1/057ddce98af07a33"
+    role = "reader"
+    max_lag_bytes = 1000
+    primary_fallback = false
+    strategy = "exclusive"
+
+    [[cluster.target_group]]
+    arn = "group-2/057ddce98af07a33"
+    role = "writer"
+    strategy = "warm"
+    leave_after_seconds = 600.0
+
+    [[cluster.target_group]]
+    arn = "group-3/057ddce98af07a33"
+    role = "writer"
+    strategy = "warm"
+    leave_after_seconds = 1.5
+    --- stderr
+    "#);
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_kind_of_group_is_named() {
+    let lines = "max_lag_bytes = 1\nprimary_fallback = true\nleave_after_seconds = 1";
+    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n{lines}\n")).await, @r#"
+    error: repoint.toml:6: `cluster.target_group.max_lag_bytes`: it is for readers: put `role = "reader"` beside it
+      6 | max_lag_bytes = 1
+    repoint.toml:7: `cluster.target_group.primary_fallback`: it is for readers: put `role = "reader"` beside it
+      7 | primary_fallback = true
+    repoint.toml:8: `cluster.target_group.leave_after_seconds`: it is for `strategy = "warm"`
+      8 | leave_after_seconds = 1
     "#);
 }
 

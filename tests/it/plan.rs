@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use repoint::domain::cluster::{Address, ListedRole};
 use repoint::domain::endpoint::{InstanceId, TargetGroup, TargetType};
 use repoint::domain::intent::{Intent, PointsTo, RecordIntent};
-use repoint::domain::memory::Memory;
+use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{DEFAULT_TTL_SECONDS, EndpointReasonKind, Lane, Plan, TargetStep, plan};
 use repoint::domain::record::{Answer, Failover, RecordChange, RecordSet, RecordType, Routing};
 use repoint::domain::standby::KEEP_WITHIN_BYTES;
@@ -18,7 +18,8 @@ use crate::support::evidence::{
 };
 
 fn planned(intent: &Intent, world: &World) -> Plan {
-    plan(intent, world, &verdict(intent, world, &Memory::default()))
+    let memory = Memory::default();
+    plan(intent, world, &verdict(intent, world, &memory), &memory, Timestamp(0))
 }
 
 fn with_group(world: World, group: TargetGroup) -> (Intent, World) {

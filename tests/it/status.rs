@@ -16,7 +16,14 @@ use crate::support::evidence::{
 fn told(world: &World) -> ClusterStatus {
     let intent = Intent { groups: vec![group_intent()], ..intent() };
     let verdict = verdict(&intent, world, &Memory::default());
-    status(&intent, world, &Ok(Memory::default()), &verdict, &plan(&intent, world, &verdict), Timestamp(0))
+    status(
+        &intent,
+        world,
+        &Ok(Memory::default()),
+        &verdict,
+        &plan(&intent, world, &verdict, &Memory::default(), Timestamp(0)),
+        Timestamp(0),
+    )
 }
 
 #[test]

@@ -86,6 +86,20 @@ impl<'a> Deployment<'a> {
         Ok(write!(self.configuration, "\n[[cluster.target_group]]\narn = \"{arn}\"\n")?)
     }
 
+    /// Adds a group of readers to the configuration.
+    pub fn configure_readers(&mut self, arn: &str) -> anyhow::Result<()> {
+        self.configure_group(arn)?;
+        self.configuration.push_str("role = \"reader\"\n");
+        Ok(())
+    }
+
+    /// Adds a warm group to the configuration, whose surplus leaves after a second.
+    pub fn configure_warm(&mut self, arn: &str) -> anyhow::Result<()> {
+        self.configure_group(arn)?;
+        self.configuration.push_str("strategy = \"warm\"\nleave_after_seconds = 1\n");
+        Ok(())
+    }
+
     /// Adds a simple record that points at the primary.
     pub fn configure_record(&mut self) -> anyhow::Result<()> {
         Ok(write!(

@@ -29,11 +29,13 @@ mod outage;
 mod patroni;
 mod postmaster;
 mod promptness;
+mod readers;
 mod recording;
 mod service;
 mod stage;
 mod state_table;
 mod wait;
+mod warm;
 mod wire;
 mod world;
 
@@ -61,6 +63,8 @@ fn run() -> anyhow::Result<ExitCode> {
         failover::trials,
         callback::trials,
         outage::trials,
+        readers::trials,
+        warm::trials,
         state_table::trials,
         lambda::trials,
         wire::trials,

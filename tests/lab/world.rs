@@ -40,10 +40,15 @@ impl<'a> World<'a> {
 
     /// A TCP target group of type `ip` or `instance` on PostgreSQL's port; answers its ARN.
     pub async fn target_group(&self, name: &str, kind: &str) -> anyhow::Result<String> {
+        self.target_group_with(name, kind, &json!({})).await
+    }
+
+    /// The same, with more of what `CreateTargetGroup` takes.
+    pub async fn target_group_with(&self, name: &str, kind: &str, more: &Value) -> anyhow::Result<String> {
         let args = json!({
             "Name": name, "Protocol": "TCP", "Port": 5432, "VpcId": self.vpc, "TargetType": kind,
         });
-        let made = self.aws.call("elbv2", "create_target_group", args).await?;
+        let made = self.aws.call("elbv2", "create_target_group", with(args, more)).await?;
         text(&made["TargetGroups"][0]["TargetGroupArn"])
     }
 

@@ -20,6 +20,15 @@ pub struct Health {
     database_system_identifier: Option<String>,
     #[serde(default)]
     patroni: Myself,
+    #[serde(default)]
+    replication: Vec<Replication>,
+}
+
+/// A line of `pg_stat_replication`.
+#[derive(Deserialize)]
+struct Replication {
+    application_name: Option<String>,
+    state: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -38,6 +47,12 @@ impl Health {
             system_id: self.database_system_identifier.filter(|id| !id.is_empty()).map(SystemId::new),
             scope: self.patroni.scope.map(Scope::new),
             name: self.patroni.name.map(MemberName::new),
+            feeds: self
+                .replication
+                .into_iter()
+                .filter(|line| line.state.as_deref() == Some("streaming"))
+                .filter_map(|line| line.application_name.map(MemberName::new))
+                .collect(),
         }
     }
 }

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, Timestamp};
+use crate::domain::endpoint::{GroupArn, Target};
 use crate::domain::intent::Intent;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Concern, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
 use crate::domain::verdict::{Hold, Verdict};
 use crate::domain::witness::{Witness, witnesses};
@@ -46,6 +47,10 @@ pub enum ConditionKind {
     MemberUnreachable,
     /// An endpoint cannot follow the primary.
     EndpointHeld,
+    /// A target of a warm group belongs to no member.
+    TargetSurplus,
+    /// The load balancer takes somebody else than the primary for healthy, or nobody.
+    TargetHealth,
     /// A change of an endpoint failed.
     ApplyFailed,
     /// The auditor refused a plan.
@@ -66,6 +71,8 @@ impl ConditionKind {
             Self::WrongCluster => "wrong_cluster",
             Self::MemberUnreachable => "member_unreachable",
             Self::EndpointHeld => "endpoint_held",
+            Self::TargetSurplus => "target_surplus",
+            Self::TargetHealth => "target_health",
             Self::ApplyFailed => "apply_failed",
             Self::PlanRefused => "plan_refused",
             Self::MemoryUnavailable => "memory_unavailable",
@@ -80,6 +87,8 @@ impl ConditionKind {
             | Self::Stale
             | Self::MemberUnreachable
             | Self::EndpointHeld
+            | Self::TargetSurplus
+            | Self::TargetHealth
             | Self::MemoryUnavailable => true,
             Self::Contested
             | Self::SplitBrain
@@ -93,13 +102,14 @@ impl ConditionKind {
     #[must_use]
     pub fn severity(self) -> &'static str {
         match self {
-            Self::MemberUnreachable | Self::Stale | Self::EndpointHeld => "warning",
+            Self::MemberUnreachable | Self::Stale | Self::EndpointHeld | Self::TargetSurplus => "warning",
             Self::NoPrimary
             | Self::Contested
             | Self::SplitBrain
             | Self::WrongCluster
             | Self::ApplyFailed
             | Self::PlanRefused
+            | Self::TargetHealth
             | Self::MemoryUnavailable => "critical",
         }
     }
@@ -160,6 +170,11 @@ pub fn findings(
                 .iter()
                 .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
             found.present.extend(holds);
+            found.present.extend(plan.concerns.iter().map(concern));
+            if !plan.holds.is_empty() {
+                // Of a group that cannot be read, nobody knows.
+                found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth]);
+            }
             let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
                 let words = step.error.clone().unwrap_or_else(|| "it failed".to_owned());
                 (Kind::ApplyFailed, Some(step.endpoint.to_string()), words)
@@ -179,6 +194,8 @@ pub fn findings(
             found.unknown.extend([
                 Kind::SplitBrain,
                 Kind::EndpointHeld,
+                Kind::TargetSurplus,
+                Kind::TargetHealth,
                 Kind::ApplyFailed,
                 Kind::PlanRefused,
                 Kind::MemoryUnavailable,
@@ -201,6 +218,19 @@ pub fn findings(
     }
     members(intent, world, memory, &mut found);
     found
+}
+
+fn concern(concern: &Concern) -> Finding {
+    let words = concern.what.to_string();
+    match &concern.what {
+        Worry::Surplus(target) => (ConditionKind::TargetSurplus, Some(surplus(&concern.arn, target)), words),
+        Worry::Unhealthy { .. } => (ConditionKind::TargetHealth, Some(concern.arn.to_string()), words),
+    }
+}
+
+/// What a surplus target is called.
+pub(super) fn surplus(arn: &GroupArn, target: &Target) -> String {
+    format!("{arn} {target}")
 }
 
 /// Members that do not answer, if any other does: when none does, the cluster is what is out of reach.

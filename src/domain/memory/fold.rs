@@ -122,11 +122,12 @@ fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
     is_followed(pass.report) && !others_saw_it
 }
 
-/// Whether every endpoint follows the primary now: one that is held or failed still follows the one before. A standby's
-/// record for which there is no standby is none of them: of two members, one is left after a failover.
+/// Whether every endpoint follows the primary now: one that is held or failed still follows the one before. One that waits
+/// for a standby, or for a replica to read from, is none of them: of two members, one is left after a failover.
 fn is_followed(report: &ClusterReport) -> bool {
-    let waits_for_a_standby =
-        |hold: &HoldReport| hold.reason == Reason::Endpoint(EndpointReasonKind::NoStandby);
+    let waits_for_a_standby = |hold: &HoldReport| {
+        matches!(hold.reason, Reason::Endpoint(EndpointReasonKind::NoStandby | EndpointReasonKind::NoReader))
+    };
     match report.outcome {
         Outcome::Converged | Outcome::Changed => true,
         Outcome::Held => report.holds.iter().all(waits_for_a_standby),

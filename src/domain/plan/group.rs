@@ -1,15 +1,19 @@
-//! The steps for one target group that holds the primary alone.
+//! The steps for one target group.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{EndpointReason, TargetStep, addresses, primary_address, sole};
-use crate::domain::endpoint::{InstanceId, Target, TargetType};
-use crate::domain::intent::GroupIntent;
+use crate::domain::cluster::Address;
+use crate::domain::endpoint::{InstanceId, Target, TargetGroup, TargetType};
+use crate::domain::intent::{GroupIntent, GroupRole};
+use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
-/// Register the primary, then deregister everything else. Where something goes, the primary is registered even if it is
-/// listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes nothing.
+/// Register who belongs there, then deregister everything else. Where something goes, one that belongs there is registered
+/// even if it is listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes
+/// nothing.
 pub fn steps(
     wanted: &GroupIntent,
     world: &World,
@@ -20,21 +24,48 @@ pub fn steps(
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Ok(Vec::new()),
     };
-    let address = primary_address(primary)?;
+    let registered: BTreeSet<&Target> = group.registered().collect();
+    let belong = match wanted.role {
+        GroupRole::Writer => vec![target(wanted, group, primary_address(primary)?, world)?],
+        GroupRole::Reader { max_lag_bytes, primary_fallback } => {
+            let readers = readers(world, primary, max_lag_bytes).ok_or(EndpointReason::ReplicasUnknown)?;
+            let mut belong = Vec::new();
+            for reader in &readers {
+                let target = target(wanted, group, &reader.address, world)?;
+                if reader.may_come_in || registered.contains(&target) {
+                    belong.push(target);
+                }
+            }
+            if belong.is_empty() && primary_fallback {
+                belong.push(target(wanted, group, primary_address(primary)?, world)?);
+            }
+            belong
+        }
+    };
+    let first = belong.first().ok_or(EndpointReason::NoReader)?;
+    let others: Vec<&Target> = registered.iter().copied().filter(|other| !belong.contains(other)).collect();
+    let mut missing: Vec<&Target> = belong.iter().filter(|target| !registered.contains(target)).collect();
+    if missing.is_empty() && !others.is_empty() {
+        missing.push(first);
+    }
+    let register = missing.into_iter().cloned().map(TargetStep::Register);
+    let deregister = others.into_iter().cloned().map(TargetStep::Deregister);
+    Ok(register.chain(deregister).collect())
+}
+
+/// What the group lists for a member whose PostgreSQL is there.
+pub(super) fn target(
+    wanted: &GroupIntent,
+    group: &TargetGroup,
+    address: &Address,
+    world: &World,
+) -> Result<Target, EndpointReason> {
     let ip = target_ip(world, &address.host)?;
     let id = match group.target_type {
         TargetType::Ip => ip.to_string(),
         TargetType::Instance => instance_at(ip, wanted.arn.region(), world)?.to_string(),
     };
-    let target = Target { id, port: wanted.port.unwrap_or(address.port) };
-
-    let mut others: Vec<&Target> = group.registered().filter(|other| **other != target).collect();
-    others.sort();
-    others.dedup();
-    let is_missing = !group.registered().any(|other| *other == target);
-    let register = (is_missing || !others.is_empty()).then(|| TargetStep::Register(target.clone()));
-    let deregister = others.into_iter().cloned().map(TargetStep::Deregister);
-    Ok(register.into_iter().chain(deregister).collect())
+    Ok(Target { id, port: wanted.port.unwrap_or(address.port) })
 }
 
 /// The address to register: the IPv4 one, which is a target group's default, or else the IPv6 one.

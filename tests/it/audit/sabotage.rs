@@ -4,7 +4,7 @@ use repoint::domain::audit::{Checked, Refusal, audit};
 use repoint::domain::cluster::{SystemId, Timeline};
 use repoint::domain::endpoint::{GroupArn, Target};
 use repoint::domain::intent::{Intent, PointsTo};
-use repoint::domain::memory::Memory;
+use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{Lane, Plan, TargetStep, plan};
 use repoint::domain::record::{
     Answer, Failover, RecordChange, RecordName, RecordSet, Routing, SetIdentifier, ZoneId,
@@ -34,7 +34,7 @@ pub struct Attempt {
 impl Attempt {
     pub fn honest((intent, world, memory): (Intent, World, Memory)) -> Self {
         let verdict = verdict(&intent, &world, &memory);
-        let plan = plan(&intent, &world, &verdict);
+        let plan = plan(&intent, &world, &verdict, &memory, Timestamp(0));
         Self { intent, world, memory, verdict, plan }
     }
 
@@ -273,7 +273,7 @@ impl Sabotage {
                 *steps = registered.iter().cloned().map(TargetStep::Deregister).collect();
                 let first = registered.first()?.clone();
                 Some(if first == leader {
-                    Refusal::ClosesPrimary { group, target: leader }
+                    Refusal::ClosesOpen { group, target: leader }
                 } else {
                     Refusal::ClosesFirst { group, target: first }
                 })
@@ -287,7 +287,7 @@ impl Sabotage {
                 let at = seed % (steps.len() + 1);
                 let at = if steps.is_empty() { at } else { at.max(1) };
                 steps.insert(at, TargetStep::Deregister(leader.clone()));
-                Some(Refusal::ClosesPrimary { group, target: leader })
+                Some(Refusal::ClosesOpen { group, target: leader })
             }
             By::DeregisterWhatIsNotThere => {
                 steps.push(TargetStep::Deregister(target(STRANGER, 5432)));

@@ -1,6 +1,6 @@
 //! Worlds that nobody would think of, and the plans that are made for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,16 +8,16 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use repoint::domain::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId, Timeline};
 use repoint::domain::endpoint::{Target, TargetGroup, TargetHealth, TargetType};
-use repoint::domain::intent::{Intent, PointsTo, RecordIntent};
-use repoint::domain::memory::Memory;
+use repoint::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
+use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
 use repoint::domain::plan::{Plan, plan};
 use repoint::domain::record::{Failover, RecordSet, RecordType};
 use repoint::domain::verdict::verdict;
 use repoint::domain::world::{Health, MemberAnswer, Read, View, World};
 
 use super::evidence::{
-    GROUP, SYSTEM, answer, arn, failover_intent, group_intent, healthy, host, intent, listed, record,
-    record_intent, refused, silence, target,
+    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, group_intent, healthy, host, intent, listed,
+    record, record_intent, refused, silence, target, warm_intent,
 };
 
 fn health() -> impl Strategy<Value = Health> {
@@ -37,6 +37,7 @@ fn health() -> impl Strategy<Value = Health> {
             system_id: system.map(SystemId::new),
             scope: scope.map(Scope::new),
             name: None,
+            feeds: BTreeSet::new(),
         })
 }
 
@@ -165,7 +166,55 @@ pub fn led_case() -> impl Strategy<Value = (Intent, World, Memory)> {
     })
 }
 
+/// The same with a group of readers; replicas lag, stop to stream, are tagged, or do not answer.
+pub fn reader_case() -> impl Strategy<Value = (Intent, World, Memory)> {
+    let state =
+        select(vec!["streaming", "streaming", "streaming", "running", "in archive recovery", "starting"]);
+    let replica = (option::weighted(0.9, 0_u64..150), any::<bool>(), state, option::weighted(0.2, Just(())));
+    (led_case(), vec(replica, 3), any::<bool>()).prop_map(
+        |((mut intent, mut world, memory), replicas, fallback)| {
+            intent.groups[0].role = GroupRole::Reader { max_lag_bytes: 100, primary_fallback: fallback };
+            for (number, (_, answer)) in (0..).zip(&mut world.members) {
+                for (listed, (lag_bytes, noloadbalance, state, _)) in
+                    answer.view.iter_mut().flat_map(|view| &mut view.members).zip(&replicas)
+                {
+                    if !listed.role.leads() {
+                        listed.lag_bytes = *lag_bytes;
+                        listed.noloadbalance = *noloadbalance && lag_bytes.is_some_and(|lag| lag % 4 == 0);
+                        listed.state = State::from(*state);
+                    }
+                }
+                let is_leader = answer.health.as_ref().is_ok_and(|health| health.answers_primary);
+                if replicas[number].3.is_some() && !is_leader {
+                    (answer.health, answer.view) = (Err(refused()), Err(refused()));
+                }
+            }
+            (intent, world, memory)
+        },
+    )
+}
+
+/// The same with a warm group, of whose surplus some has been there for long enough.
+pub fn warm_case() -> impl Strategy<Value = (Intent, World, Memory)> {
+    (reader_case(), vec(any::<bool>(), 3)).prop_map(|((mut intent, mut world, mut memory), old)| {
+        intent.groups = vec![warm_intent(0)];
+        world.checks = BTreeMap::from([(arn(GROUP), Ok(asks_patroni()))]);
+        let surplus = [target_of(4, 5432), target_of(5, 5432), target_of(1, 6432)];
+        let old = surplus.iter().zip(old).filter(|(_, is_old)| *is_old);
+        memory.conditions = old
+            .map(|(target, _)| Condition {
+                kind: ConditionKind::TargetSurplus,
+                subject: Some(format!("{GROUP} {target}")),
+                message: String::new(),
+                since: Timestamp(0),
+                told: None,
+            })
+            .collect();
+        (intent, world, memory)
+    })
+}
+
 /// What is to be done about it.
 pub fn planned(intent: &Intent, world: &World, memory: &Memory) -> Plan {
-    plan(intent, world, &verdict(intent, world, memory))
+    plan(intent, world, &verdict(intent, world, memory), memory, Timestamp(0))
 }

@@ -95,7 +95,7 @@ impl Diary {
     pub fn make(&mut self, second: i64, members: &World) -> Made {
         let (world, verdict, plan) = self.look(members, &self.memory);
         let mut steps = planned_steps(&plan);
-        let retarget = story(&self.memory, &world, &verdict, &plan);
+        let retarget = story(&self.intent, &self.memory, &world, &verdict, &plan);
         let mut committed = None;
         if let Verdict::Primary(primary) = &verdict
             && !plan.is_empty()
@@ -115,7 +115,7 @@ impl Diary {
     pub fn make_too_late(&self, members: &World, then: &Memory) -> Made {
         let (world, verdict, plan) = self.look(members, then);
         let hold = (!plan.is_empty()).then_some(PassHold::Overtaken);
-        let retarget = story(then, &world, &verdict, &plan);
+        let retarget = story(&self.intent, then, &world, &verdict, &plan);
         let made = self.made(world, verdict, &plan, Vec::new(), hold.as_ref(), retarget, None);
         Made { remembered: then.highest_timeline, ..made }
     }
@@ -150,7 +150,7 @@ impl Diary {
             world.records.entry(record.key.place.clone()).or_insert_with(|| Ok(Vec::new()));
         }
         let verdict = verdict(&self.intent, &world, memory);
-        let plan = plan(&self.intent, &world, &verdict);
+        let plan = plan(&self.intent, &world, &verdict, memory, Timestamp(0));
         (world, verdict, plan)
     }
 
@@ -222,9 +222,15 @@ impl Diary {
     }
 }
 
-fn story(memory: &Memory, world: &World, verdict: &Verdict, plan: &Plan) -> Option<Retarget> {
+fn story(
+    intent: &Intent,
+    memory: &Memory,
+    world: &World,
+    verdict: &Verdict,
+    plan: &Plan,
+) -> Option<Retarget> {
     match verdict {
-        Verdict::Primary(primary) => retarget(memory, world, primary, plan),
+        Verdict::Primary(primary) => retarget(intent, memory, world, primary, plan),
         Verdict::Hold(_) => None,
     }
 }

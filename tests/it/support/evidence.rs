@@ -1,14 +1,14 @@
 //! Small worlds, written as a test would say them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use repoint::domain::cluster::{
     Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use repoint::domain::record::{
     Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing, SetIdentifier,
     ZoneId,
@@ -31,7 +31,28 @@ pub fn intent() -> Intent {
 }
 
 pub fn group_intent() -> GroupIntent {
-    GroupIntent { arn: arn(GROUP), port: None }
+    GroupIntent { arn: arn(GROUP), role: GroupRole::Writer, strategy: Strategy::Exclusive, port: None }
+}
+
+/// A group of readers that may lag so many bytes; the primary takes their place.
+pub fn reader_intent(max_lag_bytes: u64) -> GroupIntent {
+    let role = GroupRole::Reader { max_lag_bytes, primary_fallback: true };
+    GroupIntent { role, ..group_intent() }
+}
+
+/// A warm group, whose surplus leaves after that time.
+pub fn warm_intent(leave_after_ms: u64) -> GroupIntent {
+    GroupIntent { strategy: Strategy::Warm { leave_after_ms }, ..group_intent() }
+}
+
+/// A health check on Patroni that tells the primary.
+pub fn asks_patroni() -> HealthCheck {
+    HealthCheck {
+        protocol: "HTTP".to_owned(),
+        port: "8008".to_owned(),
+        path: Some("/primary".to_owned()),
+        codes: Some("200-399".to_owned()),
+    }
 }
 
 pub fn arn(text: &str) -> GroupArn {
@@ -71,6 +92,7 @@ pub fn replica(timeline: u32) -> Health {
         system_id: Some(SystemId::new(SYSTEM)),
         scope: Some(Scope::new("batman")),
         name: None,
+        feeds: BTreeSet::new(),
     }
 }
 

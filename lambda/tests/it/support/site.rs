@@ -29,7 +29,13 @@ impl Site {
     /// A cluster of three, whose first member leads.
     pub fn start() -> Self {
         let setup = Setup {
-            shape: Shape { is_filled: true, is_pair: false, has_instances: false },
+            shape: Shape {
+                is_filled: true,
+                is_pair: false,
+                has_instances: false,
+                has_readers: false,
+                has_warm: false,
+            },
             speed: SPEED,
             ..Setup::quick()
         };

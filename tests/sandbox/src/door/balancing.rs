@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use repoint::domain::endpoint::{GroupArn, InstanceId, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{
+    GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
+};
 use repoint::domain::failure::Failure;
 use repoint::domain::world::{InstancesByAddress, Read};
 use repoint::ports::{Instances, Permit, TargetGroups};
@@ -12,9 +14,10 @@ use repoint::ports::{Instances, Permit, TargetGroups};
 use super::Line;
 use super::failure::failure;
 use crate::aws::elbv2::target::{self, TargetDescription};
-use crate::simulation::Deed;
+use crate::simulation::{Deed, World};
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetHealth";
+const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
 const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
 const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
 const INSTANCES: &str = "ec2:DescribeInstances";
@@ -26,11 +29,29 @@ impl TargetGroups for Line {
         self.call(DESCRIBE, arn.as_str(), None, move |world, now| {
             let health = world.account.describe_target_health(now, &group, &[]);
             let health = health.map_err(|error| failure(DESCRIBE, &group, &error))?;
-            let is_ip = group == world.resources.ip_group;
+            let is_warm = group == world.resources.warm_group;
+            let is_ip = group != world.resources.instance_group;
             Ok(TargetGroup {
                 target_type: if is_ip { TargetType::Ip } else { TargetType::Instance },
-                targets: health.iter().map(target_health).collect(),
+                targets: health
+                    .iter()
+                    .map(target_health)
+                    .map(|health| if is_warm { checked(world, health) } else { health })
+                    .collect(),
             })
+        })
+        .await
+    }
+
+    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
+        let group = arn.to_string();
+        self.call(DESCRIBE_GROUPS, arn.as_str(), None, move |world, now| {
+            let groups = world.account.describe_target_groups(now, std::slice::from_ref(&group), &[]);
+            let groups = groups.map_err(|error| failure(DESCRIBE_GROUPS, &group, &error))?;
+            let check = &groups[0].made.health_check;
+            let port = check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string());
+            let codes = (check.protocol != "TCP").then(|| "200-399".to_owned());
+            Ok(HealthCheck { protocol: check.protocol.clone(), port, path: check.path.clone(), codes })
         })
         .await
     }
@@ -71,6 +92,15 @@ impl Line {
         })
         .await
     }
+}
+
+/// As a health check on Patroni finds it; the group stands behind no listener here.
+fn checked(world: &World, health: TargetHealth) -> TargetHealth {
+    let writers = world.cluster.takes_writes();
+    let member = world.member_of(&health.target.id);
+    let is_healthy = writers.iter().any(|(writer, _)| Some(*writer) == member);
+    let state = if is_healthy { "healthy" } else { "unhealthy" };
+    TargetHealth { state: state.to_owned(), reason: None, ..health }
 }
 
 fn target_health(health: &target::TargetHealth) -> TargetHealth {

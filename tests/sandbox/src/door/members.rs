@@ -85,6 +85,12 @@ fn own(answers_primary: bool, health: &rest::Health) -> Health {
         system_id: health.system_id.map(|id| SystemId::new(id.to_string())),
         scope: Some(Scope::new(&*health.scope)),
         name: health.name.as_ref().map(|name| MemberName::new(&**name)),
+        feeds: health
+            .postmaster
+            .iter()
+            .flat_map(|postmaster| &postmaster.followers)
+            .map(|follower| MemberName::new(&*follower.name))
+            .collect(),
     }
 }
 

@@ -20,7 +20,7 @@ use repoint::ports::{Calls, Ports};
 
 pub(crate) use dns::ours;
 pub use line::{Line, Shared};
-pub use resources::{NAME, PORT, Resources, Shape, TTL};
+pub use resources::{LEAVE_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL};
 pub use weather::Weather;
 
 /// The ports of one reconciler for one pass, under a name that no other pass has.

@@ -5,13 +5,13 @@ use std::net::Ipv4Addr;
 
 use repoint::domain::cluster::{ApiUrl, Scope};
 use repoint::domain::endpoint::GroupArn;
-use repoint::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent};
+use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use repoint::domain::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
 };
 
 use crate::aws::Account;
-use crate::aws::elbv2::group::{NewTargetGroup, TargetType};
+use crate::aws::elbv2::group::{HealthCheck, NewTargetGroup, TargetType};
 use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
@@ -24,6 +24,10 @@ pub const PORT: u16 = 5432;
 pub const NAME: &str = "writer.db.example.com";
 /// A record in the same zone that is none of `repoint`'s business.
 const NEIGHBOUR: &str = "www.db.example.com";
+/// How long a target stays in the warm group that belongs to no member, in milliseconds.
+pub const LEAVE_AFTER: u64 = 20_000;
+/// How far readers may be behind.
+pub const MAX_LAG_BYTES: u64 = 1024 * 1024;
 /// The TTL that the operators gave their records.
 pub const TTL: u32 = 30;
 
@@ -34,6 +38,10 @@ pub struct Resources {
     pub ip_group: String,
     /// A target group of instances.
     pub instance_group: String,
+    /// A target group of the replicas' addresses.
+    pub reader_group: String,
+    /// A target group of every member's address, with a health check on Patroni.
+    pub warm_group: String,
     /// A target group that is not configured.
     pub foreign_group: String,
     /// The hosted zone.
@@ -49,6 +57,7 @@ pub struct Resources {
 }
 
 /// What there is at the beginning.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is there")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Endpoints point at the first member; else there is nothing in them.
@@ -57,6 +66,10 @@ pub struct Shape {
     pub is_pair: bool,
     /// The group of instances is configured too.
     pub has_instances: bool,
+    /// The group of readers is configured too.
+    pub has_readers: bool,
+    /// The warm group is configured too.
+    pub has_warm: bool,
 }
 
 impl Resources {
@@ -73,6 +86,10 @@ impl Resources {
         }
         let ip_group = group(account, "writers-by-ip", TargetType::Ip)?;
         let instance_group = group(account, "writers-by-instance", TargetType::Instance)?;
+        let reader_group = group(account, "readers", TargetType::Ip)?;
+        let warm_group = account
+            .create_target_group(0, NewTargetGroup { health_check: asks_patroni(), ..ips("warm") })?
+            .arn;
         let foreign_group = group(account, "somebody-elses", TargetType::Ip)?;
         let zone = account.create_hosted_zone(0, "db.example.com")?;
         let topic = account.create_topic(0, "alerts")?;
@@ -86,6 +103,12 @@ impl Resources {
             let first = instances.iter().find(|(_, member)| **member == MemberId(0));
             if let Some((instance, _)) = first {
                 account.register_targets(0, &instance_group, &[TargetDescription::new(instance, PORT)])?;
+            }
+            for host in &hosts {
+                account.register_targets(0, &warm_group, &[TargetDescription::new(host, PORT)])?;
+            }
+            for host in &hosts[1..] {
+                account.register_targets(0, &reader_group, &[TargetDescription::new(host, PORT)])?;
             }
             let ends = [
                 (record::Failover::Primary, "primary", &checks[0]),
@@ -101,29 +124,61 @@ impl Resources {
         }
         account.change_resource_record_sets(0, &zone, &changes)?;
         account.drain_calls();
-        let intent = intent(cluster, shape, [&ip_group, &instance_group], &zone);
-        Ok(Self { ip_group, instance_group, foreign_group, zone, topic, instances, neighbour, intent })
+        let intent = intent(cluster, shape, [&ip_group, &instance_group, &reader_group, &warm_group], &zone);
+        Ok(Self {
+            ip_group,
+            instance_group,
+            reader_group,
+            warm_group,
+            foreign_group,
+            zone,
+            topic,
+            instances,
+            neighbour,
+            intent,
+        })
     }
 }
 
 fn group(account: &mut Account, name: &str, target_type: TargetType) -> Result<String, AwsError> {
-    let new = NewTargetGroup {
+    Ok(account.create_target_group(0, NewTargetGroup { target_type, ..ips(name) })?.arn)
+}
+
+fn ips(name: &str) -> NewTargetGroup {
+    NewTargetGroup {
         name: name.to_owned(),
-        target_type,
+        target_type: TargetType::Ip,
         protocol: "TCP".to_owned(),
         port: PORT,
         ..NewTargetGroup::default()
-    };
-    Ok(account.create_target_group(0, new)?.arn)
+    }
 }
 
-fn intent(cluster: &Cluster, shape: Shape, [ip, instance]: [&str; 2], zone: &str) -> Intent {
+fn asks_patroni() -> HealthCheck {
+    HealthCheck {
+        protocol: "HTTP".to_owned(),
+        port: Some(8008),
+        path: Some("/primary".to_owned()),
+        ..HealthCheck::default()
+    }
+}
+
+fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4], zone: &str) -> Intent {
     let url = |id: MemberId| {
         let (host, port) = &cluster.spec(id).rest;
         ApiUrl::parse(&format!("http://{host}:{port}")).ok()
     };
-    let groups = [Some(ip), Some(instance).filter(|_| shape.has_instances)];
-    let groups = groups.into_iter().flatten().filter_map(|arn| GroupArn::parse(arn).ok());
+    let readers = GroupRole::Reader { max_lag_bytes: MAX_LAG_BYTES, primary_fallback: true };
+    let groups = [
+        (true, ip, GroupRole::Writer, Strategy::Exclusive),
+        (shape.has_instances, instance, GroupRole::Writer, Strategy::Exclusive),
+        (shape.has_readers, reader, readers, Strategy::Exclusive),
+        (shape.has_warm, warm, GroupRole::Writer, Strategy::Warm { leave_after_ms: LEAVE_AFTER }),
+    ];
+    let groups = groups.into_iter().filter(|(is_configured, ..)| *is_configured);
+    let groups = groups.filter_map(|(_, arn, role, strategy)| {
+        Some(GroupIntent { arn: GroupArn::parse(arn).ok()?, role, strategy, port: None })
+    });
     let place = RecordPlace {
         zone: ZoneId::new(zone.rsplit('/').next().unwrap_or(zone)),
         name: RecordName::new(NAME),
@@ -148,7 +203,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance]: [&str; 2], zone: &str
         scope: Scope::new(&**cluster.scope()),
         members: cluster.ids().filter_map(url).collect(),
         system_id: None,
-        groups: groups.map(|arn| GroupIntent { arn, port: None }).collect(),
+        groups: groups.collect(),
         records,
     }
 }

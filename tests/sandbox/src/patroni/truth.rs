@@ -3,7 +3,7 @@
 //! Law: nothing a member believes or answers counts here, only keys and PostgreSQL instances.
 
 use super::cluster::Cluster;
-use super::member::{Member, MemberId, Process, Role, State};
+use super::member::{Lag, Member, MemberId, Process, Role, State};
 use crate::Millis;
 
 impl Cluster {
@@ -19,6 +19,14 @@ impl Cluster {
     pub fn runs_postgres(&self, id: MemberId) -> bool {
         let Member { postgres, process, .. } = &self.members[id];
         postgres.state == State::Running && !matches!(process, Process::Frozen(_))
+    }
+
+    /// Whether a member is a replica that streams, is no further behind, and is not tagged `noloadbalance`.
+    #[must_use]
+    pub fn may_be_read_from(&self, id: MemberId, max_lag_bytes: u64) -> bool {
+        let Member { postgres, spec, .. } = &self.members[id];
+        let is_near = matches!(postgres.lag, Lag::Bytes(lag) if lag <= max_lag_bytes);
+        self.streams(id) && is_near && !spec.tags.noloadbalance
     }
 
     /// The primary and its timeline, if there is exactly one and it holds the leader key.

@@ -161,6 +161,9 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
         Deed::Registered { group, targets } => {
             own_group(world, now, group);
             never_backwards(world, now, by);
+            if !follows_the_primary_alone(world, group) {
+                return;
+            }
             for target in targets {
                 let member = world.member_of(&target.id);
                 world.laws.never_back(now, by, member);
@@ -177,6 +180,9 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             if left.is_empty() && !world.laws.was_edited(group, now) {
                 world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {group}"));
             }
+            if *group == world.resources.reader_group {
+                return;
+            }
             for target in targets {
                 let member = world.member_of(&target.id);
                 if member.is_some() && member == world.laws.long_sole(now) {
@@ -192,6 +198,10 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             }
         }
     }
+}
+
+fn follows_the_primary_alone(world: &World, group: &str) -> bool {
+    [&world.resources.ip_group, &world.resources.instance_group].iter().any(|own| *own == group)
 }
 
 fn own_group(world: &mut World, now: Millis, group: &str) {

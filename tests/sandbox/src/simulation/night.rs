@@ -1,5 +1,6 @@
 //! Spends a night: the events in their time, the laws after every step, and in the morning everything must end well.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,7 @@ use crate::aws::route53::list::ListFrom;
 use crate::aws::route53::record::{Answer, RecordSet};
 use crate::aws::service::Service;
 use crate::aws::throttle::{Bucket, Rate};
-use crate::door::{Line, NAME, PORT, Shared, TTL, Weather, ours, ports};
+use crate::door::{Line, MAX_LAG_BYTES, NAME, PORT, Shared, TTL, Weather, ours, ports};
 use crate::patroni::{Cluster, Lag, MemberId, Silence, Spec, Wire};
 
 /// How long the cluster may take to come to rest once nothing goes wrong any more.
@@ -429,6 +430,24 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
             world.registered(&group).iter().map(|instance| world.member_of(instance)).collect();
         if members != [Some(leader)] {
             return Some(format!("the group of instances holds {members:?}, and the primary is {leader:?}"));
+        }
+    }
+    if scenario.shape.has_readers {
+        let fit = |id: &MemberId| world.cluster.may_be_read_from(*id, MAX_LAG_BYTES);
+        let fit: Vec<MemberId> = world.cluster.ids().filter(fit).collect();
+        let expected = if fit.is_empty() { vec![leader] } else { fit };
+        let targets = world.registered(&world.resources.reader_group);
+        let mut readers: Vec<_> = targets.iter().filter_map(|target| world.member_of(target)).collect();
+        readers.sort();
+        if readers != expected || readers.len() != targets.len() {
+            return Some(format!("the group of readers holds {targets:?}, and {expected:?} are fit"));
+        }
+    }
+    if scenario.shape.has_warm {
+        let targets = world.registered(&world.resources.warm_group);
+        let members: BTreeSet<_> = targets.iter().map(|target| world.member_of(target)).collect();
+        if members != world.cluster.ids().map(Some).collect() {
+            return Some(format!("the warm group holds {targets:?}"));
         }
     }
     let zone = world.resources.zone.clone();

@@ -49,6 +49,8 @@ impl Scenario {
             is_filled: rng.u32(0..4) > 0,
             is_pair: rng.bool(),
             has_instances: rng.bool(),
+            has_readers: false,
+            has_warm: false,
         };
         let needs_memory = rng.u32(0..10) > 0;
         let count = rng.usize(1..=10);
@@ -58,6 +60,8 @@ impl Scenario {
             happen(&mut rng, members, reconcilers, at, &mut events);
         }
         events.sort_by_key(|(at, _)| *at);
+        // Drawn last, so that a seed still means what it meant.
+        let shape = crate::door::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
         Self { seed, members, reconcilers, settings, shape, needs_memory, events }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::cluster::Scope;
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
 use repoint::domain::report::{ClusterReport, Outcome};
@@ -56,6 +56,10 @@ impl TargetGroups for Slow {
             Some(list) => Ok(TargetGroup { target_type: TargetType::Ip, targets: list.clone() }),
             None => TargetGroups::read(&*self.line, arn).await,
         }
+    }
+
+    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
+        self.line.check(arn).await
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {

@@ -71,7 +71,13 @@ impl Setup {
                 dns_propagation: 500,
                 ..aws::settings::Settings::default()
             },
-            shape: Shape { is_filled: false, is_pair: false, has_instances: false },
+            shape: Shape {
+                is_filled: false,
+                is_pair: false,
+                has_instances: false,
+                has_readers: false,
+                has_warm: false,
+            },
             alert_grace: 2,
             speed: 1,
         }

@@ -1,0 +1,223 @@
+//! Warm groups: every member is in, the group's own health check on Patroni chooses.
+
+use std::collections::BTreeMap;
+
+use repoint::domain::audit::{Refusal, audit};
+use repoint::domain::endpoint::{HealthCheck, TargetGroup};
+use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
+use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
+use repoint::domain::plan::{EndpointReasonKind, Lane, Plan, TargetStep, Worry, plan};
+use repoint::domain::verdict::verdict;
+use repoint::domain::world::World;
+
+use crate::support::evidence::{
+    GROUP, arn, asks_patroni, healthy, intent, ip_group, name, refused, target, warm_intent,
+};
+
+const LEAVE_AFTER: u64 = 60_000;
+
+/// pg2 leads.
+fn world(group: TargetGroup) -> World {
+    let groups = BTreeMap::from([(arn(GROUP), Ok(group))]);
+    World { groups, checks: BTreeMap::from([(arn(GROUP), Ok(asks_patroni()))]), ..healthy(2, 3) }
+}
+
+fn of(group: GroupIntent) -> Intent {
+    Intent { groups: vec![group], ..intent() }
+}
+
+/// Since when each target has belonged to nobody.
+fn memory(surplus: &[(&str, u64)]) -> Memory {
+    let condition = |(id, since): &(&str, u64)| Condition {
+        kind: ConditionKind::TargetSurplus,
+        subject: Some(format!("{GROUP} {id}:5432")),
+        message: String::new(),
+        since: Timestamp(*since),
+        told: None,
+    };
+    Memory { conditions: surplus.iter().map(condition).collect(), ..Memory::default() }
+}
+
+fn planned(world: &World, memory: &Memory, now: u64) -> Plan {
+    let intent = of(warm_intent(LEAVE_AFTER));
+    let verdict = verdict(&intent, world, memory);
+    let plan = plan(&intent, world, &verdict, memory, Timestamp(now));
+    assert_eq!(audit(&plan, &intent, world, &verdict, memory).err(), None);
+    plan
+}
+
+fn steps(plan: &Plan) -> Vec<String> {
+    let steps = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { steps, .. } => steps.clone(),
+        Lane::Zone { .. } => panic!("no zone"),
+    });
+    let word = |step| match step {
+        TargetStep::Register(target) => format!("+{}", target.id),
+        TargetStep::Deregister(target) => format!("-{}", target.id),
+    };
+    steps.map(word).collect()
+}
+
+fn all(states: [&str; 3]) -> TargetGroup {
+    ip_group(&[("10.0.1.11", states[0]), ("10.0.1.12", states[1]), ("10.0.1.13", states[2])])
+}
+
+const RIGHT: [&str; 3] = ["unhealthy", "healthy", "unhealthy"];
+
+#[test]
+fn every_member_comes_in_the_primary_first() {
+    let plan = planned(&world(ip_group(&[])), &Memory::default(), 0);
+    assert_eq!(steps(&plan), ["+10.0.1.12", "+10.0.1.11", "+10.0.1.13"]);
+}
+
+#[test]
+fn a_failover_moves_nothing() {
+    let plan = planned(&world(all(RIGHT)), &Memory::default(), 0);
+    assert_eq!(plan, Plan::default());
+}
+
+#[test]
+fn who_belongs_to_no_member_leaves_after_a_while() {
+    let mut group = all(RIGHT);
+    group.targets.extend(ip_group(&[("10.0.1.99", "unhealthy")]).targets);
+    let world = world(group);
+    let surplus = Worry::Surplus(target("10.0.1.99", 5432));
+    for (since, now, gone) in
+        [(None, 0, false), (Some(0), LEAVE_AFTER - 1, false), (Some(0), LEAVE_AFTER, true)]
+    {
+        let memory = since.map_or_else(Memory::default, |since| memory(&[("10.0.1.99", since)]));
+        let plan = planned(&world, &memory, now);
+        let expected: &[&str] = if gone { &["+10.0.1.12", "-10.0.1.99"] } else { &[] };
+        assert_eq!(steps(&plan), expected, "{since:?} {now}");
+        assert!(matches!(&plan.concerns[..], [only] if only.what == surplus), "{:?}", plan.concerns);
+    }
+}
+
+/// A member is away while it is built anew, and listed again before its time has come.
+#[test]
+fn who_is_listed_again_stays() {
+    let memory = memory(&[("10.0.1.13", 0)]);
+    assert_eq!(planned(&world(all(RIGHT)), &memory, 10 * LEAVE_AFTER), Plan::default());
+}
+
+/// A member that has just come back may be listed by one and not yet by another.
+#[test]
+fn whom_anybody_lists_stays() {
+    let mut world = world(all(RIGHT));
+    let views = world
+        .members
+        .values_mut()
+        .filter_map(|answer| Some((answer.health.as_ref().ok()?, answer.view.as_mut().ok()?)));
+    for (health, view) in views {
+        if health.answers_primary {
+            view.members.retain(|listed| listed.name != name(3));
+        }
+    }
+    assert_eq!(planned(&world, &memory(&[("10.0.1.13", 0)]), 10 * LEAVE_AFTER), Plan::default());
+}
+
+#[test]
+fn a_load_balancer_that_disagrees_is_a_concern() {
+    let of = |states| {
+        let plan = planned(&world(all(states)), &Memory::default(), 0);
+        assert_eq!(steps(&plan), [""; 0]);
+        plan.concerns.iter().map(|concern| concern.what.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(RIGHT), [""; 0]);
+    assert_eq!(
+        of(["healthy", "unhealthy", "unhealthy"]),
+        ["the load balancer takes 10.0.1.11:5432 for healthy, and the primary is 10.0.1.12:5432"]
+    );
+    assert_eq!(
+        of(["healthy", "healthy", "unhealthy"]),
+        [
+            "the load balancer takes 10.0.1.11:5432 and 10.0.1.12:5432 for healthy, and the primary is 10.0.1.12:5432"
+        ]
+    );
+    assert_eq!(
+        of(["unused", "unused", "unused"]),
+        ["the load balancer takes nobody for healthy, and the primary is 10.0.1.12:5432"]
+    );
+}
+
+#[test]
+fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
+    let held = |change: &dyn Fn(&mut HealthCheck)| {
+        let mut check = asks_patroni();
+        change(&mut check);
+        let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(ip_group(&[])) };
+        let plan = planned(&world, &Memory::default(), 0);
+        assert_eq!(plan.lanes, []);
+        assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::HealthCheck);
+        plan.holds[0].reason.to_string()
+    };
+    let said = [
+        held(&|check| "TCP".clone_into(&mut check.protocol)),
+        held(&|check| "traffic-port".clone_into(&mut check.port)),
+        held(&|check| check.path = Some("/health".to_owned())),
+        held(&|check| check.path = Some("/replica".to_owned())),
+        held(&|check| check.codes = Some("200-299,400-599".to_owned())),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @"
+    its health check is TCP, which every member passes; let it be HTTP, port 8008, path /primary, codes 200
+    its health check asks port traffic-port, which is not Patroni's; let it be HTTP, port 8008, path /primary, codes 200
+    its health check asks for /health, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
+    its health check asks for /replica, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
+    its health check takes 200-299,400-599 for healthy, and Patroni says no with 503; let it be HTTP, port 8008, path /primary, codes 200
+    ");
+}
+
+#[test]
+fn a_path_may_have_a_query() {
+    let mut check = asks_patroni();
+    check.path = Some("/read-write?tag_site=a".to_owned());
+    let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(all(RIGHT)) };
+    assert_eq!(planned(&world, &Memory::default(), 0), Plan::default());
+}
+
+#[test]
+fn readers_have_a_check_of_their_own() {
+    let role = GroupRole::Reader { max_lag_bytes: 1, primary_fallback: true };
+    let intent = of(GroupIntent { role, ..warm_intent(LEAVE_AFTER) });
+    let judged = |path: &str| {
+        let mut check = asks_patroni();
+        check.path = Some(path.to_owned());
+        let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(all(RIGHT)) };
+        let verdict = verdict(&intent, &world, &Memory::default());
+        plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0)).holds.len()
+    };
+    assert_eq!(judged("/replica?lag=16MB"), 0);
+    assert_eq!(judged("/primary"), 1);
+}
+
+#[test]
+fn what_cannot_be_read_holds_the_group() {
+    for is_check in [true, false] {
+        let mut world = world(all(RIGHT));
+        if is_check {
+            world.checks.insert(arn(GROUP), Err(refused()));
+        } else {
+            world.groups.insert(arn(GROUP), Err(refused()));
+        }
+        let plan = planned(&world, &Memory::default(), 0);
+        assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
+    }
+}
+
+#[test]
+fn the_auditor_keeps_members_in_and_strangers_out() {
+    let world = world(all(RIGHT));
+    let intent = of(warm_intent(LEAVE_AFTER));
+    let verdict = verdict(&intent, &world, &Memory::default());
+    let refusal = |steps| {
+        let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
+        audit(&plan, &intent, &world, &verdict, &Memory::default()).err()
+    };
+    let (open, close) = (
+        |id: &str| TargetStep::Register(target(id, 5432)),
+        |id: &str| TargetStep::Deregister(target(id, 5432)),
+    );
+    assert!(matches!(refusal(vec![open("10.0.1.99")]), Some(Refusal::WrongNode { .. })));
+    let closes = vec![open("10.0.1.12"), close("10.0.1.13")];
+    assert!(matches!(refusal(closes), Some(Refusal::ClosesOpen { .. })));
+}
