@@ -11,4 +11,5 @@ mod line;
 mod pass;
 mod patroni;
 mod simulation;
+mod two_writers;
 mod watch;
