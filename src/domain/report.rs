@@ -212,6 +212,9 @@ pub struct StepReport {
     /// It was sent and not answered, so it may still be done.
     #[serde(skip)]
     pub may_arrive: bool,
+    /// Somebody else was quicker, and what it rests on is out of date.
+    #[serde(skip)]
+    pub lost_a_race: bool,
 }
 
 impl StepReport {
@@ -244,6 +247,7 @@ impl StepReport {
             hint: None,
             at_ms: None,
             may_arrive: false,
+            lost_a_race: false,
         }
     }
 
@@ -272,6 +276,7 @@ impl StepReport {
                 self.error = Some(failure.to_string());
                 self.hint = failure.hint();
                 self.may_arrive = failure.kind == Kind::Unavailable;
+                self.lost_a_race = failure.kind == Kind::Conflict;
             }
         }
         self
@@ -280,7 +285,14 @@ impl StepReport {
     /// The step, of which a later look shows that it was done.
     #[must_use]
     pub fn found_done(self) -> Self {
-        Self { result: StepResult::Done, error: None, hint: None, may_arrive: false, ..self }
+        Self {
+            result: StepResult::Done,
+            error: None,
+            hint: None,
+            may_arrive: false,
+            lost_a_race: false,
+            ..self
+        }
     }
 
     /// The step, not tried.

@@ -161,6 +161,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
 async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode, span: Span) -> Done {
     let mut patience = Patience::default();
     let mut done: Option<Done> = None;
+    let mut has_lost = false;
     for _ in 0..ROUNDS {
         let look = look_until_promoted(intent, ports, span.deadline).await;
         let mut now = match done {
@@ -206,11 +207,15 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
         now.unsure.clear();
         let steps = apply(&checked, &permit, ports, span).await;
         let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
-        if is_complete || permit.is_valid() || Instant::now() >= span.deadline {
+        // Once: whoever goes on losing has met something else than a race.
+        let loses = !has_lost && steps.iter().any(|step| step.lost_a_race);
+        has_lost |= loses;
+        if is_complete || (permit.is_valid() && !loses) || Instant::now() >= span.deadline {
             now.steps.extend(steps);
             return now;
         }
-        // The permit ran out in the middle; what was done is done, and the rest is decided anew.
+        // The permit ran out in the middle, or somebody else was quicker; what was done is done, and the rest is decided
+        // anew.
         let (sure, tried): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| step.result == StepResult::Done);
         now.steps.extend(sure);
