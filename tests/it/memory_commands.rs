@@ -239,7 +239,7 @@ async fn another_system_is_held_until_it_is_adopted() {
       done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
-      alert    repoint: batman: resolved after 0 s: another cluster answers
+      alert    repoint: batman: resolved after N s: another cluster answers
     --- stderr
     ");
     assert_eq!(written(&aws), ["RegisterTargets", "DeregisterTargets"]);

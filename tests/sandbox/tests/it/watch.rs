@@ -102,6 +102,14 @@ async fn a_member_that_flutters_does_not_use_up_the_rate() {
     assert!(count <= 600 * 6 / 5 + 60, "{count}");
 }
 
+/// Waits for a primary; when there was one.
+async fn elected(line: &Line) -> Millis {
+    while line.world().cluster.leader().is_none() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    line.now()
+}
+
 /// From the moment the new primary takes writes until the group holds it, in milliseconds.
 async fn delay(line: &Line, member: MemberId) -> Millis {
     let mut promoted = None;
@@ -182,10 +190,7 @@ async fn a_daemon_without_a_primary_looks_often_for_a_while() {
     let now = line.now();
     line.world().cluster.crash(now, PG1, Silence::Refused);
     let lost = line.now();
-    while line.world().cluster.leader().is_none() {
-        sleep(Duration::from_millis(1)).await;
-    }
-    let elected = line.now();
+    let elected = elected(&line).await;
     assert!(elected - lost > 20_000, "the daemon has seen the loss by then");
     let (leader, _) = line.world().cluster.leader().unwrap();
     let host = line.world().cluster.spec(leader).postgres.0.to_string();
@@ -246,13 +251,7 @@ async fn a_callback_before_an_election_follows_it_at_once() {
         let intent = line.world().resources.intent.clone();
         let looks = AtomicU32::new(0);
         let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        let elected = async {
-            while line.world().cluster.leader().is_none() {
-                sleep(Duration::from_millis(1)).await;
-            }
-            line.now()
-        };
-        let (elected, _) = tokio::join!(elected, follow(&intent, ports, &SETTINGS));
+        let (elected, _) = tokio::join!(elected(&line), follow(&intent, ports, &SETTINGS));
         assert!(line.now() - elected < 450, "{offset}: {} ms", line.now() - elected);
     }
 }
@@ -268,13 +267,7 @@ async fn a_callback_waits_for_an_election() {
     let looks = AtomicU32::new(0);
     let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
     let settings = repoint::runtime::pass::Settings { limit: Duration::from_mins(2), ..SETTINGS };
-    let elected = async {
-        while line.world().cluster.leader().is_none() {
-            sleep(Duration::from_millis(1)).await;
-        }
-        line.now()
-    };
-    let (elected, _) = tokio::join!(elected, follow(&intent, ports, &settings));
+    let (elected, _) = tokio::join!(elected(&line), follow(&intent, ports, &settings));
     assert!(line.now() - elected < 600, "{} ms", line.now() - elected);
     let leader = line.world().cluster.leader().map(|(leader, _)| leader).unwrap();
     assert_ne!(leader, PG1);
