@@ -14,10 +14,13 @@ use super::look::{Look, look, look_until_promoted};
 use super::tell::{self, tell};
 use crate::domain::audit::{Checked, Refusal, audit};
 use crate::domain::cluster::Timeline;
+use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::Intent;
 use crate::domain::memory::condition::findings;
 use crate::domain::memory::fold::{Ended, Rules};
 use crate::domain::memory::{Acting, Memory};
+use crate::domain::plan::{Lane, Plan};
+use crate::domain::record::RecordChange;
 use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
 use crate::domain::retarget::{Retarget, retarget};
 use crate::domain::verdict::{Primary, Verdict};
@@ -58,6 +61,8 @@ struct Done {
     unsure: Vec<StepReport>,
     /// The timeline of the primary for whom it was tried.
     tried_for: Option<Timeline>,
+    /// What was refused since the record was not as it had been read, it seems.
+    lost: Vec<RecordChange>,
     /// Why nothing was written, although something differs.
     hold: Option<PassHold>,
     retarget: Option<Retarget>,
@@ -72,6 +77,7 @@ impl Done {
             steps: Vec::new(),
             unsure: Vec::new(),
             tried_for: None,
+            lost: Vec::new(),
             hold: None,
             retarget: None,
             committed: None,
@@ -161,7 +167,6 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
 async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode, span: Span) -> Done {
     let mut patience = Patience::default();
     let mut done: Option<Done> = None;
-    let mut has_lost = false;
     for _ in 0..ROUNDS {
         let look = look_until_promoted(intent, ports, span.deadline).await;
         let mut now = match done {
@@ -178,6 +183,10 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
         let Some(primary) = primary_of(&now.look).cloned() else { return now };
         if mode == Mode::DryRun {
             now.steps = report::planned_steps(checked.plan());
+            return now;
+        }
+        if changes(checked.plan()).any(|change| now.lost.contains(change)) {
+            // Nobody has changed it: it was refused for another reason.
             return now;
         }
         if let Some(other) = in_the_way(&now, &primary, &patience, ports) {
@@ -207,10 +216,11 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
         now.unsure.clear();
         let steps = apply(&checked, &permit, ports, span).await;
         let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
-        // Once: whoever goes on losing has met something else than a race.
-        let loses = !has_lost && steps.iter().any(|step| step.lost_a_race);
-        has_lost |= loses;
-        if is_complete || (permit.is_valid() && !loses) || Instant::now() >= span.deadline {
+        // What came too late for the permit was not sent, and lost nothing.
+        let lost = if permit.is_valid() { lost(checked.plan(), &steps) } else { Vec::new() };
+        // Once: the next pass is soon enough for whoever goes on losing.
+        let looks_again = now.lost.is_empty() && !lost.is_empty();
+        if is_complete || (permit.is_valid() && !looks_again) || Instant::now() >= span.deadline {
             now.steps.extend(steps);
             return now;
         }
@@ -221,6 +231,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
         now.steps.extend(sure);
         now.unsure = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
         now.tried_for = Some(primary.timeline);
+        now.lost.extend(lost);
         done = Some(now);
     }
     let mut last = match done {
@@ -229,6 +240,22 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
     };
     last.hold = Some(PassHold::Overtaken);
     last
+}
+
+fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
+    plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Zone { changes, .. } => &changes[..],
+        Lane::Group { .. } => &[],
+    })
+}
+
+/// The changes that somebody else seems to have forestalled.
+fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
+    let is_lost = |change: &&RecordChange| {
+        let endpoint = Endpoint::Record(change.after.key.clone());
+        steps.iter().any(|step| step.lost_a_race && step.endpoint == endpoint)
+    };
+    changes(plan).filter(is_lost).cloned().collect()
 }
 
 fn check(intent: &Intent, look: &Look) -> Result<Checked, Refusal> {

@@ -295,10 +295,10 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
     --- stdout
     batman  failed  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
+      done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
       failed   change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
                route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found
                somebody else changed it meanwhile; the next pass reads it anew
-      done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
       alert    repoint: batman: FAILED to change a.example.com/A
     --- stderr
     ");
