@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::endpoint::{HealthCheck, TargetGroup};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
+use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
 use repoint::domain::plan::{EndpointReasonKind, Lane, Plan, TargetStep, Worry, plan};
 use repoint::domain::verdict::verdict;
@@ -201,6 +202,11 @@ fn what_cannot_be_read_holds_the_group() {
         }
         let plan = planned(&world, &Memory::default(), 0);
         assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
+        // What was wrong with it is neither there nor gone.
+        let intent = of(warm_intent(LEAVE_AFTER));
+        let verdict = verdict(&intent, &world, &Memory::default());
+        let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+        assert!(format!("{found:?}").contains("unknown: [TargetSurplus, TargetHealth]"), "{found:?}");
     }
 }
 
