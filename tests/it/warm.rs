@@ -12,7 +12,7 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::World;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, healthy, intent, ip_group, name, refused, target, warm_intent,
+    GROUP, arn, asks_patroni, group_intent, healthy, intent, ip_group, name, refused, target, warm_intent,
 };
 
 const LEAVE_AFTER: u64 = 60_000;
@@ -208,6 +208,24 @@ fn what_cannot_be_read_holds_the_group() {
         let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
         assert!(format!("{found:?}").contains("unknown: [TargetSurplus, TargetHealth]"), "{found:?}");
     }
+}
+
+/// Else what is over would never be told to be, and the next surplus would leave at once.
+#[test]
+fn that_another_endpoint_is_held_says_nothing_of_this_group() {
+    let world = world(all(RIGHT));
+    let other = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/other/0123456789abcdef";
+    let intent = Intent {
+        groups: vec![warm_intent(LEAVE_AFTER), GroupIntent { arn: arn(other), ..group_intent() }],
+        ..intent()
+    };
+    let world =
+        World { groups: world.groups.into_iter().chain([(arn(other), Err(refused()))]).collect(), ..world };
+    let verdict = verdict(&intent, &world, &Memory::default());
+    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
+    assert_eq!(plan.holds.len(), 1);
+    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    assert!(format!("{found:?}").contains("unknown: []"), "{found:?}");
 }
 
 #[test]

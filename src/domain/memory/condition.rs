@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, Timestamp};
-use crate::domain::endpoint::{GroupArn, Target};
-use crate::domain::intent::Intent;
-use crate::domain::plan::{Concern, Plan, Worry};
+use crate::domain::endpoint::{Endpoint, GroupArn, Target};
+use crate::domain::intent::{Intent, Strategy};
+use crate::domain::plan::{Concern, EndpointHold, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
 use crate::domain::verdict::{Hold, Verdict};
 use crate::domain::witness::{Witness, witnesses};
@@ -171,7 +171,13 @@ pub fn findings(
                 .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
             found.present.extend(holds);
             found.present.extend(plan.concerns.iter().map(concern));
-            if !plan.holds.is_empty() {
+            let is_warm = |hold: &EndpointHold| {
+                intent.groups.iter().any(|group| {
+                    group.strategy != Strategy::Exclusive
+                        && hold.endpoint == Endpoint::Group(group.arn.clone())
+                })
+            };
+            if plan.holds.iter().any(is_warm) {
                 // Of a group that cannot be read, nobody knows.
                 found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth]);
             }
