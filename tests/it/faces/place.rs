@@ -35,13 +35,7 @@ impl Place {
     }
 
     pub fn with(sections: &str, patroni: Settings) -> Self {
-        let shape = Shape {
-            is_filled: true,
-            is_pair: false,
-            has_instances: false,
-            has_readers: false,
-            has_warm: false,
-        };
+        let shape = Shape { is_filled: true, ..Shape::default() };
         let sandbox = Sandbox::start(Setup { patroni, shape, ..Setup::quick() }).unwrap();
         let place = Self { sandbox, folder: TempDir::new().unwrap(), variables: Vec::new() };
         place.configure(sections);

@@ -56,13 +56,7 @@ impl Site {
         let setup = Setup {
             timeline: FIRST_TIMELINE,
             patroni: Settings { ttl: 3_000, ..quick.patroni.clone() },
-            shape: Shape {
-                is_filled: true,
-                is_pair: false,
-                has_instances: false,
-                has_readers: false,
-                has_warm: false,
-            },
+            shape: Shape { is_filled: true, ..Shape::default() },
             speed: SPEED,
             ..quick
         };

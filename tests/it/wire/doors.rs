@@ -70,8 +70,7 @@ fn world(settings: Settings, listeners: &[TcpListener]) -> World {
         Spec { rest: (Arc::from(address.ip().to_string()), address.port()), ..spec }
     });
     let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
-    let shape =
-        Shape { is_filled: true, is_pair: false, has_instances: false, has_readers: false, has_warm: false };
+    let shape = Shape { is_filled: true, ..Shape::default() };
     World::new(cluster, shape, 1).unwrap()
 }
 

@@ -28,17 +28,8 @@ pub struct Site {
 impl Site {
     /// A cluster of three, whose first member leads.
     pub fn start() -> Self {
-        let setup = Setup {
-            shape: Shape {
-                is_filled: true,
-                is_pair: false,
-                has_instances: false,
-                has_readers: false,
-                has_warm: false,
-            },
-            speed: SPEED,
-            ..Setup::quick()
-        };
+        let setup =
+            Setup { shape: Shape { is_filled: true, ..Shape::default() }, speed: SPEED, ..Setup::quick() };
         let sandbox = Sandbox::start(setup).unwrap();
         sandbox.with(|site| site.account.create_table(site.now, TABLE, "scope").unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));

@@ -58,7 +58,7 @@ pub struct Resources {
 
 /// What there is at the beginning.
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is there")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Endpoints point at the first member; else there is nothing in them.
     pub is_filled: bool,

@@ -12,13 +12,7 @@ const SECOND: Millis = 1_000;
 /// The messages of a night in which only these things happen, one a line, by the second.
 fn received(events: &[(Millis, Event)]) -> String {
     let some = Scenario::new(1);
-    let shape = repoint_sandbox::door::Shape {
-        is_filled: true,
-        is_pair: false,
-        has_instances: false,
-        has_readers: false,
-        has_warm: false,
-    };
+    let shape = repoint_sandbox::door::Shape { is_filled: true, ..repoint_sandbox::door::Shape::default() };
     let settings = repoint_sandbox::patroni::Settings {
         version: repoint_sandbox::patroni::Version::V4_1,
         failsafe_mode: false,

@@ -34,8 +34,7 @@ pub fn world() -> Line {
         ..patroni::Settings::default()
     };
     let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
-    let shape =
-        Shape { is_filled: true, is_pair: false, has_instances: false, has_readers: false, has_warm: false };
+    let shape = Shape { is_filled: true, ..Shape::default() };
     Line {
         world: Arc::new(Mutex::new(World::new(cluster, shape, 1).unwrap())),
         began: Instant::now(),

@@ -71,13 +71,7 @@ impl Setup {
                 dns_propagation: 500,
                 ..aws::settings::Settings::default()
             },
-            shape: Shape {
-                is_filled: false,
-                is_pair: false,
-                has_instances: false,
-                has_readers: false,
-                has_warm: false,
-            },
+            shape: Shape::default(),
             alert_grace: 2,
             speed: 1,
         }
