@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use aws_sdk_route53::Client;
 use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{
-    Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+    AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet,
+    ResourceRecordSetFailover, RrType,
 };
 
 use super::aws::{Counted, Fenced, failure};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
-    Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
-    SetIdentifier, ZoneId,
+    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
+    Routing, SetIdentifier, ZoneId,
 };
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, Zones};
@@ -139,7 +140,11 @@ fn record_set(zone: &ZoneId, set: &ResourceRecordSet) -> Option<RecordSet> {
         set_identifier: set.set_identifier().map(SetIdentifier::new),
     };
     let answer = match set.alias_target() {
-        Some(alias) => Answer::Alias(alias.dns_name().to_owned()),
+        Some(alias) => Answer::Alias(Alias {
+            zone: ZoneId::new(alias.hosted_zone_id()),
+            dns_name: alias.dns_name().to_owned(),
+            evaluate_target_health: alias.evaluate_target_health(),
+        }),
         None => Answer::Values {
             ttl_seconds: set.ttl().and_then(|ttl| u32::try_from(ttl).ok()).unwrap_or_default(),
             values: set.resource_records().iter().map(|record| record.value().to_owned()).collect(),
@@ -195,11 +200,20 @@ fn written(set: &RecordSet) -> Result<ResourceRecordSet, BuildError> {
     if let Routing::Failover(role) = set.routing {
         builder = builder.failover(ResourceRecordSetFailover::from(role.as_str()));
     }
-    if let Answer::Values { ttl_seconds, values } = &set.answer {
-        let records = values.iter().map(|value| ResourceRecord::builder().value(value).build());
-        builder = builder
-            .ttl(i64::from(*ttl_seconds))
-            .set_resource_records(Some(records.collect::<Result<_, _>>()?));
-    }
+    builder = match &set.answer {
+        Answer::Values { ttl_seconds, values } => {
+            let records = values.iter().map(|value| ResourceRecord::builder().value(value).build());
+            builder
+                .ttl(i64::from(*ttl_seconds))
+                .set_resource_records(Some(records.collect::<Result<_, _>>()?))
+        }
+        Answer::Alias(alias) => builder.alias_target(
+            AliasTarget::builder()
+                .hosted_zone_id(alias.zone.as_str())
+                .dns_name(&alias.dns_name)
+                .evaluate_target_health(alias.evaluate_target_health)
+                .build()?,
+        ),
+    };
     builder.build()
 }

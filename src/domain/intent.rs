@@ -86,6 +86,16 @@ pub enum PointsTo {
     Standby,
 }
 
+impl PointsTo {
+    /// Whether the record is an alias, which has neither values nor a TTL.
+    #[must_use]
+    pub fn is_alias(self) -> bool {
+        match self {
+            Self::Primary | Self::Standby => false,
+        }
+    }
+}
+
 /// A record set that points at a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordIntent {

@@ -16,7 +16,7 @@ use super::endpoint::{Endpoint, GroupArn, Target};
 use super::failure::Failure;
 use super::intent::{Intent, Strategy};
 use super::memory::{Memory, Timestamp};
-use super::record::{RecordChange, RecordType, Routing, ZoneId};
+use super::record::{RecordChange, RecordType, ZoneId};
 use super::verdict::{Primary, Verdict};
 use super::world::World;
 
@@ -150,7 +150,7 @@ pub enum EndpointReason {
         /// What stands there.
         found: String,
         /// What is configured.
-        wanted: Routing,
+        wanted: String,
     },
 }
 

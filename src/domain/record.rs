@@ -3,11 +3,16 @@
 //! Law: a record set is rewritten whole, so what repoint does not manage is carried over, and what it cannot carry
 //! over it does not touch.
 
+mod alias;
+
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::cluster::name;
+pub use alias::Alias;
 
 name! {
     /// The id of a hosted zone, without `/hostedzone/`.
@@ -198,15 +203,51 @@ pub enum Answer {
         /// As read: their order is kept.
         values: Vec<String>,
     },
-    /// What another AWS resource answers with; the name of that resource.
-    Alias(String),
+    /// What another AWS resource answers with.
+    Alias(Alias),
+}
+
+impl Answer {
+    /// Whether both say the same, whatever the spelling and the order of values and whatever the TTL.
+    #[must_use]
+    pub fn is_same(&self, other: &Self, record_type: RecordType) -> bool {
+        let spelled = |values: &[String]| -> BTreeSet<String> {
+            values.iter().map(|value| spelled(value, record_type)).collect()
+        };
+        match (self, other) {
+            (Self::Values { values, .. }, Self::Values { values: others, .. }) => {
+                spelled(values) == spelled(others)
+            }
+            (Self::Alias(alias), Self::Alias(other)) => alias.is_same(other),
+            (Self::Values { .. }, Self::Alias(_)) | (Self::Alias(_), Self::Values { .. }) => false,
+        }
+    }
+
+    /// The TTL in seconds; an alias has none.
+    #[must_use]
+    pub fn ttl_seconds(&self) -> Option<u32> {
+        match self {
+            Self::Values { ttl_seconds, .. } => Some(*ttl_seconds),
+            Self::Alias(_) => None,
+        }
+    }
+}
+
+/// A value in the one spelling that two equal values share.
+fn spelled(value: &str, record_type: RecordType) -> String {
+    match record_type {
+        RecordType::A | RecordType::Aaaa => {
+            value.parse().map_or_else(|_| value.to_owned(), |address: IpAddr| address.to_string())
+        }
+        RecordType::Cname => RecordName::new(value).as_str().to_owned(),
+    }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Values { values, .. } => f.write_str(&values.join(",")),
-            Self::Alias(to) => f.write_str(to),
+            Self::Alias(alias) => alias.fmt(f),
         }
     }
 }

@@ -13,8 +13,8 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::{View, World};
 
 use crate::support::evidence::{
-    GROUP, answer, arn, failover_intent, group_intent, healthy, host, intent, ip_group, place, primary,
-    record, record_intent, records, refused, replica, silence, target, target_health, view, world,
+    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, intent, ip_group, place,
+    primary, record, record_intent, records, refused, replica, silence, target, target_health, view, world,
 };
 
 fn planned(intent: &Intent, world: &World) -> Plan {
@@ -318,7 +318,7 @@ fn somebody_elses_kind_of_routing_is_not_touched() {
     let pair = failover_intent(Failover::Primary);
     let secondary = failover_intent(Failover::Secondary);
     let routed = |set: RecordSet, routing| RecordSet { routing, ..set };
-    let alias = RecordSet { answer: Answer::Alias("nlb.example.com".to_owned()), ..record(&simple, &[]) };
+    let alias = RecordSet { answer: Answer::Alias(alias("nlb.example.com.")), ..record(&simple, &[]) };
     let cases = [
         ("an alias", simple.clone(), alias),
         (

@@ -1,6 +1,7 @@
 //! The real adapters against the sandbox's wires: compare-and-swap in Route 53 and in DynamoDB, and Patroni's REST API,
 //! which must tell the same as the sandbox's other door.
 
+mod alias;
 mod doors;
 
 use std::collections::BTreeSet;
@@ -86,7 +87,7 @@ impl Zone {
         let sets = self.read().await;
         let values = sets.into_iter().flat_map(|set| match set.answer {
             Answer::Values { values, .. } => values,
-            Answer::Alias(name) => vec![name],
+            Answer::Alias(alias) => vec![alias.to_string()],
         });
         values.collect()
     }

@@ -1,12 +1,11 @@
 //! The changes of record sets, by zone.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
 use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, primary_address};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{PointsTo, RecordIntent};
-use crate::domain::record::{Answer, RecordChange, RecordName, RecordSet, RecordType, Routing, ZoneId};
+use crate::domain::record::{Answer, RecordChange, RecordSet, Routing, ZoneId};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
@@ -48,32 +47,13 @@ fn change(
     };
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
-    fits(&routing, before, sets)?;
-
-    let current = before.map_or_else(BTreeSet::new, |set| spelled(wanted.key.place.record_type, set));
-    let record_type = wanted.key.place.record_type;
-    let points_here = |host: &str| {
-        let address = address_for(world, host, record_type).ok();
-        address.is_some_and(|address| current == BTreeSet::from([spell(record_type, &address)]))
-    };
-    let host = match wanted.points_to {
-        PointsTo::Primary => &primary_address(primary)?.host,
-        PointsTo::Standby => {
-            let standby = best(standbys, |standby| points_here(&standby.address.host));
-            &standby.ok_or(EndpointReason::NoStandby)?.address.host
-        }
-    };
-    let value = address_for(world, host, record_type)?;
-    let current_ttl = before.and_then(|set| match set.answer {
-        Answer::Values { ttl_seconds, .. } => Some(ttl_seconds),
-        Answer::Alias(_) => None,
+    fits(wanted, &routing, before, sets)?;
+    let answer = answer(wanted, before.map(|set| &set.answer), world, primary, standbys)?;
+    let is_right = before.is_some_and(|set| {
+        set.answer.is_same(&answer, wanted.key.place.record_type)
+            && set.answer.ttl_seconds() == answer.ttl_seconds()
+            && wanted.health_check_id.as_ref().is_none_or(|id| set.health_check_id.as_ref() == Some(id))
     });
-    let is_right = current == BTreeSet::from([spell(record_type, &value)])
-        && wanted.ttl_seconds.is_none_or(|ttl| current_ttl == Some(ttl))
-        && before.is_some_and(|set| {
-            set.routing == routing
-                && wanted.health_check_id.as_ref().is_none_or(|id| set.health_check_id.as_ref() == Some(id))
-        });
     if is_right {
         return Ok(None);
     }
@@ -83,26 +63,63 @@ fn change(
         after: RecordSet {
             key: wanted.key.clone(),
             routing,
-            answer: Answer::Values {
-                ttl_seconds: wanted.ttl_seconds.or(current_ttl).unwrap_or(DEFAULT_TTL_SECONDS),
-                values: vec![value],
-            },
+            answer,
             health_check_id: wanted.health_check_id.clone().or(carried),
         },
     }))
 }
 
+/// What the record set should answer with, given what it answers with now.
+fn answer(
+    wanted: &RecordIntent,
+    before: Option<&Answer>,
+    world: &World,
+    primary: &Primary,
+    standbys: &[Standby],
+) -> Result<Answer, EndpointReason> {
+    let record_type = wanted.key.place.record_type;
+    let of_host = |host: &str| {
+        let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
+        Ok(Answer::Values {
+            ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
+            values: vec![address_for(world, host, record_type)?],
+        })
+    };
+    match wanted.points_to {
+        PointsTo::Primary => of_host(&primary_address(primary)?.host),
+        PointsTo::Standby => {
+            let is_current = |standby: &Standby| {
+                let answer = of_host(&standby.address.host).ok();
+                answer.zip(before).is_some_and(|(answer, before)| answer.is_same(before, record_type))
+            };
+            let standby = best(standbys, is_current).ok_or(EndpointReason::NoStandby)?;
+            of_host(&standby.address.host)
+        }
+    }
+}
+
 /// Whether what stands at the name and type leaves room for what is wanted. An alias or another kind of routing was
 /// somebody's choice; rewriting it would lose what they chose.
-fn fits(wanted: &Routing, before: Option<&RecordSet>, sets: &[RecordSet]) -> Result<(), EndpointReason> {
-    let clash = |found: String| Err(EndpointReason::Routing { found, wanted: wanted.clone() });
-    if let Some(RecordSet { answer: Answer::Alias(to), .. }) = before {
-        return clash(format!("it is an alias of {to}"));
+fn fits(
+    wanted: &RecordIntent,
+    routing: &Routing,
+    before: Option<&RecordSet>,
+    sets: &[RecordSet],
+) -> Result<(), EndpointReason> {
+    let is_no =
+        |found: String, wanted: &str| Err(EndpointReason::Routing { found, wanted: wanted.to_owned() });
+    match before.map(|set| (&set.answer, wanted.points_to.is_alias())) {
+        Some((Answer::Alias(to), false)) => {
+            return is_no(format!("it is an alias of {to}"), "one with values");
+        }
+        Some((Answer::Values { .. }, true)) => return is_no("it has values".to_owned(), "an alias"),
+        _ => {}
     }
+    let clash = |found: String| is_no(found, &routing.to_string());
     for set in sets {
         let is_same = before.is_some_and(|before| before.key == set.key);
         let identifier = set.key.set_identifier.as_ref().map_or(String::new(), |id| format!(" `{id}`"));
-        match (&set.routing, wanted) {
+        match (&set.routing, routing) {
             (Routing::Simple, Routing::Simple) | (Routing::Failover(_), Routing::Failover(_)) if is_same => {}
             (Routing::Failover(its), Routing::Failover(ours)) if its != ours => {}
             (Routing::Failover(its), Routing::Failover(_)) => {
@@ -113,21 +130,4 @@ fn fits(wanted: &Routing, before: Option<&RecordSet>, sets: &[RecordSet]) -> Res
         }
     }
     Ok(())
-}
-
-/// A value in the one spelling that two equal values share.
-fn spell(record_type: RecordType, value: &str) -> String {
-    match record_type {
-        RecordType::A | RecordType::Aaaa => {
-            value.parse().map_or_else(|_| value.to_owned(), |address: IpAddr| address.to_string())
-        }
-        RecordType::Cname => RecordName::new(value).as_str().to_owned(),
-    }
-}
-
-fn spelled(record_type: RecordType, set: &RecordSet) -> BTreeSet<String> {
-    match &set.answer {
-        Answer::Values { values, .. } => values.iter().map(|value| spell(record_type, value)).collect(),
-        Answer::Alias(_) => BTreeSet::new(),
-    }
 }

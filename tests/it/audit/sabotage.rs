@@ -12,7 +12,7 @@ use repoint::domain::record::{
 use repoint::domain::verdict::{Hold, Primary, Verdict, verdict};
 use repoint::domain::world::World;
 
-use crate::support::evidence::{arn, host, refused, target};
+use crate::support::evidence::{alias, arn, host, refused, target};
 
 pub const OTHER_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/theirs/0123456789abcdef";
@@ -393,7 +393,7 @@ impl Sabotage {
                 };
             }),
             By::MakeAnAlias => {
-                attempt.spoil(seed, |set| set.answer = Answer::Alias("theirs.example.com".to_owned()))
+                attempt.spoil(seed, |set| set.answer = Answer::Alias(alias("theirs.example.com")))
             }
             By::TakeAllValues | By::GiveAnEmptyValue => {
                 let values: &[&str] = if self == By::TakeAllValues { &[] } else { &[&at_primary, ""] };

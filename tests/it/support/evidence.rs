@@ -10,8 +10,8 @@ use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, Targ
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use repoint::domain::record::{
-    Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing, SetIdentifier,
-    ZoneId,
+    Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
+    SetIdentifier, ZoneId,
 };
 use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View, World};
 
@@ -200,6 +200,12 @@ pub fn record(intent: &RecordIntent, values: &[&str]) -> RecordSet {
         answer: Answer::Values { ttl_seconds: 60, values: values.iter().map(ToString::to_string).collect() },
         health_check_id: None,
     }
+}
+
+/// An alias of a load balancer of that name.
+pub fn alias(dns_name: &str) -> Alias {
+    let zone = ZoneId::new("Z26RNL4JYFTOTI");
+    Alias { zone, dns_name: dns_name.to_owned(), evaluate_target_health: true }
 }
 
 /// These record sets, by their places, as read.

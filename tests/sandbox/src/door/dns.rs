@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use repoint::domain::failure::Failure;
 use repoint::domain::record::{
-    Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
-    SetIdentifier, ZoneId,
+    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
+    Routing, SetIdentifier, ZoneId,
 };
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Zones};
@@ -15,6 +15,7 @@ use super::Line;
 use super::failure::failure;
 use crate::aws::route53::batch::{Action, Change};
 use crate::aws::route53::list::ListFrom;
+use crate::aws::route53::name::Name;
 use crate::aws::route53::record;
 use crate::simulation::Deed;
 
@@ -87,31 +88,40 @@ pub(crate) fn ours(zone: &ZoneId, set: &record::RecordSet) -> Option<RecordSet> 
             record::Answer::Values { ttl, values } => {
                 Answer::Values { ttl_seconds: *ttl, values: values.clone() }
             }
-            record::Answer::Alias(alias) => Answer::Alias(alias.name.clone()),
+            record::Answer::Alias(alias) => Answer::Alias(Alias {
+                zone: ZoneId::new(&alias.zone),
+                dns_name: alias.name.clone(),
+                evaluate_target_health: alias.evaluate_target_health,
+            }),
         },
         health_check_id: set.health_check.clone(),
     })
 }
 
 fn theirs(set: &RecordSet) -> record::RecordSet {
-    let (ttl, values) = match &set.answer {
-        Answer::Values { ttl_seconds, values } => (*ttl_seconds, values.clone()),
-        Answer::Alias(name) => (0, vec![name.clone()]),
-    };
-    let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let place = &set.key.place;
-    let simple = record::RecordSet::simple(place.name.as_str(), place.record_type.as_str(), ttl, &values);
-    let identifier = set.key.set_identifier.as_ref().map_or("", |identifier| identifier.as_str());
-    let health_check = set.health_check_id.as_deref();
-    match set.routing {
-        Routing::Failover(Failover::Primary) => {
-            simple.as_failover(record::Failover::Primary, identifier, health_check)
-        }
-        Routing::Failover(Failover::Secondary) => {
-            simple.as_failover(record::Failover::Secondary, identifier, health_check)
-        }
-        Routing::Simple | Routing::Other(_) => {
-            record::RecordSet { health_check: set.health_check_id.clone(), ..simple }
-        }
+    record::RecordSet {
+        key: record::RecordKey {
+            name: Name::new(place.name.as_str()),
+            record_type: place.record_type.as_str().to_owned(),
+            set_identifier: set.key.set_identifier.as_ref().map(ToString::to_string),
+        },
+        failover: match set.routing {
+            Routing::Failover(Failover::Primary) => Some(record::Failover::Primary),
+            Routing::Failover(Failover::Secondary) => Some(record::Failover::Secondary),
+            Routing::Simple | Routing::Other(_) => None,
+        },
+        weight: None,
+        answer: match &set.answer {
+            Answer::Values { ttl_seconds, values } => {
+                record::Answer::Values { ttl: *ttl_seconds, values: values.clone() }
+            }
+            Answer::Alias(alias) => record::Answer::Alias(record::Alias {
+                zone: alias.zone.to_string(),
+                name: Name::new(&alias.dns_name).to_string(),
+                evaluate_target_health: alias.evaluate_target_health,
+            }),
+        },
+        health_check: set.health_check_id.clone(),
     }
 }

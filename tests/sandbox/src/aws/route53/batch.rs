@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::super::Account;
 use super::super::error::AwsError;
 use super::super::service::{Operation, Service};
-use super::record::{Answer, RecordSet};
+use super::name::Name;
+use super::record::{Alias, Answer, RecordSet};
 use super::rules;
 use super::zone::{Records, Zone};
 use super::{bare, no_zone, zone_arn};
@@ -168,20 +169,25 @@ fn apply(zone: &Zone, records: &mut Records, change: &Change) -> Result<(), Stri
     }
 }
 
-/// The values of a record set have no order.
+/// The values of a record set have no order, and the name of an alias's target several spellings.
 fn same(a: &RecordSet, b: &RecordSet) -> bool {
-    match (&a.answer, &b.answer) {
+    let rest = |set: &RecordSet| (set.failover, set.weight, set.health_check.clone());
+    let is_same_answer = match (&a.answer, &b.answer) {
         (Answer::Values { ttl, values }, Answer::Values { ttl: other_ttl, values: others }) => {
             let sorted = |values: &[String]| {
                 let mut values = values.to_vec();
                 values.sort();
                 values
             };
-            let rest = (&a.failover, &a.weight, &a.health_check) == (&b.failover, &b.weight, &b.health_check);
-            rest && ttl == other_ttl && sorted(values) == sorted(others)
+            ttl == other_ttl && sorted(values) == sorted(others)
         }
-        _ => a == b,
-    }
+        (Answer::Alias(alias), Answer::Alias(other)) => {
+            let target = |alias: &Alias| (bare(&alias.zone).to_owned(), Name::new(&alias.name));
+            target(alias) == target(other) && alias.evaluate_target_health == other.evaluate_target_health
+        }
+        _ => false,
+    };
+    is_same_answer && rest(a) == rest(b)
 }
 
 fn check_size(changes: &[Change]) -> Result<(), AwsError> {

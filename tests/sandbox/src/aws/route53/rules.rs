@@ -6,7 +6,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::record::{Answer, RecordSet};
+use super::bare;
+use super::name::Name;
+use super::record::{Answer, RecordKey, RecordSet};
 use super::zone::{Records, Zone};
 
 /// Whether the set may be put into the zone, in place of the one with its key if there is one.
@@ -17,6 +19,7 @@ pub(super) fn allow(zone: &Zone, records: &Records, set: &RecordSet) -> Result<(
         return Err(format!("RRSet with DNS name {name} is not permitted in zone {zone}"));
     }
     check_values(set)?;
+    check_alias(zone, records, set)?;
     check_routing(set)?;
     let same_name: Vec<&RecordSet> = records
         .range(first_of(set)..)
@@ -65,8 +68,8 @@ pub(super) fn allow(zone: &Zone, records: &Records, set: &RecordSet) -> Result<(
 }
 
 /// The least key of the set's name.
-fn first_of(set: &RecordSet) -> super::record::RecordKey {
-    super::record::RecordKey { name: set.key.name.clone(), record_type: String::new(), set_identifier: None }
+fn first_of(set: &RecordSet) -> RecordKey {
+    RecordKey { name: set.key.name.clone(), record_type: String::new(), set_identifier: None }
 }
 
 fn check_routing(set: &RecordSet) -> Result<(), String> {
@@ -82,6 +85,34 @@ fn check_routing(set: &RecordSet) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// One within the zone leads to a record set of its own type that is there; one that leads elsewhere is not looked up, but
+/// a load balancer has addresses and no other name.
+fn check_alias(zone: &Zone, records: &Records, set: &RecordSet) -> Result<(), String> {
+    let Answer::Alias(alias) = &set.answer else { return Ok(()) };
+    if set.failover.is_some() && !alias.evaluate_target_health {
+        return Err(format!(
+            "A failover alias must evaluate the health of its target: {} has EvaluateTargetHealth false",
+            set.key.in_words()
+        ));
+    }
+    let (target, kind) = (Name::new(&alias.name), &set.key.record_type);
+    let tried =
+        format!("Tried to create an alias that targets {target}, type {kind} in zone {}, but", alias.zone);
+    if bare(&alias.zone) == zone.id {
+        let first = RecordKey { name: target.clone(), record_type: kind.clone(), set_identifier: None };
+        let mut there = records.range(first..);
+        if !target.is_within(&zone.name) {
+            return Err(format!("{tried} the alias target name does not lie within the target zone"));
+        }
+        if !there.next().is_some_and(|(key, _)| key.name == target && key.record_type == *kind) {
+            return Err(format!("{tried} that target was not found"));
+        }
+    } else if kind == "CNAME" {
+        return Err(format!("{tried} an alias of type CNAME leads to a CNAME of its own zone"));
+    }
+    Ok(())
 }
 
 fn check_values(set: &RecordSet) -> Result<(), String> {

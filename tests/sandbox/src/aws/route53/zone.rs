@@ -23,6 +23,7 @@ pub(super) type Records = BTreeMap<RecordKey, Arc<RecordSet>>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Zone {
+    pub(super) id: String,
     pub(super) name: Name,
     pub(super) records: History<Records>,
     /// Name and type of record sets that nobody may change.
@@ -50,6 +51,7 @@ impl Account {
             .map(|set| (set.key.clone(), Arc::new(set)))
             .collect();
             let zone = Zone {
+                id: id.clone(),
                 name: Name::new(name),
                 records: History::new(now, records),
                 protected: BTreeSet::new(),

@@ -221,6 +221,11 @@ fn given_set(set: Node<'_, '_>) -> Result<RecordSet, AwsError> {
         Some(other) => return Err(invalid(&format!("Invalid XML ; '{other}' is not a failover role"))),
     };
     let answer = if let Some(alias) = child(set, "AliasTarget") {
+        if child(set, "TTL").is_some() || child(set, "ResourceRecords").is_some() {
+            return Err(invalid(
+                "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found more than one",
+            ));
+        }
         Answers::Alias(Alias {
             zone: need(alias, "HostedZoneId")?,
             name: Name::new(&need(alias, "DNSName")?).to_string(),

@@ -246,6 +246,38 @@ fn dns_follows_health_and_never_answers_with_nothing() {
     assert_eq!(stage.resolved(60_000, "name.example.com"), ["10.0.0.1"]);
 }
 
+fn alias(zone: &str, target: &str, record_type: &str) -> RecordSet {
+    let to = Alias { zone: zone.to_owned(), name: target.to_owned(), evaluate_target_health: false };
+    RecordSet { answer: Answer::Alias(to), ..RecordSet::simple("alias.example.com", record_type, 0, &[]) }
+}
+
+#[test]
+fn an_alias_within_the_zone_leads_to_what_is_there() {
+    let mut stage = stage();
+    let zone = stage.zone.clone();
+    stage.change(0, &[(Action::Create, a("db.example.com", "10.0.0.1"))]).unwrap();
+    for (target, record_type, words) in [
+        ("x.example.com", "A", "target was not found"),
+        ("db.example.com", "AAAA", "target was not found"),
+        ("db.example.org", "A", "does not lie within the target zone"),
+    ] {
+        let refused = stage.refused(&[(Action::Create, alias(&zone, target, record_type))]);
+        assert!(refused.contains(words), "{refused}");
+    }
+    stage.refused(&[(Action::Create, alias("ZELSEWHERE", "nlb.example.org", "CNAME"))]);
+    let standing = alias(&zone, "db.example.com", "A");
+    stage.change(0, &[(Action::Create, standing)]).unwrap();
+    stage.refused(&[(Action::Delete, alias("ZELSEWHERE", "db.example.com", "A"))]);
+    stage.change(0, &[(Action::Delete, alias(&zone, "DB.Example.com.", "A"))]).unwrap();
+}
+
+#[test]
+fn a_failover_alias_evaluates_the_health_of_its_target() {
+    let mut stage = stage();
+    let blind = alias("ZELSEWHERE", "nlb.example.org", "A").as_failover(Failover::Primary, "one", None);
+    assert!(stage.refused(&[(Action::Create, blind)]).contains("EvaluateTargetHealth"));
+}
+
 #[test]
 fn a_lagging_list_shows_the_past_and_the_swap_is_judged_by_the_present() {
     let mut stage = stage();
@@ -280,7 +312,7 @@ fn an_unknown_zone_is_not_found() {
 #[test]
 fn a_failover_alias_falls_with_an_empty_group_of_its_load_balancer() {
     let mut stage = stage();
-    let Stage { account, zone } = &mut stage;
+    let account = &mut stage.account;
     let group = NewTargetGroup {
         name: "writer".to_owned(),
         target_type: TargetType::Ip,
@@ -295,7 +327,8 @@ fn a_failover_alias_falls_with_an_empty_group_of_its_load_balancer() {
     let target = [TargetDescription::new("172.31.0.11", 5432)];
     account.register_targets(0, &group, &target).unwrap();
     let name = format!("{}.", balancer.dns_name);
-    let alias = Answer::Alias(Alias { zone: zone.clone(), name: name.clone(), evaluate_target_health: true });
+    let balancers = "Z26RNL4JYFTOTI".to_owned();
+    let alias = Answer::Alias(Alias { zone: balancers, name: name.clone(), evaluate_target_health: true });
     let primary = a("db.example.com", "").as_failover(Failover::Primary, "one", None);
     let secondary = a("db.example.com", "10.0.0.2").as_failover(Failover::Secondary, "two", None);
     let primary = RecordSet { answer: alias, ..primary };
