@@ -6,7 +6,6 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::problem::{ConfigError, Problem, Source};
-use crate::domain::intent::PointsTo;
 use crate::domain::record::{Failover, RecordType};
 
 #[derive(Deserialize)]
@@ -157,9 +156,20 @@ pub struct Record {
     pub kind: RecordType,
     pub set_identifier: Option<Spanned<String>>,
     pub failover: Option<Spanned<Failover>>,
-    pub points_to: PointsTo,
+    pub points_to: Spanned<PointsTo>,
     pub ttl: Option<Spanned<u32>>,
     pub health_check_id: Option<Spanned<String>>,
+    pub max_lag_bytes: Option<Spanned<u64>>,
+    pub primary_fallback: Option<Spanned<bool>>,
+}
+
+/// Where a record points.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointsTo {
+    Primary,
+    Standby,
+    Readers,
 }
 
 /// The file's text.

@@ -1,6 +1,7 @@
 //! Checks what the file and the environment say, and puts in what they leave open.
 
 mod group;
+mod record;
 mod triggers;
 
 use std::collections::BTreeMap;
@@ -11,13 +12,12 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::environment::Environment;
-use super::file::{Cluster, File, Record};
+use super::file::{Cluster, File};
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
 use crate::domain::cluster::{ApiUrl, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
 use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
-use crate::domain::record::{RecordKey, RecordName, RecordPlace, SetIdentifier, ZoneId};
 
 /// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
 const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,8 +31,6 @@ const GRACE: Duration = Duration::from_mins(1);
 const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 /// The longest that anything may be told to wait: Lambda's limit is 15 minutes.
 const LONGEST: Duration = Duration::from_mins(15);
-/// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
-const LONGEST_TTL: u32 = 2_147_483_647;
 
 /// The variables that stand for a key of the file.
 const VARIABLES: [&str; 22] = [
@@ -408,46 +406,6 @@ impl Resolver<'_> {
         Intent { scope, members, system_id, groups, records }
     }
 
-    fn record(&mut self, scope: &Scope, record: &Record) -> Option<RecordIntent> {
-        let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
-        let name = self.spanned(&record.name, "cluster.record.name", record_name);
-        for (key, text) in [
-            ("cluster.record.set_identifier", &record.set_identifier),
-            ("cluster.record.health_check_id", &record.health_check_id),
-        ] {
-            if let Some(empty) = text.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
-                self.complain(&empty.span(), key, "it is empty");
-            }
-        }
-        if let Some(ttl) = record.ttl.as_ref().filter(|ttl| *ttl.get_ref() > LONGEST_TTL) {
-            let message = format!("it is above {LONGEST_TTL}, the most that Route 53 takes");
-            self.complain(&ttl.span(), "cluster.record.ttl", message);
-        }
-        match (&record.failover, &record.set_identifier) {
-            (Some(failover), None) => {
-                let message = "a failover record needs a `set_identifier` beside it";
-                self.complain(&failover.span(), "cluster.record.failover", message);
-            }
-            (None, Some(identifier)) => {
-                let message = "it needs `failover = \"PRIMARY\"` or `\"SECONDARY\"` beside it; a simple record has none";
-                self.complain(&identifier.span(), "cluster.record.set_identifier", message);
-            }
-            _ => {}
-        }
-        let key = RecordKey {
-            place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
-            set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
-        };
-        self.claim(scope, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
-        Some(RecordIntent {
-            key,
-            failover: record.failover.as_ref().map(|failover| *failover.get_ref()),
-            points_to: record.points_to,
-            ttl_seconds: record.ttl.as_ref().map(|ttl| *ttl.get_ref()),
-            health_check_id: record.health_check_id.as_ref().map(|id| id.get_ref().clone()),
-        })
-    }
-
     /// Two claims on one endpoint would undo each other for ever.
     fn claim(&mut self, scope: &Scope, endpoint: Endpoint, span: &Range<usize>, key: &str) {
         let line = self.source.line(span);
@@ -465,22 +423,4 @@ impl Resolver<'_> {
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace))
-}
-
-fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
-    let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
-    let fits = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    fits.then(|| ZoneId::new(id)).ok_or("it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ")
-}
-
-fn record_name(text: &str) -> Result<RecordName, &'static str> {
-    let name = RecordName::new(text);
-    let plain = text.strip_suffix('.').unwrap_or(text);
-    if plain.is_empty()
-        || plain.split('.').any(|label| label.is_empty() || label.len() > 63)
-        || text.len() > 255
-    {
-        return Err("it is no DNS name");
-    }
-    Ok(name)
 }

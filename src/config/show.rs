@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::mask::masked;
 use super::{Callback, HandOver, Pem, Settings, State, StateStore};
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{Intent, RecordIntent};
+use crate::domain::intent::{Intent, PointsTo, RecordIntent};
 
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]
@@ -73,13 +73,22 @@ fn cluster(intent: &Intent) -> Value {
 
 fn record(record: &RecordIntent) -> Value {
     let place = &record.key.place;
+    let (points_to, readers) = match record.points_to {
+        PointsTo::Primary => ("primary", None),
+        PointsTo::Standby => ("standby", None),
+        PointsTo::Readers { max_lag_bytes, primary_fallback } => {
+            ("readers", Some((max_lag_bytes, primary_fallback)))
+        }
+    };
     json!({
         "zone_id": place.zone,
         "name": place.name.to_string(),
         "type": place.record_type,
         "set_identifier": record.key.set_identifier,
         "failover": record.failover,
-        "points_to": record.points_to,
+        "points_to": points_to,
+        "max_lag_bytes": readers.map(|(limit, _)| limit),
+        "primary_fallback": readers.map(|(_, fallback)| fallback),
         "ttl": record.ttl_seconds,
         "health_check_id": record.health_check_id,
     })

@@ -13,7 +13,7 @@ use super::memory::Memory;
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{Answer, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId};
 use super::verdict::{Primary, Verdict};
-use super::world::World;
+use super::world::{Listed, World};
 
 /// A plan that breaks no law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +75,7 @@ pub enum Refusal {
         target: Target,
     },
     /// Law 3.
-    #[error(
-        "it points {endpoint} at {at}, which is not where the primary is, or for a standby's record where a standby is (law 3)"
-    )]
+    #[error("it points {endpoint} at {at}, and whom it follows is not there (law 3)")]
     WrongNode {
         /// The endpoint.
         endpoint: String,
@@ -222,9 +220,14 @@ fn may_hold(
         (Strategy::Warm { .. }, _) => is_primary || there.next().is_some(),
         (Strategy::Exclusive, GroupRole::Writer) => is_primary,
         (Strategy::Exclusive, GroupRole::Reader { primary_fallback, .. }) if is_primary => primary_fallback,
-        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => there
-            .any(|listed| !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)),
+        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => {
+            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
+        }
     }
+}
+
+fn may_be_read_from(listed: &Listed, max_lag_bytes: u64) -> bool {
+    !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)
 }
 
 /// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports.
@@ -312,20 +315,24 @@ fn carries_over(
         && (wanted.ttl_seconds.is_some() || ttl_seconds == ttl_before)
 }
 
-/// Whether a value is where the record should point: at the primary, or at a member that is not the primary.
+/// Whether a value is where the record should point: at the primary; at a member that is not the primary; or at one that is
+/// listed with a lag within the limit, and at the primary only where it may take the place of replicas.
 fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) -> bool {
     let is_at = |host: &str| {
         RecordName::new(host) == RecordName::new(value)
             || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
     };
     let at_primary = primary.address.as_ref().is_some_and(|address| is_at(&address.host));
+    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    let listed = views.flat_map(|view| &view.members);
+    let mut there =
+        listed.filter(|listed| listed.address.as_ref().is_some_and(|address| is_at(&address.host)));
     match points_to {
         PointsTo::Primary => at_primary,
-        PointsTo::Standby => {
-            let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
-            let mut listed =
-                views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
-            !at_primary && listed.any(|address| is_at(&address.host))
+        PointsTo::Standby => !at_primary && there.next().is_some(),
+        PointsTo::Readers { primary_fallback, .. } if at_primary => primary_fallback,
+        PointsTo::Readers { max_lag_bytes, .. } => {
+            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
         }
     }
 }

@@ -26,6 +26,21 @@ pub struct Intent {
     pub records: Vec<RecordIntent>,
 }
 
+impl Intent {
+    /// How far each kind of readers may be behind.
+    pub fn reader_limits(&self) -> impl Iterator<Item = u64> {
+        let groups = self.groups.iter().filter_map(|group| match group.role {
+            GroupRole::Reader { max_lag_bytes, .. } => Some(max_lag_bytes),
+            GroupRole::Writer => None,
+        });
+        let records = self.records.iter().filter_map(|record| match record.points_to {
+            PointsTo::Readers { max_lag_bytes, .. } => Some(max_lag_bytes),
+            PointsTo::Primary | PointsTo::Standby => None,
+        });
+        groups.chain(records)
+    }
+}
+
 /// A target group, which holds those who belong into it and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GroupIntent {
@@ -76,14 +91,21 @@ fn seconds<S: serde::Serializer>(milliseconds: &u64, serializer: S) -> Result<S:
     serializer.serialize_f64(f64::from(u32::try_from(*milliseconds).unwrap_or(u32::MAX)) / 1000.0)
 }
 
-/// Which node a record points at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Where a record points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "points_to", rename_all = "snake_case")]
 pub enum PointsTo {
     /// The primary.
     Primary,
     /// The best standby.
     Standby,
+    /// All replicas that may be read from: a value for each.
+    Readers {
+        /// How far they may be behind.
+        max_lag_bytes: u64,
+        /// Whether the primary takes their place while there is none.
+        primary_fallback: bool,
+    },
 }
 
 impl PointsTo {
@@ -91,12 +113,12 @@ impl PointsTo {
     #[must_use]
     pub fn is_alias(self) -> bool {
         match self {
-            Self::Primary | Self::Standby => false,
+            Self::Primary | Self::Standby | Self::Readers { .. } => false,
         }
     }
 }
 
-/// A record set that points at a node.
+/// A record set that points at nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordIntent {
     /// Which record set.
@@ -104,7 +126,8 @@ pub struct RecordIntent {
     /// Its end of a failover pair; absent for a simple record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failover: Option<Failover>,
-    /// Which node.
+    /// Where it points.
+    #[serde(flatten)]
     pub points_to: PointsTo,
     /// Time to live in seconds; unset: what the record has, [`DEFAULT_TTL_SECONDS`](super::plan::DEFAULT_TTL_SECONDS)
     /// for a new one.

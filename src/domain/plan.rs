@@ -4,6 +4,7 @@
 //! A plan is so specific that applying it takes no decision.
 
 mod group;
+mod readers;
 mod record;
 mod warm;
 

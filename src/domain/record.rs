@@ -223,6 +223,18 @@ impl Answer {
         }
     }
 
+    /// Whether it has the value, whatever the spelling.
+    #[must_use]
+    pub fn has(&self, value: &str, record_type: RecordType) -> bool {
+        match self {
+            Self::Values { values, .. } => {
+                let wanted = spelled(value, record_type);
+                values.iter().any(|value| spelled(value, record_type) == wanted)
+            }
+            Self::Alias(_) => false,
+        }
+    }
+
     /// The TTL in seconds; an alias has none.
     #[must_use]
     pub fn ttl_seconds(&self) -> Option<u32> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{MemberName, State};
 use super::endpoint::GroupArn;
-use super::intent::{GroupRole, Intent, Strategy};
+use super::intent::{GroupRole, Intent, PointsTo, Strategy};
 use super::memory::{ConditionKind, Memory};
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::RecordChange;
@@ -30,7 +30,7 @@ pub enum Cause {
     Correction,
     /// The primary is the one it was: another standby is pointed at.
     Standby,
-    /// The primary is the one it was: members have come into a group that does not follow it alone, or left it.
+    /// The primary is the one it was: members have come into an endpoint that does not follow it alone, or left it.
     Members,
     /// Memory was out of reach, so nobody knows what was before.
     Unknown,
@@ -65,8 +65,8 @@ pub struct Retarget {
 impl Retarget {
     /// What can be said without memory.
     #[must_use]
-    pub fn untold(intent: &Intent, world: &World, primary: &Primary, plan: &Plan) -> Option<Self> {
-        let previous = previous_primary(intent, plan, world, primary);
+    pub fn untold(intent: &Intent, world: &World, plan: &Plan) -> Option<Self> {
+        let previous = previous_primary(intent, plan, world);
         (!plan.is_empty()).then_some(Self { cause: Cause::Unknown, previous })
     }
 }
@@ -80,7 +80,7 @@ pub fn retarget(
     primary: &Primary,
     plan: &Plan,
 ) -> Option<Retarget> {
-    let pointed_at = previous_primary(intent, plan, world, primary).map(|host| named(memory, host));
+    let pointed_at = previous_primary(intent, plan, world).map(|host| named(memory, host));
     let Some(last) = &memory.primary else {
         return (!plan.is_empty()).then_some(Retarget { cause: Cause::Adoption, previous: pointed_at });
     };
@@ -90,8 +90,8 @@ pub fn retarget(
     };
     if is_same {
         let cause = match () {
-            () if moves_to_primary(intent, plan, world, primary) => Cause::Correction,
-            () if plan.lanes.iter().any(|lane| matches!(lane, Lane::Zone { .. })) => Cause::Standby,
+            () if moves_to_primary(intent, plan) => Cause::Correction,
+            () if moves_a_standbys_record(intent, plan) => Cause::Standby,
             () => Cause::Members,
         };
         return (!plan.is_empty()).then_some(Retarget { cause, previous: pointed_at });
@@ -132,7 +132,7 @@ fn named(memory: &Memory, host: String) -> String {
 
 /// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
 /// has the address, or else the address, or the instance if not even that is known.
-fn previous_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Primary) -> Option<String> {
+fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<String> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Group { arn, steps } if is_writer(intent, arn) => &steps[..],
         Lane::Group { .. } | Lane::Zone { .. } => &[],
@@ -142,13 +142,10 @@ fn previous_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Prima
         TargetStep::Register(_) => None,
     });
     let removed = removed.map(|id| address_of_instance(world, &id).unwrap_or(id));
-    let changes = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { .. } => &[],
-        Lane::Zone { changes, .. } => &changes[..],
-    });
-    let replaced = changes.filter_map(|change| {
+    let replaced = changes(plan).filter(|change| points_to(intent, change) == Some(PointsTo::Primary));
+    let replaced = replaced.filter_map(|change| {
         let before = change.before.as_ref()?.answer.to_string();
-        (will_point_at(primary, change, world) && before != change.after.answer.to_string()).then_some(before)
+        (before != change.after.answer.to_string()).then_some(before)
     });
     let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
         Some(name) => (0, name.to_string()),
@@ -159,11 +156,30 @@ fn previous_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Prima
 
 /// Whether a plan changes anything that follows the primary, and not only where a standby's record points or who may be
 /// read from.
-fn moves_to_primary(intent: &Intent, plan: &Plan, world: &World, primary: &Primary) -> bool {
-    plan.lanes.iter().any(|lane| match lane {
-        Lane::Group { arn, .. } => is_writer(intent, arn),
-        Lane::Zone { changes, .. } => changes.iter().any(|change| will_point_at(primary, change, world)),
+fn moves_to_primary(intent: &Intent, plan: &Plan) -> bool {
+    let mut groups = plan.lanes.iter().filter_map(|lane| match lane {
+        Lane::Group { arn, .. } => Some(arn),
+        Lane::Zone { .. } => None,
+    });
+    groups.any(|arn| is_writer(intent, arn))
+        || changes(plan).any(|change| points_to(intent, change) == Some(PointsTo::Primary))
+}
+
+fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {
+    changes(plan).any(|change| points_to(intent, change) == Some(PointsTo::Standby))
+}
+
+fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
+    plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Group { .. } => &[],
+        Lane::Zone { changes, .. } => &changes[..],
     })
+}
+
+/// Where a changed record is to point.
+fn points_to(intent: &Intent, change: &RecordChange) -> Option<PointsTo> {
+    let wanted = intent.records.iter().find(|wanted| wanted.key == change.after.key)?;
+    Some(wanted.points_to)
 }
 
 /// Whether a group holds the primary alone.
@@ -171,10 +187,6 @@ fn is_writer(intent: &Intent, arn: &GroupArn) -> bool {
     intent.groups.iter().any(|group| {
         group.arn == *arn && group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive
     })
-}
-
-fn will_point_at(primary: &Primary, change: &RecordChange, world: &World) -> bool {
-    member_at(world, &change.after.answer.to_string()) == primary.member
 }
 
 fn address_of_instance(world: &World, id: &str) -> Option<String> {

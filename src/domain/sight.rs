@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
-use super::intent::{GroupRole, Intent};
+use super::intent::Intent;
 use super::memory::Memory;
 use super::readers::{Reader, readers};
 use super::verdict::{HoldKind, Verdict, verdict};
@@ -17,7 +17,7 @@ use super::world::{MemberAnswer, World};
 pub struct Sight {
     lead: Lead,
     members: BTreeMap<ApiUrl, MemberAnswer>,
-    /// For each group of readers.
+    /// For each endpoint of readers.
     readers: Vec<Option<Vec<Reader>>>,
 }
 
@@ -35,11 +35,7 @@ impl Sight {
         let world = World { members, ..World::default() };
         let (lead, readers) = match verdict(intent, &world, &Memory::default()) {
             Verdict::Primary(primary) => {
-                let limits = intent.groups.iter().filter_map(|group| match group.role {
-                    GroupRole::Reader { max_lag_bytes, .. } => Some(max_lag_bytes),
-                    GroupRole::Writer => None,
-                });
-                let readers = limits.map(|limit| readers(&world, &primary, limit)).collect();
+                let readers = intent.reader_limits().map(|limit| readers(&world, &primary, limit)).collect();
                 let lead =
                     Lead::Primary(primary.member, primary.address, primary.timeline, primary.system_id);
                 (lead, readers)

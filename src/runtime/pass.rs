@@ -274,7 +274,7 @@ fn story(intent: &Intent, look: &Look) -> Option<Retarget> {
     let primary = primary_of(look)?;
     match &look.memory {
         Ok(memory) => retarget(intent, memory, &look.world, primary, &look.plan),
-        Err(_) => Retarget::untold(intent, &look.world, primary, &look.plan),
+        Err(_) => Retarget::untold(intent, &look.world, &look.plan),
     }
 }
 

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use repoint::domain::cluster::{SystemId, Timeline};
-use repoint::domain::intent::Intent;
+use repoint::domain::intent::{Intent, RecordIntent};
 use repoint::domain::memory::Memory;
 use repoint::domain::plan::Plan;
-use repoint::domain::record::{Failover, RecordSet};
+use repoint::domain::record::{Failover, RecordSet, RecordType};
 use repoint::domain::verdict::{Hold, Verdict};
 use repoint::domain::world::World;
 
-use crate::support::cases::{case, led_case, reader_case, warm_case};
+use crate::support::cases::{READERS, case, led_case, reader_case, warm_case};
 use crate::support::evidence::{
-    GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, intent, ip_group, record, records,
+    GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, intent, ip_group, record, record_intent,
+    records,
 };
 use sabotage::{ALL, Attempt, OTHER_GROUP, Sabotage};
 
@@ -96,11 +97,19 @@ fn before_the_second_record() -> Attempt {
     Attempt::honest((intent, world, memory))
 }
 
+/// The same with a record of readers.
+fn with_readers() -> Attempt {
+    let Attempt { intent, mut world, memory, .. } = after_a_failover();
+    let wanted = RecordIntent { points_to: READERS, ..record_intent(RecordType::A) };
+    world.records = records([record(&wanted, &["10.0.1.12"])]);
+    Attempt::honest((Intent { records: vec![wanted], ..intent }, world, memory))
+}
+
 #[test]
 fn each_sabotage_is_refused_in_words() {
     let mut lines = Vec::new();
     for sabotage in ALL {
-        let bases = [after_a_failover(), before_the_second_record()];
+        let bases = [after_a_failover(), before_the_second_record(), with_readers()];
         let mut tried = bases.into_iter().flat_map(|base| (0..2).map(move |seed| (base.clone(), seed)));
         let found = tried.find_map(|(mut attempt, seed)| {
             assert!(attempt.audit().is_ok());
@@ -122,8 +131,8 @@ fn each_sabotage_is_refused_in_words() {
     DeregisterThePrimary: it deregisters 10.0.1.12:5432, which belongs there, from GROUP (law 6)
     DeregisterWhatIsNotThere: it changes GROUP twice, or to what it is (law 8)
     DeregisterTwice: it changes GROUP twice, or to what it is (law 8)
-    RegisterAnotherNode: it points GROUP at 10.0.1.11:5432, which is not where the primary is, or for a standby's record where a standby is (law 3)
-    RegisterAnotherPort: it points GROUP at 10.0.1.12:1, which is not where the primary is, or for a standby's record where a standby is (law 3)
+    RegisterAnotherNode: it points GROUP at 10.0.1.11:5432, and whom it follows is not there (law 3)
+    RegisterAnotherPort: it points GROUP at 10.0.1.12:1, and whom it follows is not there (law 3)
     RegisterTwice: it changes GROUP twice, or to what it is (law 8)
     TouchAnotherGroup: it touches OTHER_GROUP, which is not configured for this cluster (law 7)
     TouchAnUnreadGroup: it changes GROUP, which could not be read (law 2)
@@ -144,10 +153,12 @@ fn each_sabotage_is_refused_in_words() {
     MakeAnAlias: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
     TakeAllValues: it leaves Z1/writer.db.example.com/A/primary empty (law 5)
     GiveAnEmptyValue: it leaves Z1/writer.db.example.com/A/primary empty (law 5)
-    PointThePrimarysRecordAtAStandby: it points Z1/writer.db.example.com/A/primary at 10.0.1.13, which is not where the primary is, or for a standby's record where a standby is (law 3)
-    PointThePrimarysRecordAtAStranger: it points Z1/writer.db.example.com/A/primary at 10.0.1.99, which is not where the primary is, or for a standby's record where a standby is (law 3)
-    PointTheStandbysRecordAtThePrimary: it points Z1/writer.db.example.com/A/secondary at 10.0.1.12, which is not where the primary is, or for a standby's record where a standby is (law 3)
-    PointTheStandbysRecordAtAStranger: it points Z1/writer.db.example.com/A/secondary at 10.0.1.99, which is not where the primary is, or for a standby's record where a standby is (law 3)
+    PointThePrimarysRecordAtAStandby: it points Z1/writer.db.example.com/A/primary at 10.0.1.13, and whom it follows is not there (law 3)
+    PointThePrimarysRecordAtAStranger: it points Z1/writer.db.example.com/A/primary at 10.0.1.99, and whom it follows is not there (law 3)
+    PointTheStandbysRecordAtThePrimary: it points Z1/writer.db.example.com/A/secondary at 10.0.1.12, and whom it follows is not there (law 3)
+    PointTheStandbysRecordAtAStranger: it points Z1/writer.db.example.com/A/secondary at 10.0.1.99, and whom it follows is not there (law 3)
+    PointTheReadersRecordAtAStranger: it points Z1/writer.db.example.com/A at 10.0.1.99, and whom it follows is not there (law 3)
+    PointTheReadersRecordAtALaggard: it points Z1/writer.db.example.com/A at 10.0.1.11, and whom it follows is not there (law 3)
     ");
 }
 

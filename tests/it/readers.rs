@@ -1,5 +1,7 @@
 //! Groups of readers: who is in, who is out, and when the primary takes their place.
 
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::audit::{Refusal, audit};

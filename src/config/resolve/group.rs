@@ -13,7 +13,7 @@ use crate::domain::intent::{GroupIntent, GroupRole, Strategy};
 /// How long a target stays in a warm group that belongs to no member: time to build a node anew.
 const LEAVE_AFTER: Duration = Duration::from_mins(10);
 /// How far a replica that is read from may be behind: one WAL segment, PostgreSQL's own unit of shipping.
-const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Resolver<'_> {
     pub(super) fn group(&mut self, scope: &Scope, group: &TargetGroup) -> Option<GroupIntent> {

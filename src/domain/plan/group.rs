@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::readers::places;
 use super::{EndpointReason, TargetStep, addresses, primary_address, sole};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::{InstanceId, Target, TargetGroup, TargetType};
 use crate::domain::intent::{GroupIntent, GroupRole};
-use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
@@ -28,18 +28,9 @@ pub fn steps(
     let belong = match wanted.role {
         GroupRole::Writer => vec![target(wanted, group, primary_address(primary)?, world)?],
         GroupRole::Reader { max_lag_bytes, primary_fallback } => {
-            let readers = readers(world, primary, max_lag_bytes).ok_or(EndpointReason::ReplicasUnknown)?;
-            let mut belong = Vec::new();
-            for reader in &readers {
-                let target = target(wanted, group, &reader.address, world)?;
-                if reader.may_come_in || registered.contains(&target) {
-                    belong.push(target);
-                }
-            }
-            if belong.is_empty() && primary_fallback {
-                belong.push(target(wanted, group, primary_address(primary)?, world)?);
-            }
-            belong
+            let target = |address: &Address| target(wanted, group, address, world);
+            let is_in = |target: &Target| registered.contains(target);
+            places(world, primary, max_lag_bytes, primary_fallback, target, is_in)?
         }
     };
     let first = belong.first().ok_or(EndpointReason::NoReader)?;

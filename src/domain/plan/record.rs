@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::readers::places;
 use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, primary_address};
+use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{PointsTo, RecordIntent};
 use crate::domain::record::{Answer, RecordChange, RecordSet, Routing, ZoneId};
@@ -78,22 +80,27 @@ fn answer(
     standbys: &[Standby],
 ) -> Result<Answer, EndpointReason> {
     let record_type = wanted.key.place.record_type;
-    let of_host = |host: &str| {
-        let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
-        Ok(Answer::Values {
-            ttl_seconds: ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS),
-            values: vec![address_for(world, host, record_type)?],
-        })
-    };
+    let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
+    let ttl_seconds = ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
+    let answer = |values| Answer::Values { ttl_seconds, values };
+    let value = |address: &Address| address_for(world, &address.host, record_type);
     match wanted.points_to {
-        PointsTo::Primary => of_host(&primary_address(primary)?.host),
+        PointsTo::Primary => Ok(answer(vec![value(primary_address(primary)?)?])),
         PointsTo::Standby => {
             let is_current = |standby: &Standby| {
-                let answer = of_host(&standby.address.host).ok();
-                answer.zip(before).is_some_and(|(answer, before)| answer.is_same(before, record_type))
+                let there = value(&standby.address).ok().map(|value| answer(vec![value]));
+                there.zip(before).is_some_and(|(there, before)| there.is_same(before, record_type))
             };
             let standby = best(standbys, is_current).ok_or(EndpointReason::NoStandby)?;
-            of_host(&standby.address.host)
+            Ok(answer(vec![value(&standby.address)?]))
+        }
+        PointsTo::Readers { max_lag_bytes, primary_fallback } => {
+            let is_in = |value: &String| before.is_some_and(|before| before.has(value, record_type));
+            let mut values = places(world, primary, max_lag_bytes, primary_fallback, value, is_in)?;
+            // Two members may share an address, and a value stands in a record set once.
+            values.sort();
+            values.dedup();
+            Ok(answer(values))
         }
     }
 }

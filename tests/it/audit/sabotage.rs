@@ -12,6 +12,7 @@ use repoint::domain::record::{
 use repoint::domain::verdict::{Hold, Primary, Verdict, verdict};
 use repoint::domain::world::World;
 
+use crate::support::cases::READERS;
 use crate::support::evidence::{alias, arn, host, refused, target};
 
 pub const OTHER_GROUP: &str =
@@ -92,6 +93,23 @@ impl Attempt {
         differs.then(|| Refusal::Rewrites(change.after.key.clone()))
     }
 
+    /// Lets a replica fall behind; its address.
+    fn lag_behind(&mut self, at_primary: &str) -> Option<String> {
+        let views = self.world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok());
+        let listed = views.flat_map(|view| &mut view.members);
+        let mut others =
+            listed.filter(|listed| listed.address.as_ref().is_some_and(|at| at.host != at_primary));
+        let laggard = others.next()?.address.clone()?.host;
+        for view in self.world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+            for listed in &mut view.members {
+                if listed.address.as_ref().is_some_and(|at| at.host == laggard) {
+                    listed.lag_bytes = Some(u64::MAX);
+                }
+            }
+        }
+        Some(laggard)
+    }
+
     /// Lets one record set point elsewhere.
     fn mislead(&mut self, seed: usize, points_to: PointsTo, at: &str) -> Option<Refusal> {
         let wanted: Vec<_> =
@@ -155,11 +173,13 @@ pub enum Sabotage {
     PointThePrimarysRecordAtAStranger,
     PointTheStandbysRecordAtThePrimary,
     PointTheStandbysRecordAtAStranger,
+    PointTheReadersRecordAtAStranger,
+    PointTheReadersRecordAtALaggard,
 }
 
 use Sabotage as By;
 
-pub const ALL: [Sabotage; 35] = [
+pub const ALL: [Sabotage; 37] = [
     By::ActWithoutPrimary,
     By::GoBackInTime,
     By::FollowAnotherSystem,
@@ -195,6 +215,8 @@ pub const ALL: [Sabotage; 35] = [
     By::PointThePrimarysRecordAtAStranger,
     By::PointTheStandbysRecordAtThePrimary,
     By::PointTheStandbysRecordAtAStranger,
+    By::PointTheReadersRecordAtAStranger,
+    By::PointTheReadersRecordAtALaggard,
 ];
 
 impl Sabotage {
@@ -408,6 +430,11 @@ impl Sabotage {
             By::PointThePrimarysRecordAtAStranger => attempt.mislead(seed, PointsTo::Primary, STRANGER),
             By::PointTheStandbysRecordAtThePrimary => attempt.mislead(seed, PointsTo::Standby, &at_primary),
             By::PointTheStandbysRecordAtAStranger => attempt.mislead(seed, PointsTo::Standby, STRANGER),
+            By::PointTheReadersRecordAtAStranger => attempt.mislead(seed, READERS, STRANGER),
+            By::PointTheReadersRecordAtALaggard => {
+                let laggard = attempt.lag_behind(&at_primary)?;
+                attempt.mislead(seed, READERS, &laggard)
+            }
             _ => unreachable!("{self:?} is not about records"),
         }
     }

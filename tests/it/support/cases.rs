@@ -129,13 +129,19 @@ fn record_sets(wanted: Vec<RecordIntent>) -> impl Strategy<Value = Read<Vec<Reco
     prop_oneof![9 => sets.prop_map(Ok), 1 => Just(Err(refused()))]
 }
 
+/// What a record of readers is told.
+pub const READERS: PointsTo = PointsTo::Readers { max_lag_bytes: 100, primary_fallback: true };
+
 fn wanted_records() -> impl Strategy<Value = Vec<RecordIntent>> {
     let pair = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
     let simple = vec![record_intent(RecordType::A)];
     let standby = vec![RecordIntent { points_to: PointsTo::Standby, ..record_intent(RecordType::A) }];
-    (select(vec![pair, simple, standby]), option::of(5_u32..90)).prop_map(|(records, ttl_seconds)| {
-        records.into_iter().map(|record| RecordIntent { ttl_seconds, ..record }).collect()
-    })
+    let readers = vec![RecordIntent { points_to: READERS, ..record_intent(RecordType::A) }];
+    (select(vec![pair, simple, standby, readers]), option::of(5_u32..90)).prop_map(
+        |(records, ttl_seconds)| {
+            records.into_iter().map(|record| RecordIntent { ttl_seconds, ..record }).collect()
+        },
+    )
 }
 
 /// A cluster with a group and one or two records, as it is configured, seen and remembered.

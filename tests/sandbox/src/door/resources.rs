@@ -22,6 +22,8 @@ use crate::patroni::{Cluster, MemberId};
 pub const PORT: u16 = 5432;
 /// The name that applications connect to.
 pub const NAME: &str = "writer.db.example.com";
+/// The name that those who only read connect to.
+pub const READERS: &str = "readers.db.example.com";
 /// A record in the same zone that is none of `repoint`'s business.
 const NEIGHBOUR: &str = "www.db.example.com";
 /// How long a target stays in the warm group that belongs to no member, in milliseconds.
@@ -70,6 +72,8 @@ pub struct Shape {
     pub has_readers: bool,
     /// The warm group is configured too.
     pub has_warm: bool,
+    /// The record of the readers is configured too.
+    pub has_reader_record: bool,
 }
 
 impl Resources {
@@ -109,6 +113,11 @@ impl Resources {
             }
             for host in &hosts[1..] {
                 account.register_targets(0, &reader_group, &[TargetDescription::new(host, PORT)])?;
+            }
+            let readers: Vec<&str> = hosts[1..].iter().map(String::as_str).collect();
+            if shape.has_reader_record && !readers.is_empty() {
+                let set = RecordSet::simple(READERS, "A", TTL, &readers);
+                changes.push(Change { action: Action::Create, set });
             }
             let ends = [
                 (record::Failover::Primary, "primary", &checks[0]),
@@ -179,19 +188,19 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     let groups = groups.filter_map(|(_, arn, role, strategy)| {
         Some(GroupIntent { arn: GroupArn::parse(arn).ok()?, role, strategy, port: None })
     });
-    let place = RecordPlace {
+    let place = |name: &str| RecordPlace {
         zone: ZoneId::new(zone.rsplit('/').next().unwrap_or(zone)),
-        name: RecordName::new(NAME),
+        name: RecordName::new(name),
         record_type: RecordType::A,
     };
     let record = |identifier: Option<&str>, failover, points_to| RecordIntent {
-        key: RecordKey { place: place.clone(), set_identifier: identifier.map(SetIdentifier::new) },
+        key: RecordKey { place: place(NAME), set_identifier: identifier.map(SetIdentifier::new) },
         failover,
         points_to,
         ttl_seconds: None,
         health_check_id: None,
     };
-    let records = if shape.is_pair {
+    let mut records = if shape.is_pair {
         vec![
             record(Some("primary"), Some(Failover::Primary), PointsTo::Primary),
             record(Some("secondary"), Some(Failover::Secondary), PointsTo::Standby),
@@ -199,6 +208,11 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     } else {
         vec![record(None, None, PointsTo::Primary)]
     };
+    if shape.has_reader_record {
+        let points_to = PointsTo::Readers { max_lag_bytes: MAX_LAG_BYTES, primary_fallback: true };
+        let key = RecordKey { place: place(READERS), set_identifier: None };
+        records.insert(0, RecordIntent { key, ..record(None, None, points_to) });
+    }
     Intent {
         scope: Scope::new(&**cluster.scope()),
         members: cluster.ids().filter_map(url).collect(),

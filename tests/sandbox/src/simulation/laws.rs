@@ -254,6 +254,7 @@ fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
         let is_fit = match wanted.points_to {
             PointsTo::Primary => member.is_some_and(|member| world.laws.wrote_lately(member, now)),
             PointsTo::Standby => member.is_some() && member != world.laws.long_sole(now),
+            PointsTo::Readers { .. } => member.is_some(),
         };
         if !is_fit {
             world.laws.broken(now, Law::NeverGuess, format!("{by} pointed {key} at {value}"));

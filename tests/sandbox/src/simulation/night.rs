@@ -416,6 +416,13 @@ async fn tidy(line: &Line, settings: &Settings) {
     }
 }
 
+/// Those who may be read from; the primary if nobody else may.
+fn fit_readers(world: &World, leader: MemberId) -> Vec<MemberId> {
+    let fit = |id: &MemberId| world.cluster.may_be_read_from(*id, MAX_LAG_BYTES);
+    let fit: Vec<MemberId> = world.cluster.ids().filter(fit).collect();
+    if fit.is_empty() { vec![leader] } else { fit }
+}
+
 /// What differs from the truth.
 fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> {
     let (leader, _) = world.cluster.leader()?;
@@ -433,9 +440,7 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
         }
     }
     if scenario.shape.has_readers {
-        let fit = |id: &MemberId| world.cluster.may_be_read_from(*id, MAX_LAG_BYTES);
-        let fit: Vec<MemberId> = world.cluster.ids().filter(fit).collect();
-        let expected = if fit.is_empty() { vec![leader] } else { fit };
+        let expected = fit_readers(world, leader);
         let targets = world.registered(&world.resources.reader_group);
         let mut readers: Vec<_> = targets.iter().filter_map(|target| world.member_of(target)).collect();
         readers.sort();
@@ -460,19 +465,20 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
     let ours: Vec<_> = sets.iter().filter_map(|set| ours(&id, set)).collect();
     for wanted in &world.resources.intent.records {
         let set = ours.iter().find(|set| set.key == wanted.key);
-        let value = set.and_then(|set| match &set.answer {
-            domain::Answer::Values { values, .. } => values.first().cloned(),
+        let values = set.and_then(|set| match &set.answer {
+            domain::Answer::Values { values, .. } => Some(&values[..]),
             domain::Answer::Alias(_) => None,
         });
+        let values = values.unwrap_or_default();
+        let mut members: Vec<_> = values.iter().filter_map(|value| world.member_at(value)).collect();
+        members.sort();
         let is_right = match wanted.points_to {
-            PointsTo::Primary => value.as_deref() == Some(&*host),
-            PointsTo::Standby => {
-                let member = value.as_deref().and_then(|value| world.member_at(value));
-                member.is_some_and(|member| member != leader)
-            }
+            PointsTo::Primary => members == [leader],
+            PointsTo::Standby => members.len() == 1 && members != [leader],
+            PointsTo::Readers { .. } => members == fit_readers(world, leader),
         };
-        if !is_right {
-            return Some(format!("{} points at {value:?}, and the primary is {host}", wanted.key));
+        if !is_right || members.len() != values.len() {
+            return Some(format!("{} points at {values:?}, and the primary is {host}", wanted.key));
         }
     }
     let foreign = world.registered(&world.resources.foreign_group.clone());

@@ -51,6 +51,7 @@ impl Scenario {
             has_instances: rng.bool(),
             has_readers: false,
             has_warm: false,
+            has_reader_record: false,
         };
         let needs_memory = rng.u32(0..10) > 0;
         let count = rng.usize(1..=10);
@@ -62,6 +63,7 @@ impl Scenario {
         events.sort_by_key(|(at, _)| *at);
         // Drawn last, so that a seed still means what it meant.
         let shape = crate::door::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
+        let shape = crate::door::Shape { has_reader_record: rng.bool(), ..shape };
         Self { seed, members, reconcilers, settings, shape, needs_memory, events }
     }
 }

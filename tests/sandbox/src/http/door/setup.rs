@@ -121,8 +121,14 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
             let end = if end == Failover::Primary { "PRIMARY" } else { "SECONDARY" };
             let _ = writeln!(text, "  failover = {end:?}");
         }
-        let points_to = if record.points_to == PointsTo::Primary { "primary" } else { "standby" };
-        let _ = writeln!(text, "  points_to = {points_to:?}");
+        let _ = match record.points_to {
+            PointsTo::Primary => writeln!(text, "  points_to = \"primary\""),
+            PointsTo::Standby => writeln!(text, "  points_to = \"standby\""),
+            PointsTo::Readers { max_lag_bytes, primary_fallback } => writeln!(
+                text,
+                "  points_to = \"readers\"\n  max_lag_bytes = {max_lag_bytes}\n  primary_fallback = {primary_fallback}"
+            ),
+        };
     }
     text
 }

@@ -1,0 +1,101 @@
+//! The records of a cluster.
+
+use toml::Spanned;
+
+use super::Resolver;
+use super::group::MAX_LAG_BYTES;
+use crate::config::file::{self, Record};
+use crate::domain::cluster::Scope;
+use crate::domain::endpoint::Endpoint;
+use crate::domain::intent::{PointsTo, RecordIntent};
+use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
+
+/// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
+const LONGEST_TTL: u32 = 2_147_483_647;
+
+impl Resolver<'_> {
+    pub(super) fn record(&mut self, scope: &Scope, record: &Record) -> Option<RecordIntent> {
+        let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
+        let name = self.spanned(&record.name, "cluster.record.name", record_name);
+        for (key, text) in [
+            ("cluster.record.set_identifier", &record.set_identifier),
+            ("cluster.record.health_check_id", &record.health_check_id),
+        ] {
+            if let Some(empty) = text.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
+                self.complain(&empty.span(), key, "it is empty");
+            }
+        }
+        if let Some(ttl) = record.ttl.as_ref().filter(|ttl| *ttl.get_ref() > LONGEST_TTL) {
+            let message = format!("it is above {LONGEST_TTL}, the most that Route 53 takes");
+            self.complain(&ttl.span(), "cluster.record.ttl", message);
+        }
+        match (&record.failover, &record.set_identifier) {
+            (Some(failover), None) => {
+                let message = "a failover record needs a `set_identifier` beside it";
+                self.complain(&failover.span(), "cluster.record.failover", message);
+            }
+            (None, Some(identifier)) => {
+                let message = "it needs `failover = \"PRIMARY\"` or `\"SECONDARY\"` beside it; a simple record has none";
+                self.complain(&identifier.span(), "cluster.record.set_identifier", message);
+            }
+            _ => {}
+        }
+        let points_to = self.points_to(record);
+        let key = RecordKey {
+            place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
+            set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
+        };
+        self.claim(scope, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
+        Some(RecordIntent {
+            key,
+            failover: record.failover.as_ref().map(|failover| *failover.get_ref()),
+            points_to: points_to?,
+            ttl_seconds: record.ttl.as_ref().map(|ttl| *ttl.get_ref()),
+            health_check_id: record.health_check_id.as_ref().map(|id| id.get_ref().clone()),
+        })
+    }
+
+    fn points_to(&mut self, record: &Record) -> Option<PointsTo> {
+        let (lag, fallback) = (&record.max_lag_bytes, &record.primary_fallback);
+        if !matches!(record.points_to.get_ref(), file::PointsTo::Readers) {
+            let message = "it is for readers: put `points_to = \"readers\"` beside it";
+            let spans = [lag.as_ref().map(Spanned::span), fallback.as_ref().map(Spanned::span)];
+            for (key, span) in ["max_lag_bytes", "primary_fallback"].into_iter().zip(spans) {
+                if let Some(span) = span {
+                    self.complain(&span, &format!("cluster.record.{key}"), message);
+                }
+            }
+        }
+        match record.points_to.get_ref() {
+            file::PointsTo::Primary => Some(PointsTo::Primary),
+            file::PointsTo::Standby => Some(PointsTo::Standby),
+            file::PointsTo::Readers if record.kind == RecordType::Cname => {
+                let message = "a CNAME has one value, and there may be several readers: use `A` or `AAAA`";
+                self.complain(&record.points_to.span(), "cluster.record.points_to", message);
+                None
+            }
+            file::PointsTo::Readers => Some(PointsTo::Readers {
+                max_lag_bytes: lag.as_ref().map_or(MAX_LAG_BYTES, |lag| *lag.get_ref()),
+                primary_fallback: fallback.as_ref().is_none_or(|fallback| *fallback.get_ref()),
+            }),
+        }
+    }
+}
+
+fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
+    let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
+    let fits = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    fits.then(|| ZoneId::new(id)).ok_or("it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ")
+}
+
+fn record_name(text: &str) -> Result<RecordName, &'static str> {
+    let name = RecordName::new(text);
+    let plain = text.strip_suffix('.').unwrap_or(text);
+    if plain.is_empty()
+        || plain.split('.').any(|label| label.is_empty() || label.len() > 63)
+        || text.len() > 255
+    {
+        return Err("it is no DNS name");
+    }
+    Ok(name)
+}
