@@ -33,3 +33,4 @@ mod two_processes;
 mod verdict;
 mod warm;
 mod wire;
+mod zone;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use repoint::adapters::aws::{in_region, load};
 use repoint_sandbox::aws::{Account, wire};
+use repoint_sandbox::http::exchange::Request;
 use repoint_sandbox::http::server::serve;
 use tokio::net::TcpListener;
 
@@ -17,11 +18,17 @@ pub struct Aws {
 impl Aws {
     /// Serves the account on a free port of 127.0.0.1, at the beginning of its time.
     pub async fn start(account: Account) -> Self {
+        Self::watched(account, |_| ()).await
+    }
+
+    /// The same; `before` hears of each request before the account does, and may keep it waiting.
+    pub async fn watched(account: Account, before: impl Fn(&Request) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let account = Arc::new(Mutex::new(account));
         let served = account.clone();
-        let answer = move |request| {
+        let answer = move |request: Request| {
+            before(&request);
             let mut account = served.lock().unwrap_or_else(PoisonError::into_inner);
             (Duration::ZERO, wire::answer(&mut account, 0, &request))
         };
