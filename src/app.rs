@@ -249,6 +249,7 @@ impl App {
         Ports {
             patroni: self.patroni.clone(),
             groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
+            listeners: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
             zones: Arc::new(Route53::new(self.route53.clone(), calls.clone())),
             instances: instances(self, &calls),
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),

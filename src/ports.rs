@@ -13,6 +13,7 @@ mod permit;
 use crate::domain::cluster::{ApiUrl, Scope};
 use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup};
 use crate::domain::failure::Failure;
+use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
 use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
@@ -39,6 +40,16 @@ pub trait TargetGroups: Send + Sync {
 
     /// Takes targets out; one that is not registered is no error.
     async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;
+}
+
+/// Listeners of Network Load Balancers.
+#[async_trait]
+pub trait Listeners: Send + Sync {
+    /// What the listener does with a new connection.
+    async fn read(&self, arn: &ListenerArn) -> Read<Listener>;
+
+    /// Lets the listener forward so, and leaves everything else of it as it is.
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure>;
 }
 
 /// Hosted zones.
@@ -119,6 +130,8 @@ pub struct Ports {
     pub patroni: Arc<dyn Patroni>,
     /// Target groups.
     pub groups: Arc<dyn TargetGroups>,
+    /// Listeners.
+    pub listeners: Arc<dyn Listeners>,
     /// Hosted zones.
     pub zones: Arc<dyn Zones>,
     /// EC2; absent in a build without it.

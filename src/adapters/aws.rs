@@ -208,6 +208,7 @@ fn kind(code: &str, words: &str) -> Kind {
         | "OptInRequired"
         | "KMSAccessDenied" => Kind::Denied,
         "TargetGroupNotFound"
+        | "ListenerNotFound"
         | "NoSuchHostedZone"
         | "NoSuchHealthCheck"
         | "NotFound"

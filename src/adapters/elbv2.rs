@@ -1,7 +1,9 @@
-//! Target groups over the Elastic Load Balancing API.
+//! Target groups, and in a file of their own listeners, over the Elastic Load Balancing API.
 //!
 //! Law: a group costs one `DescribeTargetHealth`. Only for an empty group is its type asked as well, since there is no
 //! target to tell it by.
+
+mod listener;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -38,18 +40,18 @@ impl Elbv2 {
         Self { clients, calls }
     }
 
-    fn client(&self, action: &str, arn: &GroupArn) -> Result<&Client, Failure> {
-        self.clients.get(arn.region()).ok_or_else(|| Failure {
+    fn client(&self, action: &str, region: &str, arn: &impl ToString) -> Result<&Client, Failure> {
+        self.clients.get(region).ok_or_else(|| Failure {
             kind: Kind::Invalid,
             call: action.to_owned(),
             resource: arn.to_string(),
-            message: format!("no client for the Region `{}`", arn.region()),
+            message: format!("no client for the Region `{region}`"),
         })
     }
 
     async fn ask(&self, arn: &GroupArn) -> Read<types::TargetGroup> {
         let answer = self
-            .client(DESCRIBE_GROUPS, arn)?
+            .client(DESCRIBE_GROUPS, arn.region(), arn)?
             .describe_target_groups()
             .target_group_arns(arn.as_str())
             .customize()
@@ -80,7 +82,7 @@ impl Elbv2 {
 impl TargetGroups for Elbv2 {
     async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
         let answer = self
-            .client(DESCRIBE_HEALTH, arn)?
+            .client(DESCRIBE_HEALTH, arn.region(), arn)?
             .describe_target_health()
             .target_group_arn(arn.as_str())
             .customize()
@@ -114,7 +116,7 @@ impl TargetGroups for Elbv2 {
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.client(REGISTER, arn)?
+        self.client(REGISTER, arn.region(), arn)?
             .register_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
@@ -128,7 +130,7 @@ impl TargetGroups for Elbv2 {
     }
 
     async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.client(DEREGISTER, arn)?
+        self.client(DEREGISTER, arn.region(), arn)?
             .deregister_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))

@@ -127,6 +127,8 @@ pub struct TargetGroup {
     pub max_lag_bytes: Option<Spanned<u64>>,
     pub primary_fallback: Option<Spanned<bool>>,
     pub leave_after_seconds: Option<Spanned<f64>>,
+    pub listener: Option<Spanned<String>>,
+    pub member: Option<Spanned<String>>,
 }
 
 /// Who belongs into a target group.
@@ -145,6 +147,7 @@ pub enum Strategy {
     #[default]
     Exclusive,
     Warm,
+    Weighted,
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
 use crate::domain::cluster::{ApiUrl, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
-use crate::domain::intent::{GroupIntent, Intent, RecordIntent};
+use crate::domain::intent::{Intent, RecordIntent};
 
 /// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
 const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
@@ -397,9 +397,7 @@ impl Resolver<'_> {
             })
         });
         let scope = Scope::new(cluster.scope.get_ref());
-        let mut groups: Vec<GroupIntent> =
-            cluster.target_group.iter().filter_map(|group| self.group(&scope, group)).collect();
-        groups.sort_by(|a, b| a.arn.cmp(&b.arn));
+        let groups = self.groups(&scope, &cluster.target_group);
         let mut records: Vec<RecordIntent> =
             cluster.record.iter().filter_map(|record| self.record(&scope, record)).collect();
         records.sort_by(|a, b| a.key.cmp(&b.key));
@@ -411,6 +409,7 @@ impl Resolver<'_> {
         let line = self.source.line(span);
         let what = match &endpoint {
             Endpoint::Group(arn) => format!("target group `{}`", arn.name()),
+            Endpoint::Listener(arn) => format!("listener `{}`", arn.name()),
             Endpoint::Record(record) => format!("record `{record}`"),
         };
         if let Some((owner, first)) = self.claimed.insert(endpoint, (scope.to_string(), line)) {

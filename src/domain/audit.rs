@@ -3,6 +3,8 @@
 //! Law: it is written from the laws, not from the planner, and shares no code with it. A plan that it refuses is a
 //! mistake in repoint: nothing of it is applied, and people are told. [`Checked`] can be had from here alone.
 
+mod listener;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -11,7 +13,7 @@ use super::endpoint::{GroupArn, Target, TargetType};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use super::memory::Memory;
 use super::plan::{Lane, Plan, TargetStep};
-use super::record::{Answer, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId};
+use super::record::{Answer, RecordChange, RecordName, RecordSet, Routing, ZoneId};
 use super::verdict::{Primary, Verdict};
 use super::world::{Listed, World};
 
@@ -67,6 +69,14 @@ pub enum Refusal {
         target: Target,
     },
     /// Law 6.
+    #[error("it lets {listener} send connections to {group} before the primary is registered there (law 6)")]
+    SendsFirst {
+        /// The listener.
+        listener: String,
+        /// The primary's group.
+        group: String,
+    },
+    /// Law 6.
     #[error("it deregisters {target}, which belongs there, from {group} (law 6)")]
     ClosesOpen {
         /// The group.
@@ -84,9 +94,9 @@ pub enum Refusal {
     },
     /// Law 7.
     #[error(
-        "it replaces {0} by something that is not the same record set, or drops a field that is not repoint's (law 7)"
+        "it replaces {0} by something that is not the same, or drops a part of it that is not repoint's (law 7)"
     )]
-    Rewrites(RecordKey),
+    Rewrites(String),
     /// Law 8.
     #[error("it changes {0} twice, or to what it is (law 8)")]
     Repeats(String),
@@ -114,6 +124,11 @@ pub fn audit(
             Lane::Group { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
                 group(arn, steps, intent, world, primary)?;
+                listener::closes_nothing_in_use(arn, steps, intent, world, primary)?;
+            }
+            Lane::Listener { arn, steps } => {
+                once(&mut touched, arn.to_string())?;
+                listener::listener(arn, steps, intent, world, primary, &mut touched)?;
             }
             Lane::Zone { zone, changes } => {
                 for change in changes {
@@ -202,7 +217,8 @@ fn group(
     Ok(())
 }
 
-/// Whether a target may be in the group: in a warm one any member; else the primary, or for readers a member that is listed
+/// Whether a target may be in the group: in a warm one any member, behind a listener its own;
+/// else the primary, or for readers a member that is listed
 /// with a lag within the limit, and the primary only where it may take the place of replicas.
 fn may_hold(
     target: &Target,
@@ -216,8 +232,10 @@ fn may_hold(
     let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members);
     let mut there = listed.filter(|listed| listed.address.as_ref().is_some_and(is_at));
-    match (configured.strategy, configured.role) {
+    match (&configured.strategy, configured.role) {
         (Strategy::Warm { .. }, _) => is_primary || there.next().is_some(),
+        (Strategy::Weighted { member, .. }, _) if primary.member.as_ref() == Some(member) => is_primary,
+        (Strategy::Weighted { member, .. }, _) => there.any(|listed| listed.name == *member),
         (Strategy::Exclusive, GroupRole::Writer) => is_primary,
         (Strategy::Exclusive, GroupRole::Reader { primary_fallback, .. }) if is_primary => primary_fallback,
         (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => {
@@ -275,19 +293,19 @@ fn record(
     };
     let there = read.iter().find(|set| set.key == *key);
     if there != change.before.as_ref() {
-        return Err(Refusal::Rewrites(key.clone()));
+        return Err(Refusal::Rewrites(key.to_string()));
     }
     if there == Some(&change.after) {
         return Err(Refusal::Repeats(key.to_string()));
     }
     let Answer::Values { ttl_seconds, values } = &change.after.answer else {
-        return Err(Refusal::Rewrites(key.clone()));
+        return Err(Refusal::Rewrites(key.to_string()));
     };
     if values.is_empty() || values.iter().any(String::is_empty) {
         return Err(Refusal::Empties(key.to_string()));
     }
     if !carries_over(there, &change.after, *ttl_seconds, configured) {
-        return Err(Refusal::Rewrites(key.clone()));
+        return Err(Refusal::Rewrites(key.to_string()));
     }
     let stray = values.iter().find(|value| !is_fit(value, configured.points_to, world, primary));
     match stray {

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::cluster::{Address, name};
+use super::listener::ListenerArn;
 use super::record::RecordKey;
 
 name! {
@@ -34,7 +35,7 @@ pub enum ArnError {
 }
 
 /// An ARN in its parts: partition, service, Region, account, resource.
-fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
+pub(super) fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts[..] {
         ["arn", partition, service, region, account, resource]
@@ -81,6 +82,12 @@ impl GroupArn {
     #[must_use]
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// The account that owns it.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
     }
 
     /// The group's name, which people know it by.
@@ -211,6 +218,8 @@ impl TargetGroup {
 pub enum Endpoint {
     /// A target group.
     Group(GroupArn),
+    /// A listener.
+    Listener(ListenerArn),
     /// A record set.
     Record(RecordKey),
 }
@@ -219,6 +228,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Group(arn) => arn.fmt(f),
+            Self::Listener(arn) => arn.fmt(f),
             Self::Record(key) => key.fmt(f),
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! Law: only what stands here is ever written.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::cluster::{ApiUrl, Scope, SystemId};
+use super::cluster::{ApiUrl, MemberName, Scope, SystemId};
 use super::endpoint::GroupArn;
+use super::listener::ListenerArn;
 use super::record::{Failover, RecordKey};
 
 /// One cluster and its endpoints.
@@ -38,6 +41,18 @@ impl Intent {
             PointsTo::Primary | PointsTo::Standby => None,
         });
         groups.chain(records)
+    }
+
+    /// The listeners whose weights follow the primary, and the groups behind each with their members.
+    #[must_use]
+    pub fn listeners(&self) -> BTreeMap<&ListenerArn, Vec<(&MemberName, &GroupIntent)>> {
+        let mut listeners: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for group in &self.groups {
+            if let Strategy::Weighted { listener, member } = &group.strategy {
+                listeners.entry(listener).or_default().push((member, group));
+            }
+        }
+        listeners
     }
 }
 
@@ -73,7 +88,7 @@ pub enum GroupRole {
 }
 
 /// How a target group follows those who belong into it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Strategy {
     /// It holds them alone: repoint chooses.
@@ -84,6 +99,24 @@ pub enum Strategy {
         #[serde(rename = "leave_after_seconds", serialize_with = "seconds")]
         leave_after_ms: u64,
     },
+    /// It holds one member, and stands behind a listener beside the groups of the others: repoint chooses, by weight.
+    Weighted {
+        /// Which listener.
+        listener: ListenerArn,
+        /// Which member.
+        member: MemberName,
+    },
+}
+
+impl Strategy {
+    /// The one member that a group is for, if it is for one.
+    #[must_use]
+    pub fn member(&self) -> Option<&MemberName> {
+        match self {
+            Self::Weighted { member, .. } => Some(member),
+            Self::Exclusive | Self::Warm { .. } => None,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod health_check;
 pub mod intent;
+pub mod listener;
 pub mod memory;
 pub mod plan;
 pub mod readers;

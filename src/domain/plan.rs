@@ -7,15 +7,17 @@ mod group;
 mod readers;
 mod record;
 mod warm;
+mod weighted;
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::cluster::Address;
+use super::cluster::{Address, MemberName};
 use super::endpoint::{Endpoint, GroupArn, Target};
 use super::failure::Failure;
 use super::intent::{Intent, Strategy};
+use super::listener::{ListenerArn, Reweighting};
 use super::memory::{Memory, Timestamp};
 use super::record::{RecordChange, RecordType, ZoneId};
 use super::verdict::{Primary, Verdict};
@@ -86,6 +88,14 @@ pub enum Lane {
         /// In order.
         steps: Vec<TargetStep>,
     },
+    /// The weights of a listener's groups, and what has to be done in those groups before and after; each step only if
+    /// the one before it was done.
+    Listener {
+        /// Which listener.
+        arn: ListenerArn,
+        /// In order.
+        steps: Vec<ListenerStep>,
+    },
     /// Changes in one hosted zone, for one batch.
     Zone {
         /// Which zone.
@@ -102,6 +112,15 @@ pub enum TargetStep {
     Register(Target),
     /// `DeregisterTargets`.
     Deregister(Target),
+}
+
+/// One step on a listener, or on a target group behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenerStep {
+    /// A step on that group.
+    Target(GroupArn, TargetStep),
+    /// `ModifyListener`.
+    Weights(Reweighting),
 }
 
 /// An endpoint that is left alone, and why.
@@ -142,6 +161,24 @@ pub enum EndpointReason {
     /// A warm group whose health check cannot choose.
     #[error("{0}")]
     HealthCheck(String),
+    /// The listener does something that repoint cannot change without taking a decision that is not its own.
+    #[error("{0}")]
+    Listener(String),
+    /// The primary has no target group behind the listener.
+    #[error(
+        "the primary {primary} has no target group behind this listener, and {} {}; configure one for it",
+        known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        if known.len() == 1 { "has" } else { "have" }
+    )]
+    NoGroup {
+        /// The primary.
+        primary: MemberName,
+        /// The members that have one.
+        known: Vec<MemberName>,
+    },
+    /// The primary's name is not known, and so neither is its target group.
+    #[error("no readable /cluster says what the primary is called, and so which target group is its")]
+    Unnamed,
     /// No standby answers that may be pointed at.
     #[error("no standby is fit to be pointed at: none streams, answers and allows load balancing")]
     NoStandby,
@@ -169,6 +206,10 @@ pub enum EndpointReasonKind {
     NoReader,
     /// [`EndpointReason::HealthCheck`].
     HealthCheck,
+    /// [`EndpointReason::Listener`].
+    Listener,
+    /// [`EndpointReason::NoGroup`] and [`EndpointReason::Unnamed`].
+    NoGroup,
     /// [`EndpointReason::NoStandby`].
     NoStandby,
     /// [`EndpointReason::Routing`].
@@ -185,6 +226,8 @@ impl EndpointReason {
             Self::NoInstance(_) | Self::NoEc2 => EndpointReasonKind::NoInstance,
             Self::ReplicasUnknown | Self::NoReader => EndpointReasonKind::NoReader,
             Self::HealthCheck(_) => EndpointReasonKind::HealthCheck,
+            Self::Listener(_) => EndpointReasonKind::Listener,
+            Self::NoGroup { .. } | Self::Unnamed => EndpointReasonKind::NoGroup,
             Self::NoStandby => EndpointReasonKind::NoStandby,
             Self::Routing { .. } => EndpointReasonKind::Routing,
         }
@@ -198,11 +241,12 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
     let Verdict::Primary(primary) = verdict else { return Plan::default() };
     let mut plan = Plan::default();
     for wanted in &intent.groups {
-        let steps = match wanted.strategy {
+        let steps = match &wanted.strategy {
+            Strategy::Weighted { .. } => continue,
             Strategy::Exclusive => group::steps(wanted, world, primary),
             Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, world, primary).map(|group| {
                 plan.concerns.extend(group.concerns(&wanted.arn));
-                group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, leave_after_ms, now))
+                group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
             }),
         };
         match steps {
@@ -212,6 +256,9 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
                 plan.holds.push(EndpointHold { endpoint: Endpoint::Group(wanted.arn.clone()), reason });
             }
         }
+    }
+    for (arn, groups) in intent.listeners() {
+        weighted::listener(arn, &groups, world, primary, &mut plan);
     }
     let (zones, holds) = record::changes(&intent.records, world, primary);
     plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));

@@ -13,8 +13,9 @@ use serde::Serialize;
 use super::cluster::{MemberName, Scope, SystemId, Timeline};
 use super::endpoint::{Endpoint, Target};
 use super::failure::{Failure, Kind};
+use super::listener::{ListenerArn, Reweighting};
 use super::memory::Acting;
-use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, Plan, TargetStep};
+use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep};
 use super::record::RecordChange;
 use super::retarget::Cause;
 use super::verdict::{HoldKind, Verdict};
@@ -168,6 +169,8 @@ pub enum Action {
     RegisterTarget,
     /// A target leaves a group.
     DeregisterTarget,
+    /// A listener gives every connection to one group.
+    SetWeights,
     /// A record set is replaced, or made.
     ChangeRecord,
 }
@@ -193,9 +196,9 @@ pub struct StepReport {
     pub action: Action,
     /// Where.
     pub endpoint: Endpoint,
-    /// The target, or the record's new value.
+    /// The target, the target group that gets the connections, or the record's new value.
     pub target: String,
-    /// The record's value before.
+    /// The record's value before, or the groups that got the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// How it ended.
@@ -228,6 +231,13 @@ impl StepReport {
         Self::planned(action, endpoint, target.to_string(), None)
     }
 
+    /// A change of a listener's weights that is yet to be done.
+    #[must_use]
+    pub fn of_weights(arn: &ListenerArn, weights: &Reweighting) -> Self {
+        let (before, after) = (weights.before.to_string(), weights.after.to_string());
+        Self::planned(Action::SetWeights, Endpoint::Listener(arn.clone()), after, Some(before))
+    }
+
     /// A change of a record set that is yet to be done.
     #[must_use]
     pub fn of_record(change: &RecordChange) -> Self {
@@ -257,6 +267,13 @@ impl StepReport {
         match (self.action, &self.replaces) {
             (Action::RegisterTarget, _) => format!("register {}", self.target),
             (Action::DeregisterTarget, _) => format!("deregister {}", self.target),
+            (Action::SetWeights, Some(before)) if *before == self.target => {
+                format!("put every group behind it, all connections to {before}")
+            }
+            (Action::SetWeights, before) => {
+                let before = before.as_ref().map_or(String::new(), |before| format!(", before: {before}"));
+                format!("send all connections to {}{before}", self.target)
+            }
             (Action::ChangeRecord, Some(before)) if *before == self.target => {
                 format!("update {}", self.target)
             }
@@ -313,9 +330,17 @@ pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
                 let endpoint = Endpoint::Group(arn.clone());
                 steps.iter().map(|step| StepReport::of_target(endpoint.clone(), step)).collect::<Vec<_>>()
             }
+            Lane::Listener { arn, steps } => steps.iter().map(|step| of_listener(arn, step)).collect(),
             Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
         })
         .collect()
+}
+
+fn of_listener(arn: &ListenerArn, step: &ListenerStep) -> StepReport {
+    match step {
+        ListenerStep::Target(group, step) => StepReport::of_target(Endpoint::Group(group.clone()), step),
+        ListenerStep::Weights(weights) => StepReport::of_weights(arn, weights),
+    }
 }
 
 /// Why something was left alone: the whole cluster, or one endpoint.

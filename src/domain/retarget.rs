@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{MemberName, State};
 use super::endpoint::GroupArn;
 use super::intent::{GroupRole, Intent, PointsTo, Strategy};
+use super::listener::Forward;
 use super::memory::{ConditionKind, Memory};
-use super::plan::{Lane, Plan, TargetStep};
+use super::plan::{Lane, ListenerStep, Plan, TargetStep};
 use super::record::RecordChange;
 use super::verdict::Primary;
 use super::witness::{Witness, witnesses};
@@ -90,7 +91,7 @@ pub fn retarget(
     };
     if is_same {
         let cause = match () {
-            () if moves_to_primary(intent, plan) => Cause::Correction,
+            () if moves_to_primary(intent, plan, primary) => Cause::Correction,
             () if moves_a_standbys_record(intent, plan) => Cause::Standby,
             () => Cause::Members,
         };
@@ -135,7 +136,7 @@ fn named(memory: &Memory, host: String) -> String {
 fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<String> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Group { arn, steps } if is_writer(intent, arn) => &steps[..],
-        Lane::Group { .. } | Lane::Zone { .. } => &[],
+        Lane::Group { .. } | Lane::Listener { .. } | Lane::Zone { .. } => &[],
     });
     let removed = steps.filter_map(|step| match step {
         TargetStep::Deregister(target) => Some(target.id.clone()),
@@ -147,22 +148,23 @@ fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<Strin
         let before = change.before.as_ref()?.answer.to_string();
         (before != change.after.answer.to_string()).then_some(before)
     });
+    let sent_elsewhere = lost_connections(intent, plan).map(|member| (0, member.to_string()));
     let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
         Some(name) => (0, name.to_string()),
         None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
     });
-    known.min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+    sent_elsewhere.chain(known).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
 /// Whether a plan changes anything that follows the primary, and not only where a standby's record points or who may be
 /// read from.
-fn moves_to_primary(intent: &Intent, plan: &Plan) -> bool {
-    let mut groups = plan.lanes.iter().filter_map(|lane| match lane {
-        Lane::Group { arn, .. } => Some(arn),
-        Lane::Zone { .. } => None,
-    });
-    groups.any(|arn| is_writer(intent, arn))
-        || changes(plan).any(|change| points_to(intent, change) == Some(PointsTo::Primary))
+fn moves_to_primary(intent: &Intent, plan: &Plan, primary: &Primary) -> bool {
+    let mut lanes = plan.lanes.iter();
+    lanes.any(|lane| match lane {
+        Lane::Group { arn, .. } => is_writer(intent, arn) || is_of_primary(intent, arn, primary),
+        Lane::Listener { .. } => true,
+        Lane::Zone { .. } => false,
+    }) || changes(plan).any(|change| points_to(intent, change) == Some(PointsTo::Primary))
 }
 
 fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {
@@ -171,7 +173,7 @@ fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {
 
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
     plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { .. } => &[],
+        Lane::Group { .. } | Lane::Listener { .. } => &[],
         Lane::Zone { changes, .. } => &changes[..],
     })
 }
@@ -186,6 +188,30 @@ fn points_to(intent: &Intent, change: &RecordChange) -> Option<PointsTo> {
 fn is_writer(intent: &Intent, arn: &GroupArn) -> bool {
     intent.groups.iter().any(|group| {
         group.arn == *arn && group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive
+    })
+}
+
+/// Whether a group is the one that gets the connections while this is the primary.
+fn is_of_primary(intent: &Intent, arn: &GroupArn, primary: &Primary) -> bool {
+    let group = intent.groups.iter().find(|group| group.arn == *arn);
+    let member = group.and_then(|group| group.strategy.member());
+    member.is_some() && member == primary.member.as_ref()
+}
+
+/// The members whose groups get connections and will not any more.
+fn lost_connections<'a>(intent: &'a Intent, plan: &'a Plan) -> impl Iterator<Item = &'a MemberName> {
+    let steps = plan.lanes.iter().flat_map(|lane| match lane {
+        Lane::Listener { steps, .. } => &steps[..],
+        Lane::Group { .. } | Lane::Zone { .. } => &[],
+    });
+    steps.flat_map(|step| {
+        let ListenerStep::Weights(weights) = step else { return Vec::new() };
+        let loses = |group: &GroupArn| {
+            let weight = |of: &Forward| of.weights.get(group).copied().unwrap_or(0);
+            weight(&weights.before) > 0 && weight(&weights.after) == 0
+        };
+        let losing = intent.groups.iter().filter(|group| loses(&group.arn));
+        losing.filter_map(|group| group.strategy.member()).collect()
     })
 }
 

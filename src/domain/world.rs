@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::cluster::{Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
 use super::endpoint::{GroupArn, HealthCheck, InstanceId, TargetGroup};
 use super::failure::Failure;
+use super::listener::{Listener, ListenerArn};
 use super::record::{RecordPlace, RecordSet};
 
 /// What a read gave: the thing, or why it could not be read.
@@ -25,6 +26,8 @@ pub struct World {
     pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
     /// The health checks of the groups that rest on them.
     pub checks: BTreeMap<GroupArn, Read<HealthCheck>>,
+    /// The listeners whose weights follow the primary.
+    pub listeners: BTreeMap<ListenerArn, Read<Listener>>,
     /// For each name and type that is configured, every record set there is of that name and type.
     pub records: BTreeMap<RecordPlace, Read<Vec<RecordSet>>>,
     /// The addresses of the members' host names; addresses themselves are not looked up.

@@ -3,6 +3,8 @@
 //! Laws: open before close (6), so a step whose predecessor failed is skipped; bounded (10). It must never decide: what
 //! is not in the plan is not done, and only a plan that was [`Checked`] is.
 
+use std::future::Future;
+
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
@@ -10,7 +12,8 @@ use super::observe::too_late;
 use crate::domain::audit::Checked;
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::plan::{Lane, TargetStep};
+use crate::domain::listener::ListenerArn;
+use crate::domain::plan::{Lane, ListenerStep, TargetStep};
 use crate::domain::record::{RecordChange, ZoneId};
 use crate::domain::report::StepReport;
 use crate::ports::{Permit, Ports};
@@ -47,24 +50,56 @@ pub async fn apply(checked: &Checked, permit: &Permit, ports: &Ports, span: Span
     let lanes = checked.plan().lanes.iter().map(|lane| async move {
         match lane {
             Lane::Group { arn, steps } => group(arn, steps, writing).await,
+            Lane::Listener { arn, steps } => listener(arn, steps, writing).await,
             Lane::Zone { zone, changes } => records(zone, changes, writing).await,
         }
     });
     join_all(lanes).await.into_iter().flatten().collect()
 }
 
-/// Neighbouring steps of one kind travel in one call.
-async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> Vec<StepReport> {
-    let Writing { ports, permit, span, until } = writing;
-    let endpoint = Endpoint::Group(arn.clone());
-    let mut reports = Vec::with_capacity(steps.len());
-    let mut is_stopped = false;
-    for same in steps.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
-        let planned = same.iter().map(|step| StepReport::of_target(endpoint.clone(), step));
-        if is_stopped {
-            reports.extend(planned.map(StepReport::skipped));
-            continue;
+/// What was done of a lane's steps, each only if the one before it was done.
+#[derive(Default)]
+struct Sequence {
+    reports: Vec<StepReport>,
+    is_stopped: bool,
+}
+
+impl Sequence {
+    /// These travel in one call.
+    async fn next(
+        &mut self,
+        planned: impl Iterator<Item = StepReport>,
+        (action, resource): (&str, &impl ToString),
+        call: impl Future<Output = Result<(), Failure>>,
+        writing: &Writing<'_>,
+    ) {
+        if self.is_stopped {
+            self.reports.extend(planned.map(StepReport::skipped));
+            return;
         }
+        let call = async {
+            writing.permit.check(action, resource)?;
+            call.await
+        };
+        let result = timeout_at(writing.until, call).await;
+        let result = result.unwrap_or_else(|_| Err(too_late(action, resource)));
+        self.is_stopped = result.is_err();
+        let at_ms = writing.span.elapsed_ms();
+        self.reports.extend(planned.map(|step| step.ended(&result, at_ms)));
+    }
+}
+
+async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> Vec<StepReport> {
+    let mut done = Sequence::default();
+    targets(arn, &steps.iter().collect::<Vec<_>>(), &mut done, writing).await;
+    done.reports
+}
+
+/// Neighbouring steps of one kind travel in one call.
+async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, writing: &Writing<'_>) {
+    let Writing { ports, permit, .. } = writing;
+    for same in steps.chunk_by(|a, b| std::mem::discriminant(*a) == std::mem::discriminant(*b)) {
+        let planned = same.iter().map(|step| StepReport::of_target(Endpoint::Group(arn.clone()), step));
         let targets: Vec<Target> = same.iter().map(|step| target(step).clone()).collect();
         let registers = matches!(same.first(), Some(TargetStep::Register(_)));
         let (action, call) = if registers {
@@ -72,16 +107,43 @@ async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> V
         } else {
             ("elasticloadbalancing:DeregisterTargets", ports.groups.deregister(arn, &targets, permit))
         };
-        let call = async {
-            permit.check(action, arn)?;
-            call.await
-        };
-        let result = timeout_at(*until, call).await.unwrap_or_else(|_| Err(too_late(action, arn)));
-        is_stopped = result.is_err();
-        let at_ms = span.elapsed_ms();
-        reports.extend(planned.map(|step| step.ended(&result, at_ms)));
+        done.next(planned, (action, arn), call, writing).await;
     }
-    reports
+}
+
+async fn listener(arn: &ListenerArn, steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepReport> {
+    const ACTION: &str = "elasticloadbalancing:ModifyListener";
+    let mut done = Sequence::default();
+    for same in steps.chunk_by(|a, b| behind(a).is_some() && behind(a) == behind(b)) {
+        match same {
+            [ListenerStep::Weights(weights), ..] => {
+                let planned = std::iter::once(StepReport::of_weights(arn, weights));
+                let call = writing.ports.listeners.forward(arn, &weights.after, writing.permit);
+                done.next(planned, (ACTION, arn), call, writing).await;
+            }
+            [ListenerStep::Target(group, _), ..] => {
+                let steps: Vec<&TargetStep> = same.iter().filter_map(target_step).collect();
+                targets(group, &steps, &mut done, writing).await;
+            }
+            [] => {}
+        }
+    }
+    done.reports
+}
+
+/// The group that a step is about.
+fn behind(step: &ListenerStep) -> Option<&GroupArn> {
+    match step {
+        ListenerStep::Target(group, _) => Some(group),
+        ListenerStep::Weights(_) => None,
+    }
+}
+
+fn target_step(step: &ListenerStep) -> Option<&TargetStep> {
+    match step {
+        ListenerStep::Target(_, step) => Some(step),
+        ListenerStep::Weights(_) => None,
+    }
 }
 
 fn target(step: &TargetStep) -> &Target {

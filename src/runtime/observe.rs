@@ -15,6 +15,7 @@ use crate::domain::cluster::{ApiUrl, MemberName};
 use crate::domain::endpoint::{GroupArn, HealthCheck, TargetGroup, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::{Intent, Strategy};
+use crate::domain::listener::{Listener, ListenerArn};
 use crate::domain::memory::Memory;
 use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read, World};
@@ -32,19 +33,20 @@ pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (Worl
     let configured = members(intent, ports, deadline);
     let remembered = async {
         let memory = recall(intent, ports, deadline).await;
-        let (groups, checks, records) = tokio::join!(
+        let (groups, checks, listeners, records) = tokio::join!(
             groups(intent, ports, deadline),
             checks(intent, ports, deadline),
+            listeners(intent, ports, deadline),
             records(intent, ports, deadline)
         );
-        (memory, groups, checks, records)
+        (memory, groups, checks, listeners, records)
     };
-    let (configured, (memory, groups, checks, records)) = tokio::join!(configured, remembered);
+    let (configured, (memory, groups, checks, listeners, records)) = tokio::join!(configured, remembered);
     let members = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
     let hosts = hosts(&members, memory.as_ref().ok());
     let names = names(&hosts, ports, deadline).await;
     let instances = instances(&hosts, &groups, &names, ports, deadline).await;
-    (World { members, groups, checks, records, names, instances }, memory)
+    (World { members, groups, checks, listeners, records, names, instances }, memory)
 }
 
 /// What is remembered, or why it cannot be told.
@@ -136,7 +138,7 @@ async fn groups(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<G
 
 /// The health checks of the groups that rest on them.
 async fn checks(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<GroupArn, Read<HealthCheck>> {
-    let warm = intent.groups.iter().filter(|group| group.strategy != Strategy::Exclusive);
+    let warm = intent.groups.iter().filter(|group| matches!(group.strategy, Strategy::Warm { .. }));
     let reads = warm.map(|group| async {
         let read = by(
             deadline,
@@ -145,6 +147,19 @@ async fn checks(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<G
             ports.groups.check(&group.arn),
         );
         (group.arn.clone(), read.await)
+    });
+    join_all(reads).await.into_iter().collect()
+}
+
+/// The listeners whose weights follow the primary.
+async fn listeners(
+    intent: &Intent,
+    ports: &Ports,
+    deadline: Instant,
+) -> BTreeMap<ListenerArn, Read<Listener>> {
+    let reads = intent.listeners().into_keys().map(|arn| async move {
+        let read = ports.listeners.read(arn);
+        (arn.clone(), by(deadline, "elasticloadbalancing:DescribeListeners", arn, read).await)
     });
     join_all(reads).await.into_iter().collect()
 }

@@ -245,7 +245,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
     plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Zone { changes, .. } => &changes[..],
-        Lane::Group { .. } => &[],
+        Lane::Group { .. } | Lane::Listener { .. } => &[],
     })
 }
 

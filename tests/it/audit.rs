@@ -1,6 +1,7 @@
 //! The auditor: it lets every plan of the planner through, and none that was tampered with.
 
 mod sabotage;
+mod weights;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use repoint::domain::record::{Failover, RecordSet, RecordType};
 use repoint::domain::verdict::{Hold, Verdict};
 use repoint::domain::world::World;
 
-use crate::support::cases::{READERS, case, led_case, reader_case, warm_case};
+use crate::support::cases::{READERS, case, led_case, reader_case, warm_case, weighted_case};
 use crate::support::evidence::{
     GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, intent, ip_group, record, record_intent,
     records,
@@ -40,7 +41,7 @@ fn every_plan_of_the_planner_passes() {
         Ok(())
     };
     TestRunner::new(config())
-        .run(&prop_oneof![case(), led_case(), reader_case(), warm_case()], property)
+        .run(&prop_oneof![case(), led_case(), reader_case(), warm_case(), weighted_case()], property)
         .unwrap();
     assert!(*moving.borrow() > CASES / 4, "only {} plans moved anything", moving.borrow());
 }
@@ -144,13 +145,13 @@ fn each_sabotage_is_refused_in_words() {
     TouchAnUnseenRecord: it changes Z1/writer.db.example.com/A/primary, which could not be read (law 2)
     TouchARecordTwice: it changes Z1/writer.db.example.com/A/primary twice, or to what it is (law 8)
     ChangeNothing: it changes Z1/writer.db.example.com/A/primary twice, or to what it is (law 8)
-    OverwriteAnEdit: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    CreateWhatIsThere: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    ReplaceWhatIsNotThere: it replaces Z1/writer.db.example.com/A/secondary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    ChangeTheHealthCheck: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    ChangeTheTtl: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    ChangeTheRouting: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
-    MakeAnAlias: it replaces Z1/writer.db.example.com/A/primary by something that is not the same record set, or drops a field that is not repoint's (law 7)
+    OverwriteAnEdit: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    CreateWhatIsThere: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    ReplaceWhatIsNotThere: it replaces Z1/writer.db.example.com/A/secondary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    ChangeTheHealthCheck: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    ChangeTheTtl: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    ChangeTheRouting: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
+    MakeAnAlias: it replaces Z1/writer.db.example.com/A/primary by something that is not the same, or drops a part of it that is not repoint's (law 7)
     TakeAllValues: it leaves Z1/writer.db.example.com/A/primary empty (law 5)
     GiveAnEmptyValue: it leaves Z1/writer.db.example.com/A/primary empty (law 5)
     PointThePrimarysRecordAtAStandby: it points Z1/writer.db.example.com/A/primary at 10.0.1.13, and whom it follows is not there (law 3)

@@ -22,7 +22,7 @@ fn arn() -> GroupArn {
     GroupArn::parse(GROUP).unwrap()
 }
 
-async fn config(url: &str) -> aws_config::SdkConfig {
+pub async fn config(url: &str) -> aws_config::SdkConfig {
     let config = load(Some("us-east-1"), Some(url)).await;
     let credentials = aws_sdk_route53::config::Credentials::new("test", "test", None, None, "test");
     let provider = aws_sdk_route53::config::SharedCredentialsProvider::new(credentials);

@@ -29,6 +29,7 @@ fn steps(plan: &Plan) -> Vec<Step> {
         .iter()
         .flat_map(|lane| match lane {
             Lane::Group { steps, .. } => steps.iter().cloned().map(Step::Target).collect::<Vec<_>>(),
+            Lane::Listener { .. } => panic!("these worlds have no listener"),
             Lane::Zone { changes, .. } => vec![Step::Batch(changes.clone())],
         })
         .collect()
@@ -130,6 +131,7 @@ proptest! {
         for lane in &plan.lanes {
             match lane {
                 Lane::Group { arn, .. } => prop_assert!(world.groups[arn].is_ok()),
+                Lane::Listener { .. } => panic!("these worlds have no listener"),
                 Lane::Zone { changes, .. } => {
                     for change in changes {
                         prop_assert!(world.records[&change.after.key.place].is_ok());

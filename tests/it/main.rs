@@ -32,5 +32,6 @@ mod tls;
 mod two_processes;
 mod verdict;
 mod warm;
+mod weighted;
 mod wire;
 mod zone;

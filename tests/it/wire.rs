@@ -3,6 +3,7 @@
 
 mod alias;
 mod doors;
+mod listeners;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,14 +1,16 @@
 //! The target groups of a cluster.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::{LONGEST_GRACE, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
-use crate::domain::cluster::Scope;
+use crate::domain::cluster::{MemberName, Scope};
 use crate::domain::endpoint::{Endpoint, GroupArn};
 use crate::domain::intent::{GroupIntent, GroupRole, Strategy};
+use crate::domain::listener::ListenerArn;
 
 /// How long a target stays in a warm group that belongs to no member: time to build a node anew.
 const LEAVE_AFTER: Duration = Duration::from_mins(10);
@@ -16,13 +18,40 @@ const LEAVE_AFTER: Duration = Duration::from_mins(10);
 pub(super) const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Resolver<'_> {
-    pub(super) fn group(&mut self, scope: &Scope, group: &TargetGroup) -> Option<GroupIntent> {
-        let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse)?;
+    /// The groups of a cluster, in the order of their ARNs. Groups behind one listener are one cluster's, and each has
+    /// a member of its own.
+    pub(super) fn groups(&mut self, scope: &Scope, groups: &[TargetGroup]) -> Vec<GroupIntent> {
+        let mut intents: Vec<GroupIntent> = Vec::new();
+        for group in groups {
+            let Some(intent) = self.group(scope, group) else { continue };
+            if let Strategy::Weighted { listener, member } = &intent.strategy {
+                let is_behind = |other: &&GroupIntent| matches!(&other.strategy, Strategy::Weighted { listener: its, .. } if its == listener);
+                let mut behind = intents.iter().filter(is_behind).peekable();
+                if behind.peek().is_none() {
+                    let span = group.listener.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
+                    let endpoint = Endpoint::Listener(listener.clone());
+                    self.claim(scope, endpoint, &span, "cluster.target_group.listener");
+                }
+                if behind.any(|other| other.strategy.member() == Some(member)) {
+                    let span = group.member.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
+                    let message = format!("member `{member}` has two target groups behind one listener");
+                    self.complain(&span, "cluster.target_group.member", message);
+                }
+            }
+            intents.push(intent);
+        }
+        intents.sort_by(|a, b| a.arn.cmp(&b.arn));
+        intents
+    }
+
+    fn group(&mut self, scope: &Scope, group: &TargetGroup) -> Option<GroupIntent> {
+        let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse);
         let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
         if let Some((0, span)) = &port {
             self.complain(span, "cluster.target_group.port", "0 is no port");
         }
-        let (role, strategy) = (self.role(group), self.strategy(group));
+        let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
+        let (arn, strategy) = (arn?, strategy?);
         self.claim(scope, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
         Some(GroupIntent { arn, role, strategy, port: port.map(|(port, _)| *port) })
     }
@@ -34,9 +63,7 @@ impl Resolver<'_> {
                 let message = "it is for readers: put `role = \"reader\"` beside it";
                 let spans = [lag.as_ref().map(Spanned::span), fallback.as_ref().map(Spanned::span)];
                 for (key, span) in ["max_lag_bytes", "primary_fallback"].into_iter().zip(spans) {
-                    if let Some(span) = span {
-                        self.complain(&span, &format!("cluster.target_group.{key}"), message);
-                    }
+                    self.misplaced(key, span, message);
                 }
                 GroupRole::Writer
             }
@@ -47,21 +74,61 @@ impl Resolver<'_> {
         }
     }
 
-    fn strategy(&mut self, group: &TargetGroup) -> Strategy {
-        const KEY: &str = "cluster.target_group.leave_after_seconds";
-        let file = group.leave_after_seconds.as_ref();
+    fn strategy(&mut self, group: &TargetGroup, arn: Option<&GroupArn>) -> Option<Strategy> {
+        let after = group.leave_after_seconds.as_ref();
+        if !matches!(group.strategy, file::Strategy::Warm) {
+            let message = "it is for `strategy = \"warm\"`";
+            self.misplaced("leave_after_seconds", after.map(Spanned::span), message);
+        }
+        if !matches!(group.strategy, file::Strategy::Weighted) {
+            let message = "it is for `strategy = \"weighted\"`";
+            self.misplaced("listener", group.listener.as_ref().map(Spanned::span), message);
+            self.misplaced("member", group.member.as_ref().map(Spanned::span), message);
+        }
         match group.strategy {
-            file::Strategy::Exclusive => {
-                if let Some(spanned) = file {
-                    self.complain(&spanned.span(), KEY, "it is for `strategy = \"warm\"`");
-                }
-                Strategy::Exclusive
-            }
+            file::Strategy::Exclusive => Some(Strategy::Exclusive),
             file::Strategy::Warm => {
-                let after = self.seconds_within(&[], KEY, file, Duration::ZERO..=LONGEST_GRACE);
+                let key = "cluster.target_group.leave_after_seconds";
+                let after = self.seconds_within(&[], key, after, Duration::ZERO..=LONGEST_GRACE);
                 let after = after.unwrap_or(LEAVE_AFTER);
-                Strategy::Warm { leave_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }
+                Some(Strategy::Warm { leave_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) })
             }
+            file::Strategy::Weighted => self.weighted(group, arn),
+        }
+    }
+
+    fn weighted(&mut self, group: &TargetGroup, arn: Option<&GroupArn>) -> Option<Strategy> {
+        const LISTENER: &str = "cluster.target_group.listener";
+        const MEMBER: &str = "cluster.target_group.member";
+        if matches!(group.role, TargetRole::Reader) {
+            let message =
+                "`strategy = \"weighted\"` sends every connection to one member, so it is for writers";
+            self.complain(&group.arn.span(), "cluster.target_group.role", message);
+        }
+        for (key, given) in [("listener", &group.listener), ("member", &group.member)] {
+            if given.is_none() {
+                let message = format!("`strategy = \"weighted\"` needs `{key}` beside it");
+                self.complain(&group.arn.span(), "cluster.target_group.strategy", message);
+            }
+        }
+        let member = group.member.as_ref()?;
+        if member.get_ref().trim().is_empty() {
+            self.complain(&member.span(), MEMBER, "it is empty");
+        }
+        let given = group.listener.as_ref()?;
+        let listener = self.spanned(given, LISTENER, ListenerArn::parse)?;
+        let place = (listener.region(), listener.account());
+        if arn.is_some_and(|arn| (arn.region(), arn.account()) != place) {
+            let message = "the listener is in another Region or account than the target group";
+            self.complain(&given.span(), LISTENER, message);
+        }
+        Some(Strategy::Weighted { listener, member: MemberName::new(member.get_ref()) })
+    }
+
+    /// A key that means nothing here.
+    fn misplaced(&mut self, key: &str, span: Option<Range<usize>>, message: &str) {
+        if let Some(span) = span {
+            self.complain(&span, &format!("cluster.target_group.{key}"), message);
         }
     }
 }

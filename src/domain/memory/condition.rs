@@ -173,7 +173,7 @@ pub fn findings(
             found.present.extend(plan.concerns.iter().map(concern));
             let is_warm = |hold: &EndpointHold| {
                 intent.groups.iter().any(|group| {
-                    group.strategy != Strategy::Exclusive
+                    matches!(group.strategy, Strategy::Warm { .. })
                         && hold.endpoint == Endpoint::Group(group.arn.clone())
                 })
             };

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{Reason, VerdictReport, holds, planned_steps};
 use crate::domain::cluster::{Address, Scope, Timeline};
-use crate::domain::endpoint::{Endpoint, TargetHealth};
+use crate::domain::endpoint::{Endpoint, GroupArn, TargetHealth};
 use crate::domain::intent::Intent;
+use crate::domain::listener::{Listener, ListenerArn};
 use crate::domain::memory::{ConditionKind, Memory, Timestamp};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, RecordKey};
@@ -124,13 +125,18 @@ pub fn status(
     now: Timestamp,
 ) -> ClusterStatus {
     let groups = intent.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
+    let listeners = intent.listeners().into_keys().map(|arn| Endpoint::Listener(arn.clone()));
     let records = intent.records.iter().map(|record| Endpoint::Record(record.key.clone()));
     ClusterStatus {
         scope: intent.scope.clone(),
         verdict: VerdictReport::from(verdict),
         is_paused: world.members.values().flat_map(|answer| &answer.view).any(|view| view.paused),
         members: members(world),
-        endpoints: groups.chain(records).map(|endpoint| standing(endpoint, world, verdict, plan)).collect(),
+        endpoints: groups
+            .chain(listeners)
+            .chain(records)
+            .map(|endpoint| standing(endpoint, world, verdict, plan))
+            .collect(),
         conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
         memory_error: memory.as_ref().err().map(ToString::to_string),
     }
@@ -183,6 +189,7 @@ fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -
             Some(Ok(group)) => group.targets.iter().map(target).collect(),
             _ => Vec::new(),
         },
+        Endpoint::Listener(arn) => shares(world, arn),
         Endpoint::Record(key) => values(world, key),
     };
     let hold = holds(verdict, plan)
@@ -205,6 +212,17 @@ fn target(health: &TargetHealth) -> String {
     match &health.reason {
         Some(reason) => format!("{} ({}, {reason})", health.target, health.state),
         None => format!("{} ({})", health.target, health.state),
+    }
+}
+
+fn shares(world: &World, arn: &ListenerArn) -> Vec<String> {
+    let Some(Ok(listener)) = world.listeners.get(arn) else { return Vec::new() };
+    match listener {
+        Listener::Forward(forward) => {
+            let share = |(group, weight): (&GroupArn, &u32)| format!("{} {weight}", group.name());
+            forward.weights.iter().map(share).collect()
+        }
+        Listener::Other(what) => vec![what.clone()],
     }
 }
 

@@ -95,6 +95,7 @@ fn steps(text: &mut String, steps: &[StepReport], paint: &dyn Fn(Tone, &str) -> 
 pub fn describe(endpoint: &Endpoint) -> String {
     match endpoint {
         Endpoint::Group(arn) => format!("target group {} ({})", arn.name(), arn.region()),
+        Endpoint::Listener(arn) => format!("listener {} ({})", arn.name(), arn.region()),
         Endpoint::Record(key) => format!("record {key}"),
     }
 }

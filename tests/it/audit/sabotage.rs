@@ -59,21 +59,21 @@ impl Attempt {
     fn steps(&mut self) -> Option<&mut Vec<TargetStep>> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Group { steps, .. } => Some(steps),
-            Lane::Zone { .. } => None,
+            Lane::Listener { .. } | Lane::Zone { .. } => None,
         })
     }
 
     fn group(&mut self) -> Option<&mut GroupArn> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Group { arn, .. } => Some(arn),
-            Lane::Zone { .. } => None,
+            Lane::Listener { .. } | Lane::Zone { .. } => None,
         })
     }
 
     fn zone(&mut self) -> Option<(&mut ZoneId, &mut Vec<RecordChange>)> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Zone { zone, changes } => Some((zone, changes)),
-            Lane::Group { .. } => None,
+            Lane::Group { .. } | Lane::Listener { .. } => None,
         })
     }
 
@@ -90,7 +90,7 @@ impl Attempt {
         let change = self.change(seed)?;
         spoil(&mut change.after);
         let differs = change.before.as_ref() != Some(&change.after);
-        differs.then(|| Refusal::Rewrites(change.after.key.clone()))
+        differs.then(|| Refusal::Rewrites(change.after.key.to_string()))
     }
 
     /// Lets a replica fall behind; its address.
@@ -379,18 +379,18 @@ impl Sabotage {
             By::OverwriteAnEdit => {
                 let change = attempt.change(seed)?;
                 set_values(change.before.as_mut()?, &[STRANGER]);
-                Some(Refusal::Rewrites(change.after.key.clone()))
+                Some(Refusal::Rewrites(change.after.key.to_string()))
             }
             By::CreateWhatIsThere => {
                 let change = attempt.change(seed)?;
                 change.before.take()?;
-                Some(Refusal::Rewrites(change.after.key.clone()))
+                Some(Refusal::Rewrites(change.after.key.to_string()))
             }
             By::ReplaceWhatIsNotThere => {
                 let change = attempt.change(seed)?;
                 change.before.is_none().then_some(())?;
                 change.before = Some(change.after.clone());
-                Some(Refusal::Rewrites(change.after.key.clone()))
+                Some(Refusal::Rewrites(change.after.key.to_string()))
             }
             By::ChangeTheTtl => {
                 let (configured, change) = (attempt.intent.records.clone(), attempt.change(seed)?);

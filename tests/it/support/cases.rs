@@ -9,6 +9,7 @@ use proptest::sample::select;
 use repoint::domain::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId, Timeline};
 use repoint::domain::endpoint::{Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
+use repoint::domain::listener::{Forward, Listener, Stickiness};
 use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
 use repoint::domain::plan::{Plan, plan};
 use repoint::domain::record::{Failover, RecordSet, RecordType};
@@ -16,8 +17,9 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::{Health, MemberAnswer, Read, View, World};
 
 use super::evidence::{
-    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, group_intent, healthy, host, intent, listed,
-    record, record_intent, refused, silence, target, warm_intent,
+    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host, intent,
+    listed, listener_arn, member_group, record, record_intent, refused, silence, target, warm_intent,
+    weighted_intent,
 };
 
 fn health() -> impl Strategy<Value = Health> {
@@ -217,6 +219,34 @@ pub fn warm_case() -> impl Strategy<Value = (Intent, World, Memory)> {
             })
             .collect();
         (intent, world, memory)
+    })
+}
+
+/// A listener before a group for each member, whatever it does and whatever is in the groups.
+pub fn weighted_case() -> impl Strategy<Value = (Intent, World, Memory)> {
+    let groups = vec(group(), 4);
+    let weights = vec(option::weighted(0.8, select(vec![0_u32, 0, 1, 100])), 3);
+    let foreign = option::weighted(0.2, select(vec![0_u32, 0, 0, 7]));
+    let sticky = option::of((option::of(any::<bool>()), option::of(1..9)));
+    let listener =
+        (weights, foreign, sticky, option::of(Just(1))).prop_map(|(weights, foreign, sticky, order)| {
+            let ours = (1..).zip(weights).filter_map(|(number, weight)| Some((number, weight?)));
+            let all: Vec<_> = ours.chain(foreign.map(|weight| (4, weight))).collect();
+            let stickiness =
+                sticky.map(|(enabled, duration_seconds)| Stickiness { enabled, duration_seconds });
+            Listener::Forward(Forward { stickiness, order, ..forward(&all) })
+        });
+    let listener = prop_oneof![
+        18 => listener.prop_map(Ok),
+        1 => Just(Ok(Listener::Other("its default action is redirect".to_owned()))),
+        1 => Just(Err(refused())),
+    ];
+    let world = prop_oneof![1 => case(), 9 => led_case()];
+    (world, groups, listener, 2_u8..4).prop_map(|((intent, world, memory), groups, listener, count)| {
+        let intent = Intent { groups: (1..=count).map(weighted_intent).collect(), ..intent };
+        let groups = (1..).zip(groups).map(|(number, group)| (member_group(number), group)).collect();
+        let listeners = BTreeMap::from([(listener_arn(), listener)]);
+        (intent, World { groups, listeners, ..world }, memory)
     })
 }
 

@@ -9,6 +9,7 @@ use repoint::domain::cluster::{
 use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use repoint::domain::listener::{Forward, ListenerArn, Stickiness};
 use repoint::domain::record::{
     Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
     SetIdentifier, ZoneId,
@@ -216,4 +217,33 @@ pub fn records(sets: impl IntoIterator<Item = RecordSet>) -> BTreeMap<RecordPlac
         sets.as_mut().unwrap().push(set);
     }
     places
+}
+
+// A listener and a group for each member.
+
+pub const LISTENER: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+pub fn listener_arn() -> ListenerArn {
+    ListenerArn::parse(LISTENER).unwrap()
+}
+
+/// The group of pg`number`; nobody has configured one above 3.
+pub fn member_group(number: u8) -> GroupArn {
+    arn(&format!(
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg{number}/000000000000000{number}"
+    ))
+}
+
+/// The group of pg`number`, behind [`LISTENER`].
+pub fn weighted_intent(number: u8) -> GroupIntent {
+    let strategy = Strategy::Weighted { listener: listener_arn(), member: name(number) };
+    GroupIntent { arn: member_group(number), strategy, ..group_intent() }
+}
+
+/// A forward action that gives these shares to the groups of these members.
+pub fn forward(weights: &[(u8, u32)]) -> Forward {
+    let weights = weights.iter().map(|(number, weight)| (member_group(*number), *weight));
+    let stickiness = Some(Stickiness { enabled: Some(false), duration_seconds: None });
+    Forward { weights: weights.collect(), stickiness, order: Some(1) }
 }

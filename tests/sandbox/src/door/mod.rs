@@ -8,6 +8,7 @@ mod balancing;
 mod dns;
 mod failure;
 mod line;
+mod listening;
 mod members;
 mod memory;
 mod resources;
@@ -20,7 +21,9 @@ use repoint::ports::{Calls, Ports};
 
 pub(crate) use dns::ours;
 pub use line::{Line, Shared};
-pub use resources::{LEAVE_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL};
+pub(crate) use listening::ours as forward_of;
+pub(crate) use resources::weights;
+pub use resources::{LEAVE_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
 pub use weather::Weather;
 
 /// The ports of one reconciler for one pass, under a name that no other pass has.
@@ -30,6 +33,7 @@ pub fn ports(line: &Line, identity: String) -> Ports {
     Ports {
         patroni: Arc::new(line.clone()),
         groups: Arc::new(line.clone()),
+        listeners: Arc::new(line.clone()),
         zones: Arc::new(line.clone()),
         instances: Some(Arc::new(line.clone())),
         resolver: Arc::new(line.clone()),

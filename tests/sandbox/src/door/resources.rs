@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use repoint::domain::cluster::{ApiUrl, Scope};
+use repoint::domain::cluster::{ApiUrl, MemberName, Scope};
 use repoint::domain::endpoint::GroupArn;
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use repoint::domain::listener::ListenerArn;
 use repoint::domain::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
 };
 
 use crate::aws::Account;
 use crate::aws::elbv2::group::{HealthCheck, NewTargetGroup, TargetType};
+use crate::aws::elbv2::listener::Forward;
 use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
@@ -44,6 +46,8 @@ pub struct Resources {
     pub reader_group: String,
     /// A target group of every member's address, with a health check on Patroni.
     pub warm_group: String,
+    /// A listener before a target group for each member, if there is one.
+    pub weighted: Option<Weighted>,
     /// A target group that is not configured.
     pub foreign_group: String,
     /// The hosted zone.
@@ -56,6 +60,17 @@ pub struct Resources {
     pub neighbour: RecordSet,
     /// What `repoint` is told.
     pub intent: Intent,
+}
+
+/// A listener and the target groups behind it.
+#[derive(Clone, Debug)]
+pub struct Weighted {
+    /// The listener. It is sticky, which nobody configured.
+    pub listener: String,
+    /// The group of each member, in the members' order.
+    pub groups: Vec<String>,
+    /// A group that is not configured, and gets no connections.
+    pub foreign: String,
 }
 
 /// What there is at the beginning.
@@ -74,6 +89,8 @@ pub struct Shape {
     pub has_warm: bool,
     /// The record of the readers is configured too.
     pub has_reader_record: bool,
+    /// There is a listener before a group for each member, too.
+    pub has_weighted: bool,
 }
 
 impl Resources {
@@ -132,13 +149,20 @@ impl Resources {
             }
         }
         account.change_resource_record_sets(0, &zone, &changes)?;
+        let weighted = if shape.has_weighted { Some(weighted(account, &hosts, shape)?) } else { None };
         account.drain_calls();
-        let intent = intent(cluster, shape, [&ip_group, &instance_group, &reader_group, &warm_group], &zone);
+        let mut intent =
+            intent(cluster, shape, [&ip_group, &instance_group, &reader_group, &warm_group], &zone);
+        for (id, group) in cluster.ids().zip(weighted.iter().flat_map(|weighted| &weighted.groups)) {
+            let listener = weighted.as_ref().map_or("", |weighted| &weighted.listener);
+            intent.groups.extend(of_member(listener, group, &cluster.spec(id).name));
+        }
         Ok(Self {
             ip_group,
             instance_group,
             reader_group,
             warm_group,
+            weighted,
             foreign_group,
             zone,
             topic,
@@ -147,6 +171,41 @@ impl Resources {
             intent,
         })
     }
+}
+
+/// A listener with a group for each member. At first it may only know the first member's.
+fn weighted(account: &mut Account, hosts: &[String], shape: Shape) -> Result<Weighted, AwsError> {
+    let mut groups = Vec::new();
+    for host in hosts {
+        let name = format!("of-{}", host.replace('.', "-"));
+        let group = group(account, &name, TargetType::Ip)?;
+        if shape.is_filled {
+            account.register_targets(0, &group, &[TargetDescription::new(host, PORT)])?;
+        }
+        groups.push(group);
+    }
+    let foreign = group(account, "blue", TargetType::Ip)?;
+    let balancer = account.create_load_balancer(0, "pg", "internal")?.arn;
+    let first = Forward { group: groups[0].clone(), weight: None };
+    let listener = account.create_listener(0, &balancer, "TCP", PORT, vec![first])?.arn;
+    let shares = if shape.is_filled { weights(&groups, 0) } else { weights(&groups[..1], 0) };
+    let none = Forward { group: foreign.clone(), weight: Some(0) };
+    account.modify_listener(0, &listener, shares.into_iter().chain([none]).collect(), Some(true))?;
+    Ok(Weighted { listener, groups, foreign })
+}
+
+/// Everything for one group.
+pub(crate) fn weights(groups: &[String], chosen: usize) -> Vec<Forward> {
+    let weight = |number| if number == chosen { 100 } else { 0 };
+    let share =
+        |(number, group): (usize, &String)| Forward { group: group.clone(), weight: Some(weight(number)) };
+    groups.iter().enumerate().map(share).collect()
+}
+
+fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
+    let strategy =
+        Strategy::Weighted { listener: ListenerArn::parse(listener).ok()?, member: MemberName::new(name) };
+    Some(GroupIntent { arn: GroupArn::parse(group).ok()?, role: GroupRole::Writer, strategy, port: None })
 }
 
 fn group(account: &mut Account, name: &str, target_type: TargetType) -> Result<String, AwsError> {

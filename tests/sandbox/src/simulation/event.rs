@@ -51,6 +51,14 @@ pub enum Event {
         member: MemberId,
         register: bool,
     },
+    /// An operator registers a member in the group of another, or takes it out.
+    EditMembersGroup {
+        of: MemberId,
+        member: MemberId,
+        register: bool,
+    },
+    /// An operator sends every connection to the group of a member.
+    EditWeights(MemberId),
     /// An operator points the name somewhere.
     EditRecord(MemberId),
 }

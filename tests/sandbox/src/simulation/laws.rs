@@ -8,6 +8,7 @@ use std::fmt;
 
 use repoint::domain::cluster::{SystemId, Timeline};
 use repoint::domain::intent::PointsTo;
+use repoint::domain::listener::Forward;
 use repoint::domain::memory::{Letter, Memory};
 use repoint::domain::record::{Answer, RecordChange};
 
@@ -161,6 +162,13 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
         Deed::Registered { group, targets } => {
             own_group(world, now, group);
             never_backwards(world, now, by);
+            if let Some(own) = member_of_group(world, group) {
+                if targets.iter().any(|target| world.member_of(&target.id) != Some(own)) {
+                    let how = format!("{by} registered {targets:?} in the group of {own:?}");
+                    world.laws.broken(now, Law::NeverGuess, how);
+                }
+                return;
+            }
             if !follows_the_primary_alone(world, group) {
                 return;
             }
@@ -180,7 +188,7 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             if left.is_empty() && !world.laws.was_edited(group, now) {
                 world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {group}"));
             }
-            if *group == world.resources.reader_group {
+            if *group == world.resources.reader_group || !gets_connections(world, now, group) {
                 return;
             }
             for target in targets {
@@ -191,12 +199,67 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
                 }
             }
         }
+        Deed::Weighted { listener, before, after } => {
+            never_backwards(world, now, by);
+            judge_weights(world, now, by, listener, before, after);
+        }
         Deed::Changed(changes) => {
             never_backwards(world, now, by);
             for change in changes {
                 judge_change(world, now, by, change);
             }
         }
+    }
+}
+
+/// The member whose group it is, behind the listener.
+fn member_of_group(world: &World, group: &str) -> Option<MemberId> {
+    let groups = &world.resources.weighted.as_ref()?.groups;
+    groups.iter().position(|own| own == group).map(MemberId)
+}
+
+/// Whether a group is behind no listener, or gets a share of its connections.
+fn gets_connections(world: &mut World, now: Millis, group: &str) -> bool {
+    let Some(weighted) = world.resources.weighted.clone() else { return true };
+    let listeners = world.account.describe_listeners(now, None, &[weighted.listener]);
+    let forwards = listeners.ok().and_then(|found| Some(found.first()?.forwards.clone()));
+    let share = forwards.iter().flatten().find(|forward| forward.group == group);
+    share.map_or(!weighted.groups.iter().any(|own| own == group), |forward| forward.weight != Some(0))
+}
+
+/// Connections go to the group of one who is the primary, and who is in it; the rest of the listener is kept.
+fn judge_weights(
+    world: &mut World,
+    now: Millis,
+    by: &str,
+    listener: &str,
+    before: &Forward,
+    after: &Forward,
+) {
+    let Some(weighted) = world.resources.weighted.clone().filter(|own| own.listener == listener) else {
+        return world.laws.broken(now, Law::OwnOnly, format!("{listener} is not configured"));
+    };
+    let foreign = |forward: &Forward| {
+        forward.weights.iter().find(|(group, _)| group.as_str() == weighted.foreign).map(|(_, share)| *share)
+    };
+    if foreign(before) != foreign(after) || before.stickiness != after.stickiness {
+        world.laws.broken(now, Law::OwnOnly, format!("{by} lost a part of the listener: {after:?}"));
+    }
+    let live: Vec<String> =
+        after.weights.iter().filter(|(_, share)| **share > 0).map(|(group, _)| group.to_string()).collect();
+    let [group] = &live[..] else {
+        let law = if live.is_empty() { Law::NeverEmpty } else { Law::NeverGuess };
+        return world.laws.broken(now, law, format!("{by} sent connections to {live:?}"));
+    };
+    let member = member_of_group(world, group);
+    world.laws.never_back(now, by, member);
+    let Some(member) = member.filter(|member| world.laws.wrote_lately(*member, now)) else {
+        let how = format!("{by} sent connections to {group}, and {member:?} has not taken writes lately");
+        return world.laws.broken(now, Law::NeverGuess, how);
+    };
+    let is_there = world.registered(group).iter().any(|target| world.member_of(target) == Some(member));
+    if !is_there && !world.laws.was_edited(group, now) {
+        world.laws.broken(now, Law::OpenBeforeClose, format!("{by} sent connections to {group} too early"));
     }
 }
 

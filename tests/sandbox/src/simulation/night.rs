@@ -6,6 +6,7 @@ use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use repoint::domain::endpoint::GroupArn;
 use repoint::domain::intent::PointsTo;
 use repoint::domain::record::{self as domain, ZoneId};
 use repoint::domain::report::Outcome;
@@ -22,6 +23,7 @@ use super::reconciler::{TELLING, live, once, settings};
 use super::scenario::{MORNING, Scenario};
 use super::world::World;
 use crate::Millis;
+use crate::aws::elbv2::listener::Forward;
 use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
@@ -29,7 +31,7 @@ use crate::aws::route53::list::ListFrom;
 use crate::aws::route53::record::{Answer, RecordSet};
 use crate::aws::service::Service;
 use crate::aws::throttle::{Bucket, Rate};
-use crate::door::{Line, MAX_LAG_BYTES, NAME, PORT, Shared, TTL, Weather, ours, ports};
+use crate::door::{Line, MAX_LAG_BYTES, NAME, PORT, Shared, TTL, Weather, forward_of, ours, ports, weights};
 use crate::patroni::{Cluster, Lag, MemberId, Silence, Spec, Wire};
 
 /// How long the cluster may take to come to rest once nothing goes wrong any more.
@@ -244,6 +246,10 @@ fn happen(world: &mut World, now: Millis, event: Event) {
         Event::Allow => world.account.denials.clear(),
         Event::SmallBuckets(are_small) => small_buckets(world, are_small),
         Event::EditGroup { member, register } => edit_group(world, now, member, register),
+        Event::EditMembersGroup { of, member, register } => {
+            edit_members_group(world, now, of, member, register);
+        }
+        Event::EditWeights(member) => edit_weights(world, now, member),
         Event::EditRecord(member) => edit_record(world, now, member),
     }
 }
@@ -256,7 +262,25 @@ fn small_buckets(world: &mut World, are_small: bool) {
 }
 
 fn edit_group(world: &mut World, now: Millis, member: MemberId, register: bool) {
-    let group = world.resources.ip_group.clone();
+    edit(world, now, world.resources.ip_group.clone(), member, register);
+}
+
+fn edit_members_group(world: &mut World, now: Millis, of: MemberId, member: MemberId, register: bool) {
+    let group = world.resources.weighted.as_ref().map(|weighted| weighted.groups[of.0].clone());
+    if let Some(group) = group {
+        edit(world, now, group, member, register);
+    }
+}
+
+/// An operator gives every connection to the group of a member.
+fn edit_weights(world: &mut World, now: Millis, member: MemberId) {
+    let Some(weighted) = world.resources.weighted.clone() else { return };
+    let foreign = Forward { group: weighted.foreign, weight: Some(0) };
+    let shares = weights(&weighted.groups, member.0).into_iter().chain([foreign]);
+    drop(world.account.modify_listener(now, &weighted.listener, shares.collect(), Some(true)));
+}
+
+fn edit(world: &mut World, now: Millis, group: String, member: MemberId, register: bool) {
     let target = TargetDescription::new(&world.cluster.spec(member).postgres.0, PORT);
     drop(if register {
         world.account.register_targets(now, &group, &[target])
@@ -455,6 +479,9 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
             return Some(format!("the warm group holds {targets:?}"));
         }
     }
+    if let Some(how) = wrongly_weighted(world, now, leader) {
+        return Some(how);
+    }
     let zone = world.resources.zone.clone();
     let page = world.account.list_resource_record_sets(now, &zone, &ListFrom::default(), None);
     let sets = page.map(|page| page.sets).unwrap_or_default();
@@ -483,4 +510,31 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
     }
     let foreign = world.registered(&world.resources.foreign_group.clone());
     (foreign.len() != 1).then(|| format!("a group that is not configured has changed: {foreign:?}"))
+}
+
+/// What differs from the truth behind the listener: a client that connects there reaches the primary and nobody else.
+fn wrongly_weighted(world: &mut World, now: Millis, leader: MemberId) -> Option<String> {
+    let weighted = world.resources.weighted.clone()?;
+    let listeners = world.account.describe_listeners(now, None, std::slice::from_ref(&weighted.listener));
+    let forward = listeners.ok().and_then(|found| found.first().map(forward_of))?;
+    for (id, group) in world.cluster.ids().zip(&weighted.groups) {
+        let arn = GroupArn::parse(group).ok()?;
+        let share = forward.weights.get(&arn).copied();
+        if share.is_none_or(|share| (share > 0) != (id == leader)) {
+            return Some(format!("the group of {id:?} has weight {share:?}, and {leader:?} is the primary"));
+        }
+        let targets = world.registered(group);
+        if targets != [world.cluster.spec(id).postgres.0.to_string()] {
+            return Some(format!("the group of {id:?} holds {targets:?}"));
+        }
+    }
+    let host = world.cluster.spec(leader).postgres.0.to_string();
+    let reached = world.account.listener_routes(&weighted.listener, now);
+    if !reached.iter().any(|target| target.id == host) {
+        return Some(format!("connections reach {reached:?}, and the primary is {host}"));
+    }
+    let foreign = GroupArn::parse(&weighted.foreign).ok()?;
+    let is_sticky = forward.stickiness.and_then(|sticky| sticky.enabled);
+    let is_kept = forward.weights.get(&foreign) == Some(&0) && is_sticky == Some(true);
+    (!is_kept).then(|| format!("what is not configured of the listener has changed: {forward:?}"))
 }

@@ -52,6 +52,7 @@ impl Scenario {
             has_readers: false,
             has_warm: false,
             has_reader_record: false,
+            has_weighted: false,
         };
         let needs_memory = rng.u32(0..10) > 0;
         let count = rng.usize(1..=10);
@@ -64,6 +65,14 @@ impl Scenario {
         // Drawn last, so that a seed still means what it meant.
         let shape = crate::door::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
         let shape = crate::door::Shape { has_reader_record: rng.bool(), ..shape };
+        let shape = crate::door::Shape { has_weighted: rng.bool(), ..shape };
+        if shape.has_weighted {
+            for _ in 0..rng.usize(0..4) {
+                let at = rng.u64(500..MORNING - 5_000);
+                meddle(&mut rng, members, at, &mut events);
+            }
+            events.sort_by_key(|(at, _)| *at);
+        }
         Self { seed, members, reconcilers, settings, shape, needs_memory, events }
     }
 }
@@ -132,6 +141,21 @@ fn happen(
         92..93 => both(Event::SmallBuckets(true), Event::SmallBuckets(false)),
         93..97 => events.push((at, Event::EditGroup { member, register: rng.bool() })),
         _ => events.push((at, Event::EditRecord(member))),
+    }
+}
+
+/// Draws what an operator does to a listener and the groups behind it.
+fn meddle(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<(Millis, Event)>) {
+    let mut member = || MemberId(rng.usize(0..members));
+    let (of, member) = (member(), member());
+    match rng.u32(0..10) {
+        0..4 => events.push((at, Event::EditWeights(of))),
+        4..9 => events.push((at, Event::EditMembersGroup { of, member, register: rng.bool() })),
+        _ => {
+            let later = at + rng.u64(1_000..25_000);
+            let denied = Event::Deny("elasticloadbalancing:ModifyListener");
+            events.extend([(at, denied), (later, Event::Allow)]);
+        }
     }
 }
 

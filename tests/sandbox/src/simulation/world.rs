@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use repoint::domain::endpoint::Target;
+use repoint::domain::listener::Forward;
 use repoint::domain::memory::{Letter, Memory};
 use repoint::domain::record::RecordChange;
 use repoint::domain::report::Outcome;
@@ -30,6 +31,15 @@ pub enum Deed {
         group: String,
         /// What left it.
         targets: Vec<Target>,
+    },
+    /// `ModifyListener`.
+    Weighted {
+        /// The listener.
+        listener: String,
+        /// What it did.
+        before: Forward,
+        /// What it does now.
+        after: Forward,
     },
     /// `ChangeResourceRecordSets`.
     Changed(Vec<RecordChange>),

@@ -26,6 +26,11 @@ pub const SETTINGS: Settings = Settings {
 
 /// pg1 leads three members, and the endpoints point at it.
 pub fn world() -> Line {
+    world_of(Shape { is_filled: true, ..Shape::default() })
+}
+
+/// pg1 leads three members, and this is what there is in AWS.
+pub fn world_of(shape: Shape) -> Line {
     let specs = (1..=3).map(|number| Spec::new(&format!("pg{number}"), &format!("172.31.1.{number}"), 0));
     let settings = patroni::Settings {
         promotion_time: PROMOTION,
@@ -34,7 +39,6 @@ pub fn world() -> Line {
         ..patroni::Settings::default()
     };
     let cluster = Cluster::new("batman", 7_710_341_171_024_913_225, 3, settings, specs.collect(), 0);
-    let shape = Shape { is_filled: true, ..Shape::default() };
     Line {
         world: Arc::new(Mutex::new(World::new(cluster, shape, 1).unwrap())),
         began: Instant::now(),

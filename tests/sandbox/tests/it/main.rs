@@ -13,3 +13,4 @@ mod patroni;
 mod simulation;
 mod two_writers;
 mod watch;
+mod weighted;

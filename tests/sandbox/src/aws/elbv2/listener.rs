@@ -52,6 +52,8 @@ pub struct Listener {
     pub port: u16,
     /// Where it forwards to.
     pub forwards: Vec<Forward>,
+    /// `TargetGroupStickinessConfig`, `Enabled`; `None` where nobody said.
+    pub is_sticky: Option<bool>,
 }
 
 impl Account {
@@ -139,6 +141,7 @@ impl Account {
                 protocol: protocol.to_owned(),
                 port,
                 forwards,
+                is_sticky: None,
             };
             account.balancing.listeners.insert(arn, listener.clone());
             account.note_use(now);
@@ -146,7 +149,7 @@ impl Account {
         })
     }
 
-    /// `ModifyListener`: where it forwards to.
+    /// `ModifyListener`: where it forwards to. The action is replaced whole: what is not said is not sticky.
     ///
     /// # Errors
     /// `ListenerNotFound`, `TargetGroupNotFound`, `TargetGroupAssociationLimit`, `ValidationError`.
@@ -155,6 +158,7 @@ impl Account {
         now: Millis,
         arn: &str,
         forwards: Vec<Forward>,
+        is_sticky: Option<bool>,
     ) -> Result<Listener, AwsError> {
         self.call(now, MODIFY_LISTENER, arn, |account| {
             well_formed(arn, "listener/", "listener")?;
@@ -164,6 +168,7 @@ impl Account {
                 return Err(listener_not_found());
             };
             listener.forwards = forwards;
+            listener.is_sticky = is_sticky;
             let answer = listener.clone();
             account.note_use(now);
             Ok(answer)

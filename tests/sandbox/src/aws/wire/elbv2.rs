@@ -66,7 +66,8 @@ pub(super) fn answer(
             xml.list("Listeners", "member", &[made], listener);
         }
         "ModifyListener" => {
-            let changed = account.modify_listener(now, form.need("ListenerArn")?, forwards(form)?)?;
+            let arn = form.need("ListenerArn")?;
+            let changed = account.modify_listener(now, arn, forwards(form)?, stickiness(form)?)?;
             xml.list("Listeners", "member", &[changed], listener);
         }
         "DescribeListeners" => {
@@ -137,6 +138,14 @@ fn forwards(form: &Form) -> Result<Vec<Forward>, AwsError> {
         }
     }
     Ok(forwards)
+}
+
+fn stickiness(form: &Form) -> Result<Option<bool>, AwsError> {
+    let mut said = None;
+    for action in form.list("DefaultActions.member") {
+        said = action.parse("ForwardConfig.TargetGroupStickinessConfig.Enabled")?.or(said);
+    }
+    Ok(said)
 }
 
 fn target_health(xml: &mut Xml, it: &TargetHealth) {
@@ -213,6 +222,9 @@ fn listener(xml: &mut Xml, it: &Listener) {
                     xml.leaf("TargetGroupArn", &forward.group);
                     xml.optional("Weight", forward.weight);
                 });
+                if let Some(is_sticky) = it.is_sticky {
+                    xml.node("TargetGroupStickinessConfig", |xml| xml.leaf("Enabled", is_sticky));
+                }
             });
         });
     });

@@ -201,7 +201,7 @@ fn a_group_of_weight_zero_stays_warm_and_one_off_the_listener_does_not() {
     stage.account.register_targets(0, &other, &[TargetDescription::new(TWO, 5432)]).unwrap();
     let forward = |group: &str, weight| Forward { group: group.to_owned(), weight: Some(weight) };
     let both = vec![forward(&stage.group, 100), forward(&other, 0)];
-    stage.account.modify_listener(0, &stage.listener, both).unwrap();
+    stage.account.modify_listener(0, &stage.listener, both, None).unwrap();
     stage.advance(100_000, &[TWO]);
     let warmth =
         |stage: &mut Stage, now| stage.account.describe_target_health(now, &other, &[]).unwrap()[0].state;
@@ -212,10 +212,10 @@ fn a_group_of_weight_zero_stays_warm_and_one_off_the_listener_does_not() {
     stage.register(100_000, ONE);
     assert_eq!(reached(&stage, 100_000), [ONE], "a group of weight 0 gets no connections");
     let first = vec![forward(&stage.group, 1)];
-    stage.account.modify_listener(100_000, &stage.listener, first).unwrap();
+    stage.account.modify_listener(100_000, &stage.listener, first, None).unwrap();
     assert_eq!(warmth(&mut stage, 100_000), State::Unused);
     let second = vec![forward(&other, 1)];
-    stage.account.modify_listener(200_000, &stage.listener, second).unwrap();
+    stage.account.modify_listener(200_000, &stage.listener, second, None).unwrap();
     assert_eq!(warmth(&mut stage, 200_000), State::Initial);
 }
 
@@ -266,7 +266,7 @@ fn instances_must_exist_and_run_and_get_nothing_when_stopped() {
     let mut stage = Stage::new();
     let group = new_group(&mut stage.account, "instances", TargetType::Instance);
     let forwards = vec![Forward { group: group.clone(), weight: None }];
-    stage.account.modify_listener(0, &stage.listener, forwards).unwrap();
+    stage.account.modify_listener(0, &stage.listener, forwards, None).unwrap();
     let id = stage.account.run_instance(0, ONE.parse().unwrap(), BTreeMap::new()).unwrap().id;
     let register = |stage: &mut Stage, id: &str| {
         stage.account.register_targets(0, &group, &[TargetDescription::new(id, 5432)])
@@ -325,6 +325,6 @@ fn a_group_that_leaves_its_listener_stops_draining() {
     stage.register(0, TWO);
     stage.deregister(1_000, ONE);
     let forwards = vec![Forward { group: other, weight: None }];
-    stage.account.modify_listener(2_000, &stage.listener, forwards).unwrap();
+    stage.account.modify_listener(2_000, &stage.listener, forwards, None).unwrap();
     assert_eq!(stage.states(2_000), [(TWO.to_owned(), State::Unused, Some(Reason::NotInUse))]);
 }

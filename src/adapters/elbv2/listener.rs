@@ -1,0 +1,115 @@
+//! Listeners over the Elastic Load Balancing API.
+//!
+//! Law: only the default action is written, and it as it was read but for the weights: what `ModifyListener` is not told
+//! (protocol, certificates, policies) it leaves as it is.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
+};
+
+use super::Elbv2;
+use crate::adapters::aws::{Counted, Fenced, failure};
+use crate::domain::endpoint::GroupArn;
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
+use crate::domain::world::Read;
+use crate::ports::{Listeners, Permit};
+
+const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
+const MODIFY: &str = "elasticloadbalancing:ModifyListener";
+
+#[async_trait]
+impl Listeners for Elbv2 {
+    async fn read(&self, arn: &ListenerArn) -> Read<Listener> {
+        let answer = self
+            .client(DESCRIBE, arn.region(), arn)?
+            .describe_listeners()
+            .listener_arns(arn.as_str())
+            .customize()
+            .interceptor(Counted::new(&self.calls, DESCRIBE))
+            .send()
+            .await
+            .map_err(|error| failure(DESCRIBE, arn.as_str(), &error))?;
+        let mut listeners = answer.listeners().iter();
+        let listener = listeners.find(|listener| listener.listener_arn() == Some(arn.as_str()));
+        let listener =
+            listener.ok_or_else(|| unread(Kind::NotFound, arn, "the answer does not list the listener"))?;
+        match listener.default_actions() {
+            [only] if only.r#type() == Some(&ActionTypeEnum::Forward) => {
+                forward(only).map(Listener::Forward).map_err(|words| unread(Kind::Invalid, arn, &words))
+            }
+            actions => {
+                let kinds = actions.iter().filter_map(Action::r#type).map(ActionTypeEnum::as_str);
+                let kinds: Vec<&str> = kinds.collect();
+                Ok(Listener::Other(format!("its default action is {}", kinds.join(", then "))))
+            }
+        }
+    }
+
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure> {
+        self.client(MODIFY, arn.region(), arn)?
+            .modify_listener()
+            .listener_arn(arn.as_str())
+            .default_actions(written(forward))
+            .customize()
+            .interceptor(Counted::new(&self.calls, MODIFY))
+            .interceptor(Fenced::new(permit, MODIFY, arn.as_str()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure(MODIFY, arn.as_str(), &error))
+    }
+}
+
+/// A forward action in our words. One that names a group alone gives it everything, as does a weight that is not said
+/// beside no other (`TargetGroupTuple`, `Weight`).
+fn forward(action: &Action) -> Result<Forward, String> {
+    let config = action.forward_config();
+    let group =
+        |text: &str| GroupArn::parse(text).map_err(|error| format!("it forwards to {text}, and {error}"));
+    let mut weights = BTreeMap::new();
+    for tuple in config.map(ForwardActionConfig::target_groups).unwrap_or_default() {
+        let weight = u32::try_from(tuple.weight().unwrap_or(1)).unwrap_or_default();
+        weights.insert(group(tuple.target_group_arn().unwrap_or_default())?, weight);
+    }
+    if let Some(only) = action.target_group_arn().filter(|_| weights.is_empty()) {
+        weights.insert(group(only)?, 1);
+    }
+    let stickiness = config.and_then(ForwardActionConfig::target_group_stickiness_config);
+    Ok(Forward {
+        weights,
+        stickiness: stickiness.map(|sticky| Stickiness {
+            enabled: sticky.enabled(),
+            duration_seconds: sticky.duration_seconds(),
+        }),
+        order: action.order(),
+    })
+}
+
+fn written(forward: &Forward) -> Action {
+    let groups = forward.weights.iter().map(|(group, weight)| {
+        let weight = i32::try_from(*weight).unwrap_or(i32::MAX);
+        TargetGroupTuple::builder().target_group_arn(group.as_str()).weight(weight).build()
+    });
+    let stickiness = forward.stickiness.map(|sticky| {
+        TargetGroupStickinessConfig::builder()
+            .set_enabled(sticky.enabled)
+            .set_duration_seconds(sticky.duration_seconds)
+            .build()
+    });
+    let config = ForwardActionConfig::builder()
+        .set_target_groups(Some(groups.collect()))
+        .set_target_group_stickiness_config(stickiness);
+    Action::builder()
+        .r#type(ActionTypeEnum::Forward)
+        .set_order(forward.order)
+        .forward_config(config.build())
+        .build()
+}
+
+fn unread(kind: Kind, arn: &ListenerArn, message: &str) -> Failure {
+    Failure { kind, call: DESCRIBE.to_owned(), resource: arn.to_string(), message: message.to_owned() }
+}

@@ -1,0 +1,156 @@
+//! Whether a listener may be changed so.
+//!
+//! Laws: connections go to the primary's group alone (3), never nowhere (5), and only once the primary is in it; what they
+//! came through may go only after that (6). What is not ours in the listener stays as it was read (7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Refusal, group, is_at, once};
+use crate::domain::endpoint::{GroupArn, Target};
+use crate::domain::intent::{GroupIntent, Intent, Strategy};
+use crate::domain::listener::{Forward, Listener, ListenerArn, Reweighting};
+use crate::domain::plan::{ListenerStep, TargetStep};
+use crate::domain::verdict::Primary;
+use crate::domain::world::World;
+
+pub(super) fn listener(
+    arn: &ListenerArn,
+    steps: &[ListenerStep],
+    intent: &Intent,
+    world: &World,
+    primary: &Primary,
+    touched: &mut BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let ours: Vec<&GroupIntent> = intent.groups.iter().filter(|group| is_behind(group, arn)).collect();
+    if ours.is_empty() {
+        return Err(Refusal::NotOurs(arn.to_string()));
+    }
+    let mut opened: BTreeSet<(&GroupArn, &Target)> = BTreeSet::new();
+    let mut of_groups: BTreeMap<&GroupArn, Vec<TargetStep>> = BTreeMap::new();
+    let mut is_moved = false;
+    for step in steps {
+        match step {
+            ListenerStep::Target(group, step) => {
+                if !ours.iter().any(|own| own.arn == *group) {
+                    return Err(Refusal::NotOurs(group.to_string()));
+                }
+                match step {
+                    TargetStep::Deregister(target) if !is_moved => {
+                        return Err(Refusal::ClosesFirst {
+                            group: group.to_string(),
+                            target: target.clone(),
+                        });
+                    }
+                    TargetStep::Register(target) if !is_moved => drop(opened.insert((group, target))),
+                    TargetStep::Register(_) | TargetStep::Deregister(_) => {}
+                }
+                of_groups.entry(group).or_default().push(step.clone());
+            }
+            ListenerStep::Weights(weights) => {
+                if std::mem::replace(&mut is_moved, true) {
+                    return Err(Refusal::Repeats(arn.to_string()));
+                }
+                reweighting(arn, weights, &opened, &ours, world, primary)?;
+            }
+        }
+    }
+    for (arn, steps) in of_groups {
+        once(touched, arn.to_string())?;
+        group(arn, &steps, intent, world, primary)?;
+    }
+    Ok(())
+}
+
+fn is_behind(group: &GroupIntent, arn: &ListenerArn) -> bool {
+    matches!(&group.strategy, Strategy::Weighted { listener, .. } if listener == arn)
+}
+
+fn reweighting(
+    arn: &ListenerArn,
+    Reweighting { before, after }: &Reweighting,
+    opened: &BTreeSet<(&GroupArn, &Target)>,
+    ours: &[&GroupIntent],
+    world: &World,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let name = || arn.to_string();
+    let Some(Ok(Listener::Forward(read))) = world.listeners.get(arn) else {
+        return Err(Refusal::Unread(name()));
+    };
+    let is_ours = |group: &GroupArn| ours.iter().any(|own| own.arn == *group);
+    let foreign = |of: &Forward| -> BTreeMap<GroupArn, u32> {
+        of.weights
+            .iter()
+            .filter(|(group, _)| !is_ours(group))
+            .map(|(group, weight)| (group.clone(), *weight))
+            .collect()
+    };
+    let lost = read.weights.keys().any(|group| !after.weights.contains_key(group));
+    let is_carried = foreign(read) == foreign(after)
+        && after.stickiness == read.stickiness
+        && after.order == read.order
+        && !lost;
+    if before != read || !is_carried {
+        return Err(Refusal::Rewrites(name()));
+    }
+    if after == before {
+        return Err(Refusal::Repeats(name()));
+    }
+    let mut live =
+        after.weights.iter().filter(|(_, weight)| **weight != 0).map(|(group, _)| group).peekable();
+    if live.peek().is_none() {
+        return Err(Refusal::Empties(name()));
+    }
+    let primarys = ours.iter().find(|own| is_of(own, primary));
+    let Some(primarys) = primarys.filter(|own| live.all(|group| *group == own.arn)) else {
+        return Err(Refusal::WrongNode { endpoint: name(), at: after.to_string() });
+    };
+    let Some(Ok(group)) = world.groups.get(&primarys.arn) else {
+        return Err(Refusal::Unread(primarys.arn.to_string()));
+    };
+    let there = group.targets.iter().filter(|health| health.state != "draining").map(|health| &health.target);
+    let opened = opened.iter().filter(|(group, _)| **group == primarys.arn).map(|(_, target)| *target);
+    let is_primary = |target: &Target| {
+        primary
+            .address
+            .as_ref()
+            .is_some_and(|address| is_at(target, address, primarys, group.target_type, world))
+    };
+    if there.chain(opened).any(is_primary) {
+        return Ok(());
+    }
+    Err(Refusal::SendsFirst { listener: name(), group: primarys.arn.to_string() })
+}
+
+/// While a listener sends connections to another group than the primary's, nobody knows on what they rest, and nothing may
+/// go from any group behind it.
+pub(super) fn closes_nothing_in_use(
+    arn: &GroupArn,
+    steps: &[TargetStep],
+    intent: &Intent,
+    world: &World,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let strategy = intent.groups.iter().find(|own| own.arn == *arn).map(|own| &own.strategy);
+    let Some(Strategy::Weighted { listener, .. }) = strategy else { return Ok(()) };
+    let is_primarys =
+        |group: &GroupArn| intent.groups.iter().any(|own| own.arn == *group && is_of(own, primary));
+    let rests_elsewhere = match world.listeners.get(listener) {
+        Some(Ok(Listener::Forward(read))) => {
+            read.weights.iter().all(|(group, weight)| *weight == 0 || is_primarys(group))
+        }
+        _ => false,
+    };
+    let closed = steps.iter().find_map(|step| match step {
+        TargetStep::Deregister(target) => Some(target.clone()),
+        TargetStep::Register(_) => None,
+    });
+    match closed {
+        Some(target) if !rests_elsewhere => Err(Refusal::ClosesFirst { group: arn.to_string(), target }),
+        _ => Ok(()),
+    }
+}
+
+fn is_of(group: &GroupIntent, primary: &Primary) -> bool {
+    matches!(&group.strategy, Strategy::Weighted { member, .. } if Some(member) == primary.member.as_ref())
+}

@@ -1,0 +1,182 @@
+//! One target group for each member behind one listener: the primary's gets every connection, the others get none.
+//!
+//! Laws: open before close (6), so connections go to a group only once the primary is in it, and what they may still rest
+//! on goes after that; unknown is not absent (2), so the group of a member that nobody lists stays as it is.
+
+use std::collections::BTreeSet;
+
+use super::group::target;
+use super::{EndpointHold, EndpointReason, Lane, ListenerStep, Plan, TargetStep, primary_address};
+use crate::domain::cluster::{Address, MemberName};
+use crate::domain::endpoint::{Endpoint, GroupArn, Target};
+use crate::domain::intent::GroupIntent;
+use crate::domain::listener::{ALL, Listener, ListenerArn, Reweighting};
+use crate::domain::verdict::Primary;
+use crate::domain::witness::{Witness, primarys_view, witnesses};
+use crate::domain::world::World;
+
+/// A group, and what has to be done for it to hold its member alone.
+struct Filling<'a> {
+    arn: &'a GroupArn,
+    own: Target,
+    missing: bool,
+    strays: Vec<Target>,
+}
+
+/// Plans what one listener and the groups behind it need.
+pub fn listener(
+    arn: &ListenerArn,
+    groups: &[(&MemberName, &GroupIntent)],
+    world: &World,
+    primary: &Primary,
+    plan: &mut Plan,
+) {
+    let weights = weights(arn, groups, world, primary);
+    let mut hold = |endpoint, reason| plan.holds.push(EndpointHold { endpoint, reason });
+    let mut first = None;
+    let mut others = Vec::new();
+    let mut unfilled = None;
+    for (member, wanted) in groups {
+        let is_primarys = primary.member.as_ref() == Some(member);
+        match filling(member, wanted, world, primary) {
+            Ok(filling) if is_primarys => first = filling,
+            Ok(filling) => others.extend(filling),
+            Err(reason) => {
+                if is_primarys {
+                    unfilled = Some(reason.clone());
+                }
+                hold(Endpoint::Group(wanted.arn.clone()), reason);
+            }
+        }
+    }
+    let lane = |filling: &Filling, steps: Vec<TargetStep>| {
+        (!steps.is_empty()).then(|| Lane::Group { arn: filling.arn.clone(), steps })
+    };
+    let of_groups = first.iter().chain(&others);
+    match (weights, unfilled) {
+        (Ok(None), _) => plan.lanes.extend(of_groups.filter_map(|group| lane(group, group.steps()))),
+        (Ok(Some(weights)), None) => {
+            let steps = |group: &Filling, steps: Vec<TargetStep>| {
+                let of_group = |step| ListenerStep::Target(group.arn.clone(), step);
+                steps.into_iter().map(of_group).collect::<Vec<_>>()
+            };
+            let open = first.iter().flat_map(|group| steps(group, group.opening()));
+            let close = first.iter().flat_map(|group| steps(group, group.closing()));
+            let rest = others.iter().flat_map(|group| steps(group, group.steps()));
+            let all = open.chain([ListenerStep::Weights(weights)]).chain(close).chain(rest).collect();
+            plan.lanes.push(Lane::Listener { arn: arn.clone(), steps: all });
+        }
+        // Nobody knows on what the primary's connections rest, so nothing goes.
+        (Ok(Some(_)), Some(reason)) | (Err(reason), _) => {
+            hold(Endpoint::Listener(arn.clone()), reason);
+            plan.lanes.extend(of_groups.filter_map(|group| lane(group, group.opening())));
+        }
+    }
+}
+
+impl Filling<'_> {
+    fn opening(&self) -> Vec<TargetStep> {
+        self.missing.then(|| TargetStep::Register(self.own.clone())).into_iter().collect()
+    }
+
+    /// As in any group, whoever closes something registers who belongs there first, since the list may be old.
+    fn closing(&self) -> Vec<TargetStep> {
+        let again = !self.missing && !self.strays.is_empty();
+        let again = again.then(|| TargetStep::Register(self.own.clone()));
+        again.into_iter().chain(self.strays.iter().cloned().map(TargetStep::Deregister)).collect()
+    }
+
+    fn steps(&self) -> Vec<TargetStep> {
+        self.opening().into_iter().chain(self.closing()).collect()
+    }
+}
+
+/// What a member's group lacks; `None` if nobody knows where the member is.
+fn filling<'a>(
+    member: &MemberName,
+    wanted: &'a GroupIntent,
+    world: &World,
+    primary: &Primary,
+) -> Result<Option<Filling<'a>>, EndpointReason> {
+    let group = match world.groups.get(&wanted.arn) {
+        Some(Ok(group)) => group,
+        Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
+        None => return Err(EndpointReason::ReplicasUnknown),
+    };
+    let at = |address: &Address| target(wanted, group, address, world);
+    let seen = witnesses(&world.members);
+    let listed = seen.iter().filter_map(Witness::view).flat_map(|view| &view.members);
+    let mut belong: BTreeSet<Target> = BTreeSet::new();
+    let own = if primary.member.as_ref() == Some(member) {
+        at(primary_address(primary)?)?
+    } else {
+        let leader = primary.member.as_ref();
+        let view = leader.and_then(|leader| primarys_view(&seen, leader));
+        let known = view.and_then(|view| view.member(member)).and_then(|listed| listed.address.as_ref());
+        let Some(address) = known else { return Ok(None) };
+        // The lists of two members are not of the same moment: where any of them has it, it may stay.
+        let elsewhere = listed.filter(|listed| listed.name == *member);
+        belong.extend(elsewhere.filter_map(|listed| at(listed.address.as_ref()?).ok()));
+        match at(address) {
+            Ok(own) => own,
+            // Whoever cannot be found cannot be registered, and its group gets no connections.
+            Err(EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_)) => return Ok(None),
+            Err(reason) => return Err(reason),
+        }
+    };
+    belong.insert(own.clone());
+    let registered: BTreeSet<&Target> = group.registered().collect();
+    Ok(Some(Filling {
+        arn: &wanted.arn,
+        missing: !registered.contains(&own),
+        own,
+        strays: registered.into_iter().filter(|target| !belong.contains(target)).cloned().collect(),
+    }))
+}
+
+/// The weights that the listener lacks, if any. Whatever the numbers are, they are right if the primary's group alone
+/// gets connections and every other group is there, since only groups behind a listener are kept warm.
+fn weights(
+    arn: &ListenerArn,
+    groups: &[(&MemberName, &GroupIntent)],
+    world: &World,
+    primary: &Primary,
+) -> Result<Option<Reweighting>, EndpointReason> {
+    let before = match world.listeners.get(arn) {
+        Some(Ok(Listener::Forward(forward))) => forward,
+        Some(Ok(Listener::Other(what))) => {
+            return Err(EndpointReason::Listener(format!(
+                "it does not forward connections to target groups: {what}; repoint moves weights and nothing else"
+            )));
+        }
+        Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
+        None => return Err(EndpointReason::Listener("it was not read".to_owned())),
+    };
+    let is_ours = |group: &GroupArn| groups.iter().any(|(_, ours)| ours.arn == *group);
+    if let Some((foreign, weight)) =
+        before.weights.iter().find(|(group, weight)| **weight > 0 && !is_ours(group))
+    {
+        return Err(EndpointReason::Listener(format!(
+            "it sends connections to target group {} as well (weight {weight}), which is not configured; give it weight 0 \
+             or take it out of the listener",
+            foreign.name()
+        )));
+    }
+    let named = primary.member.as_ref().ok_or(EndpointReason::Unnamed)?;
+    let primarys = groups.iter().find(|(member, _)| *member == named);
+    let (_, primarys) = primarys.ok_or_else(|| EndpointReason::NoGroup {
+        primary: named.clone(),
+        known: groups.iter().map(|(member, _)| (*member).clone()).collect(),
+    })?;
+    let is_right = groups.iter().all(|(_, group)| {
+        let weight = before.weights.get(&group.arn);
+        weight.is_some_and(|weight| (*weight > 0) == (group.arn == primarys.arn))
+    });
+    if is_right {
+        return Ok(None);
+    }
+    let mut after = before.clone();
+    after.weights.extend(groups.iter().map(|(_, group)| (group.arn.clone(), 0)));
+    after.weights.insert(primarys.arn.clone(), ALL);
+    Ok(Some(Reweighting { before: before.clone(), after }))
+}
