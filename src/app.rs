@@ -36,6 +36,7 @@ use crate::runtime::adopt::adopt;
 use crate::runtime::follow::follow;
 use crate::runtime::look::look;
 use crate::runtime::pass::{self, pass};
+use crate::runtime::together::Together;
 
 pub use crate::adapters::control;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
@@ -71,6 +72,8 @@ pub struct App {
     #[cfg(feature = "ec2")]
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
     route53: aws_sdk_route53::Client,
+    /// Passes over several clusters of one zone share their calls.
+    together: Together,
     sns: Option<aws_sdk_sns::Client>,
     state: State,
     identity: String,
@@ -142,6 +145,7 @@ impl App {
             #[cfg(feature = "ec2")]
             ec2: Arc::new(ec2.collect()),
             route53: aws_sdk_route53::Client::new(&config),
+            together: Together::default(),
             sns,
             state,
             identity: identity(),
@@ -250,7 +254,7 @@ impl App {
             patroni: self.patroni.clone(),
             groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
             listeners: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
-            zones: Arc::new(Route53::new(self.route53.clone(), calls.clone())),
+            zones: self.together.zones(Arc::new(Route53::new(self.route53.clone(), calls.clone()))),
             instances: instances(self, &calls),
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
             topic: topic

@@ -62,8 +62,13 @@ pub trait Zones: Send + Sync {
         places: &BTreeSet<RecordPlace>,
     ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>>;
 
-    /// Makes the changes, all of them or none.
-    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure>;
+    /// Makes the changes; the result of each, in their order. Route 53 takes a batch whole or not at all.
+    async fn change(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Vec<Result<(), Failure>>;
 }
 
 /// EC2 instances.

@@ -184,7 +184,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// What sort of failure an error code is. The codes are those of the service models (botocore: elbv2, route53, ec2,
 /// sns) and of AWS's common errors.
-fn kind(code: &str, words: &str) -> Kind {
+pub(super) fn kind(code: &str, words: &str) -> Kind {
     match code {
         "Throttling"
         | "ThrottlingException"
@@ -210,7 +210,6 @@ fn kind(code: &str, words: &str) -> Kind {
         "TargetGroupNotFound"
         | "ListenerNotFound"
         | "NoSuchHostedZone"
-        | "NoSuchHealthCheck"
         | "NotFound"
         | "NotFoundException"
         | "ResourceNotFoundException" => Kind::NotFound,

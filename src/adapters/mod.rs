@@ -8,6 +8,7 @@ pub mod control;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;
+mod heard;
 pub mod patroni;
 pub mod resolver;
 pub mod route53;

@@ -14,6 +14,9 @@ use aws_sdk_route53::types::{
 };
 
 use super::aws::{Counted, Fenced, failure};
+use super::heard::Heard;
+use tokio::time::timeout_at;
+
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
@@ -97,20 +100,38 @@ impl Zones for Route53 {
         Ok(found)
     }
 
-    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
+    /// All of them in one batch, so all results are the same.
+    async fn change(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Vec<Result<(), Failure>> {
+        let result = self.send(zone, changes, permit).await;
+        let own =
+            |change: &RecordChange, failure| Failure { resource: change.after.key.to_string(), ..failure };
+        changes.iter().map(|change| result.clone().map_err(|failure| own(change, failure))).collect()
+    }
+}
+
+impl Route53 {
+    async fn send(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
         let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
-        let names: Vec<String> = changes.iter().map(|change| change.after.key.to_string()).collect();
-        self.client
+        let heard = Heard::default();
+        let call = self
+            .client
             .change_resource_record_sets()
             .hosted_zone_id(zone.as_str())
             .change_batch(batch)
             .customize()
             .interceptor(Counted::new(&self.calls, CHANGE))
             .interceptor(Fenced::new(permit, CHANGE, zone.as_str()))
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| failure(CHANGE, &names.join(", "), &error))
+            .interceptor(heard.clone())
+            .send();
+        match timeout_at(permit.until(), call).await {
+            Ok(result) => result.map(drop).map_err(|error| failure(CHANGE, zone.as_str(), &error)),
+            Err(_) => Err(heard.cut_off(CHANGE, zone.as_str())),
+        }
     }
 }
 

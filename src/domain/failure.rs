@@ -55,21 +55,36 @@ impl Failure {
     /// What to do about it, where that can be said.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let Self { kind, call, resource, .. } = self;
-        match kind {
-            Kind::Denied => {
+        let Self { kind, call, resource, message } = self;
+        let code = message.split(':').next().unwrap_or_default();
+        match (kind, code) {
+            (Kind::Denied, _) => {
                 Some(format!("allow the IAM action `{call}` on `{resource}`, or mend the credentials"))
             }
-            Kind::NotFound => Some(format!(
+            (Kind::NotFound, "NoSuchHostedZone") => Some(
+                "the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are"
+                    .to_owned(),
+            ),
+            (Kind::NotFound, _) => Some(format!(
                 "`{resource}` does not exist for these credentials: check its name, account and Region"
             )),
-            Kind::Conflict => {
+            (Kind::Conflict, _) => {
                 Some("somebody else changed it meanwhile; the next pass reads it anew".to_owned())
             }
-            Kind::Throttled => {
+            (Kind::Throttled, "PriorRequestNotComplete") => Some(
+                "Route 53 is still busy with an earlier change of this zone; the next pass tries again".to_owned(),
+            ),
+            (Kind::Throttled, _) => {
                 Some("the account's request rate is used up; the next pass tries again".to_owned())
             }
-            Kind::Invalid | Kind::Unavailable => None,
+            (Kind::Invalid, "NoSuchHealthCheck") => {
+                Some("the health check is not in this account: check `health_check_id`".to_owned())
+            }
+            (Kind::Invalid, "InvalidChangeBatch") if message.contains("protected") => Some(
+                "the record set is protected in Route 53: lift the protection there, or take the record out of the configuration"
+                    .to_owned(),
+            ),
+            (Kind::Invalid | Kind::Unavailable, _) => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod audit;
+pub mod batch;
 pub mod cluster;
 pub mod endpoint;
 pub mod failure;

@@ -12,38 +12,50 @@ use super::Clock;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::Timestamp;
 
-/// Leave to write for a while.
+/// Leave to write for a while; or the leaves of several, which must all hold.
 #[derive(Clone)]
-pub struct Permit {
+pub struct Permit(Vec<Leave>);
+
+#[derive(Clone)]
+struct Leave {
     clock: Arc<dyn Clock>,
     began: Instant,
     began_at: Timestamp,
     valid_for: Duration,
 }
 
+impl Leave {
+    fn held_for(&self) -> Duration {
+        let by_date = Duration::from_millis(self.clock.now().since(self.began_at));
+        self.began.elapsed().max(by_date)
+    }
+}
+
 impl Permit {
     /// Begins now. It must be made before the commit is sent, so that it ends before others stop waiting.
     #[must_use]
     pub fn new(clock: &Arc<dyn Clock>, valid_for: Duration) -> Self {
-        Self { clock: clock.clone(), began: Instant::now(), began_at: clock.now(), valid_for }
+        Self(vec![Leave { clock: clock.clone(), began: Instant::now(), began_at: clock.now(), valid_for }])
+    }
+
+    /// For a write in the name of several: it holds while all of theirs do. Nobody's is none.
+    #[must_use]
+    pub fn joint<'a>(permits: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(permits.into_iter().flat_map(|permit| permit.0.iter().cloned()).collect())
     }
 
     /// When it ends at the latest.
     #[must_use]
     pub fn until(&self) -> Instant {
-        self.began + self.valid_for
+        let ends = self.0.iter().map(|leave| leave.began + leave.valid_for);
+        ends.min().unwrap_or_else(Instant::now)
     }
 
     /// Whether it still holds. Two clocks are asked: the monotonic one stands still while a virtual machine does, and the
     /// other one can be set back.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.held_for() < self.valid_for
-    }
-
-    fn held_for(&self) -> Duration {
-        let by_date = Duration::from_millis(self.clock.now().since(self.began_at));
-        self.began.elapsed().max(by_date)
+        !self.0.is_empty() && self.0.iter().all(|leave| leave.held_for() < leave.valid_for)
     }
 
     /// Refuses a call if it is over.
@@ -54,14 +66,15 @@ impl Permit {
         if self.is_valid() {
             return Ok(());
         }
+        let ms = |of: fn(&Leave) -> Duration| self.0.iter().map(of).max().unwrap_or_default().as_millis();
         Err(Failure {
             kind: Kind::Conflict,
             call: call.to_owned(),
             resource: resource.to_string(),
             message: format!(
                 "not sent: {} ms went by since this was decided, and {} ms are allowed",
-                self.held_for().as_millis(),
-                self.valid_for.as_millis()
+                ms(Leave::held_for),
+                ms(|leave| leave.valid_for)
             ),
         })
     }
@@ -69,6 +82,6 @@ impl Permit {
 
 impl std::fmt::Debug for Permit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Permit").field("valid_for", &self.valid_for).finish_non_exhaustive()
+        f.debug_struct("Permit").field("leaves", &self.0.len()).finish_non_exhaustive()
     }
 }

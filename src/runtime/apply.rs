@@ -4,6 +4,7 @@
 //! is not in the plan is not done, and only a plan that was [`Checked`] is.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::observe::too_late;
 use crate::domain::audit::Checked;
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
-use crate::domain::failure::{Failure, Kind};
+use crate::domain::failure::Failure;
 use crate::domain::listener::ListenerArn;
 use crate::domain::plan::{Lane, ListenerStep, TargetStep};
 use crate::domain::record::{RecordChange, ZoneId};
@@ -34,6 +35,9 @@ impl Span {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+/// Beyond the permit nothing is sent; what is under way is given this long to say how it ended.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What the steps of one apply share.
 struct Writing<'a> {
@@ -152,28 +156,14 @@ fn target(step: &TargetStep) -> &Target {
     }
 }
 
-/// One batch for the zone. Route 53 refuses a batch whole, so a refused one is sent again change by change: the
-/// innocent ones go through.
+/// The changes of a zone, together.
 async fn records(zone: &ZoneId, changes: &[RecordChange], writing: &Writing<'_>) -> Vec<StepReport> {
-    let mut results = vec![change(zone, changes, writing).await; changes.len()];
-    let mut at_ms = writing.span.elapsed_ms();
-    if changes.len() > 1 && results.iter().filter_map(|result| result.as_ref().err()).any(is_refusal) {
-        results = join_all(changes.chunks(1).map(|one| change(zone, one, writing))).await;
-        at_ms = writing.span.elapsed_ms();
-    }
+    let call = writing.ports.zones.change(zone, changes, writing.permit);
+    let until = writing.span.deadline.min(writing.until + LAST_WORD);
+    let results = timeout_at(until, call)
+        .await
+        .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()]);
+    let at_ms = writing.span.elapsed_ms();
     let planned = changes.iter().map(StepReport::of_record);
     planned.zip(&results).map(|(step, result)| step.ended(result, at_ms)).collect()
-}
-
-fn is_refusal(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Conflict | Kind::Invalid | Kind::NotFound)
-}
-
-async fn change(zone: &ZoneId, changes: &[RecordChange], writing: &Writing<'_>) -> Result<(), Failure> {
-    const ACTION: &str = "route53:ChangeResourceRecordSets";
-    let call = async {
-        writing.permit.check(ACTION, zone)?;
-        writing.ports.zones.change(zone, changes, writing.permit).await
-    };
-    timeout_at(writing.until, call).await.unwrap_or_else(|_| Err(too_late(ACTION, zone)))
 }

@@ -11,4 +11,5 @@ pub mod look;
 pub mod observe;
 pub mod pass;
 pub mod tell;
+pub mod together;
 pub mod watch;

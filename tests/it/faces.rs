@@ -4,4 +4,4 @@ mod callback;
 mod cron;
 mod daemon;
 mod fleet;
-mod place;
+pub mod place;

@@ -12,6 +12,7 @@
 
 mod audit;
 mod aws;
+mod batch;
 mod commands;
 mod configuration;
 mod faces;
@@ -29,6 +30,7 @@ mod status;
 mod support;
 mod tell;
 mod tls;
+mod together;
 mod two_processes;
 mod verdict;
 mod warm;

@@ -54,3 +54,21 @@ async fn a_date_that_is_set_back_does_not_prolong_it() {
     advance(VALID_FOR).await;
     assert!(!permit.is_valid());
 }
+
+/// For several: the first one that runs out ends it.
+#[tokio::test(start_paused = true)]
+async fn a_joint_one_holds_while_all_do() {
+    let (_, early) = permit();
+    advance(Duration::from_millis(1_000)).await;
+    let (date, late) = permit();
+    let joint = Permit::joint([&late, &early]);
+    assert_eq!(joint.until(), early.until());
+    advance(Duration::from_millis(1_999)).await;
+    assert!(joint.is_valid());
+    advance(Duration::from_millis(1)).await;
+    assert!(!joint.is_valid() && late.is_valid());
+    let joint = Permit::joint([&late]);
+    date.0.fetch_add(3_000, Ordering::Relaxed);
+    assert!(!joint.is_valid());
+    assert!(!Permit::joint([]).is_valid(), "nobody's is none");
+}

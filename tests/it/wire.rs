@@ -75,7 +75,7 @@ impl Zone {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let permit = Permit::new(&clock, Duration::from_mins(1));
-        self.adapter.change(&self.zone_id(), &[RecordChange { before, after }], &permit).await
+        self.adapter.change(&self.zone_id(), &[RecordChange { before, after }], &permit).await.remove(0)
     }
 
     fn intent(&self) -> repoint::domain::intent::RecordIntent {

@@ -1,6 +1,9 @@
 //! The real program and a zone that is not its own: others write in it, and there is more in it than anybody reads.
 
 mod crowd;
+mod messages;
+mod pair;
+mod shared;
 mod writers;
 
 use std::collections::BTreeMap;

@@ -36,7 +36,11 @@ impl Place {
 
     pub fn with(sections: &str, patroni: Settings) -> Self {
         let shape = Shape { is_filled: true, ..Shape::default() };
-        let sandbox = Sandbox::start(Setup { patroni, shape, ..Setup::quick() }).unwrap();
+        Self::of(sections, Setup { patroni, shape, ..Setup::quick() })
+    }
+
+    pub fn of(sections: &str, setup: Setup) -> Self {
+        let sandbox = Sandbox::start(setup).unwrap();
         let place = Self { sandbox, folder: TempDir::new().unwrap(), variables: Vec::new() };
         place.configure(sections);
         place

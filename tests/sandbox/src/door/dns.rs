@@ -45,9 +45,15 @@ impl Zones for Line {
         .await
     }
 
-    async fn change(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
-        let (id, changes, by) = (zone.clone(), changes.to_vec(), self.identity.clone());
-        self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
+    async fn change(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Vec<Result<(), Failure>> {
+        let (id, count) = (zone.clone(), changes.len());
+        let (changes, by) = (changes.to_vec(), self.identity.clone());
+        let result = self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
             let before = changes.iter().filter_map(|change| change.before.as_ref());
             let batch: Vec<Change> = before
                 .map(|set| Change { action: Action::Delete, set: theirs(set) })
@@ -61,8 +67,8 @@ impl Zones for Line {
             answer.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
             world.done(now, &by, &Deed::Changed(changes));
             Ok(())
-        })
-        .await
+        });
+        vec![result.await; count]
     }
 }
 

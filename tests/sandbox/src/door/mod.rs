@@ -18,6 +18,7 @@ mod weather;
 use std::sync::Arc;
 
 use repoint::ports::{Calls, Ports};
+use repoint::runtime::together::Together;
 
 pub(crate) use dns::ours;
 pub use line::{Line, Shared};
@@ -34,7 +35,7 @@ pub fn ports(line: &Line, identity: String) -> Ports {
         patroni: Arc::new(line.clone()),
         groups: Arc::new(line.clone()),
         listeners: Arc::new(line.clone()),
-        zones: Arc::new(line.clone()),
+        zones: Together::default().zones(Arc::new(line.clone())),
         instances: Some(Arc::new(line.clone())),
         resolver: Arc::new(line.clone()),
         topic: Some(Arc::new(line.clone())),

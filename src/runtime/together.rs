@@ -1,0 +1,75 @@
+//! The zones as all passes of one process share them: one read serves several, and their changes travel in one batch.
+//!
+//! Laws: a read serves those who asked before it began, so nobody is told what is out of date; each gets its own result,
+//! and its own failure; who goes away neither blocks the others nor undoes what they do. A call is counted by the one
+//! with whose ports it is made, so that all reports together count each call once.
+
+mod changes;
+mod lanes;
+mod reads;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use self::changes::Sent;
+use self::lanes::Lanes;
+use self::reads::Asked;
+use super::observe::too_late;
+use crate::domain::failure::Failure;
+use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::world::Read;
+use crate::ports::{Permit, Zones};
+
+/// One for all passes of a process.
+#[derive(Clone, Default)]
+pub struct Together {
+    reads: Arc<Lanes<Asked>>,
+    changes: Arc<Lanes<Sent>>,
+}
+
+impl Together {
+    /// The zones for one pass, whose own `zones` are used where it is the first of those who go together.
+    #[must_use]
+    pub fn zones(&self, zones: Arc<dyn Zones>) -> Arc<dyn Zones> {
+        Arc::new(Shared { together: self.clone(), zones })
+    }
+}
+
+struct Shared {
+    together: Together,
+    zones: Arc<dyn Zones>,
+}
+
+#[async_trait]
+impl Zones for Shared {
+    async fn read(
+        &self,
+        zone: &ZoneId,
+        places: &BTreeSet<RecordPlace>,
+    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+        let (answer, read) = oneshot::channel();
+        let asked = Asked { places: places.clone(), zones: self.zones.clone(), answer };
+        self.together.reads.go(zone, asked, reads::carry);
+        read.await.unwrap_or_else(|_| Err(too_late("route53:ListResourceRecordSets", zone)))
+    }
+
+    async fn change(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Vec<Result<(), Failure>> {
+        let (answer, done) = oneshot::channel();
+        let (zones, permit) = (self.zones.clone(), permit.clone());
+        self.together.changes.go(
+            zone,
+            Sent { changes: changes.to_vec(), permit, zones, answer },
+            changes::carry,
+        );
+        done.await
+            .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()])
+    }
+}

@@ -1,0 +1,142 @@
+//! What people read when Route 53 refuses: each refusal in its own words, with what to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use repoint::adapters::clock::SystemClock;
+use repoint::adapters::route53::Route53;
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::record::{RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId};
+use repoint::ports::{Calls, Clock, Permit, Zones};
+use repoint::runtime::together::Together;
+use repoint_sandbox::aws::Account;
+use repoint_sandbox::aws::throttle::{Bucket, Rate};
+
+use crate::support::evidence::{record, record_intent};
+use crate::support::sandbox::Aws;
+
+const CHANGE: &str = "route53:ChangeResourceRecordSets";
+
+struct Desk {
+    aws: Aws,
+    zone: ZoneId,
+    calls: Calls,
+    zones: Arc<dyn Zones>,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let mut account = Account::default();
+        let id = account.create_hosted_zone(0, "example.com").unwrap();
+        let aws = Aws::start(account).await;
+        let calls = Calls::default();
+        let route53 = Route53::new(aws_sdk_route53::Client::new(&aws.config().await), calls.clone());
+        let zones = Together::default().zones(Arc::new(route53));
+        Self { aws, zone: ZoneId::new(id), calls, zones }
+    }
+
+    fn create(&self, name: &str, value: &str) -> RecordChange {
+        let mut wanted = record_intent(RecordType::A);
+        wanted.key.place =
+            RecordPlace { zone: self.zone.clone(), name: RecordName::new(name), record_type: RecordType::A };
+        RecordChange { before: None, after: record(&wanted, &[value]) }
+    }
+
+    async fn change(&self, changes: &[RecordChange], within: Duration) -> Vec<Result<(), Failure>> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        self.zones.change(&self.zone, changes, &Permit::new(&clock, within)).await
+    }
+
+    async fn refused(&self, changes: &[RecordChange], within: Duration) -> (Failure, u64) {
+        let failure = self.change(changes, within).await.remove(0).unwrap_err();
+        (failure, self.calls.counts()[CHANGE])
+    }
+}
+
+const LONG: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn a_protected_record_set_is_told_and_not_tried_again() {
+    let desk = Desk::new().await;
+    desk.aws.account().protect_records(desk.zone.as_str(), "db.example.com", "A", true);
+    let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")], LONG).await;
+    assert_eq!((failure.kind, calls), (Kind::Invalid, 1));
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: InvalidChangeBatch: Resource record set [name='db.example.com.', type='A'] is protected and cannot be changed 3c6ef372-fe94-4000-8000-3c6ef372fe94
+    the record set is protected in Route 53: lift the protection there, or take the record out of the configuration
+    ");
+}
+
+/// The guilty one is told of itself alone, and the other goes through.
+#[tokio::test]
+async fn a_protected_record_set_keeps_nobody_else_back() {
+    let desk = Desk::new().await;
+    desk.aws.account().protect_records(desk.zone.as_str(), "b.example.com", "A", true);
+    let changes = ["a", "b", "c"].map(|name| desk.create(&format!("{name}.example.com"), "10.0.0.1"));
+    let results = desk.change(&changes, LONG).await;
+    assert_eq!(results[0], Ok(()));
+    assert_eq!(results[2], Ok(()));
+    let failure = results[1].clone().unwrap_err();
+    assert!(failure.resource.ends_with("/b.example.com/A"), "{failure}");
+    assert!(!failure.to_string().contains("a.example.com"), "{failure}");
+    // All, the innocent, the guilty.
+    assert_eq!(desk.calls.counts()[CHANGE], 3);
+}
+
+#[tokio::test]
+async fn a_missing_zone_is_told_when_it_is_read_and_when_it_is_changed() {
+    let desk = Desk { zone: ZoneId::new("ZNOWHERE"), ..Desk::new().await };
+    let changes = ["a", "b"].map(|name| desk.create(&format!("{name}.example.com"), "10.0.0.1"));
+    let (failure, calls) = desk.refused(&changes, LONG).await;
+    // No part of it would fare better.
+    assert_eq!((failure.kind, calls), (Kind::NotFound, 1));
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()), @"
+    route53:ChangeResourceRecordSets on ZNOWHERE/a.example.com/A: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
+    the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
+    ");
+    let places = [changes[0].after.key.place.clone()].into();
+    let failure = desk.zones.read(&desk.zone, &places).await.unwrap_err();
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()), @"
+    route53:ListResourceRecordSets on ZNOWHERE: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
+    the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
+    ");
+}
+
+#[tokio::test]
+async fn a_missing_health_check_is_told() {
+    let desk = Desk::new().await;
+    let change = desk.create("db.example.com", "10.0.0.1");
+    let after = RecordSet { health_check_id: Some("none".to_owned()), ..change.after.clone() };
+    let (failure, _) = desk.refused(&[RecordChange { after, ..change }], LONG).await;
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: NoSuchHealthCheck: No health check exists with the specified ID: none
+    the health check is not in this account: check `health_check_id`
+    ");
+}
+
+/// The SDK tries again while the permit lasts; then the reason is told, and not that nobody answered.
+#[tokio::test]
+async fn a_throttled_account_is_told_when_it_is_too_late_to_try_again() {
+    let desk = Desk::new().await;
+    desk.aws.account().throttle.set(Bucket::Route53, Some(Rate { burst: 0, per_second: 0 }));
+    let change = [desk.create("db.example.com", "10.0.0.1")];
+    let (failure, _) = desk.refused(&change, Duration::from_millis(500)).await;
+    assert_eq!(failure.kind, Kind::Throttled);
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: Throttling: Rate exceeded (until it was too late to try again)
+    the account's request rate is used up; the next pass tries again
+    ");
+}
+
+#[tokio::test]
+async fn a_zone_that_is_busy_is_told() {
+    let desk = Desk::new().await;
+    desk.aws.account().set_prior_request_pending(desk.zone.as_str(), true);
+    let change = [desk.create("db.example.com", "10.0.0.1")];
+    let (failure, _) = desk.refused(&change, Duration::from_millis(500)).await;
+    assert_eq!(failure.kind, Kind::Throttled);
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: PriorRequestNotComplete: The request was rejected because Route 53 was still processing a prior request. (until it was too late to try again)
+    Route 53 is still busy with an earlier change of this zone; the next pass tries again
+    ");
+}
