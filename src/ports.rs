@@ -11,7 +11,7 @@ use async_trait::async_trait;
 mod permit;
 
 use crate::domain::cluster::{ApiUrl, Scope};
-use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup};
+use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
 use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
@@ -29,11 +29,8 @@ pub trait Patroni: Send + Sync {
 /// NLB target groups.
 #[async_trait]
 pub trait TargetGroups: Send + Sync {
-    /// The group's targets and their type.
-    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup>;
-
-    /// The group's health check.
-    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck>;
+    /// The group's targets and their type, and if asked for its health check.
+    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup>;
 
     /// Adds targets; one that is registered already is no error.
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;

@@ -1,7 +1,7 @@
 //! Target groups, and in a file of their own listeners, over the Elastic Load Balancing API.
 //!
-//! Law: a group costs one `DescribeTargetHealth`. Only for an empty group is its type asked as well, since there is no
-//! target to tell it by.
+//! Law: a group costs one `DescribeTargetHealth`. One `DescribeTargetGroups` comes with it where its health check is asked
+//! for, or where it is empty, since there is then no target to tell its type by.
 
 mod listener;
 
@@ -69,18 +69,7 @@ impl Elbv2 {
         })
     }
 
-    async fn ask_type(&self, arn: &GroupArn) -> Read<TargetType> {
-        match self.ask(arn).await?.target_type() {
-            Some(TargetTypeEnum::Ip) => Ok(TargetType::Ip),
-            Some(TargetTypeEnum::Instance) => Ok(TargetType::Instance),
-            other => Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str))),
-        }
-    }
-}
-
-#[async_trait]
-impl TargetGroups for Elbv2 {
-    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+    async fn targets(&self, arn: &GroupArn) -> Read<Vec<TargetHealth>> {
         let answer = self
             .client(DESCRIBE_HEALTH, arn.region(), arn)?
             .describe_target_health()
@@ -90,29 +79,27 @@ impl TargetGroups for Elbv2 {
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_HEALTH, arn.as_str(), &error))?;
-        let targets: Vec<TargetHealth> = answer
-            .target_health_descriptions()
-            .iter()
-            .map(|description| target_health(arn, description))
-            .collect::<Result<_, _>>()?;
+        let descriptions = answer.target_health_descriptions().iter();
+        descriptions.map(|description| target_health(arn, description)).collect()
+    }
+}
+
+#[async_trait]
+impl TargetGroups for Elbv2 {
+    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
+        let ask = async { if with_check { self.ask(arn).await.map(Some) } else { Ok(None) } };
+        let (targets, asked) = futures::future::try_join(self.targets(arn), ask).await?;
+        let check = asked.as_ref().map(health_check);
         let target_type = match targets.first() {
-            None => self.ask_type(arn).await?,
+            None => match asked {
+                Some(group) => type_of(arn, &group)?,
+                None => type_of(arn, &self.ask(arn).await?)?,
+            },
             Some(first) if first.target.id.parse::<IpAddr>().is_ok() => TargetType::Ip,
             Some(first) if first.target.id.starts_with("i-") => TargetType::Instance,
             Some(first) => return Err(unsupported(DESCRIBE_HEALTH, arn, &first.target.id)),
         };
-        Ok(TargetGroup { target_type, targets })
-    }
-
-    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
-        let group = self.ask(arn).await?;
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        Ok(HealthCheck {
-            protocol: text(group.health_check_protocol().map(ProtocolEnum::as_str)),
-            port: text(group.health_check_port()),
-            path: group.health_check_path().map(str::to_owned),
-            codes: group.matcher().and_then(|matcher| matcher.http_code()).map(str::to_owned),
-        })
+        Ok(TargetGroup { target_type, targets, check })
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
@@ -141,6 +128,24 @@ impl TargetGroups for Elbv2 {
             .await
             .map(drop)
             .map_err(|error| failure(DEREGISTER, arn.as_str(), &error))
+    }
+}
+
+fn type_of(arn: &GroupArn, group: &types::TargetGroup) -> Read<TargetType> {
+    match group.target_type() {
+        Some(TargetTypeEnum::Ip) => Ok(TargetType::Ip),
+        Some(TargetTypeEnum::Instance) => Ok(TargetType::Instance),
+        other => Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str))),
+    }
+}
+
+fn health_check(group: &types::TargetGroup) -> HealthCheck {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    HealthCheck {
+        protocol: text(group.health_check_protocol().map(ProtocolEnum::as_str)),
+        port: text(group.health_check_port()),
+        path: group.health_check_path().map(str::to_owned),
+        codes: group.matcher().and_then(|matcher| matcher.http_code()).map(str::to_owned),
     }
 }
 

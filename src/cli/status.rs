@@ -52,12 +52,15 @@ fn cluster(status: &ClusterStatus) -> String {
         None if conditions.is_empty() => String::new(),
         None => format!("\n{conditions}"),
     };
+    let warning = |warning: &String| format!(" {}: {warning}\n", print::paint(Tone::Bad, "warning"));
+    let warnings: String = status.warnings.iter().map(warning).collect();
+    let warnings = if warnings.is_empty() { warnings } else { format!("\n{warnings}") };
     let paused = if status.is_paused {
         print::paint(Tone::Notice, "  paused (maintenance mode)")
     } else {
         String::new()
     };
-    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}{conditions}")
+    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}{warnings}{conditions}")
 }
 
 fn condition(condition: &ConditionStatus) -> String {

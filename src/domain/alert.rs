@@ -164,6 +164,11 @@ fn describe(condition: &Condition) -> String {
         ConditionKind::TargetHealth => {
             format!("{} does not send writes to the primary", short(subject))
         }
+        ConditionKind::ReaderHealth => format!("{} does not send reads to the replicas", short(subject)),
+        ConditionKind::NoGroup => {
+            let (listener, member) = subject.rsplit_once(' ').unwrap_or((subject, "a member"));
+            format!("{} could not follow {member}", short(listener))
+        }
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
         ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),
@@ -171,9 +176,10 @@ fn describe(condition: &Condition) -> String {
     }
 }
 
-/// A target group by its name; a record without its zone.
+/// A target group by its name, a listener by its load balancer's; a record without its zone.
 fn short(endpoint: &str) -> &str {
-    match endpoint.split_once(":targetgroup/") {
+    let named = endpoint.split_once(":targetgroup/").or_else(|| endpoint.split_once(":listener/net/"));
+    match named {
         Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
         None => endpoint.split_once('/').map_or(endpoint, |(_, record)| record),
     }

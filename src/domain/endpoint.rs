@@ -204,6 +204,8 @@ pub struct TargetGroup {
     pub target_type: TargetType,
     /// Its targets, draining ones included.
     pub targets: Vec<TargetHealth>,
+    /// Its health check; read only where something rests on it.
+    pub check: Option<HealthCheck>,
 }
 
 impl TargetGroup {

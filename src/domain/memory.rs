@@ -169,7 +169,7 @@ impl Memory {
     /// Whether a target has belonged to no member of the group for so long.
     #[must_use]
     pub fn has_lasted(&self, arn: &GroupArn, surplus: &Target, milliseconds: u64, now: Timestamp) -> bool {
-        let subject = condition::surplus(arn, surplus);
+        let subject = condition::surplus(arn.as_str(), surplus);
         self.conditions.iter().any(|condition| {
             condition.kind == ConditionKind::TargetSurplus
                 && condition.subject.as_ref() == Some(&subject)

@@ -41,8 +41,8 @@ pub struct Plan {
 /// Something about an endpoint that people should know if it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concern {
-    /// Which group.
-    pub arn: GroupArn,
+    /// Which one.
+    pub endpoint: Endpoint,
     /// What.
     pub what: Worry,
 }
@@ -61,6 +61,19 @@ pub enum Worry {
         /// The primary.
         primary: Target,
     },
+    /// The load balancer sends reads to the primary, or not to a replica that may be read from.
+    #[error("the load balancer takes {} for healthy, and {} may be read from", either(.healthy), either(.readers))]
+    Unread {
+        /// The targets that are healthy.
+        healthy: Vec<Target>,
+        /// The replicas that surely may be read from.
+        readers: Vec<Target>,
+    },
+    /// A member that could be promoted has no group behind the listener.
+    #[error(
+        "{0} has no target group behind this listener, which could not follow it if it became the primary"
+    )]
+    NoGroup(MemberName),
 }
 
 fn either(targets: &[Target]) -> String {

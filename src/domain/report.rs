@@ -98,6 +98,9 @@ pub struct ClusterReport {
     /// The subjects of the alerts that this pass brought about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<String>,
+    /// Something could not be told or remembered.
+    #[serde(skip)]
+    pub is_untold: bool,
     /// How long the pass took, alerts left out, in milliseconds.
     pub duration_ms: u64,
     /// Requests to AWS, retries included, by IAM action.
@@ -458,10 +461,12 @@ pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
     whole.into_iter().chain(endpoints).collect()
 }
 
-/// Who else claims to be the primary.
+/// Who else claims to be the primary, and what is not right with endpoints although nothing is to be done about it now.
 #[must_use]
-pub fn warnings(verdict: &Verdict) -> Vec<String> {
+pub fn warnings(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     let Verdict::Primary(primary) = verdict else { return Vec::new() };
+    let concerns =
+        plan.concerns.iter().map(|concern| format!("{}: {}", describe(&concern.endpoint), concern.what));
     primary
         .rivals
         .iter()
@@ -471,6 +476,7 @@ pub fn warnings(verdict: &Verdict) -> Vec<String> {
                 rival.member, rival.timeline
             )
         })
+        .chain(concerns)
         .collect()
 }
 

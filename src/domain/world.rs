@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::cluster::{Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
-use super::endpoint::{GroupArn, HealthCheck, InstanceId, TargetGroup};
+use super::endpoint::{GroupArn, InstanceId, TargetGroup};
 use super::failure::Failure;
 use super::listener::{Listener, ListenerArn};
 use super::record::{RecordPlace, RecordSet};
@@ -24,8 +24,6 @@ pub struct World {
     pub members: BTreeMap<ApiUrl, MemberAnswer>,
     /// The configured target groups.
     pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
-    /// The health checks of the groups that rest on them.
-    pub checks: BTreeMap<GroupArn, Read<HealthCheck>>,
     /// The listeners whose weights follow the primary.
     pub listeners: BTreeMap<ListenerArn, Read<Listener>>,
     /// For each name and type that is configured, every record set there is of that name and type.
@@ -108,4 +106,6 @@ pub struct Listed {
     pub lag_bytes: Option<u64>,
     /// The tag that keeps clients away.
     pub noloadbalance: bool,
+    /// The tag that keeps it from being promoted.
+    pub nofailover: bool,
 }

@@ -12,7 +12,7 @@ use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::cluster::{ApiUrl, MemberName};
-use crate::domain::endpoint::{GroupArn, HealthCheck, TargetGroup, TargetType};
+use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::{Intent, Strategy};
 use crate::domain::listener::{Listener, ListenerArn};
@@ -33,20 +33,19 @@ pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (Worl
     let configured = members(intent, ports, deadline);
     let remembered = async {
         let memory = recall(intent, ports, deadline).await;
-        let (groups, checks, listeners, records) = tokio::join!(
+        let (groups, listeners, records) = tokio::join!(
             groups(intent, ports, deadline),
-            checks(intent, ports, deadline),
             listeners(intent, ports, deadline),
             records(intent, ports, deadline)
         );
-        (memory, groups, checks, listeners, records)
+        (memory, groups, listeners, records)
     };
-    let (configured, (memory, groups, checks, listeners, records)) = tokio::join!(configured, remembered);
+    let (configured, (memory, groups, listeners, records)) = tokio::join!(configured, remembered);
     let members = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
     let hosts = hosts(&members, memory.as_ref().ok());
     let names = names(&hosts, ports, deadline).await;
     let instances = instances(&hosts, &groups, &names, ports, deadline).await;
-    (World { members, groups, checks, listeners, records, names, instances }, memory)
+    (World { members, groups, listeners, records, names, instances }, memory)
 }
 
 /// What is remembered, or why it cannot be told.
@@ -129,22 +128,8 @@ async fn groups(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<G
             deadline,
             "elasticloadbalancing:DescribeTargetHealth",
             &group.arn,
-            ports.groups.read(&group.arn),
-        );
-        (group.arn.clone(), read.await)
-    });
-    join_all(reads).await.into_iter().collect()
-}
-
-/// The health checks of the groups that rest on them.
-async fn checks(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<GroupArn, Read<HealthCheck>> {
-    let warm = intent.groups.iter().filter(|group| matches!(group.strategy, Strategy::Warm { .. }));
-    let reads = warm.map(|group| async {
-        let read = by(
-            deadline,
-            "elasticloadbalancing:DescribeTargetGroups",
-            &group.arn,
-            ports.groups.check(&group.arn),
+            // What a warm group holds rests on its health check.
+            ports.groups.read(&group.arn, matches!(group.strategy, Strategy::Warm { .. })),
         );
         (group.arn.clone(), read.await)
     });

@@ -136,8 +136,9 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         previous_primary: done.retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
         steps: done.steps,
         holds,
-        warnings: report::warnings(&verdict),
+        warnings: report::warnings(&verdict, &plan),
         alerts: Vec::new(),
+        is_untold: false,
         duration_ms: span.elapsed_ms(),
         api_calls: ports.calls.counts(),
     };

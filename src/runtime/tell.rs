@@ -174,5 +174,6 @@ fn letter(alert: &Alert, id: &str, ports: &Ports, now: Timestamp) -> Letter {
 /// Puts what telling came to into the report.
 pub fn add(report: &mut ClusterReport, told: Told) {
     report.alerts = told.alerts;
+    report.is_untold = !told.warnings.is_empty();
     report.warnings.extend(told.warnings);
 }

@@ -43,7 +43,7 @@ fn error(code: &str, message: &str) -> String {
 async fn failing(status: u16, code: &'static str) -> (Failure, Calls) {
     let server = Server::start(move |_| xml(status, error(code, "so it is"))).await;
     let (groups, calls) = elbv2(&server.url()).await;
-    (groups.read(&arn()).await.unwrap_err(), calls)
+    (groups.read(&arn(), false).await.unwrap_err(), calls)
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn throttling_is_retried_and_every_request_is_counted() {
     });
     let server = server.await;
     let (groups, calls) = elbv2(&server.url()).await;
-    let group = groups.read(&arn()).await.unwrap();
+    let group = groups.read(&arn(), false).await.unwrap();
     assert_eq!(group.target_type, TargetType::Instance);
     assert_eq!(group.registered().count(), 1, "unhealthy.draining is registered still");
     assert_eq!(calls.counts()["elasticloadbalancing:DescribeTargetHealth"], 4);
@@ -104,14 +104,14 @@ async fn targets_that_are_neither_addresses_nor_instances_are_refused() {
         )
     });
     let (groups, _) = elbv2(&server.await.url()).await;
-    let failure = groups.read(&arn()).await.unwrap_err();
+    let failure = groups.read(&arn(), false).await.unwrap_err();
     assert!(failure.kind == Kind::Invalid && failure.message.contains("arn:aws:lambda:x"), "{failure}");
 }
 
 #[tokio::test]
 async fn nobody_there_is_unavailable() {
     let (groups, _) = elbv2("http://127.0.0.1:9").await;
-    let failure = groups.read(&arn()).await.unwrap_err();
+    let failure = groups.read(&arn(), false).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Unavailable, "{failure}");
 }
 

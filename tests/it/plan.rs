@@ -106,7 +106,11 @@ fn instances(of: &[(&str, &str)]) -> World {
 }
 
 fn instance_group() -> TargetGroup {
-    TargetGroup { target_type: TargetType::Instance, targets: vec![target_health("i-old", "healthy")] }
+    TargetGroup {
+        target_type: TargetType::Instance,
+        targets: vec![target_health("i-old", "healthy")],
+        check: None,
+    }
 }
 
 #[test]

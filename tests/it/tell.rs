@@ -30,6 +30,7 @@ fn report() -> ClusterReport {
         steps: vec![StepReport::of_target(Endpoint::Group(arn(GROUP)), &step).ended(&Ok(()), 41)],
         holds: Vec::new(),
         warnings: Vec::new(),
+        is_untold: false,
         alerts: Vec::new(),
         duration_ms: 47,
         api_calls: BTreeMap::new(),

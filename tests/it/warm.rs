@@ -1,9 +1,9 @@
 //! Warm groups: every member is in, the group's own health check on Patroni chooses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::audit::{Refusal, audit};
-use repoint::domain::endpoint::{HealthCheck, TargetGroup};
+use repoint::domain::endpoint::{HealthCheck, InstanceId, TargetGroup, TargetType};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
 use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
@@ -12,15 +12,20 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::World;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, group_intent, healthy, intent, ip_group, name, refused, target, warm_intent,
+    GROUP, arn, asks_patroni, group_intent, healthy, host, intent, ip_group, name, refused, target,
+    target_health, warm_intent,
 };
 
 const LEAVE_AFTER: u64 = 60_000;
 
 /// pg2 leads.
 fn world(group: TargetGroup) -> World {
-    let groups = BTreeMap::from([(arn(GROUP), Ok(group))]);
-    World { groups, checks: BTreeMap::from([(arn(GROUP), Ok(asks_patroni()))]), ..healthy(2, 3) }
+    checked_by(asks_patroni(), group)
+}
+
+fn checked_by(check: HealthCheck, group: TargetGroup) -> World {
+    let group = TargetGroup { check: Some(check), ..group };
+    World { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) }
 }
 
 fn of(group: GroupIntent) -> Intent {
@@ -146,7 +151,7 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
     let held = |change: &dyn Fn(&mut HealthCheck)| {
         let mut check = asks_patroni();
         change(&mut check);
-        let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(ip_group(&[])) };
+        let world = checked_by(check, ip_group(&[]));
         let plan = planned(&world, &Memory::default(), 0);
         assert_eq!(plan.lanes, []);
         assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::HealthCheck);
@@ -172,7 +177,7 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
 fn a_path_may_have_a_query() {
     let mut check = asks_patroni();
     check.path = Some("/read-write?tag_site=a".to_owned());
-    let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(all(RIGHT)) };
+    let world = checked_by(check, all(RIGHT));
     assert_eq!(planned(&world, &Memory::default(), 0), Plan::default());
 }
 
@@ -183,7 +188,7 @@ fn readers_have_a_check_of_their_own() {
     let judged = |path: &str| {
         let mut check = asks_patroni();
         check.path = Some(path.to_owned());
-        let world = World { checks: BTreeMap::from([(arn(GROUP), Ok(check))]), ..world(all(RIGHT)) };
+        let world = checked_by(check, all(RIGHT));
         let verdict = verdict(&intent, &world, &Memory::default());
         plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0)).holds.len()
     };
@@ -193,21 +198,16 @@ fn readers_have_a_check_of_their_own() {
 
 #[test]
 fn what_cannot_be_read_holds_the_group() {
-    for is_check in [true, false] {
-        let mut world = world(all(RIGHT));
-        if is_check {
-            world.checks.insert(arn(GROUP), Err(refused()));
-        } else {
-            world.groups.insert(arn(GROUP), Err(refused()));
-        }
-        let plan = planned(&world, &Memory::default(), 0);
-        assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
-        // What was wrong with it is neither there nor gone.
-        let intent = of(warm_intent(LEAVE_AFTER));
-        let verdict = verdict(&intent, &world, &Memory::default());
-        let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
-        assert!(format!("{found:?}").contains("unknown: [TargetSurplus, TargetHealth]"), "{found:?}");
-    }
+    let mut world = world(all(RIGHT));
+    world.groups.insert(arn(GROUP), Err(refused()));
+    let plan = planned(&world, &Memory::default(), 0);
+    assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
+    // What was wrong with it is neither there nor gone.
+    let intent = of(warm_intent(LEAVE_AFTER));
+    let verdict = verdict(&intent, &world, &Memory::default());
+    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    let unknown = "unknown: [TargetSurplus, TargetHealth, ReaderHealth]";
+    assert!(format!("{found:?}").contains(unknown), "{found:?}");
 }
 
 /// Else what is over would never be told to be, and the next surplus would leave at once.
@@ -244,4 +244,81 @@ fn the_auditor_keeps_members_in_and_strangers_out() {
     assert!(matches!(refusal(vec![open("10.0.1.99")]), Some(Refusal::WrongNode { .. })));
     let closes = vec![open("10.0.1.12"), close("10.0.1.13")];
     assert!(matches!(refusal(closes), Some(Refusal::ClosesOpen { .. })));
+}
+
+// Readers.
+
+/// What is told of a group of readers, whose check asks for that path, while its targets are in these states.
+fn told_of_readers(path: &str, lag_bytes: u64, states: [&str; 3]) -> Vec<String> {
+    let role = GroupRole::Reader { max_lag_bytes: 1000, primary_fallback: true };
+    let intent = of(GroupIntent { role, ..warm_intent(LEAVE_AFTER) });
+    let check = HealthCheck { path: Some(path.to_owned()), ..asks_patroni() };
+    let mut world = checked_by(check, all(states));
+    for answer in world.members.values_mut() {
+        answer.view.as_mut().unwrap().members[2].lag_bytes = Some(lag_bytes);
+    }
+    let verdict = verdict(&intent, &world, &Memory::default());
+    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
+    assert_eq!((plan.lanes.len(), plan.holds.len()), (0, 0));
+    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    assert_eq!(format!("{found:?}").contains("ReaderHealth"), !plan.concerns.is_empty());
+    plan.concerns.iter().map(|concern| concern.what.to_string()).collect()
+}
+
+/// pg2 leads.
+const READ: [&str; 3] = ["healthy", "unhealthy", "healthy"];
+
+#[test]
+fn a_load_balancer_that_keeps_reads_from_a_fit_replica_is_a_concern() {
+    assert_eq!(told_of_readers("/replica", 0, READ), [""; 0]);
+    assert_eq!(
+        told_of_readers("/replica", 0, ["healthy", "unhealthy", "unhealthy"]),
+        [
+            "the load balancer takes 10.0.1.11:5432 for healthy, and 10.0.1.11:5432 and 10.0.1.13:5432 may be read from"
+        ]
+    );
+    // It may be too far behind for the one, and not for the other.
+    assert_eq!(told_of_readers("/replica", 600, ["healthy", "unhealthy", "unhealthy"]), [""; 0]);
+    assert_eq!(told_of_readers("/replica", 600, READ), [""; 0]);
+}
+
+#[test]
+fn a_load_balancer_that_sends_reads_to_the_primary_is_a_concern_unless_the_check_is_for_it() {
+    let all = ["healthy", "healthy", "healthy"];
+    assert_eq!(told_of_readers("/replica", 0, all).len(), 1);
+    assert_eq!(told_of_readers("/read-only?lag=16MB", 0, all), [""; 0]);
+}
+
+// Instances.
+
+/// pg2 leads; the instances that run have these addresses.
+fn instances(targets: &[&str], running: &[(u8, &str)]) -> World {
+    let targets = targets.iter().map(|id| target_health(id, "unused")).collect();
+    let group = TargetGroup { target_type: TargetType::Instance, targets, check: None };
+    let found = running.iter().map(|(number, id)| {
+        let address = host(*number).parse().unwrap();
+        (address, BTreeSet::from([InstanceId::new(*id)]))
+    });
+    let instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found.collect()))]);
+    World { instances, ..world(group) }
+}
+
+/// Patroni may list its member for a while, and another instance may have its address by then.
+#[test]
+fn an_instance_that_is_no_more_leaves_after_a_while_though_its_member_is_listed() {
+    let gone = memory(&[("i-3", 0)]);
+    let world = instances(&["i-1", "i-2", "i-3"], &[(1, "i-1"), (2, "i-2")]);
+    assert_eq!(steps(&planned(&world, &gone, LEAVE_AFTER - 1)), [""; 0]);
+    assert_eq!(steps(&planned(&world, &gone, LEAVE_AFTER)), ["+i-2", "-i-3"]);
+    let replaced = instances(&["i-1", "i-2", "i-3"], &[(1, "i-1"), (2, "i-2"), (3, "i-4")]);
+    assert_eq!(steps(&planned(&replaced, &gone, LEAVE_AFTER)), ["+i-4", "-i-3"]);
+}
+
+/// While nobody can say which instance the primary is, nothing goes, however long it has been nobody's.
+#[test]
+fn the_last_instance_never_leaves() {
+    let gone = memory(&[("i-1", 0), ("i-2", 0), ("i-3", 0)]);
+    let plan = planned(&instances(&["i-1", "i-2", "i-3"], &[]), &gone, 10 * LEAVE_AFTER);
+    assert_eq!(steps(&plan), [""; 0]);
+    assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoInstance);
 }

@@ -8,10 +8,11 @@ use repoint::domain::cluster::Address;
 use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth};
 use repoint::domain::intent::Intent;
 use repoint::domain::listener::{Forward, Listener};
+use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{LastPrimary, Memory, Timestamp};
 use repoint::domain::plan::{EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep, plan};
 use repoint::domain::report::status::{Standing, status};
-use repoint::domain::report::{describe, planned_steps};
+use repoint::domain::report::{describe, planned_steps, warnings};
 use repoint::domain::retarget::{Cause, Retarget, retarget};
 use repoint::domain::verdict::{Verdict, verdict};
 use repoint::domain::world::World;
@@ -243,6 +244,48 @@ fn a_primary_without_a_group_is_held_with_the_remedy() {
     the primary pg2 has no target group behind this listener, and pg1 has; configure one for it
     the primary pg2 has no target group behind this listener, and pg1, pg3 have; configure one for it
     ");
+}
+
+/// In daytime, and not when it has become the primary.
+#[test]
+fn a_member_that_the_listener_could_not_follow_is_a_concern() {
+    let intent = Intent { groups: vec![weighted_intent(1), weighted_intent(2)], ..intent() };
+    let told = |world: &World| {
+        let plan = checked_for(&intent, world);
+        assert_eq!((plan.lanes.len(), plan.holds.len()), (0, 0));
+        let verdict = verdict(&intent, world, &Memory::default());
+        let found = findings(&intent, world, None, &verdict, &plan, &[], None);
+        let words = warnings(&verdict, &plan);
+        assert_eq!(format!("{found:?}").contains("NoGroup"), !words.is_empty());
+        let shown = status(&intent, world, &Ok(Memory::default()), &verdict, &plan, Timestamp(0));
+        assert_eq!(shown.warnings, words);
+        words
+    };
+    let mut world = world(&[(1, 0), (2, 100)]);
+    let words = "listener pg/f2f7dc8efc522ab2 (us-east-1): pg3 has no target group behind this listener, which could not \
+                 follow it if it became the primary";
+    assert_eq!(told(&world), [words]);
+    for answer in world.members.values_mut() {
+        answer.view.as_mut().unwrap().members[2].nofailover = true;
+    }
+    assert_eq!(told(&world), [""; 0]);
+}
+
+/// While nobody lists the members, or the listener is held, what was wrong is neither there nor gone.
+#[test]
+fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
+    let intent = Intent { groups: vec![weighted_intent(1), weighted_intent(2)], ..intent() };
+    let knows = |world: &World| {
+        let verdict = verdict(&intent, world, &Memory::default());
+        let plan = checked_for(&intent, world);
+        let found = findings(&intent, world, None, &verdict, &plan, &[], None);
+        !format!("{found:?}").contains("unknown: [NoGroup")
+    };
+    assert!(knows(&world(&[(1, 0), (2, 100)])));
+    assert!(!knows(&world(&[(1, 0), (2, 100), (4, 5)])));
+    let mut unlisted = world(&[(1, 0), (2, 100)]);
+    unlisted.members.values_mut().for_each(|answer| answer.view = Err(refused()));
+    assert!(!knows(&unlisted));
 }
 
 /// The morning after: what is told to people.

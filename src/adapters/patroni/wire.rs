@@ -106,6 +106,7 @@ impl From<Member> for world::Listed {
             timeline: timeline(member.timeline),
             lag_bytes: member.lag.as_ref().and_then(Value::as_u64),
             noloadbalance: member.tags.get("noloadbalance").is_some_and(is_set),
+            nofailover: member.tags.get("nofailover").is_some_and(is_set),
         }
     }
 }

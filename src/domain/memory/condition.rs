@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, Timestamp};
-use crate::domain::endpoint::{Endpoint, GroupArn, Target};
+use crate::domain::endpoint::{Endpoint, Target};
 use crate::domain::intent::{Intent, Strategy};
 use crate::domain::plan::{Concern, EndpointHold, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
-use crate::domain::verdict::{Hold, Verdict};
-use crate::domain::witness::{Witness, witnesses};
+use crate::domain::verdict::{Hold, Primary, Verdict};
+use crate::domain::witness::{Witness, primarys_view, witnesses};
 use crate::domain::world::World;
 
 /// Something that is wrong and lasts.
@@ -51,6 +51,10 @@ pub enum ConditionKind {
     TargetSurplus,
     /// The load balancer takes somebody else than the primary for healthy, or nobody.
     TargetHealth,
+    /// The load balancer sends reads to the primary, or not to a replica that may be read from.
+    ReaderHealth,
+    /// A member that could be promoted has no group behind a listener.
+    NoGroup,
     /// A change of an endpoint failed.
     ApplyFailed,
     /// The auditor refused a plan.
@@ -73,6 +77,8 @@ impl ConditionKind {
             Self::EndpointHeld => "endpoint_held",
             Self::TargetSurplus => "target_surplus",
             Self::TargetHealth => "target_health",
+            Self::ReaderHealth => "reader_health",
+            Self::NoGroup => "no_group",
             Self::ApplyFailed => "apply_failed",
             Self::PlanRefused => "plan_refused",
             Self::MemoryUnavailable => "memory_unavailable",
@@ -89,6 +95,8 @@ impl ConditionKind {
             | Self::EndpointHeld
             | Self::TargetSurplus
             | Self::TargetHealth
+            | Self::ReaderHealth
+            | Self::NoGroup
             | Self::MemoryUnavailable => true,
             Self::Contested
             | Self::SplitBrain
@@ -102,7 +110,12 @@ impl ConditionKind {
     #[must_use]
     pub fn severity(self) -> &'static str {
         match self {
-            Self::MemberUnreachable | Self::Stale | Self::EndpointHeld | Self::TargetSurplus => "warning",
+            Self::MemberUnreachable
+            | Self::Stale
+            | Self::EndpointHeld
+            | Self::TargetSurplus
+            | Self::ReaderHealth
+            | Self::NoGroup => "warning",
             Self::NoPrimary
             | Self::Contested
             | Self::SplitBrain
@@ -179,7 +192,11 @@ pub fn findings(
             };
             if plan.holds.iter().any(is_warm) {
                 // Of a group that cannot be read, nobody knows.
-                found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth]);
+                found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth, Kind::ReaderHealth]);
+            }
+            let is_listener = |hold: &EndpointHold| matches!(hold.endpoint, Endpoint::Listener(_));
+            if !lists_members(world, primary) || plan.holds.iter().any(is_listener) {
+                found.unknown.push(Kind::NoGroup);
             }
             let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
                 let words = step.error.clone().unwrap_or_else(|| "it failed".to_owned());
@@ -202,6 +219,8 @@ pub fn findings(
                 Kind::EndpointHeld,
                 Kind::TargetSurplus,
                 Kind::TargetHealth,
+                Kind::ReaderHealth,
+                Kind::NoGroup,
                 Kind::ApplyFailed,
                 Kind::PlanRefused,
                 Kind::MemoryUnavailable,
@@ -226,17 +245,26 @@ pub fn findings(
     found
 }
 
+/// Whether any `/cluster` says who the members are, now that this is the primary.
+fn lists_members(world: &World, primary: &Primary) -> bool {
+    let leader = primary.member.as_ref();
+    leader.is_some_and(|leader| primarys_view(&witnesses(&world.members), leader).is_some())
+}
+
 fn concern(concern: &Concern) -> Finding {
-    let words = concern.what.to_string();
-    match &concern.what {
-        Worry::Surplus(target) => (ConditionKind::TargetSurplus, Some(surplus(&concern.arn, target)), words),
-        Worry::Unhealthy { .. } => (ConditionKind::TargetHealth, Some(concern.arn.to_string()), words),
-    }
+    let (place, words) = (concern.endpoint.to_string(), concern.what.to_string());
+    let (kind, subject) = match &concern.what {
+        Worry::Surplus(target) => (ConditionKind::TargetSurplus, surplus(&place, target)),
+        Worry::Unhealthy { .. } => (ConditionKind::TargetHealth, place),
+        Worry::Unread { .. } => (ConditionKind::ReaderHealth, place),
+        Worry::NoGroup(member) => (ConditionKind::NoGroup, format!("{place} {member}")),
+    };
+    (kind, Some(subject), words)
 }
 
 /// What a surplus target is called.
-pub(super) fn surplus(arn: &GroupArn, target: &Target) -> String {
-    format!("{arn} {target}")
+pub(super) fn surplus(group: &str, target: &Target) -> String {
+    format!("{group} {target}")
 }
 
 /// Members that do not answer, if any other does: when none does, the cluster is what is out of reach.

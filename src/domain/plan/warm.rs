@@ -8,9 +8,10 @@ use std::iter::once;
 
 use super::group::target;
 use super::{Concern, EndpointReason, TargetStep, Worry, primary_address};
-use crate::domain::endpoint::{GroupArn, Target};
+use crate::domain::endpoint::{Endpoint, GroupArn, Target};
 use crate::domain::health_check::tells_apart;
 use crate::domain::intent::{GroupIntent, GroupRole, Intent};
+use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
 use crate::domain::witness::{Witness, primarys_view, witnesses};
 use crate::domain::world::{Listed, World};
@@ -24,7 +25,10 @@ pub struct Warm {
     listed: BTreeSet<Target>,
     registered: BTreeSet<Target>,
     healthy: Vec<Target>,
-    role: GroupRole,
+    /// The replicas that surely may be read from, in a group of readers.
+    readers: Option<Vec<Target>>,
+    /// Whether its health check takes the primary as well.
+    takes_primary: bool,
 }
 
 /// Puts together what was read of a group and of the members.
@@ -37,8 +41,7 @@ pub fn group(
     let unreadable = |failure: &_| EndpointReason::Unreadable(Clone::clone(failure));
     let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
-    let check = world.checks.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
-    let check = check.as_ref().map_err(unreadable)?;
+    let check = group.check.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
     tells_apart(check, wanted.role, intent, world).map_err(EndpointReason::HealthCheck)?;
 
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
@@ -58,13 +61,22 @@ pub fn group(
     let healthy = group.targets.iter().filter(|listed| listed.state == "healthy");
     let mut healthy: Vec<Target> = healthy.map(|listed| listed.target.clone()).collect();
     healthy.sort();
+    let fit = match wanted.role {
+        GroupRole::Writer => None,
+        GroupRole::Reader { max_lag_bytes, .. } => Some(readers(world, primary, max_lag_bytes)),
+    };
+    let fit = fit.map(|fit| {
+        let sure = fit.into_iter().flatten().filter(|reader| reader.may_come_in);
+        sure.filter_map(|reader| target(wanted, group, &reader.address, world).ok()).collect()
+    });
     Ok(Warm {
         primary: first,
         belong,
         listed,
         registered: group.registered().cloned().collect(),
         healthy,
-        role: wanted.role,
+        readers: fit,
+        takes_primary: check.path.as_deref().is_some_and(|path| path.starts_with("/read-only")),
     })
 }
 
@@ -77,10 +89,21 @@ impl Warm {
     /// What people should know of it.
     pub fn concerns(&self, arn: &GroupArn) -> Vec<Concern> {
         let surplus = self.surplus().cloned().map(Worry::Surplus);
-        let is_wrong = self.role == GroupRole::Writer && self.healthy != [self.primary.clone()];
-        let unhealthy = is_wrong
-            .then(|| Worry::Unhealthy { healthy: self.healthy.clone(), primary: self.primary.clone() });
-        surplus.chain(unhealthy).map(|what| Concern { arn: arn.clone(), what }).collect()
+        let endpoint = Endpoint::Group(arn.clone());
+        surplus.chain(self.unhealthy()).map(|what| Concern { endpoint: endpoint.clone(), what }).collect()
+    }
+
+    /// Where the load balancer and Patroni disagree. How far a replica may be behind is for each to say, so of readers only
+    /// those count that are well within repoint's limit, and the primary where the check is not for it.
+    fn unhealthy(&self) -> Option<Worry> {
+        let healthy = self.healthy.clone();
+        let Some(readers) = &self.readers else {
+            let is_right = self.healthy == [self.primary.clone()];
+            return (!is_right).then(|| Worry::Unhealthy { healthy, primary: self.primary.clone() });
+        };
+        let missing: Vec<Target> = readers.iter().filter(|fit| !healthy.contains(fit)).cloned().collect();
+        let has_primary = !self.takes_primary && healthy.contains(&self.primary);
+        (has_primary || !missing.is_empty()).then(|| Worry::Unread { healthy, readers: readers.clone() })
     }
 
     /// Registers who is missing, and then deregisters those whose time has come. As in any group, whoever closes something

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::group::target;
-use super::{EndpointHold, EndpointReason, Lane, ListenerStep, Plan, TargetStep, primary_address};
+use super::{
+    Concern, EndpointHold, EndpointReason, Lane, ListenerStep, Plan, TargetStep, Worry, primary_address,
+};
 use crate::domain::cluster::{Address, MemberName};
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
 use crate::domain::intent::GroupIntent;
@@ -32,6 +34,12 @@ pub fn listener(
     plan: &mut Plan,
 ) {
     let weights = weights(arn, groups, world, primary);
+    plan.concerns.extend(
+        without_group(groups, world, primary).map(|member| Concern {
+            endpoint: Endpoint::Listener(arn.clone()),
+            what: Worry::NoGroup(member),
+        }),
+    );
     let mut hold = |endpoint, reason| plan.holds.push(EndpointHold { endpoint, reason });
     let mut first = None;
     let mut others = Vec::new();
@@ -72,6 +80,23 @@ pub fn listener(
             plan.lanes.extend(of_groups.filter_map(|group| lane(group, group.opening())));
         }
     }
+}
+
+/// The replicas that could be promoted and that the listener could not follow; that the primary has no group is told by a
+/// hold.
+fn without_group(
+    groups: &[(&MemberName, &GroupIntent)],
+    world: &World,
+    primary: &Primary,
+) -> impl Iterator<Item = MemberName> {
+    let seen = witnesses(&world.members);
+    let view = primary.member.as_ref().and_then(|leader| primarys_view(&seen, leader));
+    let listed = view.into_iter().flat_map(|view| &view.members);
+    let without = listed.filter(|listed| {
+        let is_primary = Some(&listed.name) == primary.member.as_ref();
+        !is_primary && !listed.nofailover && groups.iter().all(|(member, _)| **member != listed.name)
+    });
+    without.map(|listed| listed.name.clone()).collect::<BTreeSet<_>>().into_iter()
 }
 
 impl Filling<'_> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Reason, VerdictReport, holds, planned_steps};
+use super::{Reason, VerdictReport, holds, planned_steps, warnings};
 use crate::domain::cluster::{Address, Scope, Timeline};
 use crate::domain::endpoint::{Endpoint, GroupArn, TargetHealth};
 use crate::domain::intent::Intent;
@@ -47,6 +47,8 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// What an operator should know although nothing is to be done about it now.
+    pub warnings: Vec<String>,
     /// What memory says is wrong.
     pub conditions: Vec<ConditionStatus>,
     /// Why memory could not be read.
@@ -137,6 +139,7 @@ pub fn status(
             .chain(records)
             .map(|endpoint| standing(endpoint, world, verdict, plan))
             .collect(),
+        warnings: warnings(verdict, plan),
         conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
         memory_error: memory.as_ref().err().map(ToString::to_string),
     }

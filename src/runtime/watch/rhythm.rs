@@ -144,7 +144,6 @@ impl Rhythm {
     /// Whether a pass has left something to do, and the longest wait before it is tried again. Most holds end when members
     /// say something new, and until then there is only something to tell; some end without a sign.
     fn unfinished(&self, report: &ClusterReport) -> Option<Duration> {
-        let is_told = report.warnings.is_empty();
         let ends_without_a_sign = |hold: &HoldReport| {
             matches!(
                 hold.reason,
@@ -152,7 +151,7 @@ impl Rhythm {
             )
         };
         match report.outcome {
-            Outcome::Converged | Outcome::Changed if is_told => None,
+            Outcome::Converged | Outcome::Changed if !report.is_untold => None,
             Outcome::Held if !report.holds.iter().any(ends_without_a_sign) => Some(self.pace.audit_interval),
             _ => Some(LONGEST_RETRY.min(self.pace.audit_interval)),
         }

@@ -106,7 +106,7 @@ fn group() -> impl Strategy<Value = Read<TargetGroup>> {
             .collect();
         targets.sort();
         targets.dedup_by(|a, b| a.target == b.target);
-        TargetGroup { target_type: TargetType::Ip, targets }
+        TargetGroup { target_type: TargetType::Ip, targets, check: None }
     });
     prop_oneof![9 => group.prop_map(Ok), 1 => Just(Err(refused()))]
 }
@@ -206,7 +206,9 @@ pub fn reader_case() -> impl Strategy<Value = (Intent, World, Memory)> {
 pub fn warm_case() -> impl Strategy<Value = (Intent, World, Memory)> {
     (reader_case(), vec(any::<bool>(), 3)).prop_map(|((mut intent, mut world, mut memory), old)| {
         intent.groups = vec![warm_intent(0)];
-        world.checks = BTreeMap::from([(arn(GROUP), Ok(asks_patroni()))]);
+        for group in world.groups.values_mut().flatten() {
+            group.check = Some(asks_patroni());
+        }
         let surplus = [target_of(4, 5432), target_of(5, 5432), target_of(1, 6432)];
         let old = surplus.iter().zip(old).filter(|(_, is_old)| *is_old);
         memory.conditions = old

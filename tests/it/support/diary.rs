@@ -140,7 +140,7 @@ impl Diary {
     }
 
     fn look(&self, members: &World, memory: &Memory) -> (World, Verdict, Plan) {
-        let group = TargetGroup { target_type: TargetType::Ip, targets: self.group.clone() };
+        let group = TargetGroup { target_type: TargetType::Ip, targets: self.group.clone(), check: None };
         let mut world = World {
             groups: BTreeMap::from([(arn(GROUP), Ok(group))]),
             records: records(self.sets.clone()),
@@ -203,7 +203,8 @@ impl Diary {
             previous_primary: retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
             steps,
             holds: left_alone,
-            warnings: warnings(&verdict),
+            warnings: warnings(&verdict, plan),
+            is_untold: false,
             alerts: Vec::new(),
             duration_ms: 1,
             api_calls: BTreeMap::new(),

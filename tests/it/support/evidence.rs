@@ -114,6 +114,7 @@ pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
         timeline: Some(Timeline(timeline)),
         lag_bytes: (!leads).then_some(0),
         noloadbalance: false,
+        nofailover: false,
     }
 }
 
@@ -165,6 +166,7 @@ pub fn ip_group(targets: &[(&str, &str)]) -> TargetGroup {
     TargetGroup {
         target_type: TargetType::Ip,
         targets: targets.iter().map(|(id, state)| target_health(id, state)).collect(),
+        check: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A listener's weights over the wire: the real adapter against the sandbox, and against answers that AWS may give.
+//! Listeners and groups over the wire: the real adapter against the sandbox, and against answers that AWS may give.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::elbv2::Elbv2;
-use repoint::domain::endpoint::GroupArn;
+use repoint::domain::endpoint::{GroupArn, TargetType};
 use repoint::domain::failure::Kind;
 use repoint::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
-use repoint::ports::{Calls, Clock, Listeners, Permit};
+use repoint::ports::{Calls, Clock, Listeners, Permit, TargetGroups};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::elbv2::group::NewTargetGroup;
 use repoint_sandbox::aws::elbv2::listener;
@@ -63,7 +63,7 @@ impl Stage {
     }
 
     async fn read(&self) -> Forward {
-        match self.adapter.read(&self.listener).await.unwrap() {
+        match Listeners::read(&self.adapter, &self.listener).await.unwrap() {
             Listener::Forward(forward) => forward,
             Listener::Other(words) => panic!("{words}"),
         }
@@ -94,7 +94,7 @@ async fn weights_are_set_and_read_again_and_the_listener_is_the_same_but_for_the
 #[tokio::test]
 async fn a_listener_that_is_not_there_is_not_found() {
     let stage = Stage::new().await;
-    let failure = stage.adapter.read(&listener_arn()).await.unwrap_err();
+    let failure = Listeners::read(&stage.adapter, &listener_arn()).await.unwrap_err();
     assert_eq!((failure.kind, failure.call.as_str()), (Kind::NotFound, DESCRIBE));
     let wanted = stage.shares([1, 0, 0]);
     let failed = stage.adapter.forward(&listener_arn(), &wanted, &permit(Duration::from_mins(1))).await;
@@ -108,6 +108,21 @@ async fn nothing_is_sent_once_the_permit_has_run_out() {
     let failed = stage.adapter.forward(&stage.listener, &wanted, &permit(Duration::ZERO)).await;
     assert!(failed.unwrap_err().to_string().contains("not sent"));
     assert_eq!(stage.read().await.weights.len(), 1);
+}
+
+/// What its targets are is told with its health check.
+#[tokio::test]
+async fn an_empty_group_is_asked_for_once() {
+    let stage = Stage::new().await;
+    let (health, groups) =
+        ("elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTargetGroups");
+    for with_check in [true, false] {
+        let (adapter, calls) = adapter(&stage.aws.config().await);
+        let read = TargetGroups::read(&adapter, &stage.groups[0], with_check).await.unwrap();
+        assert_eq!((read.target_type, read.targets.len()), (TargetType::Instance, 0));
+        assert_eq!(read.check.map(|check| check.protocol), with_check.then(|| "TCP".to_owned()));
+        assert_eq!(calls.counts(), BTreeMap::from([(health.to_owned(), 1), (groups.to_owned(), 1)]));
+    }
 }
 
 /// What a listener with these default actions is taken for.
@@ -125,7 +140,7 @@ async fn taken_for(actions: &'static str) -> Result<Listener, Kind> {
     };
     let server = Server::start(reply).await;
     let config = crate::aws::config(&server.url()).await;
-    adapter(&config).0.read(&listener_arn()).await.map_err(|failure| failure.kind)
+    Listeners::read(&adapter(&config).0, &listener_arn()).await.map_err(|failure| failure.kind)
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ const INSTANCES: &str = "ec2:DescribeInstances";
 
 #[async_trait]
 impl TargetGroups for Line {
-    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
+        let check = if with_check { Some(self.health_check(arn).await?) } else { None };
         let group = arn.to_string();
         self.call(DESCRIBE, arn.as_str(), None, move |world, now| {
             let health = world.account.describe_target_health(now, &group, &[]);
@@ -38,20 +39,8 @@ impl TargetGroups for Line {
                     .map(target_health)
                     .map(|health| if is_warm { checked(world, health) } else { health })
                     .collect(),
+                check,
             })
-        })
-        .await
-    }
-
-    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
-        let group = arn.to_string();
-        self.call(DESCRIBE_GROUPS, arn.as_str(), None, move |world, now| {
-            let groups = world.account.describe_target_groups(now, std::slice::from_ref(&group), &[]);
-            let groups = groups.map_err(|error| failure(DESCRIBE_GROUPS, &group, &error))?;
-            let check = &groups[0].made.health_check;
-            let port = check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string());
-            let codes = (check.protocol != "TCP").then(|| "200-399".to_owned());
-            Ok(HealthCheck { protocol: check.protocol.clone(), port, path: check.path.clone(), codes })
         })
         .await
     }
@@ -66,6 +55,19 @@ impl TargetGroups for Line {
 }
 
 impl Line {
+    async fn health_check(&self, arn: &GroupArn) -> Read<HealthCheck> {
+        let group = arn.to_string();
+        self.call(DESCRIBE_GROUPS, arn.as_str(), None, move |world, now| {
+            let groups = world.account.describe_target_groups(now, std::slice::from_ref(&group), &[]);
+            let groups = groups.map_err(|error| failure(DESCRIBE_GROUPS, &group, &error))?;
+            let check = &groups[0].made.health_check;
+            let port = check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string());
+            let codes = (check.protocol != "TCP").then(|| "200-399".to_owned());
+            Ok(HealthCheck { protocol: check.protocol.clone(), port, path: check.path.clone(), codes })
+        })
+        .await
+    }
+
     async fn change(
         &self,
         call: &'static str,

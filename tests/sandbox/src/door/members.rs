@@ -107,6 +107,7 @@ fn listed(view: &rest::View) -> View {
             Lag::Unknown => None,
         }),
         noloadbalance: member.tags.noloadbalance,
+        nofailover: member.tags.nofailover,
     });
     View {
         scope: view.scope.as_ref().map(|scope| Scope::new(&**scope)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::cluster::Scope;
-use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
 use repoint::domain::report::{ClusterReport, Outcome};
@@ -51,15 +51,11 @@ struct Slow {
 
 #[async_trait]
 impl TargetGroups for Slow {
-    async fn read(&self, arn: &GroupArn) -> Read<TargetGroup> {
+    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
         match &self.list {
-            Some(list) => Ok(TargetGroup { target_type: TargetType::Ip, targets: list.clone() }),
-            None => TargetGroups::read(&*self.line, arn).await,
+            Some(list) => Ok(TargetGroup { target_type: TargetType::Ip, targets: list.clone(), check: None }),
+            None => TargetGroups::read(&*self.line, arn, with_check).await,
         }
-    }
-
-    async fn check(&self, arn: &GroupArn) -> Read<HealthCheck> {
-        self.line.check(arn).await
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
