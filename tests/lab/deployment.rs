@@ -100,6 +100,14 @@ impl<'a> Deployment<'a> {
         Ok(())
     }
 
+    /// Adds the group of a member behind a listener to the configuration.
+    pub fn configure_weighted(&mut self, arn: &str, listener: &str, member: &str) -> anyhow::Result<()> {
+        self.configure_group(arn)?;
+        let lines = format!("strategy = \"weighted\"\nlistener = \"{listener}\"\nmember = \"{member}\"\n");
+        self.configuration.push_str(&lines);
+        Ok(())
+    }
+
     /// Adds a simple record that points at the primary.
     pub fn configure_record(&mut self) -> anyhow::Result<()> {
         Ok(write!(

@@ -36,6 +36,7 @@ mod stage;
 mod state_table;
 mod wait;
 mod warm;
+mod weighted;
 mod wire;
 mod world;
 
@@ -65,6 +66,7 @@ fn run() -> anyhow::Result<ExitCode> {
         outage::trials,
         readers::trials,
         warm::trials,
+        weighted::trials,
         state_table::trials,
         lambda::trials,
         wire::trials,

@@ -78,6 +78,43 @@ impl<'a> World<'a> {
         Ok(targets)
     }
 
+    /// A Network Load Balancer with a TCP listener that shares connections out so; answers the listener's ARN.
+    pub async fn listener(&self, balancer: &str, shares: &[(&str, u32)]) -> anyhow::Result<String> {
+        let args = json!({ "Name": balancer, "Type": "network", "Subnets": [self.subnet] });
+        let made = self.aws.call("elbv2", "create_load_balancer", args).await?;
+        let args = json!({
+            "LoadBalancerArn": made["LoadBalancers"][0]["LoadBalancerArn"], "Protocol": "TCP", "Port": 5432,
+            "DefaultActions": forwards(shares),
+        });
+        let made = self.aws.call("elbv2", "create_listener", args).await?;
+        text(&made["Listeners"][0]["ListenerArn"])
+    }
+
+    /// Lets a listener share connections out so.
+    pub async fn forward(&self, listener: &str, shares: &[(&str, u32)]) -> anyhow::Result<()> {
+        let args = json!({ "ListenerArn": listener, "DefaultActions": forwards(shares) });
+        self.aws.call("elbv2", "modify_listener", args).await?;
+        Ok(())
+    }
+
+    /// Everything that is told of a listener.
+    pub async fn described_listener(&self, listener: &str) -> anyhow::Result<Value> {
+        let described =
+            self.aws.call("elbv2", "describe_listeners", json!({ "ListenerArns": [listener] })).await?;
+        Ok(described["Listeners"][0].clone())
+    }
+
+    /// The weights of the groups behind a listener, sorted.
+    pub async fn shares(&self, listener: &str) -> anyhow::Result<Vec<(String, u64)>> {
+        let described = self.described_listener(listener).await?;
+        let mut shares = Vec::new();
+        for share in list(&described["DefaultActions"][0]["ForwardConfig"]["TargetGroups"])? {
+            shares.push((text(&share["TargetGroupArn"])?, share["Weight"].as_u64().context("no weight")?));
+        }
+        shares.sort();
+        Ok(shares)
+    }
+
     /// A hosted zone; answers its id without `/hostedzone/`.
     pub async fn zone(&self, name: &str) -> anyhow::Result<String> {
         let args = json!({ "Name": name, "CallerReference": name });
@@ -148,6 +185,15 @@ pub fn with(mut record: Value, fields: &Value) -> Value {
 fn targets_of(group: &str, targets: &[(&str, u16)]) -> Value {
     let targets: Vec<Value> = targets.iter().map(|(id, port)| json!({ "Id": id, "Port": port })).collect();
     json!({ "TargetGroupArn": group, "Targets": targets })
+}
+
+/// A forward action. It is sticky, which nobody tells repoint.
+fn forwards(shares: &[(&str, u32)]) -> Value {
+    let groups: Vec<Value> =
+        shares.iter().map(|(group, weight)| json!({ "TargetGroupArn": group, "Weight": weight })).collect();
+    let stickiness = json!({ "Enabled": true, "DurationSeconds": 60 });
+    let config = json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": stickiness });
+    json!([{ "Type": "forward", "ForwardConfig": config }])
 }
 
 fn text(value: &Value) -> anyhow::Result<String> {
