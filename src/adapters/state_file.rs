@@ -2,18 +2,19 @@
 //!
 //! Law: the file is always whole. A save takes the lock, reads, checks the revision, writes a new file beside the old
 //! one, syncs it, and renames it over the old one. A file that cannot be read is never replaced: it may hold the only
-//! record of the highest timeline.
+//! record of the highest timeline. What is known of the file is believed only while it is the very file that was read.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::domain::cluster::Scope;
@@ -34,8 +35,43 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 #[derive(Clone)]
 pub struct StateFile {
     path: PathBuf,
-    /// Clusters of this process take their turns here; the lock on the file is between processes.
-    turn: Arc<Mutex<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What the clusters of this process share.
+#[derive(Default)]
+struct Shared {
+    /// Who saves; the lock on the file is between processes.
+    turn: Mutex<()>,
+    /// The file as it was last read or written. Whoever holds this may wait for the disk, and for nobody.
+    known: std::sync::Mutex<Option<Known>>,
+    /// Those who want to save. Those who come together are written together, since a sync takes its time.
+    waiting: std::sync::Mutex<Vec<Draft>>,
+}
+
+/// A file whose contents are known.
+struct Known {
+    /// Kept open, so that its number is given to no other file.
+    _file: File,
+    mark: Mark,
+    contents: Arc<Contents>,
+}
+
+/// What tells a file from one that took its place, and from itself before somebody edited it.
+#[derive(PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    number: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What one who wants to save waits for.
+struct Draft {
+    scope: Scope,
+    memory: Memory,
+    reply: oneshot::Sender<Result<(), Failure>>,
 }
 
 /// What the file holds. The version is read first, since the rest may mean something else in another one.
@@ -44,7 +80,7 @@ struct Version {
     version: u32,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
     version: u32,
@@ -55,7 +91,7 @@ impl StateFile {
     /// Keeps memory at `path`, whose folder is made if it is missing. Nothing is touched yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, turn: Arc::default() }
+        Self { path, shared: Arc::default() }
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -94,29 +130,117 @@ impl StateFile {
 #[async_trait]
 impl Store for StateFile {
     async fn load(&self, scope: &Scope) -> Read<Memory> {
-        let (path, scope) = (self.path.clone(), scope.clone());
-        blocking(READ, &self.path, move || Ok(read(&path)?.clusters.remove(&scope).unwrap_or_default())).await
+        let (this, scope) = (self.clone(), scope.clone());
+        let load = move || Ok(this.contents()?.clusters.get(&scope).cloned().unwrap_or_default());
+        blocking(READ, &self.path, load).await
     }
 
     async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
-        let _turn = self.turn.lock().await;
-        let lock = self.lock().await?;
-        let (path, draft) = (self.path.clone(), self.beside(".new"));
-        let (scope, memory) = (scope.clone(), memory.clone());
-        blocking(WRITE, &self.path, move || {
-            let mut contents = read(&path)?;
-            let stored = contents.clusters.get(&scope).map_or(0, |stored| stored.revision);
-            if stored + 1 != memory.revision {
-                let message = format!("revision {stored} is stored, and {} was to follow", memory.revision);
-                return Err(failure(Kind::Conflict, WRITE, &path, message));
-            }
-            contents.clusters.insert(scope, memory);
-            write(&path, &draft, &contents)?;
-            drop(lock);
-            Ok(())
-        })
-        .await
+        let (reply, answer) = oneshot::channel();
+        let is_first = {
+            let mut waiting = held(&self.shared.waiting);
+            waiting.push(Draft { scope: scope.clone(), memory: memory.clone(), reply });
+            waiting.len() == 1
+        };
+        if is_first {
+            // On its own: if this caller gives up, the others are saved all the same.
+            tokio::spawn(self.clone().save_waiting());
+        }
+        let lost = |_| Err(failure(Kind::Unavailable, WRITE, &self.path, "it was given up".to_owned()));
+        answer.await.unwrap_or_else(lost)
     }
+}
+
+impl StateFile {
+    /// Saves for all who wait when the turn has come. Whoever comes later makes another one.
+    async fn save_waiting(self) {
+        let _turn = self.shared.turn.lock().await;
+        let lock = self.lock().await;
+        let drafts = std::mem::take(&mut *held(&self.shared.waiting));
+        let this = self.clone();
+        let save = move || {
+            match lock {
+                Ok(lock) => this.save_all(drafts, &lock),
+                Err(failure) => drafts.into_iter().for_each(|draft| draft.answer(Err(failure.clone()))),
+            }
+            Ok(())
+        };
+        // Who is left without an answer hears of that.
+        drop(blocking(WRITE, &self.path, save).await);
+    }
+
+    /// Writes once, whatever can be saved of this.
+    fn save_all(&self, drafts: Vec<Draft>, _lock: &File) {
+        let contents = match self.contents() {
+            Ok(contents) => contents,
+            Err(failure) => return drafts.into_iter().for_each(|draft| draft.answer(Err(failure.clone()))),
+        };
+        let mut contents = Contents::clone(&contents);
+        let mut accepted = Vec::new();
+        // Who gave up meanwhile has not saved.
+        for draft in drafts.into_iter().filter(|draft| !draft.reply.is_closed()) {
+            let stored = contents.clusters.get(&draft.scope).map_or(0, |stored| stored.revision);
+            if stored + 1 == draft.memory.revision {
+                contents.clusters.insert(draft.scope.clone(), draft.memory.clone());
+                accepted.push(draft);
+            } else {
+                let message =
+                    format!("revision {stored} is stored, and {} was to follow", draft.memory.revision);
+                draft.answer(Err(failure(Kind::Conflict, WRITE, &self.path, message)));
+            }
+        }
+        if accepted.is_empty() {
+            return;
+        }
+        let written = write(&self.path, &self.beside(".new"), &contents).map(|written| {
+            let known = written.map(|(file, mark)| Known { _file: file, mark, contents: Arc::new(contents) });
+            *held(&self.shared.known) = known;
+        });
+        for draft in accepted {
+            draft.answer(written.clone());
+        }
+    }
+
+    /// What the file holds, which is read again only if it is another one than before.
+    fn contents(&self) -> Result<Arc<Contents>, Failure> {
+        let mut known = held(&self.shared.known);
+        if let (Some(known), Ok(found)) = (&*known, fs::metadata(&self.path))
+            && known.mark == Mark::of(&found)
+        {
+            return Ok(known.contents.clone());
+        }
+        *known = None;
+        let (file, contents) = read(&self.path)?;
+        let contents = Arc::new(contents);
+        if let Some((file, mark)) = file {
+            *known = Some(Known { _file: file, mark, contents: contents.clone() });
+        }
+        Ok(contents)
+    }
+}
+
+impl Draft {
+    /// Whoever gave up does not hear it.
+    fn answer(self, result: Result<(), Failure>) {
+        drop(self.reply.send(result));
+    }
+}
+
+impl Mark {
+    fn of(file: &Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            number: file.ino(),
+            size: file.size(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
+}
+
+/// Nothing is half done where one panicked: what is held is only replaced.
+fn held<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs what may wait for a disk where it stops nobody else.
@@ -129,11 +253,23 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(failure(Kind::Unavailable, call, path, error.to_string())))
 }
 
-fn read(path: &Path) -> Result<Contents, Failure> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+/// A file, and what it was at some moment.
+type Marked = Option<(File, Mark)>;
+
+/// What the file held; no file is an empty one.
+fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
+    let opened = || -> std::io::Result<_> {
+        let mut file = File::open(path)?;
+        // Before it is read: what changes later is seen by this.
+        let mark = Mark::of(&file.metadata()?);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((file, mark, bytes))
+    };
+    let (file, mark, bytes) = match opened() {
+        Ok(opened) => opened,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Contents { version: VERSION, ..Contents::default() });
+            return Ok((None, Contents { version: VERSION, ..Contents::default() }));
         }
         Err(error) => return Err(io(READ, path, &error)),
     };
@@ -151,12 +287,12 @@ fn read(path: &Path) -> Result<Contents, Failure> {
         );
         return Err(failure(Kind::Invalid, READ, path, message));
     }
-    serde_json::from_slice(&bytes).map_err(damaged)
+    Ok((Some((file, mark)), serde_json::from_slice(&bytes).map_err(damaged)?))
 }
 
 /// Writes a draft, syncs it, renames it, and syncs the folder: after a crash at any point there is the old file or the
 /// new one.
-fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<(), Failure> {
+fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failure> {
     let mut bytes = serde_json::to_vec_pretty(contents)
         .map_err(|error| failure(Kind::Invalid, WRITE, path, error.to_string()))?;
     bytes.push(b'\n');
@@ -166,9 +302,13 @@ fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<(), Failure> 
         file.sync_all()?;
         fs::rename(draft, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(file)
     };
-    put().map_err(|error| io(WRITE, path, &error))
+    let file = put().map_err(|error| io(WRITE, path, &error))?;
+    // It is written in any case; at worst it is read again.
+    let mark = file.metadata().ok().map(|found| Mark::of(&found));
+    Ok(mark.map(|mark| (file, mark)))
 }
 
 fn io(call: &str, path: &Path, error: &std::io::Error) -> Failure {

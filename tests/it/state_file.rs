@@ -3,8 +3,10 @@
 mod processes;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
 use repoint::domain::cluster::{Address, MemberName, Scope, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
@@ -226,6 +228,69 @@ async fn a_missing_folder_is_made() {
     assert!(files(folder.path()).is_empty(), "looking makes no folder");
     store.save(&batman(), &full(1)).await.unwrap();
     assert_eq!(StateFile::new(path).load(&batman()).await, Ok(full(1)));
+}
+
+/// Somebody else's file in its place, or an edit of it, is read; what was read before is not believed any more.
+#[tokio::test]
+async fn what_others_write_is_seen() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let (store, other) = (StateFile::new(path.clone()), StateFile::new(path.clone()));
+    for revision in 1..20 {
+        let (writer, reader) = if revision % 3 == 0 { (&other, &store) } else { (&store, &other) };
+        writer.save(&batman(), &full(revision)).await.unwrap();
+        assert_eq!(reader.load(&batman()).await, Ok(full(revision)));
+        assert_eq!(writer.load(&batman()).await, Ok(full(revision)));
+    }
+    // An older one is put back, and then nothing is left.
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"revision\": 19", "\"revision\": 7", 1)).unwrap();
+    assert_eq!(store.load(&batman()).await.unwrap().revision, 7);
+    assert_eq!(kind(store.save(&batman(), &full(20)).await), Err(Kind::Conflict));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    store.save(&batman(), &full(1)).await.unwrap();
+    assert_eq!(other.load(&batman()).await, Ok(full(1)));
+}
+
+/// A hundred clusters that save at the same time wait for a few writes, not for a hundred; each hears its own answer.
+#[tokio::test]
+async fn those_who_save_together_are_written_together() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let store = StateFile::new(path.clone());
+    let scopes: Vec<Scope> = (0..100).map(|number| Scope::new(format!("batman-{number}"))).collect();
+    store.save(&scopes[7], &full(1)).await.unwrap();
+    let watched = fs::metadata(&path).unwrap().ino();
+    let memories = [full(1), full(2)];
+    let saves = scopes.iter().flat_map(|scope| memories.iter().map(|memory| store.save(scope, memory)));
+    let answers: Vec<_> = join_all(saves).await.into_iter().map(kind).collect();
+    for (number, pair) in answers.chunks(2).enumerate() {
+        let expected = if number == 7 { [Err(Kind::Conflict), Ok(())] } else { [Ok(()), Ok(())] };
+        assert_eq!(pair, expected, "{number}");
+    }
+    assert_ne!(fs::metadata(&path).unwrap().ino(), watched);
+    let another = StateFile::new(path);
+    for scope in &scopes {
+        assert_eq!(another.load(scope).await, Ok(full(2)));
+    }
+}
+
+/// One who gives up while it waits has saved nothing, and keeps nobody else from it.
+#[tokio::test]
+async fn who_gives_up_keeps_nobody_waiting() {
+    let folder = folder();
+    let store = StateFile::new(folder.path().join("state.json"));
+    let (robin, memory) = (Scope::new("robin"), full(1));
+    let mut given_up = Box::pin(store.save(&robin, &memory));
+    assert!(futures::poll!(&mut given_up).is_pending());
+    let (scope, memory) = (batman(), full(1));
+    let mut waits = Box::pin(store.save(&scope, &memory));
+    assert!(futures::poll!(&mut waits).is_pending());
+    drop(given_up);
+    waits.await.unwrap();
+    assert_eq!(store.load(&robin).await, Ok(Memory::default()));
+    assert_eq!(store.load(&batman()).await, Ok(full(1)));
 }
 
 /// Nobody may make a folder there, be it for want of rights or since it is no real file system; root neither.
