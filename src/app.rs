@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use futures::StreamExt;
+use futures::FutureExt;
+use futures::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::elbv2::Elbv2;
+use crate::adapters::open_files;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
 use crate::adapters::route53::Route53;
@@ -24,6 +26,7 @@ use crate::adapters::sns::Sns;
 use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
+use crate::domain::budget::{Needs, most_writes, reads, time_for};
 use crate::domain::endpoint::TopicArn;
 use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
@@ -31,8 +34,9 @@ use crate::domain::memory::Letter;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{ClusterReport, Report, VERSION};
-use crate::ports::{Calls, Clock, Instances, Ports, Store, Topic};
+use crate::ports::{Budget, Calls, Clock, Instances, Ports, Store, Topic};
 use crate::runtime::adopt::adopt;
+use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::look::look;
 use crate::runtime::pass::{self, pass};
@@ -44,12 +48,14 @@ pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::Reason;
 pub use watching::{Bell, Watching};
 
-/// How many clusters are looked at at the same time: enough to hide one cluster's timeouts behind the others, and few
-/// enough to stay within AWS's request rates (40 in a burst for Elastic Load Balancing's Describe calls).
-pub const AT_ONCE: usize = 16;
 /// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
 /// Boundaries, "Route 53").
 const GLOBAL_REGION: &str = "us-east-1";
+
+/// Connections to AWS, at most one for each token of a burst, and what a process has open anyway.
+const FILES_FOR_THE_REST: usize = 256;
+/// Where a third of a thousand clusters' members hang, as when a zone is lost, they are all waited for within seconds.
+const MEMBERS_AT_ONCE: usize = 1024;
 
 /// Telling needs at most a save, a message for each condition, and a save again.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
@@ -66,6 +72,7 @@ pub struct Limits {
 /// repoint, wired.
 pub struct App {
     settings: Settings,
+    budget: Budget,
     aws: SdkConfig,
     patroni: Arc<Rest>,
     elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
@@ -103,7 +110,14 @@ pub fn patroni_client(settings: &config::Patroni) -> Result<Rest, OptionsError> 
         timeout: settings.timeout,
         ca: bytes(&settings.ca),
         identity,
+        at_once: members_at_once(),
     })
+}
+
+/// Each member that is asked takes two open files while it is. What is left is for AWS, memory and the rest.
+fn members_at_once() -> usize {
+    let files = open_files::raise_limit();
+    (files.saturating_sub(FILES_FOR_THE_REST) / 2).clamp(8, MEMBERS_AT_ONCE)
 }
 
 impl App {
@@ -140,6 +154,7 @@ impl App {
             .as_ref()
             .map(|topic| aws_sdk_sns::Client::new(&aws::in_region(&config, topic.region())));
         Ok(Self {
+            budget: Budget::new(settings.aws.limit_percent),
             patroni,
             elbv2: Arc::new(elbv2.collect()),
             #[cfg(feature = "ec2")]
@@ -163,14 +178,44 @@ impl App {
 
     /// One pass over every cluster.
     pub async fn run(&self, mode: Mode) -> Report {
-        let passes = self.settings.clusters.iter().map(|intent| self.pass(intent, mode, self.limits()));
-        let clusters = futures::stream::iter(passes).buffered(AT_ONCE).collect().await;
+        let clusters: Vec<&Intent> = self.settings.clusters.iter().collect();
+        let passes = self.passes(&clusters, mode, || Some(self.limits()), None, |_| {}).await;
+        let clusters = passes.into_iter().flatten().collect();
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
     }
 
-    /// One pass over one cluster.
-    pub async fn pass(&self, intent: &Intent, mode: Mode, limits: Limits) -> ClusterReport {
-        pass(intent, &self.ports(), &self.pass_settings(limits), mode).await
+    /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `tell`
+    /// hears of each. `None` for which there was no time any more, by `limits` or since its turn had not come by `until`.
+    pub async fn passes(
+        &self,
+        clusters: &[&Intent],
+        mode: Mode,
+        limits: impl Fn() -> Option<Limits> + Sync,
+        until: Option<Instant>,
+        tell: impl Fn(&ClusterReport) + Sync,
+    ) -> Vec<Option<ClusterReport>> {
+        let (limits, tell) = (&limits, &tell);
+        let pass = |intent, ports| {
+            let one = async move {
+                let report = pass(intent, &ports, &self.pass_settings(limits()?), mode).await;
+                tell(&report);
+                Some(report)
+            };
+            one.boxed()
+        };
+        let passes = fleet(clusters, &|| self.ports(), self.settings.deadline, until, &pass).await;
+        passes.into_iter().map(Option::flatten).collect()
+    }
+
+    /// How long a pass over every cluster may take: AWS lets only so many requests through, and a few members that hang
+    /// are waited for.
+    #[must_use]
+    pub fn longest_run(&self) -> Duration {
+        let Limits { pass, tell } = self.limits();
+        let percent = self.settings.aws.limit_percent;
+        let turns = time_for(&all(&self.settings.clusters, reads), percent)
+            + time_for(&all(&self.settings.clusters, most_writes), percent);
+        pass * 2 + tell + Duration::from_millis(turns)
     }
 
     /// What the configuration allows a pass.
@@ -179,10 +224,23 @@ impl App {
         Limits { pass: self.settings.deadline, tell: TELL_WITHIN }
     }
 
-    /// Connects to every service that a pass will call, so that the first one does not pay for it: looks at every cluster,
-    /// and asks SNS for the topic's attributes (a refusal warms as well as an answer). Nothing comes of failures here.
+    /// How often the daemon asks AWS although nothing seems to have changed: as configured, or as often as AWS lets
+    /// everybody be asked.
+    #[must_use]
+    pub fn audit_interval(&self) -> Duration {
+        let all = all(&self.settings.clusters, reads);
+        let turn = Duration::from_millis(time_for(&all, self.settings.aws.limit_percent));
+        // A tenth is left for what is found and changed.
+        self.settings.watch.audit_interval.max(turn.mul_f64(1.1))
+    }
+
+    /// Connects to every service that a pass will call, so that the first one does not pay for it: looks at a cluster in
+    /// each Region, and asks SNS for the topic's attributes (a refusal warms as well as an answer). Nothing comes of
+    /// failures here.
     pub async fn warm(&self, within: Duration) {
-        let looks = self.settings.clusters.iter().map(|intent| async move {
+        let mut regions = BTreeSet::new();
+        let is_new = |intent: &&Intent| regions.insert(reads(intent).into_keys().collect::<Vec<_>>());
+        let looks = self.settings.clusters.iter().filter(is_new).map(|intent| async move {
             look(intent, &self.ports(), Instant::now() + within).await;
         });
         let topic = async {
@@ -190,19 +248,22 @@ impl App {
                 drop(sns.get_topic_attributes().topic_arn(topic.as_str()).send().await);
             }
         };
-        let looks = futures::stream::iter(looks).buffered(AT_ONCE).collect::<()>();
+        let looks = join_all(looks);
         drop(timeout(within, async { tokio::join!(looks, topic) }).await);
     }
 
     /// How every cluster stands.
     pub async fn status(&self) -> Status {
-        let looks = self.settings.clusters.iter().map(|intent| async move {
-            let deadline = Instant::now() + self.settings.deadline;
-            let look = look(intent, &self.ports(), deadline).await;
-            status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now())
-        });
-        let clusters = futures::stream::iter(looks).buffered(AT_ONCE).collect().await;
-        Status { version: VERSION, clusters }
+        let look = |intent, ports| {
+            let one = async move {
+                let look = look(intent, &ports, Instant::now() + self.settings.deadline).await;
+                status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now())
+            };
+            one.boxed()
+        };
+        let clusters: Vec<&Intent> = self.settings.clusters.iter().collect();
+        let looks = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &look).await;
+        Status { version: VERSION, clusters: looks.into_iter().flatten().collect() }
     }
 
     /// Accepts the system identifier and timeline that a cluster has now; `None` if it is not configured.
@@ -242,7 +303,7 @@ impl App {
 
     /// What a pass talks to, under a name that no other pass has.
     fn ports(&self) -> Ports {
-        let calls = Calls::default();
+        let calls = Calls::new(self.budget.clone());
         let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
             State::File(file) => Arc::new(file.clone()),
@@ -281,6 +342,15 @@ impl App {
             },
         }
     }
+}
+
+/// What all of them need.
+fn all(clusters: &[Intent], of_one: fn(&Intent) -> Needs) -> Needs {
+    let mut needs = Needs::new();
+    for (line, count) in clusters.iter().flat_map(of_one) {
+        *needs.entry(line).or_default() += count;
+    }
+    needs
 }
 
 /// Host, process and the moment of the start, which no other process has all three of.

@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+mod budget;
+mod calls;
 mod permit;
 
 use crate::domain::cluster::{ApiUrl, Scope};
@@ -17,6 +19,8 @@ use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
 use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
+pub use budget::Budget;
+pub use calls::Calls;
 pub use permit::Permit;
 
 /// The REST API of Patroni's members.
@@ -105,24 +109,6 @@ pub trait Store: Send + Sync {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
-}
-
-/// Counts requests by IAM action, retries included.
-#[derive(Clone, Debug, Default)]
-pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
-
-impl Calls {
-    /// One more request.
-    pub fn count(&self, action: &str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(action.to_owned()).or_default() += 1;
-    }
-
-    /// The counts so far.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// Everything a pass over one cluster talks to.

@@ -5,13 +5,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures::StreamExt;
-use repoint::app::{AT_ONCE, App, Mode};
+use repoint::app::{App, Mode};
 use repoint::domain::intent::Intent;
 use repoint::domain::report::{ClusterReport, Outcome, Report, VERSION};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info};
 
 use crate::deadline::{limits, usable};
@@ -122,25 +121,21 @@ impl Handler {
     async fn look(&self, order: &Order, deadline: u64) -> Result<Report, Failure> {
         let chosen = self.chosen(order)?;
         let mode = if order.dry_run { Mode::DryRun } else { Mode::Apply };
-        // Each pass gets what is left when it begins, since with many clusters not all begin at once.
-        let mut passes = Vec::with_capacity(chosen.len());
-        for (index, intent) in chosen.into_iter().enumerate() {
-            passes.push(async move { (index, &intent.scope, self.pass(intent, mode, deadline).await) });
-        }
-        let all = futures::stream::iter(passes).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
         let began_with = left(deadline);
-        let mut ended = timeout(usable(began_with).unwrap_or_default(), all).await.map_err(|_| {
+        let usable = usable(began_with).unwrap_or_default();
+        // Each pass gets what is left when it begins, since with many clusters not all begin at once.
+        let limits = || limits(self.app.limits(), left(deadline));
+        let until = Instant::now() + usable;
+        let passes = self.app.passes(&chosen, mode, limits, Some(until), logs::tell);
+        let ended = timeout_at(until, passes).await.map_err(|_| {
             Failure::OutOfTime(format!(
                 "{} ms were left of the invocation, and the passes did not end in them; the next invocation goes on",
                 millis(began_with)
             ))
         })?;
-        ended.sort_by_key(|(index, ..)| *index);
-        let late: Vec<&str> = ended
-            .iter()
-            .filter(|(.., report)| report.is_none())
-            .map(|(_, scope, _)| scope.as_str())
-            .collect();
+        let scopes = chosen.iter().map(|intent| intent.scope.as_str());
+        let late: Vec<&str> =
+            scopes.zip(&ended).filter(|(_, report)| report.is_none()).map(|(scope, _)| scope).collect();
         if !late.is_empty() {
             return Err(Failure::OutOfTime(format!(
                 "{} ms were left of the invocation, too few for a pass, so nothing was looked at in {}",
@@ -148,16 +143,8 @@ impl Handler {
                 late.join(", ")
             )));
         }
-        let clusters: Vec<ClusterReport> = ended.into_iter().filter_map(|(.., report)| report).collect();
+        let clusters: Vec<ClusterReport> = ended.into_iter().flatten().collect();
         Ok(Report { version: VERSION, dry_run: order.dry_run, clusters })
-    }
-
-    /// One pass over one cluster; `None` if there is not enough time for it.
-    async fn pass(&self, intent: &Intent, mode: Mode, deadline: u64) -> Option<ClusterReport> {
-        let limits = limits(self.app.limits(), left(deadline))?;
-        let report = self.app.pass(intent, mode, limits).await;
-        logs::tell(&report);
-        Some(report)
     }
 
     /// The clusters that are meant, in the order of the configuration.

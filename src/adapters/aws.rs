@@ -2,6 +2,7 @@
 //!
 //! Law: every call is bounded. The SDK sets no attempt or operation timeout of its own (aws-config, "Timeouts").
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -12,6 +13,7 @@ use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
+use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::ports::{Calls, Permit};
 
@@ -66,13 +68,23 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
 pub struct Counted {
     calls: Calls,
     action: &'static str,
+    /// Whose token the first attempt has.
+    line: Option<Line>,
+    is_retry: AtomicBool,
 }
 
 impl Counted {
     /// For one call of that IAM action.
     #[must_use]
     pub fn new(calls: &Calls, action: &'static str) -> Self {
-        Self { calls: calls.clone(), action }
+        Self { calls: calls.clone(), action, line: None, is_retry: AtomicBool::new(false) }
+    }
+
+    /// A call that has a token.
+    #[must_use]
+    pub fn on(mut self, line: &Line) -> Self {
+        self.line = Some(line.clone());
+        self
     }
 }
 
@@ -88,6 +100,9 @@ impl Intercept for Counted {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         self.calls.count(self.action);
+        if let Some(line) = self.line.as_ref().filter(|_| self.is_retry.swap(true, Ordering::Relaxed)) {
+            self.calls.retried(line);
+        }
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 
 use super::aws::{Counted, Fenced, failure};
+use crate::domain::budget::Line;
 use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::world::Read;
@@ -50,12 +51,14 @@ impl Elbv2 {
     }
 
     async fn ask(&self, arn: &GroupArn) -> Read<types::TargetGroup> {
+        let line = Line::ElbRead(arn.region().to_owned());
+        let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE_GROUPS, arn.region(), arn)?
             .describe_target_groups()
             .target_group_arns(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE_GROUPS))
+            .interceptor(Counted::new(&self.calls, DESCRIBE_GROUPS).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_GROUPS, arn.as_str(), &error))?;
@@ -70,12 +73,14 @@ impl Elbv2 {
     }
 
     async fn targets(&self, arn: &GroupArn) -> Read<Vec<TargetHealth>> {
+        let line = Line::ElbRead(arn.region().to_owned());
+        let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE_HEALTH, arn.region(), arn)?
             .describe_target_health()
             .target_group_arn(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE_HEALTH))
+            .interceptor(Counted::new(&self.calls, DESCRIBE_HEALTH).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_HEALTH, arn.as_str(), &error))?;
@@ -103,12 +108,14 @@ impl TargetGroups for Elbv2 {
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        let line = Line::ElbWrite(arn.region().to_owned());
+        let _leave = self.calls.write(&line).await;
         self.client(REGISTER, arn.region(), arn)?
             .register_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
-            .interceptor(Counted::new(&self.calls, REGISTER))
+            .interceptor(Counted::new(&self.calls, REGISTER).on(&line))
             .interceptor(Fenced::new(permit, REGISTER, arn.as_str()))
             .send()
             .await
@@ -117,12 +124,14 @@ impl TargetGroups for Elbv2 {
     }
 
     async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        let line = Line::ElbWrite(arn.region().to_owned());
+        let _leave = self.calls.write(&line).await;
         self.client(DEREGISTER, arn.region(), arn)?
             .deregister_targets()
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
-            .interceptor(Counted::new(&self.calls, DEREGISTER))
+            .interceptor(Counted::new(&self.calls, DEREGISTER).on(&line))
             .interceptor(Fenced::new(permit, DEREGISTER, arn.as_str()))
             .send()
             .await

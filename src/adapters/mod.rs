@@ -9,6 +9,7 @@ pub mod control;
 pub mod ec2;
 pub mod elbv2;
 mod heard;
+pub mod open_files;
 pub mod patroni;
 pub mod resolver;
 pub mod route53;

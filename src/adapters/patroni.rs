@@ -6,11 +6,15 @@
 mod wire;
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Certificate, Client, Identity, StatusCode, redirect};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::domain::cluster::ApiUrl;
 use crate::domain::failure::{Failure, Kind};
@@ -19,6 +23,12 @@ use crate::ports::Patroni;
 
 /// The longest answer that is read. `/cluster` takes about 300 bytes a member, so this is thousands of members.
 const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// So many members are asked at the same time: what is queued here has no time that runs, and what is queued in an
+/// overloaded process looks like a member that hangs.
+const SWIFT_AT_ONCE: usize = 64;
+/// Who has not answered by then keeps no other one waiting.
+const SWIFT: Duration = Duration::from_millis(250);
 
 /// How members are asked.
 #[derive(Clone, Debug)]
@@ -31,12 +41,18 @@ pub struct Options {
     pub ca: Option<Vec<u8>>,
     /// PEM of a client certificate and its key.
     pub identity: Option<Vec<u8>>,
+    /// How many members are asked at the same time; each takes two connections.
+    pub at_once: usize,
 }
 
 /// Asks members over HTTP and HTTPS.
 #[derive(Clone)]
 pub struct Rest {
     client: Client,
+    /// For each member that is asked.
+    places: Arc<Semaphore>,
+    /// For each that may still be about to answer.
+    swift: Arc<Semaphore>,
 }
 
 /// Why no client could be made.
@@ -79,7 +95,12 @@ impl Rest {
         if let Some(pem) = &options.identity {
             builder = builder.identity(Identity::from_pem(pem).map_err(OptionsError::Identity)?);
         }
-        Ok(Self { client: builder.build().map_err(OptionsError::Client)? })
+        let client = builder.build().map_err(OptionsError::Client)?;
+        Ok(Self {
+            client,
+            places: Arc::new(Semaphore::new(options.at_once)),
+            swift: Arc::new(Semaphore::new(SWIFT_AT_ONCE)),
+        })
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &ApiUrl, path: &str, expected: &[StatusCode]) -> Answer<T> {
@@ -132,10 +153,21 @@ impl Patroni for Rest {
     async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
         // Both statuses of `/primary` come with the member's own JSON.
         let statuses = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
-        let (primary, cluster) = tokio::join!(
-            self.get::<wire::Health>(url, "/primary", &statuses),
-            self.get::<wire::View>(url, "/cluster", &statuses[..1]),
-        );
+        // Nobody closes them, so nobody is refused.
+        let _place = self.places.acquire().await;
+        let swift = self.swift.acquire().await;
+        let mut asking = pin!(async {
+            tokio::join!(
+                self.get::<wire::Health>(url, "/primary", &statuses),
+                self.get::<wire::View>(url, "/cluster", &statuses[..1]),
+            )
+        });
+        let (primary, cluster) = if let Ok(answers) = timeout(SWIFT, &mut asking).await {
+            answers
+        } else {
+            drop(swift);
+            asking.await
+        };
         MemberAnswer {
             peer: primary.peer.or(cluster.peer),
             health: primary.read.map(|(status, health)| health.into_domain(status == StatusCode::OK)),
@@ -168,6 +200,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             ca: Some(b"not a certificate".to_vec()),
             identity: None,
+            at_once: 1,
         };
         assert!(matches!(Rest::new(&options), Err(OptionsError::Ca(_))));
     }

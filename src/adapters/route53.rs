@@ -12,11 +12,11 @@ use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet,
     ResourceRecordSetFailover, RrType,
 };
+use tokio::time::timeout_at;
 
 use super::aws::{Counted, Fenced, failure};
 use super::heard::Heard;
-use tokio::time::timeout_at;
-
+use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
@@ -61,6 +61,7 @@ impl Zones for Route53 {
             places.iter().map(|place| (place.name.listing_key(), &place.name)).collect();
         let mut identifier: Option<String> = None;
         while let Some((key, record_type)) = missing.first().cloned() {
+            let _leave = self.calls.read(&Line::Route53).await;
             let answer = self
                 .client
                 .list_resource_record_sets()
@@ -70,7 +71,7 @@ impl Zones for Route53 {
                 .set_start_record_identifier(identifier.take())
                 .max_items(PAGE)
                 .customize()
-                .interceptor(Counted::new(&self.calls, LIST))
+                .interceptor(Counted::new(&self.calls, LIST).on(&Line::Route53))
                 .send()
                 .await
                 .map_err(|error| failure(LIST, zone.as_str(), &error))?;
@@ -118,13 +119,14 @@ impl Route53 {
     async fn send(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
         let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
         let heard = Heard::default();
+        let _leave = self.calls.write(&Line::Route53).await;
         let call = self
             .client
             .change_resource_record_sets()
             .hosted_zone_id(zone.as_str())
             .change_batch(batch)
             .customize()
-            .interceptor(Counted::new(&self.calls, CHANGE))
+            .interceptor(Counted::new(&self.calls, CHANGE).on(&Line::Route53))
             .interceptor(Fenced::new(permit, CHANGE, zone.as_str()))
             .interceptor(heard.clone())
             .send();

@@ -15,9 +15,6 @@ use crate::domain::cluster::Scope;
 use crate::domain::report::ClusterReport;
 use crate::runtime::watch::{Lines, Pace, Reason, Settings, watch};
 
-/// Between the first passes of two clusters: AWS refills 10 Describe calls a second (Elastic Load Balancing, "API
-/// throttling").
-const APART: Duration = Duration::from_millis(100);
 /// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
@@ -46,16 +43,16 @@ impl Bell {
 impl Watching {
     /// Begins to watch. `tell` hears of each pass.
     pub fn start(app: &Arc<App>, tell: fn(Reason, &ClusterReport)) -> Self {
+        let interval = app.settings.watch.interval;
         let settings = Settings {
-            pace: Pace {
-                interval: app.settings.watch.interval,
-                audit_interval: app.settings.watch.audit_interval,
-            },
+            pace: Pace { interval, audit_interval: app.audit_interval() },
             pass: app.pass_settings(app.limits()),
         };
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
         let (mut pokes, mut beats) = (BTreeMap::new(), BTreeMap::new());
+        // The first looks are spread over an interval, as later ones are by chance; passes wait for their turn.
+        let apart = interval / u32::try_from(app.settings.clusters.len()).unwrap_or(u32::MAX).max(1);
         for (number, intent) in (0..).zip(&app.settings.clusters) {
             let (beat, heard) = channel::channel(Instant::now());
             beats.insert(intent.scope.clone(), heard);
@@ -64,11 +61,10 @@ impl Watching {
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
             let (app, intent) = (app.clone(), intent.clone());
             tasks.spawn(async move {
-                watch(&intent, || app.ports(), &settings, lines, APART * number, tell).await;
+                watch(&intent, || app.ports(), &settings, lines, apart * number, tell).await;
             });
         }
-        let first = APART * u32::try_from(beats.len()).unwrap_or(u32::MAX);
-        let longest = first + settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;
+        let longest = settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;
         Self { tasks, stop, bell: Bell(Arc::new(pokes)), beats, longest: longest + STUCK_AFTER }
     }
 

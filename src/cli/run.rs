@@ -43,14 +43,13 @@ pub async fn pass(settings: Settings, format: Format, mode: Mode) -> ExitCode {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    let limits = app.limits();
-    let within = limits.pass + limits.tell + OVERDUE;
+    let within = app.longest_run() + OVERDUE;
     let Ok(report) = timeout(within, app.run(mode)).await else {
         return print::error(&format!(
             "no end within {} s although the pass may take {} s: something hangs, perhaps the disk of the state file or \
              the resolver; what was done is done, and the next run goes on from there",
             within.as_secs(),
-            limits.pass.as_secs()
+            app.limits().pass.as_secs()
         ));
     };
     match format {

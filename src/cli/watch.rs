@@ -82,6 +82,7 @@ impl Daemon {
         let app = new_app(settings).await?;
         let watching = Watching::start(&app, log);
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
+        tell_of_stretching(&app);
         Ok(Self { app, watching, control })
     }
 
@@ -95,6 +96,7 @@ impl Daemon {
                 }
                 let watching = Watching::start(&app, log);
                 info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
+                tell_of_stretching(&app);
                 Self { app, watching, control: control.unwrap_or(before) }
             }
             Err(message) => {
@@ -142,7 +144,9 @@ impl Daemon {
     }
 
     fn status(&self) -> String {
-        format!("watching {} clusters", self.watching.count())
+        let (wanted, possible) = (self.app.settings().watch.audit_interval, self.app.audit_interval());
+        let seldom = (possible > wanted).then(|| format!(", each audited every {} s", possible.as_secs()));
+        format!("watching {} clusters{}", self.watching.count(), seldom.unwrap_or_default())
     }
 
     /// Whether all that was under way was finished.
@@ -153,6 +157,19 @@ impl Daemon {
             warn!("cut off after {} s; the next pass goes on from there", grace.as_secs());
         }
         is_finished
+    }
+}
+
+/// So many clusters that AWS does not let each be asked as often as is configured.
+fn tell_of_stretching(app: &App) {
+    let (wanted, possible) = (app.settings().watch.audit_interval, app.audit_interval());
+    if possible > wanted {
+        info!(
+            "AWS's request limits let each cluster be audited every {} s instead of every {} s; a failover waits for no \
+             audit (README, \"Fleets\")",
+            possible.as_secs(),
+            wanted.as_secs()
+        );
     }
 }
 

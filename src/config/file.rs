@@ -36,6 +36,7 @@ pub struct File {
 pub struct Aws {
     pub region: Option<Spanned<String>>,
     pub endpoint_url: Option<Spanned<String>>,
+    pub limit_percent: Option<Spanned<u32>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -45,12 +45,14 @@ pub struct Settings {
 }
 
 /// How AWS is reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Aws {
     /// The default Region; target groups and topics are reached in the Region of their ARN.
     pub region: Option<String>,
     /// Instead of AWS's own endpoints.
     pub endpoint_url: Option<String>,
+    /// How many hundredths of AWS's request limits this process may use.
+    pub limit_percent: u32,
 }
 
 /// Where memory is kept.

@@ -32,10 +32,16 @@ const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 /// The longest that anything may be told to wait: Lambda's limit is 15 minutes.
 const LONGEST: Duration = Duration::from_mins(15);
 
+/// Most of what AWS allows an account; other programs ask, too.
+const LIMIT_PERCENT: u32 = 90;
+/// From the smallest share to far beyond what AWS raises its limits to.
+const LIMIT_PERCENTS: RangeInclusive<u32> = 1..=100_000;
+
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 23] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
+    "REPOINT_AWS_LIMIT_PERCENT",
     "REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS",
     "REPOINT_PATRONI_TIMEOUT_SECONDS",
     "REPOINT_PATRONI_CA_FILE",
@@ -223,7 +229,28 @@ impl Resolver<'_> {
             let problem = self.problem(&given.place, "aws.endpoint_url", message);
             self.problems.push(problem);
         }
-        Aws { region: region.map(|given| given.value), endpoint_url: endpoint.map(|given| given.value) }
+        Aws {
+            region: region.map(|given| given.value),
+            endpoint_url: endpoint.map(|given| given.value),
+            limit_percent: self.limit_percent(file),
+        }
+    }
+
+    fn limit_percent(&mut self, file: &File) -> u32 {
+        let (value, place) =
+            match (self.environment.get(&["REPOINT_AWS_LIMIT_PERCENT"]), &file.aws.limit_percent) {
+                (Some((name, value)), _) => (value.parse().ok(), Place::Variable(name.to_owned())),
+                (None, Some(spanned)) => (Some(*spanned.get_ref()), Place::File(spanned.span())),
+                (None, None) => return LIMIT_PERCENT,
+            };
+        value.filter(|percent| LIMIT_PERCENTS.contains(percent)).unwrap_or_else(|| {
+            let (least, most) = (LIMIT_PERCENTS.start(), LIMIT_PERCENTS.end());
+            let message =
+                format!("it must be a whole number from {least} to {most}, in hundredths of AWS's limits");
+            let problem = self.problem(&place, "aws.limit_percent", message);
+            self.problems.push(problem);
+            LIMIT_PERCENT
+        })
     }
 
     fn state(&mut self, file: &File) -> State {

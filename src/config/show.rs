@@ -16,6 +16,7 @@ pub fn show(settings: &Settings) -> Value {
         "aws": {
             "region": settings.aws.region,
             "endpoint_url": settings.aws.endpoint_url.as_deref().map(masked),
+            "limit_percent": settings.aws.limit_percent,
         },
         "patroni": {
             "connect_timeout_seconds": patroni.connect_timeout.as_secs_f64(),

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod audit;
 pub mod batch;
+pub mod budget;
 pub mod cluster;
 pub mod endpoint;
 pub mod failure;

@@ -385,6 +385,9 @@ pub enum PassHold {
     /// Every time this pass had decided, something had changed or too much time had gone by.
     #[error("what was seen was out of date each time it should have been acted on")]
     Overtaken,
+    /// Writes for other clusters went first, for as long as this pass could wait.
+    #[error("AWS takes only so many changes a second, and other clusters' went first")]
+    Crowded,
     /// The auditor refused the plan.
     #[error("the plan was refused, and nothing of it was done: {0}")]
     Refused(String),
@@ -400,6 +403,8 @@ pub enum PassHoldKind {
     Busy,
     /// [`PassHold::Overtaken`].
     Overtaken,
+    /// [`PassHold::Crowded`].
+    Crowded,
     /// [`PassHold::Refused`].
     Refused,
 }
@@ -410,6 +415,7 @@ impl PassHold {
             Self::MemoryUnavailable(_) => PassHoldKind::MemoryUnavailable,
             Self::Busy(_) => PassHoldKind::Busy,
             Self::Overtaken => PassHoldKind::Overtaken,
+            Self::Crowded => PassHoldKind::Crowded,
             Self::Refused(_) => PassHoldKind::Refused,
         }
     }
@@ -422,7 +428,7 @@ impl PassHold {
                 let mend = failure.hint().map_or(String::new(), |hint| format!("{hint}; "));
                 format!("{mend}`[state] required = false` lets repoint act without memory")
             }
-            Self::Busy(_) | Self::Overtaken => "the next pass looks again".to_owned(),
+            Self::Busy(_) | Self::Overtaken | Self::Crowded => "the next pass looks again".to_owned(),
             Self::Refused(_) => {
                 "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
                     .to_owned()

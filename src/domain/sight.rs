@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::budget::Urgency;
 use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
 use super::intent::Intent;
 use super::memory::Memory;
@@ -59,6 +60,17 @@ impl Sight {
     #[must_use]
     pub fn names_a_primary(&self) -> bool {
         matches!(self.lead, Lead::Primary(..))
+    }
+
+    /// Whether there is something to follow: a primary that is not the one that every endpoint was last seen to follow, or
+    /// one for whom somebody has begun to act and has not said that all is done.
+    #[must_use]
+    pub fn urgency(&self, memory: &Memory) -> Urgency {
+        let Lead::Primary(member, address, timeline, _) = &self.lead else { return Urgency::Audit };
+        let is_other = memory.primary.as_ref().is_some_and(|known| {
+            (&known.member, &known.address, known.timeline) != (member, address, *timeline)
+        });
+        if is_other || memory.acting.is_some() { Urgency::Failover } else { Urgency::Audit }
     }
 
     /// Whether it names the same primary, or nobody for the same reason.

@@ -6,10 +6,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
 use super::observe::{members, observe};
+use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::plan::{Plan, plan};
@@ -22,7 +23,7 @@ use crate::ports::Ports;
 /// is not made much longer.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
 /// What a pass keeps of its deadline for the writes, when it waits for a promotion.
-const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+pub const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
 
 /// What was seen and decided.
 #[derive(Clone, Debug)]
@@ -60,9 +61,15 @@ pub async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Insta
     loop {
         let look = look(intent, ports, deadline).await;
         let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
+        if is_promoting {
+            // Others have something to ask of AWS meanwhile.
+            ports.calls.step_aside();
+        }
         if !is_promoting || !wait_for_promotion(intent, ports, &look.memory, deadline).await {
             return look;
         }
+        // Whoever's turn does not come in time looks all the same, as far as AWS lets it.
+        drop(timeout_at(deadline, ports.calls.admit(Urgency::Failover, &reads(intent))).await);
     }
 }
 

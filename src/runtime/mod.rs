@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod apply;
 pub mod commit;
+pub mod fleet;
 pub mod follow;
 pub mod look;
 pub mod observe;

@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::apply::{Span, apply};
 use super::commit::{Commit, Patience, commit, is_abandoned};
-use super::look::{Look, look, look_until_promoted};
+use super::look::{KEPT_FOR_WRITES, Look, look, look_until_promoted};
+use super::observe::members;
 use super::tell::{self, tell};
 use crate::domain::audit::{Checked, Refusal, audit};
+use crate::domain::budget::writes;
 use crate::domain::cluster::Timeline;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::Intent;
@@ -23,11 +25,14 @@ use crate::domain::plan::{Lane, Plan};
 use crate::domain::record::RecordChange;
 use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
 use crate::domain::retarget::{Retarget, retarget};
+use crate::domain::sight::Sight;
 use crate::domain::verdict::{Primary, Verdict};
 use crate::ports::{Permit, Ports};
 
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
 const ROUNDS: u32 = 10;
+/// What was seen so long ago is not acted on before Patroni has said the same again, which costs AWS nothing.
+const STALE_AFTER: Duration = Duration::from_millis(250);
 
 /// How passes are made.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +129,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     let began = Instant::now();
     let span = Span { began, deadline: began + settings.limit };
     let mut done = look_and_act(intent, ports, settings, mode, span).await;
+    ports.calls.step_aside();
     done.steps.append(&mut done.unsure);
     let Look { world, memory, verdict, plan } = done.look;
     let mut holds = report::holds(&verdict, &plan);
@@ -203,6 +209,17 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             now.bury();
             return now;
         }
+        match prepared(intent, &now.look, checked.plan(), ports, span).await {
+            Prepared::Yes => {}
+            Prepared::TooLate => {
+                now.hold = Some(PassHold::Crowded);
+                return now;
+            }
+            Prepared::Stale => {
+                done = Some(now);
+                continue;
+            }
+        }
         let permit = match leave(intent, &mut now, &primary, ports, settings, span).await {
             Leave::Granted(permit) => permit,
             Leave::LookAgain => {
@@ -277,6 +294,29 @@ fn story(intent: &Intent, look: &Look) -> Option<Retarget> {
         Ok(memory) => retarget(intent, memory, &look.world, primary, &look.plan),
         Err(_) => Retarget::untold(intent, &look.world, &look.plan),
     }
+}
+
+/// Whether the writes of a plan can be sent without waiting for others.
+enum Prepared {
+    Yes,
+    Stale,
+    TooLate,
+}
+
+/// Waits for the writes' turn before anything is committed to: a permit runs out within seconds.
+async fn prepared(intent: &Intent, look: &Look, plan: &Plan, ports: &Ports, span: Span) -> Prepared {
+    let began = Instant::now();
+    let left = span.deadline.saturating_duration_since(began);
+    let until = span.deadline - KEPT_FOR_WRITES.min(left / 2);
+    if timeout_at(until, ports.calls.prepare(&writes(plan))).await.is_err() {
+        return Prepared::TooLate;
+    }
+    if began.elapsed() < STALE_AFTER {
+        return Prepared::Yes;
+    }
+    let before = Sight::of(intent, look.world.members.clone());
+    let now = Sight::of(intent, members(intent, ports, span.deadline).await);
+    if now.agrees(&before) { Prepared::Yes } else { Prepared::Stale }
 }
 
 /// Whether this pass may write now.

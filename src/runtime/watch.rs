@@ -1,18 +1,22 @@
 //! Watching one cluster: Patroni often, AWS seldom.
 //!
 //! Laws: a trigger carries no facts (1), so whatever the reason, a pass looks anew; bounded (10), so a pass that was not
-//! finished is made again after a wait that grows. It never decides: it says when to look, and the pass does the rest.
+//! finished is made again after a wait that grows. Where many are watched, a pass waits for its turn, and members are
+//! looked at meanwhile. It never decides: it says when to look, and the pass does the rest.
 
 mod rhythm;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, pending};
 use tokio::sync::{Notify, watch as channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::observe::members;
+use super::observe::{members, recall};
 use super::pass::{self, Mode, pass};
+use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
 use crate::domain::report::ClusterReport;
 use crate::domain::sight::Sight;
@@ -50,10 +54,19 @@ pub async fn watch(
     mut tell: impl FnMut(Reason, &ClusterReport),
 ) {
     let mut rhythm = Rhythm::new(settings.pace, Instant::now() + after);
+    let mut turn: Option<Turn> = None;
     while !*lines.stop.borrow_and_update() {
         tokio::select! {
             biased;
             _ = lines.stop.changed() => continue,
+            ports = come(&mut turn) => {
+                if let Some(Turn { reason, sight, .. }) = turn.take() {
+                    let report = pass(intent, &ports, &settings.pass, Mode::Apply).await;
+                    rhythm.passed(reason, sight, &report, Instant::now());
+                    tell(reason, &report);
+                }
+                continue;
+            }
             () = lines.poke.notified() => rhythm.poked(Instant::now()),
             () = sleep_until(rhythm.look_at()) => {}
         }
@@ -64,9 +77,50 @@ pub async fn watch(
             _ = lines.stop.changed() => continue,
             members = members(intent, &ports, Instant::now() + settings.pass.limit) => Sight::of(intent, members),
         };
-        let Some(reason) = rhythm.looked(&sight, Instant::now()) else { continue };
-        let report = pass(intent, &ports, &settings.pass, Mode::Apply).await;
-        rhythm.passed(reason, sight, &report, Instant::now());
-        tell(reason, &report);
+        let reason = rhythm.looked(&sight, Instant::now());
+        let urgency = match rhythm.urgency(&sight) {
+            Some(urgency) => urgency,
+            None => remembered(intent, &sight, &ports, settings).await,
+        };
+        turn = match turn {
+            // Members are looked at while it waits, and what they say may make it urgent.
+            Some(waiting) if waiting.urgency <= urgency => Some(Turn { sight, ..waiting }),
+            Some(Turn { reason, .. }) => Some(Turn::new(intent, reason, urgency, sight, ports)),
+            None => reason.map(|reason| Turn::new(intent, reason, urgency, sight, ports)),
+        };
     }
+}
+
+/// A pass that waits for its turn.
+struct Turn {
+    reason: Reason,
+    urgency: Urgency,
+    /// What members said last.
+    sight: Sight,
+    admitted: BoxFuture<'static, Ports>,
+}
+
+impl Turn {
+    fn new(intent: &Intent, reason: Reason, urgency: Urgency, sight: Sight, ports: Ports) -> Self {
+        let reads = reads(intent);
+        let admitted = async move {
+            ports.calls.admit(urgency, &reads).await;
+            ports
+        };
+        Self { reason, urgency, sight, admitted: admitted.boxed() }
+    }
+}
+
+/// The turn, when it has come.
+async fn come(turn: &mut Option<Turn>) -> Ports {
+    match turn {
+        Some(turn) => (&mut turn.admitted).await,
+        None => pending().await,
+    }
+}
+
+/// Before the first pass, only memory can tell what the endpoints follow.
+async fn remembered(intent: &Intent, sight: &Sight, ports: &Ports, settings: &Settings) -> Urgency {
+    let memory = recall(intent, ports, Instant::now() + settings.pass.limit).await;
+    memory.map_or(Urgency::Audit, |memory| sight.urgency(&memory))
 }

@@ -13,6 +13,7 @@
 mod audit;
 mod aws;
 mod batch;
+mod budget;
 mod commands;
 mod configuration;
 mod faces;

@@ -68,7 +68,8 @@ async fn member(authority: &Authority, name: &str, clients: Option<&Authority>) 
 async fn ask(server: &Server, ca: &Authority, identity: Option<(String, String)>) -> MemberAnswer {
     let second = Duration::from_secs(2);
     let identity = identity.map(|(certificate, key)| format!("{certificate}\n{key}").into_bytes());
-    let options = Options { connect_timeout: second, timeout: second, ca: Some(ca.pem()), identity };
+    let options =
+        Options { connect_timeout: second, timeout: second, ca: Some(ca.pem()), identity, at_once: 8 };
     let url = ApiUrl::parse(&format!("https://127.0.0.1:{}", server.address.port())).unwrap();
     Rest::new(&options).unwrap().ask(&url).await
 }

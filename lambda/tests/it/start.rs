@@ -36,7 +36,7 @@ async fn a_bad_file_is_told_to_lambda_with_its_line() {
 #[tokio::test]
 async fn a_bad_text_is_told_to_lambda_with_its_line() {
     insta::assert_snapshot!(refused(&[("REPOINT_CONFIG_INLINE", "[aws]\nregoin = \"us-east-1\"\n")]).await, @r#"
-    REPOINT_CONFIG_INLINE:2: `regoin`: unknown field `regoin`, expected `region` or `endpoint_url`
+    REPOINT_CONFIG_INLINE:2: `regoin`: unknown field `regoin`, expected one of `region`, `endpoint_url`, `limit_percent`
       2 | regoin = "us-east-1"
     "#);
 }

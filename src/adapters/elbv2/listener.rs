@@ -12,6 +12,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::Elbv2;
 use crate::adapters::aws::{Counted, Fenced, failure};
+use crate::domain::budget::Line;
 use crate::domain::endpoint::GroupArn;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
@@ -24,12 +25,14 @@ const MODIFY: &str = "elasticloadbalancing:ModifyListener";
 #[async_trait]
 impl Listeners for Elbv2 {
     async fn read(&self, arn: &ListenerArn) -> Read<Listener> {
+        let line = Line::ElbRead(arn.region().to_owned());
+        let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE, arn.region(), arn)?
             .describe_listeners()
             .listener_arns(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE))
+            .interceptor(Counted::new(&self.calls, DESCRIBE).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE, arn.as_str(), &error))?;
@@ -50,12 +53,14 @@ impl Listeners for Elbv2 {
     }
 
     async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure> {
+        let line = Line::ElbWrite(arn.region().to_owned());
+        let _leave = self.calls.write(&line).await;
         self.client(MODIFY, arn.region(), arn)?
             .modify_listener()
             .listener_arn(arn.as_str())
             .default_actions(written(forward))
             .customize()
-            .interceptor(Counted::new(&self.calls, MODIFY))
+            .interceptor(Counted::new(&self.calls, MODIFY).on(&line))
             .interceptor(Fenced::new(permit, MODIFY, arn.as_str()))
             .send()
             .await

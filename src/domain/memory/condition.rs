@@ -209,7 +209,7 @@ pub fn findings(
                     Some((Kind::MemoryUnavailable, None, failure.to_string()))
                 }
                 // The other one tells, or the next pass.
-                PassHold::Busy(_) | PassHold::Overtaken => None,
+                PassHold::Busy(_) | PassHold::Overtaken | PassHold::Crowded => None,
             });
             found.present.extend(unfollowed);
         }

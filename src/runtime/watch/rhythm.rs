@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::domain::budget::Urgency;
 use crate::domain::plan::EndpointReasonKind;
 use crate::domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
 use crate::domain::sight::Sight;
@@ -118,6 +119,13 @@ impl Rhythm {
         } else {
             (self.audit_at <= now).then_some(Reason::Audit)
         }
+    }
+
+    /// Whether there is a primary to follow, or only something to make sure of; `None` before the first pass.
+    pub fn urgency(&self, sight: &Sight) -> Option<Urgency> {
+        let (known, _) = self.passed.as_ref()?;
+        let follows = sight.names_a_primary() && (self.retry.is_some() || !sight.agrees(known));
+        Some(if follows { Urgency::Failover } else { Urgency::Audit })
     }
 
     /// A pass has ended that began with this sight.

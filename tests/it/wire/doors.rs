@@ -107,7 +107,8 @@ impl Doors {
             died: Arc::new(Notify::new()),
         };
         let patience = Duration::from_millis(300);
-        let options = Options { connect_timeout: patience, timeout: patience, ca: None, identity: None };
+        let options =
+            Options { connect_timeout: patience, timeout: patience, ca: None, identity: None, at_once: 8 };
         Self { shared, ports, wire: Rest::new(&options).unwrap(), urls, _servers: servers }
     }
 

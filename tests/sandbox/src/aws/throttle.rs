@@ -51,16 +51,23 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        let mut throttle = Self { levels: BTreeMap::new() };
+        let mut throttle = Self::unlimited();
         throttle.set(Bucket::ElbRead, Some(Rate { burst: 40, per_second: 10 }));
-        // AWS's table for these was not readable: the same as for reads, until somebody measures.
-        throttle.set(Bucket::ElbWrite, Some(Rate { burst: 40, per_second: 10 }));
+        // AWS's table for these was not readable. Its own controller keeps to this for RegisterTargets and
+        // DeregisterTargets together (aws-load-balancer-controller, `pkg/aws/throttle/defaults.go`).
+        throttle.set(Bucket::ElbWrite, Some(Rate { burst: 20, per_second: 4 }));
         throttle.set(Bucket::Route53, Some(Rate { burst: 50, per_second: 10 }));
         throttle
     }
 }
 
 impl Throttle {
+    /// An account that is never refused.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { levels: BTreeMap::new() }
+    }
+
     /// Sets a bucket, full; `None` takes the limit away.
     pub fn set(&mut self, bucket: Bucket, rate: Option<Rate>) {
         match rate {
@@ -73,7 +80,7 @@ impl Throttle {
     }
 
     /// Takes a token, or says no.
-    pub(super) fn take(&mut self, bucket: Bucket, now: Millis) -> bool {
+    pub fn take(&mut self, bucket: Bucket, now: Millis) -> bool {
         let Some(level) = self.levels.get_mut(&bucket) else { return true };
         let refill = now.saturating_sub(level.at).saturating_mul(u64::from(level.rate.per_second));
         level.at = level.at.max(now);

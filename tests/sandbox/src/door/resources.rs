@@ -18,6 +18,7 @@ use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
 use crate::aws::route53::batch::{Action, Change};
 use crate::aws::route53::record::{self, RecordSet};
+use crate::aws::throttle::Throttle;
 use crate::patroni::{Cluster, MemberId};
 
 /// PostgreSQL's port, everywhere.
@@ -99,6 +100,8 @@ impl Resources {
     /// # Errors
     /// Never, with a new account.
     pub fn new(account: &mut Account, cluster: &Cluster, shape: Shape) -> Result<Self, AwsError> {
+        // All of it is made at once.
+        let limits = std::mem::replace(&mut account.throttle, Throttle::unlimited());
         let mut instances = BTreeMap::new();
         for id in cluster.ids() {
             if let Ok(address) = cluster.spec(id).postgres.0.parse::<Ipv4Addr>() {
@@ -157,6 +160,7 @@ impl Resources {
             let listener = weighted.as_ref().map_or("", |weighted| &weighted.listener);
             intent.groups.extend(of_member(listener, group, &cluster.spec(id).name));
         }
+        account.throttle = limits;
         Ok(Self {
             ip_group,
             instance_group,

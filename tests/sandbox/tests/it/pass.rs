@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use repoint::domain::budget;
 use repoint::domain::cluster::Scope;
 use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
-use repoint::domain::report::{ClusterReport, Outcome};
+use repoint::domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
 use repoint::domain::world::Read;
-use repoint::ports::{Permit, Ports, Store, TargetGroups};
+use repoint::ports::{Budget, Calls, Permit, Ports, Store, TargetGroups};
 use repoint::runtime::pass::{Mode, pass};
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
@@ -276,4 +277,45 @@ async fn who_was_overtaken_tells_what_it_did_and_not_what_it_meant_to_do() {
             "repoint: batman: somebody else's change corrected, back from pg3 to pg2"
         ]
     );
+}
+
+/// Other clusters' writes have been sent, and some more than AWS takes: so many seconds go by before one may follow.
+fn with_a_crowd(line: &Line, seconds: u32) -> Ports {
+    let calls = Calls::new(Budget::new(100));
+    let writes = budget::Line::ElbWrite(line.world().resources.intent.groups[0].arn.region().to_owned());
+    // Half of a burst of 20 is not for who only makes sure, and of the other half two are needed.
+    (0..8 + 4 * seconds).for_each(|_| calls.retried(&writes));
+    Ports { calls, ..named(line, "second") }
+}
+
+/// By the time its writes have their turn, pg3 is the primary; pg2 never gets into the group.
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_long_ago_is_seen_again() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    sleep(Duration::from_secs(10)).await;
+    let ports = with_a_crowd(&line, 15);
+    let (report, ()) = tokio::join!(look(&line, &ports), async {
+        sleep(Duration::from_secs(1)).await;
+        switchover(&line, PG3).await;
+    });
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert!((14_000..17_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
+    assert_eq!(group(&line), ["172.31.1.3"]);
+    let registered = report.steps.iter().filter(|step| step.action == Action::RegisterTarget).count();
+    assert_eq!(registered, 1, "{:?}", report.steps);
+}
+
+/// It commits to nothing, so nobody waits for it, and nothing has failed.
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_for_its_writes_is_held() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    let before = line.world().memory.revision;
+    let report = look(&line, &with_a_crowd(&line, 60)).await;
+    assert_eq!(report.outcome, Outcome::Held, "{report:?}");
+    assert_eq!(report.holds[0].reason, Reason::Pass(PassHoldKind::Crowded));
+    assert_eq!(group(&line), ["172.31.1.1"]);
+    assert_eq!((line.world().memory.revision, &line.world().memory.acting), (before, &None));
+    assert_eq!(look(&line, &named(&line, "third")).await.outcome, Outcome::Changed);
 }

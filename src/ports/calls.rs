@@ -1,0 +1,119 @@
+//! What one pass asks of AWS: how often, and with whose leave.
+//!
+//! Law: each request has its token before it is sent, from the time of whoever asks; only a retry is sent without one,
+//! and is made up for by those who come after.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::budget::{Budget, Place, Token};
+use crate::domain::budget::{Line, Needs, Rank, Urgency};
+
+/// Counts requests by IAM action, retries included, and waits for leave to make them.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    budget: Budget,
+    pass: Mutex<Pass>,
+}
+
+/// What belongs to the pass that is under way.
+#[derive(Debug, Default)]
+struct Pass {
+    counts: BTreeMap<String, u64>,
+    urgency: Urgency,
+    place: Place,
+    /// Taken in advance.
+    tokens: BTreeMap<Line, Vec<Token>>,
+}
+
+impl Calls {
+    /// Within a budget.
+    #[must_use]
+    pub fn new(budget: Budget) -> Self {
+        Self(Arc::new(Account { budget, pass: Mutex::default() }))
+    }
+
+    /// One more request.
+    pub fn count(&self, action: &str) {
+        *self.pass().counts.entry(action.to_owned()).or_default() += 1;
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.pass().counts.clone()
+    }
+
+    /// Waits until a pass may begin, with tokens for what it will read: it then waits for nobody while its time runs.
+    pub async fn admit(&self, urgency: Urgency, reads: &Needs) {
+        let place = self.0.budget.place(urgency).await;
+        {
+            let mut pass = self.pass();
+            pass.urgency = urgency;
+            pass.place = place;
+        }
+        self.take(reads, true).await;
+    }
+
+    /// Waits for tokens for what will be written, so that none is waited for between the decision and the write.
+    pub async fn prepare(&self, writes: &Needs) {
+        self.take(writes, false).await;
+    }
+
+    /// Gives back what is left of place and tokens: the pass has ended, or has nothing to ask of AWS for a while.
+    pub fn step_aside(&self) {
+        let left = {
+            let mut pass = self.pass();
+            (std::mem::take(&mut pass.tokens), pass.place.take())
+        };
+        drop(left);
+    }
+
+    /// Waits for leave to send one read, which ends when it is dropped.
+    pub async fn read(&self, line: &Line) -> Option<Token> {
+        self.leave(line, true).await
+    }
+
+    /// Waits for leave to send one write, which ends when it is dropped.
+    pub async fn write(&self, line: &Line) -> Option<Token> {
+        self.leave(line, false).await
+    }
+
+    /// A request is sent again.
+    pub fn retried(&self, line: &Line) {
+        self.0.budget.owe(line);
+    }
+
+    async fn leave(&self, line: &Line, is_read: bool) -> Option<Token> {
+        let kept = self.pass().tokens.get_mut(line).and_then(Vec::pop);
+        let token = match kept {
+            Some(token) => Some(token),
+            None => self.0.budget.take(line, self.rank(is_read), 1).await.pop(),
+        };
+        token.map(Token::spent)
+    }
+
+    /// What is there already counts. Everybody takes lines in the same order, so nobody waits in a circle.
+    async fn take(&self, needs: &Needs, is_read: bool) {
+        for (line, needed) in needs {
+            let kept = self.pass().tokens.get(line).map_or(0, Vec::len);
+            let missing = needed.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX));
+            if missing > 0 {
+                let tokens = self.0.budget.take(line, self.rank(is_read), missing).await;
+                self.pass().tokens.entry(line.clone()).or_default().extend(tokens);
+            }
+        }
+    }
+
+    fn rank(&self, is_read: bool) -> Rank {
+        Rank { urgency: self.pass().urgency, is_read }
+    }
+
+    /// Nothing is half done where one panicked: each change is one assignment.
+    fn pass(&self) -> MutexGuard<'_, Pass> {
+        self.0.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
