@@ -1,27 +1,36 @@
-//! `repoint watch` over many clusters: what it asks of AWS, and what it keeps.
+//! Many clusters: what `repoint watch` asks of AWS, and what it keeps; `repoint run` in [`runs`].
 
 #![expect(clippy::print_stdout, reason = "figures are told")]
 
+mod program;
+mod runs;
+
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::time::Duration;
 
-use repoint_sandbox::http::door::CREDENTIALS;
-use repoint_sandbox::http::fleet::Fleet;
+use repoint_sandbox::aws::log::Call;
+use repoint_sandbox::http::fleet::{Fleet, Size, is_throttled};
+use repoint_sandbox::patroni::MemberId;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, interval, timeout};
+use tokio::process::Child;
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::place::{PATIENCE, PG2};
+use program::{program, usage};
 
 /// How many clusters there are.
 const CLUSTERS: &str = "REPOINT_TEST_CLUSTERS";
-const FEW_CLUSTERS: u8 = 20;
-/// For how many seconds they are watched, at one audit a minute.
+const FEW_CLUSTERS: u16 = 20;
+/// For how many seconds they are watched.
 const SECONDS: &str = "REPOINT_TEST_WATCH_SECONDS";
 const FEW_SECONDS: u64 = 6;
-const DESCRIBE: &str = "DescribeTargetHealth";
-const WRITES: [&str; 2] = ["RegisterTargets", "DeregisterTargets"];
+/// Far longer than a switchover takes here.
+const AGAIN: Duration = Duration::from_secs(5);
+const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetHealth";
+const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
+const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
+const LIST: &str = "route53:ListResourceRecordSets";
+const CHANGE: &str = "route53:ChangeResourceRecordSets";
 
 fn given<T: std::str::FromStr>(name: &str, default: T) -> T {
     #[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for more of it")]
@@ -33,58 +42,104 @@ fn given<T: std::str::FromStr>(name: &str, default: T) -> T {
 async fn many_clusters_cost_their_audits_and_move_together() {
     let clusters = given(CLUSTERS, FEW_CLUSTERS);
     let seconds = given(SECONDS, FEW_SECONDS);
-    let fleet = Fleet::start(clusters).await.unwrap();
+    let fleet = fleet(clusters).await;
     let folder = TempDir::new().unwrap();
-    let text = format!(
-        "[state]\nfile = \"state.json\"\n\n[watch]\nsocket = \"repoint.sock\"\n\n{}",
-        fleet.configuration()
-    );
-    std::fs::write(folder.path().join("repoint.toml"), text).unwrap();
+    configure(&folder, &fleet, "");
     let daemon = watch(&folder);
 
-    // The first passes; then nothing happens, and at last everything at once.
-    until("every group was looked at", || fleet.asked().get(DESCRIBE) >= Some(&clusters.into())).await;
-    let (before, began) = (fleet.asked(), Instant::now());
+    // The first passes; then nothing happens, and at last much at once.
+    until("every group was looked at", || fleet.asked(DESCRIBE) >= clusters.into()).await;
+    // And what the first passes remember is written.
+    sleep(Duration::from_secs(1)).await;
+    let (first, before, began) = (fleet.take_calls(), usage(&daemon).seconds, Instant::now());
     let (mut sizes, mut ticks) = (Vec::new(), interval(Duration::from_secs(1)));
     while began.elapsed() < Duration::from_secs(seconds) {
         ticks.tick().await;
-        sizes.push(resident_kib(&daemon));
+        sizes.push(usage(&daemon).resident_kib);
     }
-    let calm = since(&before, &fleet.asked());
-    let looks = calm.get(DESCRIBE).copied().unwrap_or_default();
+    let (calm, processor) = (fleet.take_calls(), usage(&daemon).seconds - before);
+    let looks = count(&calm, DESCRIBE);
     // Each audit comes a minute after the one before, give or take a tenth.
     let audits = u64::from(clusters) * (seconds / 54 + 1);
     assert!(looks <= audits, "{looks} looks in {seconds} s; {audits} would do");
-    assert!(calm.keys().all(|action| action == DESCRIBE), "{calm:?}");
-    let per_hour = looks * 3600 / seconds / u64::from(clusters);
-    println!("{clusters} clusters for {seconds} s: {calm:?}, {per_hour} calls per cluster and hour");
+    assert!(calm.iter().all(|call| [DESCRIBE, LIST].contains(&call.action)), "{:?}", counts(&calm));
+    println!("{clusters} clusters for {seconds} s, load {}: {:?}", load(), counts(&calm));
     tell_sizes(&sizes);
-    println!("processor time of the daemon so far: {:.1} s", processor_seconds(&daemon));
+    println!(
+        "processor time of the daemon in it: {processor:.1} s; most memory {} KiB",
+        usage(&daemon).peak_kib
+    );
 
-    let (before, began) = (fleet.asked(), Instant::now());
-    fleet.switch_over(PG2);
-    until("every group follows", || fleet.is_at(PG2)).await;
-    println!("all of them switched over, and followed after {} ms", began.elapsed().as_millis());
-    let moves = since(&before, &fleet.asked());
-    for action in WRITES {
-        // What AWS refuses for its rate is asked for again.
-        assert!(moves.get(action) >= Some(&clusters.into()), "{moves:?}");
-    }
+    let (every, began) = (usize::from(clusters.div_ceil(100)), Instant::now());
+    hand_over(&fleet, (0..clusters.into()).step_by(every), PG2).await;
+    let led = began.elapsed();
+    until("all endpoints follow", || fleet.is_right()).await;
+    println!(
+        "{} of them switched over, were led by another after {} ms, and the last was followed {} ms later",
+        usize::from(clusters).div_ceil(every),
+        led.as_millis(),
+        began.elapsed().saturating_sub(led).as_millis()
+    );
+    let moves = fleet.take_calls();
+    println!("{:?}", counts(&moves));
+    let throttled = [first, calm, moves].concat().iter().filter(|call| is_throttled(call)).count();
+    assert_eq!(throttled, 0, "requests are kept under AWS's limits");
+}
+
+/// Three files for each member: the listener, and two connections.
+async fn fleet(clusters: u16) -> Fleet {
+    let files = repoint::adapters::open_files::raise_limit();
+    assert!(files > usize::from(clusters) * 9 + 200, "raise the hard limit of open files: {files}");
+    Fleet::start(Size { clusters, zones: clusters.min(10) }).await.unwrap()
+}
+
+/// Hands these clusters over to that member, and waits until it leads them. One that is refused, or given up since
+/// somebody is not fit for it yet, is asked for again.
+async fn hand_over(fleet: &Fleet, which: impl Iterator<Item = usize>, to: MemberId) {
+    let mut left: Vec<usize> = which.collect();
+    let mut asked: Option<Instant> = None;
+    until("they are led by another", || {
+        left.retain(|number| !fleet.is_led_by(*number, to));
+        if asked.is_none_or(|at| at.elapsed() > AGAIN) {
+            asked = Some(Instant::now());
+            for number in &left {
+                let _is_begun = fleet.hand_over(*number, to);
+            }
+        }
+        left.is_empty()
+    })
+    .await;
+}
+
+/// What stands in the file, with these lines in `[aws]`.
+fn configure(folder: &TempDir, fleet: &Fleet, aws: &str) {
+    let text = format!(
+        "[state]\nfile = \"state.json\"\n\n[watch]\nsocket = \"repoint.sock\"\n\n{}",
+        fleet.configuration(aws)
+    );
+    std::fs::write(folder.path().join("repoint.toml"), text).unwrap();
 }
 
 fn watch(folder: &TempDir) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_repoint"))
-        .arg("watch")
-        .current_dir(folder.path())
-        .env_clear()
-        .envs(CREDENTIALS)
-        .env("HOME", folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(folder.path().join("watch.log")).unwrap())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+    program(folder).arg("watch").spawn().unwrap()
+}
+
+fn count(calls: &[Call], action: &str) -> u64 {
+    calls.iter().filter(|call| call.action == action).count() as u64
+}
+
+fn counts(calls: &[Call]) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for call in calls {
+        *counts.entry(call.action).or_default() += 1;
+    }
+    counts
+}
+
+/// Of the last minute (`proc_loadavg(5)`).
+fn load() -> String {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap();
+    averages.split(' ').next().unwrap().to_owned()
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -95,29 +150,6 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         }
     };
     assert!(timeout(PATIENCE, looking).await.is_ok(), "it never came to that {what}");
-}
-
-fn since(before: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let more = |(action, count): (&String, &u64)| {
-        let more = count - before.get(action).copied().unwrap_or_default();
-        (more > 0).then(|| (action.clone(), more))
-    };
-    now.iter().filter_map(more).collect()
-}
-
-fn resident_kib(daemon: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id().unwrap())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-/// In user and in kernel mode (`proc_pid_stat(5)`, fields 14 and 15, in ticks of 10 ms).
-fn processor_seconds(daemon: &Child) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.id().unwrap())).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks: u32 =
-        fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
-    f64::from(ticks) / 100.0
 }
 
 /// Memory does not grow: in the last quarter of a long watch it is what it was in the second, give or take the gaps that

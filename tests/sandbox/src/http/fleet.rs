@@ -1,9 +1,10 @@
 //! Many Patroni clusters and one AWS account behind real sockets on loopback, in real time.
 //!
-//! Law: the clusters share nothing but the account. What befalls a single one is the business of [`super::door`].
+//! Law: the clusters share nothing but the account and its zones. What befalls a single one is the business of
+//! [`super::door`].
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod build;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,18 +18,26 @@ use super::door::{OBSERVER, Setup};
 use super::exchange::{Reply, Request};
 use super::server::{Handler, serve};
 use crate::Millis;
-use crate::aws::elbv2::group::{NewTargetGroup, TargetType};
-use crate::aws::elbv2::target::TargetDescription;
-use crate::aws::error::AwsError;
-use crate::aws::throttle::Bucket;
+use crate::aws::log::{Call, Ending};
+use crate::aws::route53::record::Answer;
+use crate::aws::throttle::Throttle;
 use crate::aws::{Account, wire};
-use crate::door::PORT;
-use crate::patroni::{Cluster, MemberId, Spec};
+use crate::patroni::{Cluster, MemberId};
+use build::Endpoints;
 
 /// How many members each cluster has.
 const MEMBERS: u8 = 3;
 /// How often time is let pass for those whom nobody asks.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
+
+/// How large a fleet is.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Clusters of three members, each with a target group.
+    pub clusters: u16,
+    /// Zones, in one of which each cluster has a failover pair; or none has.
+    pub zones: u16,
+}
 
 /// The fleet. Dropping it closes its sockets, as soon as the runtime gets to it.
 pub struct Fleet {
@@ -37,48 +46,51 @@ pub struct Fleet {
     _tasks: JoinSet<()>,
 }
 
-/// A cluster, and its group.
+/// A cluster, and its endpoints.
 struct Kept {
     cluster: Mutex<Cluster>,
-    group: String,
+    endpoints: Endpoints,
 }
 
 struct Shared {
     began: Instant,
     clusters: Vec<Kept>,
     account: Mutex<Account>,
-    /// How often AWS was asked, by action.
-    asked: Mutex<BTreeMap<String, u64>>,
+    limits: Throttle,
+    calls: Mutex<Vec<Call>>,
 }
 
 impl Fleet {
-    /// `count` clusters, in each of which the first member leads and is alone in its target group.
+    /// In each cluster the first member leads, and its endpoints point at it.
     ///
     /// # Errors
-    /// If loopback has no ports left.
-    pub async fn start(count: u8) -> io::Result<Self> {
+    /// If loopback has no ports left, or this process no files.
+    pub async fn start(size: Size) -> io::Result<Self> {
         let mut account = Account::default();
         account.settings = Setup::quick().aws;
         // All of it is made at once.
-        let limits = account.throttle.clone();
-        account.throttle.set(Bucket::ElbWrite, None);
+        let limits = std::mem::replace(&mut account.throttle, Throttle::unlimited());
+        let zones = build::zones(&mut account, size.zones).map_err(io::Error::other)?;
         let (mut clusters, mut members) = (Vec::new(), Vec::new());
-        for number in 0..count {
+        for number in 0..size.clusters {
             let mut specs = Vec::new();
             for member in 0..MEMBERS {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-                specs.push(spec(number, member, listener.local_addr()?));
+                specs.push(build::spec(number, member, listener.local_addr()?));
                 members.push((usize::from(number), MemberId(member.into()), listener));
             }
-            let group = group(&mut account, number, &specs).map_err(io::Error::other)?;
-            clusters.push(Kept { cluster: Mutex::new(cluster(number, specs)), group });
+            let endpoints =
+                build::endpoints(&mut account, number, &specs, &zones).map_err(io::Error::other)?;
+            clusters.push(Kept { cluster: Mutex::new(build::cluster(number, specs)), endpoints });
         }
-        account.throttle = limits;
+        account.drain_calls();
+        account.throttle = limits.clone();
         let shared = Arc::new(Shared {
             began: Instant::now(),
             clusters,
             account: Mutex::new(account),
-            asked: Mutex::default(),
+            limits,
+            calls: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         for (number, member, listener) in members {
@@ -97,61 +109,88 @@ impl Fleet {
         Ok(Self { shared, aws, _tasks: tasks })
     }
 
-    /// A configuration of `repoint` for all of it, without the section `[state]`.
+    /// A configuration of `repoint` for all of it, without the section `[state]`, with these lines in `[aws]`.
     #[must_use]
-    pub fn configuration(&self) -> String {
-        let mut text = format!(
-            "[aws]\nregion = {:?}\nendpoint_url = \"http://{}\"\n",
-            lock(&self.shared.account).region,
-            self.aws
-        );
+    pub fn configuration(&self, aws: &str) -> String {
+        let region = lock(&self.shared.account).region.clone();
+        let mut text = format!("[aws]\nregion = {region:?}\nendpoint_url = \"http://{}\"\n{aws}\n", self.aws);
         for kept in &self.shared.clusters {
-            let cluster = lock(&kept.cluster);
-            let url = |member| {
-                let (host, port) = &cluster.spec(member).rest;
-                format!("http://{host}:{port}")
-            };
-            let members: Vec<String> = cluster.ids().map(url).collect();
-            let _ = write!(
-                text,
-                "\n[[cluster]]\nscope = {:?}\nmembers = {members:?}\n\n  [[cluster.target_group]]\n  arn = {:?}\n",
-                cluster.scope(),
-                kept.group,
-            );
+            build::configure(&lock(&kept.cluster), &kept.endpoints, &mut text);
         }
         text
     }
 
-    /// How often AWS was asked so far, by action.
-    #[must_use]
-    pub fn asked(&self) -> BTreeMap<String, u64> {
-        lock(&self.shared.asked).clone()
+    /// Whether AWS enforces its limits from now on; its buckets are full again.
+    pub fn limit(&self, is_limited: bool) {
+        let limits = if is_limited { self.shared.limits.clone() } else { Throttle::unlimited() };
+        lock(&self.shared.account).throttle = limits;
     }
 
-    /// Hands every cluster's leadership over to that member.
-    ///
-    /// # Panics
-    /// If one of them refuses.
-    pub fn switch_over(&self, to: MemberId) {
-        for kept in &self.shared.clusters {
-            let now = self.shared.now();
-            let mut cluster = lock(&kept.cluster);
-            let refused = cluster.switchover(now, to).err();
-            assert!(refused.is_none(), "{}: {refused:?}", cluster.scope());
-        }
+    /// Milliseconds since the fleet began, by the clock of [`Call::at`].
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.shared.now()
     }
 
-    /// Whether every cluster is led by that member, and its group holds that member alone.
+    /// The calls to AWS since the last time, in their order.
     #[must_use]
-    pub fn is_at(&self, member: MemberId) -> bool {
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut lock(&self.shared.calls))
+    }
+
+    /// How often AWS was asked for that since calls were last taken.
+    #[must_use]
+    pub fn asked(&self, action: &str) -> usize {
+        lock(&self.shared.calls).iter().filter(|call| call.action == action).count()
+    }
+
+    /// Hands a cluster's leadership over to that member; `false` if the member is not fit for it yet.
+    #[must_use]
+    pub fn hand_over(&self, number: usize, to: MemberId) -> bool {
+        let now = self.shared.now();
+        let mut cluster = lock(&self.shared.clusters[number].cluster);
+        cluster.advance(now);
+        cluster.switchover(now, to).is_ok()
+    }
+
+    /// Whether that member leads the cluster.
+    #[must_use]
+    pub fn is_led_by(&self, number: usize, member: MemberId) -> bool {
+        leader(&lock(&self.shared.clusters[number].cluster)) == Some(member)
+    }
+
+    /// Whether the endpoints of every cluster point at its leader.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
         let account = lock(&self.shared.account);
         self.shared.clusters.iter().all(|kept| {
             let cluster = lock(&kept.cluster);
-            let is_led = cluster.leader().is_some_and(|(leader, _)| leader == member);
-            let targets = account.registered(&kept.group);
-            is_led && matches!(targets.as_slice(), [only] if *only.id == *cluster.spec(member).postgres.0)
+            let host = leader(&cluster).map(|leader| cluster.spec(leader).postgres.0.to_string());
+            let targets = account.registered(&kept.endpoints.group);
+            let is_held = matches!(targets.as_slice(), [only] if Some(&only.id) == host.as_ref());
+            is_held && kept.endpoints.record.as_ref().is_none_or(|record| points_at(&account, record) == host)
         })
     }
+}
+
+fn leader(cluster: &Cluster) -> Option<MemberId> {
+    cluster.leader().map(|(leader, _)| leader)
+}
+
+/// What the PRIMARY of a failover pair answers.
+fn points_at(account: &Account, record: &build::Pair) -> Option<String> {
+    let key = build::key(record, build::PRIMARY);
+    let set = account.record_set(&record.zone, &key)?;
+    match &set.answer {
+        Answer::Values { values, .. } => values.first().cloned(),
+        Answer::Alias(_) => None,
+    }
+}
+
+/// Whether a call was refused for its rate.
+#[must_use]
+pub fn is_throttled(call: &Call) -> bool {
+    matches!(&call.ending, Ending::Refused(code) if code.contains("Throttling") || code == "RequestLimitExceeded")
 }
 
 impl Shared {
@@ -167,14 +206,11 @@ impl Shared {
     }
 
     fn ask_aws(&self, request: &Request) -> Reply {
-        let (_, action) = wire::action(request).unwrap_or_default();
-        *lock(&self.asked).entry(action).or_default() += 1;
         let mut account = lock(&self.account);
         let now = self.now();
         account.advance(now, &mut |_| true);
         let reply = wire::answer(&mut account, now, request);
-        // They are counted already, and would grow for as long as the fleet lives.
-        account.drain_calls();
+        lock(&self.calls).extend(account.drain_calls());
         reply
     }
 
@@ -195,31 +231,4 @@ impl Shared {
 /// Nothing is half done where one panicked: the models change within one call.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn spec(number: u8, member: u8, rest: SocketAddr) -> Spec {
-    let name = format!("pg{}", member + 1);
-    // Each in a zone of its own.
-    let host = format!("172.31.{}.{number}", 16 * member);
-    let spec = Spec::new(&name, &host, 250 * u64::from(member));
-    Spec { rest: (Arc::from(rest.ip().to_string()), rest.port()), ..spec }
-}
-
-fn cluster(number: u8, specs: Vec<Spec>) -> Cluster {
-    let quick = Setup::quick();
-    let system_id = quick.system_id + u64::from(number);
-    Cluster::new(&format!("batman-{number}"), system_id, quick.timeline, quick.patroni, specs, 0)
-}
-
-fn group(account: &mut Account, number: u8, specs: &[Spec]) -> Result<String, AwsError> {
-    let new = NewTargetGroup {
-        name: format!("batman-{number}"),
-        target_type: TargetType::Ip,
-        protocol: "TCP".to_owned(),
-        port: PORT,
-        ..NewTargetGroup::default()
-    };
-    let group = account.create_target_group(0, new)?.arn;
-    account.register_targets(0, &group, &[TargetDescription::new(&specs[0].postgres.0, PORT)])?;
-    Ok(group)
 }

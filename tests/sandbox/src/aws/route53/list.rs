@@ -46,6 +46,12 @@ impl Account {
         zone.into_iter().flat_map(|zone| zone.records.latest().values()).map(|set| (**set).clone()).collect()
     }
 
+    /// One record set as it was last changed. No call, no failure, no lag.
+    #[must_use]
+    pub fn record_set(&self, zone_id: &str, key: &RecordKey) -> Option<&RecordSet> {
+        self.dns.zones.get(bare(zone_id))?.records.latest().get(key).map(AsRef::as_ref)
+    }
+
     /// `ListResourceRecordSets`. May lag.
     ///
     /// # Errors
