@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::{AdoptError, Adopted};
 use crate::config::Settings;
 use crate::domain::report::Tone;
-use crate::domain::verdict::Hold;
+use crate::domain::verdict::HoldKind;
 
 /// Changes memory, and nothing else.
 pub async fn main(settings: Settings, scope: &str, format: Format) -> ExitCode {
@@ -63,7 +63,7 @@ fn error_text(error: &AdoptError) -> String {
 
 fn hint(error: &AdoptError) -> String {
     match error {
-        AdoptError::Hold(Hold::WrongCluster { .. }) => {
+        AdoptError::Hold(hold) if hold.kind() == HoldKind::WrongCluster => {
             "the configuration itself expects another cluster: change its `scope` or `system_id`".to_owned()
         }
         AdoptError::Hold(hold) => hold.kind().remedy().to_owned(),

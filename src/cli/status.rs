@@ -7,8 +7,11 @@ use comfy_table::{Table, presets};
 use super::{Format, print};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::report::status::{ClusterStatus, ConditionStatus, EndpointStatus, MemberStatus, Standing};
+use crate::domain::report::status::{
+    ClusterStatus, ConditionStatus, EndpointStatus, MemberStatus, SiteStatus, Standing,
+};
 use crate::domain::report::{Tone, VerdictReport, describe};
+use crate::domain::verdict::label;
 
 /// Looks, and changes nothing.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {
@@ -30,20 +33,25 @@ pub async fn main(settings: Settings, format: Format) -> ExitCode {
 fn cluster(status: &ClusterStatus) -> String {
     let verdict = match &status.verdict {
         VerdictReport::Primary(primary) => {
-            let name = primary.member.as_ref().map_or("unnamed", |member| member.as_str());
-            format!("primary {} on timeline {}", print::paint(Tone::Good, name), primary.timeline)
+            let name = primary.label().unwrap_or_else(|| "unnamed".to_owned());
+            format!("primary {} on timeline {}", print::paint(Tone::Good, &name), primary.timeline)
         }
         VerdictReport::Hold { kind, message } => {
             format!("{}: {message}", print::paint(Tone::Bad, kind.as_str()))
         }
     };
     let scope = print::paint(Tone::Strong, status.scope.as_str());
+    let sites = if status.sites.is_empty() {
+        String::new()
+    } else {
+        table(&["site", "", ""], status.sites.iter().map(site)) + "\n"
+    };
     let members =
         table(&["member", "address", "role", "state", "timeline", "lag"], status.members.iter().map(member));
     let errors: String = status
         .members
         .iter()
-        .filter_map(|member| Some(format!("  {}: {}\n", member.member, member.error.as_ref()?)))
+        .filter_map(|member| Some(format!("  {}: {}\n", name(member), member.error.as_ref()?)))
         .collect();
     let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
     let conditions: String = status.conditions.iter().map(condition).collect();
@@ -60,7 +68,7 @@ fn cluster(status: &ClusterStatus) -> String {
     } else {
         String::new()
     };
-    format!("{scope}  {verdict}{paused}\n\n{members}{errors}\n{endpoints}{warnings}{conditions}")
+    format!("{scope}  {verdict}{paused}\n\n{sites}{members}{errors}\n{endpoints}{warnings}{conditions}")
 }
 
 fn condition(condition: &ConditionStatus) -> String {
@@ -74,6 +82,19 @@ fn condition(condition: &ConditionStatus) -> String {
     )
 }
 
+fn site(site: &SiteStatus) -> Vec<String> {
+    let standing = match (site.holds_primary, site.is_apart) {
+        (true, _) => print::paint(Tone::Good, "leads"),
+        (false, true) => print::paint(Tone::Bad, "apart"),
+        (false, false) => String::new(),
+    };
+    vec![site.site.to_string(), standing, site.message.clone()]
+}
+
+fn name(member: &MemberStatus) -> String {
+    label(member.site.as_ref(), &member.member)
+}
+
 fn member(member: &MemberStatus) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let state = match &member.error {
@@ -81,7 +102,7 @@ fn member(member: &MemberStatus) -> Vec<String> {
         None => or_dash(member.state.clone()),
     };
     vec![
-        member.member.clone(),
+        name(member),
         or_dash(member.address.as_ref().map(ToString::to_string)),
         or_dash(member.role.clone()),
         state,
@@ -95,6 +116,7 @@ fn endpoint(endpoint: &EndpointStatus) -> Vec<String> {
         Standing::Right => print::paint(Tone::Good, "right"),
         Standing::Differs => print::paint(Tone::Notice, "differs"),
         Standing::Held => print::paint(Tone::Notice, "held"),
+        Standing::Idle => print::paint(Tone::Faint, "idle"),
     };
     let points_at =
         if endpoint.points_at.is_empty() { "-".to_owned() } else { endpoint.points_at.join(", ") };

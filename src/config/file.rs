@@ -108,12 +108,34 @@ pub struct Lambda {
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     pub scope: Spanned<String>,
-    pub members: Spanned<Vec<Spanned<String>>>,
+    pub members: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    pub site: Vec<Site>,
     pub system_id: Option<Spanned<String>>,
     #[serde(default)]
     pub target_group: Vec<TargetGroup>,
     #[serde(default)]
     pub record: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub region: Spanned<String>,
+    pub name: Option<Spanned<String>>,
+    pub scope: Option<Spanned<String>>,
+    pub members: Spanned<Vec<Spanned<String>>>,
+    pub alias: Option<Alias>,
+    #[serde(default)]
+    pub target_group: Vec<TargetGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    pub zone_id: Spanned<String>,
+    pub dns_name: Spanned<String>,
+    pub evaluate_target_health: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +196,7 @@ pub enum PointsTo {
     Primary,
     Standby,
     Readers,
+    Site,
 }
 
 /// The file's text.

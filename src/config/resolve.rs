@@ -2,6 +2,7 @@
 
 mod group;
 mod record;
+mod site;
 mod triggers;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use super::environment::Environment;
 use super::file::{Cluster, File};
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
-use crate::domain::cluster::{ApiUrl, Scope, SystemId};
+use crate::domain::cluster::{Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
 use crate::domain::intent::{Intent, RecordIntent};
 
@@ -405,16 +406,6 @@ impl Resolver<'_> {
     }
 
     fn cluster(&mut self, cluster: &Cluster) -> Intent {
-        let mut members = Vec::new();
-        if cluster.members.get_ref().is_empty() {
-            let message = "it is empty: name at least one member, as in [\"http://10.0.1.11:8008\"]";
-            self.complain(&cluster.members.span(), "cluster.members", message);
-        }
-        for member in cluster.members.get_ref() {
-            members.extend(self.spanned(member, "cluster.members", ApiUrl::parse));
-        }
-        members.sort();
-        members.dedup();
         let system_id = cluster.system_id.as_ref().and_then(|id| {
             self.spanned(id, "cluster.system_id", |text| {
                 let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -424,11 +415,14 @@ impl Resolver<'_> {
             })
         });
         let scope = Scope::new(cluster.scope.get_ref());
-        let groups = self.groups(&scope, &cluster.target_group);
+        let sites = self.sites(&scope, cluster);
+        let mut groups = self.groups(&scope, &cluster.target_group);
+        groups.extend(self.groups_of_sites(&scope, cluster));
+        groups.sort_by(|a, b| a.arn.cmp(&b.arn));
         let mut records: Vec<RecordIntent> =
-            cluster.record.iter().filter_map(|record| self.record(&scope, record)).collect();
+            cluster.record.iter().filter_map(|record| self.record(&scope, &sites, record)).collect();
         records.sort_by(|a, b| a.key.cmp(&b.key));
-        Intent { scope, members, system_id, groups, records }
+        Intent { scope, sites, system_id, groups, records }
     }
 
     /// Two claims on one endpoint would undo each other for ever.

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::mask::masked;
 use super::{Callback, HandOver, Pem, Settings, State, StateStore};
+use crate::domain::cluster::SiteName;
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{Intent, PointsTo, RecordIntent};
+use crate::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
 
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]
@@ -62,12 +63,36 @@ fn callback(callback: &Callback) -> Value {
     }
 }
 
+fn site(site: &Site, intent: &Intent) -> Option<Value> {
+    let alias = site.alias.as_ref().map(|alias| {
+        json!({
+            "zone_id": alias.zone,
+            "dns_name": alias.to_string(),
+            "evaluate_target_health": alias.evaluate_target_health,
+        })
+    });
+    Some(json!({
+        "name": site.name.as_ref()?,
+        "region": site.region,
+        "scope": site.scope,
+        "members": site.members,
+        "alias": alias,
+        "target_group": groups_of(intent, site.name.as_ref()),
+    }))
+}
+
+fn groups_of<'a>(intent: &'a Intent, site: Option<&SiteName>) -> Vec<&'a GroupIntent> {
+    intent.groups.iter().filter(|group| group.site.as_ref() == site).collect()
+}
+
 fn cluster(intent: &Intent) -> Value {
+    let members = intent.site(None).map(|only| &only.members);
     json!({
         "scope": intent.scope,
-        "members": intent.members,
+        "members": members,
+        "site": intent.sites.iter().filter_map(|its| site(its, intent)).collect::<Vec<_>>(),
         "system_id": intent.system_id,
-        "target_group": intent.groups,
+        "target_group": groups_of(intent, None),
         "record": intent.records.iter().map(record).collect::<Vec<_>>(),
     })
 }
@@ -77,6 +102,7 @@ fn record(record: &RecordIntent) -> Value {
     let (points_to, readers) = match record.points_to {
         PointsTo::Primary => ("primary", None),
         PointsTo::Standby => ("standby", None),
+        PointsTo::Site => ("site", None),
         PointsTo::Readers { max_lag_bytes, primary_fallback } => {
             ("readers", Some((max_lag_bytes, primary_fallback)))
         }

@@ -82,22 +82,26 @@ pub enum Phase {
 pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
     let (primary, timeline) = match &report.verdict {
         VerdictReport::Primary(primary) => {
-            let name = primary.member.as_ref().map_or("an unnamed member", |member| member.as_str());
-            (name.to_owned(), primary.timeline.to_string())
+            let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
+            (name, primary.timeline.to_string())
         }
         VerdictReport::Hold { .. } => ("nobody".to_owned(), "unknown".to_owned()),
     };
     let from = retarget.previous.as_ref().filter(|previous| **previous != primary);
+    let to = match &retarget.previous_site {
+        Some(_) => format!("{primary}, in another site"),
+        None => primary.clone(),
+    };
     let story = match (retarget.cause, from) {
         (Cause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
-        (Cause::Switchover, Some(from)) => format!("switchover from {from} to {primary}"),
-        (Cause::Failover, Some(from)) => format!("failover from {from} to {primary}"),
+        (Cause::Switchover, Some(from)) => format!("switchover from {from} to {to}"),
+        (Cause::Failover, Some(from)) => format!("failover from {from} to {to}"),
         (Cause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
         (Cause::Members, _) => {
             format!("members have come into target groups or left them, the primary is still {primary}")
         }
         (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
-        (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {primary}", cause.as_str()),
+        (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {to}", cause.as_str()),
         (Cause::Correction, Some(from)) => {
             format!("somebody else's change corrected, back from {from} to {primary}")
         }
@@ -158,6 +162,8 @@ fn describe(condition: &Condition) -> String {
         ConditionKind::Contested => "CONTESTED, two members may be taking writes".to_owned(),
         ConditionKind::SplitBrain => format!("SPLIT BRAIN, {subject} also claims to be primary"),
         ConditionKind::Stale => "only an old primary answers".to_owned(),
+        ConditionKind::StaleSite => "only a site that was left claims to hold the primary".to_owned(),
+        ConditionKind::SiteUnreachable => format!("nobody in site {subject} answers"),
         ConditionKind::WrongCluster => "another cluster answers".to_owned(),
         ConditionKind::MemberUnreachable => format!("member {subject} does not answer"),
         ConditionKind::TargetSurplus => format!("a target of {} belongs to no member", short(subject)),

@@ -8,12 +8,14 @@ mod listener;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::cluster::{Address, SystemId, Timeline};
+use super::cluster::{Address, Role, SiteName, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target, TargetType};
-use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use super::memory::Memory;
 use super::plan::{Lane, Plan, TargetStep};
-use super::record::{Answer, RecordChange, RecordName, RecordSet, Routing, ZoneId};
+use super::record::{
+    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId,
+};
 use super::verdict::{Primary, Verdict};
 use super::world::{Listed, World};
 
@@ -51,6 +53,17 @@ pub enum Refusal {
         /// What memory or the configuration holds.
         expected: SystemId,
     },
+    /// Law 4: a site that another one was followed after may lack what was written there.
+    #[error(
+        "it goes to {to}, which another site was followed after, and which nobody has seen to follow that (law 4)"
+    )]
+    BackToSite {
+        /// The plan's.
+        to: SiteName,
+    },
+    /// Law 3: a group in another site than the primary's.
+    #[error("it changes {0}, which belongs to another site than the primary (law 3)")]
+    OtherSite(String),
     /// Law 7.
     #[error("it touches {0}, which is not configured for this cluster (law 7)")]
     NotOurs(String),
@@ -118,6 +131,7 @@ pub fn audit(
     }
     let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
     never_backwards(primary, intent, memory)?;
+    never_back_to_a_site(primary, world, memory)?;
     let mut touched = BTreeSet::new();
     for lane in &plan.lanes {
         match lane {
@@ -164,6 +178,20 @@ fn never_backwards(primary: &Primary, intent: &Intent, memory: &Memory) -> Resul
     }
 }
 
+/// Another site than the one that was followed must be ahead of all that was applied, and one that lives apart must be
+/// vouched for: by those who were followed, who now replay its timeline.
+fn never_back_to_a_site(primary: &Primary, world: &World, memory: &Memory) -> Result<(), Refusal> {
+    let (Some(to), Some(from)) = (&primary.site, &memory.site) else { return Ok(()) };
+    let is_ahead = memory.highest_timeline.is_none_or(|applied| primary.timeline > applied);
+    let mut those_left = world.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
+    let vouch =
+        those_left.any(|own| own.role == Role::StandbyLeader && own.timeline == Some(primary.timeline));
+    if to == from || (is_ahead && (vouch || !memory.apart.contains(to))) {
+        return Ok(());
+    }
+    Err(Refusal::BackToSite { to: to.clone() })
+}
+
 /// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
 /// something registers the primary first.
 fn group(
@@ -175,6 +203,9 @@ fn group(
 ) -> Result<(), Refusal> {
     let configured = intent.groups.iter().find(|group| group.arn == *arn);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(arn.to_string()))?;
+    if configured.site.as_ref().is_some_and(|site| primary.site.as_ref() != Some(site)) {
+        return Err(Refusal::OtherSite(arn.to_string()));
+    }
     let Some(Ok(read)) = world.groups.get(arn) else { return Err(Refusal::Unread(arn.to_string())) };
     let mut members: BTreeSet<Target> = read
         .targets
@@ -229,7 +260,8 @@ fn may_hold(
 ) -> bool {
     let is_at = |address: &Address| is_at(target, address, configured, target_type, world);
     let is_primary = primary.address.as_ref().is_some_and(is_at);
-    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    let views =
+        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members);
     let mut there = listed.filter(|listed| listed.address.as_ref().is_some_and(is_at));
     match (&configured.strategy, configured.role) {
@@ -298,8 +330,15 @@ fn record(
     if there == Some(&change.after) {
         return Err(Refusal::Repeats(key.to_string()));
     }
-    let Answer::Values { ttl_seconds, values } = &change.after.answer else {
-        return Err(Refusal::Rewrites(key.to_string()));
+    let (ttl_seconds, values) = match (&change.after.answer, configured.points_to) {
+        (
+            Answer::Values { ttl_seconds, values },
+            PointsTo::Primary | PointsTo::Standby | PointsTo::Readers { .. },
+        ) => (ttl_seconds, values),
+        (Answer::Alias(alias), PointsTo::Site) => {
+            return site_record(key, there, &change.after, alias, configured, intent, primary);
+        }
+        _ => return Err(Refusal::Rewrites(key.to_string())),
     };
     if values.is_empty() || values.iter().any(String::is_empty) {
         return Err(Refusal::Empties(key.to_string()));
@@ -312,6 +351,38 @@ fn record(
         Some(at) => Err(Refusal::WrongNode { endpoint: key.to_string(), at: at.clone() }),
         None => Ok(()),
     }
+}
+
+/// An alias leads to the load balancer of the primary's site, or as SECONDARY to another site's.
+fn site_record(
+    key: &RecordKey,
+    before: Option<&RecordSet>,
+    after: &RecordSet,
+    alias: &Alias,
+    wanted: &RecordIntent,
+    intent: &Intent,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let health_check = wanted.health_check_id.as_ref();
+    let health_check = health_check.or(before.and_then(|before| before.health_check_id.as_ref()));
+    let was_alias = before.is_none_or(|before| matches!(before.answer, Answer::Alias(_)));
+    let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
+    let same_routing = before.is_none_or(|before| before.routing == routing);
+    if !was_alias
+        || !same_routing
+        || after.routing != routing
+        || after.health_check_id.as_ref() != health_check
+    {
+        return Err(Refusal::Rewrites(key.to_string()));
+    }
+    let is_elsewhere = wanted.failover == Some(Failover::Secondary);
+    let leads_there = |site: &Site| {
+        (site.name != primary.site) == is_elsewhere && site.alias.as_ref().is_some_and(|its| its == alias)
+    };
+    if intent.sites.iter().any(leads_there) {
+        return Ok(());
+    }
+    Err(Refusal::WrongNode { endpoint: key.to_string(), at: alias.to_string() })
 }
 
 /// Whether every field that the configuration does not set is as it was.
@@ -341,7 +412,8 @@ fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) ->
             || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
     };
     let at_primary = primary.address.as_ref().is_some_and(|address| is_at(&address.host));
-    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+    let views =
+        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members);
     let mut there =
         listed.filter(|listed| listed.address.as_ref().is_some_and(|address| is_at(&address.host)));
@@ -352,5 +424,7 @@ fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) ->
         PointsTo::Readers { max_lag_bytes, .. } => {
             there.any(|listed| may_be_read_from(listed, max_lag_bytes))
         }
+        // An alias has no values.
+        PointsTo::Site => false,
     }
 }

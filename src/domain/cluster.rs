@@ -44,6 +44,10 @@ name! {
     MemberName
 }
 name! {
+    /// The name of a site of a cluster that spans several: often its Region.
+    SiteName
+}
+name! {
     /// PostgreSQL's `system_identifier`, which `initdb` makes once for a cluster: Patroni's
     /// `database_system_identifier`. Digits, kept as text since they do not fit every JSON reader's numbers.
     SystemId

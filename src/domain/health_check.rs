@@ -4,6 +4,7 @@
 
 use super::endpoint::HealthCheck;
 use super::intent::{GroupRole, Intent};
+use super::verdict::Primary;
 use super::world::World;
 
 /// What answers 200 on the primary alone (`patroni/api.py`, `do_GET`).
@@ -27,13 +28,7 @@ const NO: u16 = 503;
 ///
 /// # Errors
 /// In words for people.
-pub fn tells_apart(
-    check: &HealthCheck,
-    role: GroupRole,
-    intent: &Intent,
-    world: &World,
-) -> Result<(), String> {
-    let ports = rest_ports(intent, world);
+pub fn tells_apart(check: &HealthCheck, role: GroupRole, ports: &[String]) -> Result<(), String> {
     let (paths, path) = match role {
         GroupRole::Writer => (&WRITER_PATHS[..], "/primary"),
         GroupRole::Reader { .. } => (&READER_PATHS[..], "/replica"),
@@ -54,11 +49,14 @@ pub fn tells_apart(
     Err(format!("{found}; let it be HTTP, port {port}, path {path}, codes 200"))
 }
 
-/// The ports of the members' REST APIs.
-fn rest_ports(intent: &Intent, world: &World) -> Vec<String> {
-    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
+/// The ports of the REST APIs of the primary's site.
+#[must_use]
+pub fn rest_ports(intent: &Intent, world: &World, primary: &Primary) -> Vec<String> {
+    let site = primary.site.as_ref();
+    let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
+    let views = world.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
-    let mut ports: Vec<u16> = intent.members.iter().chain(listed).map(super::cluster::ApiUrl::port).collect();
+    let mut ports: Vec<u16> = seeds.iter().chain(listed).map(super::cluster::ApiUrl::port).collect();
     ports.sort_unstable();
     ports.dedup();
     ports.iter().map(ToString::to_string).collect()

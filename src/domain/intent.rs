@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cluster::{ApiUrl, MemberName, Scope, SystemId};
+use super::cluster::{ApiUrl, MemberName, Scope, SiteName, SystemId};
 use super::endpoint::GroupArn;
 use super::listener::ListenerArn;
-use super::record::{Failover, RecordKey};
+use super::record::{Alias, Failover, RecordKey};
 
 /// One cluster and its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Intent {
-    /// Patroni's scope, which every member that reports one must report.
+    /// What the cluster is called: Patroni's scope.
     pub scope: Scope,
-    /// The members to ask first; `/cluster` names the rest.
-    pub members: Vec<ApiUrl>,
+    /// Where it runs, in the order of preference: one unnamed site, or several with names.
+    #[serde(rename = "site")]
+    pub sites: Vec<Site>,
     /// The system identifier that every member must have, where the operator has pinned one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_id: Option<SystemId>,
@@ -38,7 +39,7 @@ impl Intent {
         });
         let records = self.records.iter().filter_map(|record| match record.points_to {
             PointsTo::Readers { max_lag_bytes, .. } => Some(max_lag_bytes),
-            PointsTo::Primary | PointsTo::Standby => None,
+            PointsTo::Primary | PointsTo::Standby | PointsTo::Site => None,
         });
         groups.chain(records)
     }
@@ -54,6 +55,44 @@ impl Intent {
         }
         listeners
     }
+
+    /// The same with a part of the groups.
+    #[must_use]
+    pub fn with_groups(&self, which: impl Fn(&GroupIntent) -> bool) -> Self {
+        let groups = self.groups.iter().filter(|group| which(group)).cloned().collect();
+        Self { groups, ..self.clone() }
+    }
+
+    /// The site of that name.
+    #[must_use]
+    pub fn site(&self, name: Option<&SiteName>) -> Option<&Site> {
+        self.sites.iter().find(|site| site.name.as_ref() == name)
+    }
+
+    /// The first site other than that one. The order is the operator's, and nothing that comes and goes changes it, so that
+    /// a record which points there rests.
+    #[must_use]
+    pub fn site_beside(&self, name: Option<&SiteName>) -> Option<&Site> {
+        self.sites.iter().find(|site| site.name.as_ref() != name)
+    }
+}
+
+/// One Patroni cluster: the whole, or one of those of which all but one replicate from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Site {
+    /// What it is called; absent where the cluster is in one place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<SiteName>,
+    /// The Region of its target groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Patroni's scope there, which every member that reports one must report.
+    pub scope: Scope,
+    /// The members to ask first; `/cluster` names the rest. Members of two sites may have the same names.
+    pub members: Vec<ApiUrl>,
+    /// Where records lead that point at the site: its load balancer.
+    #[serde(skip)]
+    pub alias: Option<Alias>,
 }
 
 /// A target group, which holds those who belong into it and nothing else.
@@ -61,6 +100,10 @@ impl Intent {
 pub struct GroupIntent {
     /// Which group.
     pub arn: GroupArn,
+    /// The site whose primary it follows; while another site holds the primary it is left alone. Absent for one that
+    /// follows the primary wherever it is.
+    #[serde(skip)]
+    pub site: Option<SiteName>,
     /// Who belongs into it.
     #[serde(flatten)]
     pub role: GroupRole,
@@ -139,6 +182,8 @@ pub enum PointsTo {
         /// Whether the primary takes their place while there is none.
         primary_fallback: bool,
     },
+    /// The load balancer of the site that holds the primary; as SECONDARY, that of the first other site.
+    Site,
 }
 
 impl PointsTo {
@@ -147,6 +192,7 @@ impl PointsTo {
     pub fn is_alias(self) -> bool {
         match self {
             Self::Primary | Self::Standby | Self::Readers { .. } => false,
+            Self::Site => true,
         }
     }
 }

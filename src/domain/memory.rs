@@ -6,15 +6,15 @@
 pub mod condition;
 pub mod fold;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::cluster::{Address, ApiUrl, MemberName, SiteName, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target};
 use super::retarget::Retarget;
-use super::verdict::Primary;
-use super::world::World;
+use super::verdict::{Primary, label};
+use super::world::Answers;
 pub use condition::{Condition, ConditionKind};
 
 /// Milliseconds since 1970, by the clock of whoever wrote them: for durations that people read, never for order.
@@ -42,8 +42,18 @@ pub struct Memory {
     pub system_id: Option<SystemId>,
     /// The primary that every endpoint was last seen to follow.
     pub primary: Option<LastPrimary>,
+    /// The site that anybody has last acted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
+    /// The sites that were left for another, or that claimed to hold the primary while another did: they are not followed
+    /// until they have been seen to follow.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub apart: BTreeSet<SiteName>,
     /// The members as the last primary's cluster listed them, and those before them that the configuration names.
-    pub members: BTreeMap<MemberName, KnownMember>,
+    pub members: KnownMembers,
+    /// The same for each site that has a name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members_of_sites: BTreeMap<SiteName, KnownMembers>,
     /// Who is between its commit and the end of its writes.
     pub acting: Option<Acting>,
     /// What is wrong, since when, and whether people know.
@@ -52,16 +62,30 @@ pub struct Memory {
     pub outbox: Vec<Letter>,
 }
 
+/// Where the members of one site were.
+pub type KnownMembers = BTreeMap<MemberName, KnownMember>;
+
 /// The primary of the last pass that left everything right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LastPrimary {
+    /// Its site, where the cluster spans several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
     /// Its name, where it had one.
     pub member: Option<MemberName>,
     /// Where its PostgreSQL listened.
     pub address: Option<Address>,
     /// Its timeline.
     pub timeline: Timeline,
+}
+
+impl LastPrimary {
+    /// Its name, in the whole cluster.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        self.member.as_ref().map(|member| label(self.site.as_ref(), member.as_str()))
+    }
 }
 
 /// Where a member was.
@@ -128,8 +152,21 @@ impl Memory {
                 since: now,
                 moves: moves.cloned(),
             }),
+            site: primary.site.clone(),
+            apart: self.apart_beside(primary),
             ..self.clone()
         }
+    }
+
+    /// The sites that live apart while this primary is followed: those before, the site that is left for it and those of its
+    /// rivals, without those that follow it.
+    #[must_use]
+    pub fn apart_beside(&self, primary: &Primary) -> BTreeSet<SiteName> {
+        let rivals = primary.rivals.iter().filter_map(|rival| rival.site.as_ref());
+        let apart = self.apart.iter().chain(&self.site).chain(rivals);
+        let follows =
+            |site: &&SiteName| primary.followers.contains(site) || primary.site.as_ref() == Some(site);
+        apart.filter(|site| !follows(site)).cloned().collect()
     }
 
     /// The next revision, in which another system identifier, or an older timeline, is accepted as this cluster. People
@@ -141,29 +178,56 @@ impl Memory {
             highest_timeline: Some(primary.timeline),
             system_id: Some(primary.system_id.clone()),
             primary: None,
+            site: primary.site.clone(),
+            apart: self.apart_beside(primary),
             members: BTreeMap::new(),
+            members_of_sites: BTreeMap::new(),
             ..self.clone()
+        }
+    }
+
+    /// The members of a site.
+    #[must_use]
+    pub fn members_of(&self, site: Option<&SiteName>) -> &KnownMembers {
+        static NOBODY: KnownMembers = BTreeMap::new();
+        site.map_or(&self.members, |site| self.members_of_sites.get(site).unwrap_or(&NOBODY))
+    }
+
+    /// The same, to be changed.
+    pub fn members_of_mut(&mut self, site: Option<&SiteName>) -> &mut KnownMembers {
+        match site {
+            Some(site) => self.members_of_sites.entry(site.clone()).or_default(),
+            None => &mut self.members,
         }
     }
 
     /// Where a member's PostgreSQL was, if it still answers at the URL at which it was known.
     #[must_use]
-    pub fn address_of(&self, name: &MemberName, asked_at: &ApiUrl) -> Option<&Address> {
-        let known = self.members.get(name)?;
+    pub fn address_of(
+        &self,
+        site: Option<&SiteName>,
+        name: &MemberName,
+        asked_at: &ApiUrl,
+    ) -> Option<&Address> {
+        let known = self.members_of(site).get(name)?;
         known.address.as_ref().filter(|_| known.api_url.as_ref() == Some(asked_at))
     }
 
     /// The member whose REST API was at that URL.
     #[must_use]
-    pub fn name_at(&self, url: &ApiUrl) -> Option<&MemberName> {
-        let known = self.members.iter().find(|(_, known)| known.api_url.as_ref() == Some(url));
+    pub fn name_at(&self, site: Option<&SiteName>, url: &ApiUrl) -> Option<&MemberName> {
+        let known = self.members_of(site).iter().find(|(_, known)| known.api_url.as_ref() == Some(url));
         known.map(|(name, _)| name)
     }
 
-    /// The REST APIs of members that nobody has named in this pass: the configured ones may all be gone.
-    pub fn unasked<'a>(&'a self, world: &'a World) -> impl Iterator<Item = &'a ApiUrl> {
-        let urls = self.members.values().filter_map(|known| known.api_url.as_ref());
-        urls.filter(|url| !world.members.contains_key(url))
+    /// The REST APIs of a site's members that nobody has named in this pass: the configured ones may all be gone.
+    pub fn unasked<'a>(
+        &'a self,
+        site: Option<&SiteName>,
+        answers: &'a Answers,
+    ) -> impl Iterator<Item = &'a ApiUrl> {
+        let urls = self.members_of(site).values().filter_map(|known| known.api_url.as_ref());
+        urls.filter(|url| !answers.contains_key(url))
     }
 
     /// Whether a target has belonged to no member of the group for so long.

@@ -253,6 +253,7 @@ impl EndpointReason {
 pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
     let Verdict::Primary(primary) = verdict else { return Plan::default() };
     let mut plan = Plan::default();
+    let intent = &intent.with_groups(|group| group.site.is_none() || group.site == primary.site);
     for wanted in &intent.groups {
         let steps = match &wanted.strategy {
             Strategy::Weighted { .. } => continue,
@@ -273,7 +274,7 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
     for (arn, groups) in intent.listeners() {
         weighted::listener(arn, &groups, world, primary, &mut plan);
     }
-    let (zones, holds) = record::changes(&intent.records, world, primary);
+    let (zones, holds) = record::changes(intent, world, primary);
     plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
     plan.holds.extend(holds);
     plan

@@ -27,7 +27,7 @@ pub struct Reader {
 /// `/cluster` can be read that names the primary as the leader. To come in, a replica must answer for itself as well.
 #[must_use]
 pub fn readers(world: &World, primary: &Primary, max_lag_bytes: u64) -> Option<Vec<Reader>> {
-    let witnesses = witnesses(&world.members);
+    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
     let knows = |name: &MemberName| witnesses.iter().find(|witness| witness.name.as_ref() == Some(name));
     let leader = primary.member.as_ref()?;
     let view = primarys_view(&witnesses, leader)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cluster::{MemberName, Scope, SystemId, Timeline};
+use super::cluster::{MemberName, Scope, SiteName, SystemId, Timeline};
 use super::endpoint::{Endpoint, Target};
 use super::failure::{Failure, Kind};
 use super::listener::{ListenerArn, Reweighting};
@@ -18,7 +18,7 @@ use super::memory::Acting;
 use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep};
 use super::record::RecordChange;
 use super::retarget::Cause;
-use super::verdict::{HoldKind, Verdict};
+use super::verdict::{HoldKind, Rival, Verdict, label};
 pub use text::{Tone, describe, text};
 
 /// The version of the JSON report; it rises when a name changes its meaning or goes.
@@ -136,6 +136,9 @@ pub enum VerdictReport {
 pub struct PrimaryReport {
     /// Always `primary`.
     pub kind: &'static str,
+    /// Its site, where the cluster spans several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
     /// Its name.
     pub member: Option<MemberName>,
     /// Where its PostgreSQL listens.
@@ -148,11 +151,20 @@ pub struct PrimaryReport {
     pub system_id: SystemId,
 }
 
+impl PrimaryReport {
+    /// Its name in the whole cluster, if it has one.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        self.member.as_ref().map(|member| label(self.site.as_ref(), member.as_str()))
+    }
+}
+
 impl From<&Verdict> for VerdictReport {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Primary(primary) => Self::Primary(PrimaryReport {
                 kind: "primary",
+                site: primary.site.clone(),
                 member: primary.member.clone(),
                 host: primary.address.as_ref().map(|address| address.host.clone()),
                 port: primary.address.as_ref().map(|address| address.port),
@@ -471,19 +483,17 @@ pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
 #[must_use]
 pub fn warnings(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     let Verdict::Primary(primary) = verdict else { return Vec::new() };
+    let warning = |rival: &Rival| {
+        let lower = if rival.timeline < primary.timeline { "the lower timeline" } else { "timeline" };
+        format!(
+            "{} also claims to be the primary, on {lower} {}: stop it, it may be taking writes",
+            rival.label(),
+            rival.timeline
+        )
+    };
     let concerns =
         plan.concerns.iter().map(|concern| format!("{}: {}", describe(&concern.endpoint), concern.what));
-    primary
-        .rivals
-        .iter()
-        .map(|rival| {
-            format!(
-                "{} also claims to be the primary, on the lower timeline {}: stop it, it may be taking writes",
-                rival.member, rival.timeline
-            )
-        })
-        .chain(concerns)
-        .collect()
+    primary.rivals.iter().map(warning).chain(concerns).collect()
 }
 
 /// How the pass ended, by what it did and did not do.

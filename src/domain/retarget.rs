@@ -6,16 +6,16 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{MemberName, State};
+use super::cluster::{MemberName, SiteName, State};
 use super::endpoint::GroupArn;
 use super::intent::{GroupRole, Intent, PointsTo, Strategy};
 use super::listener::Forward;
-use super::memory::{ConditionKind, Memory};
+use super::memory::{ConditionKind, LastPrimary, Memory};
 use super::plan::{Lane, ListenerStep, Plan, TargetStep};
 use super::record::RecordChange;
-use super::verdict::Primary;
+use super::verdict::{Primary, label};
 use super::witness::{Witness, witnesses};
-use super::world::{Health, World};
+use super::world::{Health, Listed, World};
 
 /// Why endpoints move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub struct Retarget {
     pub cause: Cause,
     /// What the endpoints followed before: a member's name, or an address that no member has.
     pub previous: Option<String>,
+    /// The site that the endpoints followed before, if it was another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_site: Option<SiteName>,
 }
 
 impl Retarget {
@@ -68,7 +71,7 @@ impl Retarget {
     #[must_use]
     pub fn untold(intent: &Intent, world: &World, plan: &Plan) -> Option<Self> {
         let previous = previous_primary(intent, plan, world);
-        (!plan.is_empty()).then_some(Self { cause: Cause::Unknown, previous })
+        (!plan.is_empty()).then_some(Self { cause: Cause::Unknown, previous, previous_site: None })
     }
 }
 
@@ -82,38 +85,40 @@ pub fn retarget(
     plan: &Plan,
 ) -> Option<Retarget> {
     let pointed_at = previous_primary(intent, plan, world).map(|host| named(memory, host));
-    let Some(last) = &memory.primary else {
-        return (!plan.is_empty()).then_some(Retarget { cause: Cause::Adoption, previous: pointed_at });
-    };
-    let is_same = match (&last.member, &primary.member) {
-        (Some(last), Some(now)) => last == now,
-        _ => last.address == primary.address,
-    };
+    let because = |cause| Retarget { cause, previous: pointed_at.clone(), previous_site: None };
+    let Some(last) = &memory.primary else { return (!plan.is_empty()).then(|| because(Cause::Adoption)) };
+    let is_same = last.site == primary.site
+        && match (&last.member, &primary.member) {
+            (Some(last), Some(now)) => last == now,
+            _ => last.address == primary.address,
+        };
     if is_same {
         let cause = match () {
             () if moves_to_primary(intent, plan, primary) => Cause::Correction,
             () if moves_a_standbys_record(intent, plan) => Cause::Standby,
             () => Cause::Members,
         };
-        return (!plan.is_empty()).then_some(Retarget { cause, previous: pointed_at });
+        return (!plan.is_empty()).then(|| because(cause));
     }
-    let is_planned = last.member.as_ref().is_some_and(|last| lives_on(memory, world, last));
-    let name = last.member.as_ref().map(ToString::to_string);
+    let before = because(if lives_on(memory, world, last) { Cause::Switchover } else { Cause::Failover });
     Some(Retarget {
-        cause: if is_planned { Cause::Switchover } else { Cause::Failover },
-        previous: name.or(pointed_at),
+        previous: last.label().or_else(|| pointed_at.clone()),
+        previous_site: last.site.clone().filter(|_| last.site != primary.site),
+        ..before
     })
 }
 
 /// Whether a member was never missed, and its Patroni answers and does not speak of a crash (`PostgresqlState` in its
 /// `misc.py`): it may still be stopping, or starting as a replica.
-fn lives_on(memory: &Memory, world: &World, member: &MemberName) -> bool {
+fn lives_on(memory: &Memory, world: &World, last: &LastPrimary) -> bool {
+    let (site, label) = (last.site.as_ref(), last.label());
     let was_missed = memory.conditions.iter().any(|condition| {
-        condition.kind == ConditionKind::MemberUnreachable
-            && condition.subject.as_deref() == Some(member.as_str())
+        let is_its_site = condition.kind == ConditionKind::SiteUnreachable
+            && condition.subject.as_deref() == site.map(SiteName::as_str);
+        is_its_site || (condition.kind == ConditionKind::MemberUnreachable && condition.subject == label)
     });
-    let witnesses = witnesses(&world.members);
-    let own = witnesses.iter().find(|witness| witness.name.as_ref() == Some(member));
+    let witnesses = witnesses(world.answers_of(site));
+    let own = witnesses.iter().find(|witness| witness.name.is_some() && witness.name == last.member);
     let health = own.and_then(Witness::health);
     let is_broken = |own: &Health| match &own.state {
         State::Other(said) => said.contains("crashed") || said.contains("failed"),
@@ -124,11 +129,12 @@ fn lives_on(memory: &Memory, world: &World, member: &MemberName) -> bool {
 
 /// The name of the member that was known at an address.
 fn named(memory: &Memory, host: String) -> String {
-    let known = memory
-        .members
-        .iter()
-        .find(|(_, known)| known.address.as_ref().is_some_and(|address| address.host == host));
-    known.map_or(host, |(name, _)| name.to_string())
+    let sites = memory.members_of_sites.iter().map(|(site, known)| (Some(site), known));
+    let mut known = sites.chain([(None, &memory.members)]).flat_map(|(site, known)| {
+        known.iter().map(move |(name, known)| (label(site, name.as_str()), known.address.as_ref()))
+    });
+    let there = known.find(|(_, address)| address.is_some_and(|address| address.host == host));
+    there.map_or(host, |(name, _)| name)
 }
 
 /// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
@@ -150,7 +156,7 @@ fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<Strin
     });
     let sent_elsewhere = lost_connections(intent, plan).map(|member| (0, member.to_string()));
     let known = removed.chain(replaced).map(|host| match member_at(world, &host) {
-        Some(name) => (0, name.to_string()),
+        Some((site, name)) => (0, label(site.as_ref(), name.as_str())),
         None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
     });
     sent_elsewhere.chain(known).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
@@ -164,7 +170,8 @@ fn moves_to_primary(intent: &Intent, plan: &Plan, primary: &Primary) -> bool {
         Lane::Group { arn, .. } => is_writer(intent, arn) || is_of_primary(intent, arn, primary),
         Lane::Listener { .. } => true,
         Lane::Zone { .. } => false,
-    }) || changes(plan).any(|change| points_to(intent, change) == Some(PointsTo::Primary))
+    }) || changes(plan)
+        .any(|change| matches!(points_to(intent, change), Some(PointsTo::Primary | PointsTo::Site)))
 }
 
 fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {
@@ -222,16 +229,16 @@ fn address_of_instance(world: &World, id: &str) -> Option<String> {
     Some(address.to_string())
 }
 
-fn member_at(world: &World, host: &str) -> Option<MemberName> {
-    let views = world.members.values().filter_map(|answer| answer.view.as_ref().ok());
-    views
-        .flat_map(|view| &view.members)
-        .find(|listed| {
-            listed.address.as_ref().is_some_and(|address| {
-                let resolved = world.names.get(&address.host).and_then(|read| read.as_ref().ok());
-                address.host == host
-                    || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
-            })
+fn member_at(world: &World, host: &str) -> Option<(Option<SiteName>, MemberName)> {
+    let is_there = |listed: &&Listed| {
+        listed.address.as_ref().is_some_and(|address| {
+            let resolved = world.names.get(&address.host).and_then(|read| read.as_ref().ok());
+            address.host == host || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
         })
-        .map(|listed| listed.name.clone())
+    };
+    world.sites.iter().find_map(|(site, answers)| {
+        let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
+        let listed = views.flat_map(|view| &view.members).find(is_there)?;
+        Some((site.clone(), listed.name.clone()))
+    })
 }

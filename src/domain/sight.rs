@@ -3,21 +3,19 @@
 //! Law: from two sights that are the same, passes come to the same verdict and plan. How far a replica lags, and in which
 //! words a failure was told, changes all the time and is left out; what is kept of the lag is who may be read from.
 
-use std::collections::BTreeMap;
-
 use super::budget::Urgency;
-use super::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
+use super::cluster::{Address, MemberName, SiteName, SystemId, Timeline};
 use super::intent::Intent;
 use super::memory::Memory;
 use super::readers::{Reader, readers};
-use super::verdict::{HoldKind, Verdict, verdict};
-use super::world::{MemberAnswer, World};
+use super::verdict::{HoldKind, Primary, Verdict, verdict};
+use super::world::{Sites, World};
 
 /// The members' answers, without what always changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     lead: Lead,
-    members: BTreeMap<ApiUrl, MemberAnswer>,
+    sites: Sites,
     /// For each endpoint of readers.
     readers: Vec<Option<Vec<Reader>>>,
 }
@@ -25,26 +23,26 @@ pub struct Sight {
 /// Whom the members alone would make one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Lead {
-    Primary(Option<MemberName>, Option<Address>, Timeline, SystemId),
+    Primary(Option<SiteName>, Option<MemberName>, Option<Address>, Timeline, SystemId),
     Nobody(HoldKind),
 }
 
 impl Sight {
     /// Of these answers.
     #[must_use]
-    pub fn of(intent: &Intent, members: BTreeMap<ApiUrl, MemberAnswer>) -> Self {
-        let world = World { members, ..World::default() };
+    pub fn of(intent: &Intent, sites: Sites) -> Self {
+        let world = World { sites, ..World::default() };
         let (lead, readers) = match verdict(intent, &world, &Memory::default()) {
             Verdict::Primary(primary) => {
                 let readers = intent.reader_limits().map(|limit| readers(&world, &primary, limit)).collect();
-                let lead =
-                    Lead::Primary(primary.member, primary.address, primary.timeline, primary.system_id);
+                let Primary { site, member, address, timeline, system_id, .. } = primary;
+                let lead = Lead::Primary(site, member, address, timeline, system_id);
                 (lead, readers)
             }
             Verdict::Hold(hold) => (Lead::Nobody(hold.kind()), Vec::new()),
         };
-        let mut members = world.members;
-        for answer in members.values_mut() {
+        let mut sites = world.sites;
+        for answer in sites.values_mut().flat_map(|answers| answers.values_mut()) {
             if let Err(failure) = &mut answer.health {
                 failure.message.clear();
             }
@@ -53,7 +51,7 @@ impl Sight {
                 Err(failure) => failure.message.clear(),
             }
         }
-        Self { lead, members, readers }
+        Self { lead, sites, readers }
     }
 
     /// Whether there is a primary, as far as the members alone can tell.
@@ -66,9 +64,9 @@ impl Sight {
     /// one for whom somebody has begun to act and has not said that all is done.
     #[must_use]
     pub fn urgency(&self, memory: &Memory) -> Urgency {
-        let Lead::Primary(member, address, timeline, _) = &self.lead else { return Urgency::Audit };
+        let Lead::Primary(site, member, address, timeline, _) = &self.lead else { return Urgency::Audit };
         let is_other = memory.primary.as_ref().is_some_and(|known| {
-            (&known.member, &known.address, known.timeline) != (member, address, *timeline)
+            (&known.site, &known.member, &known.address, known.timeline) != (site, member, address, *timeline)
         });
         if is_other || memory.acting.is_some() { Urgency::Failover } else { Urgency::Audit }
     }

@@ -29,7 +29,7 @@ pub struct Standby {
 /// the same leader. Never one tagged `noloadbalance`, and none that does not answer.
 #[must_use]
 pub fn standbys(world: &World, primary: &Primary) -> Vec<Standby> {
-    let witnesses = witnesses(&world.members);
+    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
     let knows = |name: &MemberName| witnesses.iter().find(|witness| witness.name.as_ref() == Some(name));
     let Some(leader) = &primary.member else { return Vec::new() };
     let mut standbys: Vec<Standby> = primarys_view(&witnesses, leader)

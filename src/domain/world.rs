@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::cluster::{Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
+use super::cluster::{
+    Address, ApiUrl, ListedRole, MemberName, Role, Scope, SiteName, State, SystemId, Timeline,
+};
 use super::endpoint::{GroupArn, InstanceId, TargetGroup};
 use super::failure::Failure;
 use super::listener::{Listener, ListenerArn};
@@ -17,11 +19,19 @@ pub type Read<T> = Result<T, Failure>;
 /// The running instances that have each address. Two networks may use the same address.
 pub type InstancesByAddress = BTreeMap<IpAddr, BTreeSet<InstanceId>>;
 
+/// What each asked URL of one site answered, by URL.
+pub type Answers = BTreeMap<ApiUrl, MemberAnswer>;
+
+/// What the members of each site answered. A member's name says who it is within its site alone.
+pub type Sites = BTreeMap<Option<SiteName>, Answers>;
+
+static NOBODY: Answers = BTreeMap::new();
+
 /// Everything one pass has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World {
-    /// What each asked URL answered, by URL.
-    pub members: BTreeMap<ApiUrl, MemberAnswer>,
+    /// What the members answered, site by site.
+    pub sites: Sites,
     /// The configured target groups.
     pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
     /// The listeners whose weights follow the primary.
@@ -32,6 +42,14 @@ pub struct World {
     pub names: BTreeMap<String, Read<Vec<IpAddr>>>,
     /// The running EC2 instances that have the members' addresses, by Region; asked only where a group wants instances.
     pub instances: BTreeMap<String, Read<InstancesByAddress>>,
+}
+
+impl World {
+    /// What the members of one site answered.
+    #[must_use]
+    pub fn answers_of(&self, site: Option<&SiteName>) -> &Answers {
+        self.sites.iter().find(|(name, _)| name.as_ref() == site).map_or(&NOBODY, |(_, answers)| answers)
+    }
 }
 
 /// What one member answered.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
-use super::observe::{members, observe};
+use super::observe::{members, observe, observe_site};
 use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::plan::{Plan, plan};
-use crate::domain::verdict::{Hold, Verdict, verdict};
+use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
 use crate::domain::world::{Read, World};
 use crate::ports::Ports;
 
@@ -40,8 +40,11 @@ pub struct Look {
 
 /// Sees and decides, once.
 pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
-    let (world, memory) = observe(intent, ports, deadline).await;
+    let (mut world, memory) = observe(intent, ports, deadline).await;
     let verdict = decide(intent, &world, &memory);
+    if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
+        world = observe_site(world, memory.as_ref().ok(), site, intent, ports, deadline).await;
+    }
     let nothing = Memory::default();
     let known = memory.as_ref().unwrap_or(&nothing);
     let plan = plan(intent, &world, &verdict, known, ports.clock.now());
@@ -60,7 +63,7 @@ fn decide(intent: &Intent, world: &World, memory: &Read<Memory>) -> Verdict {
 pub async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
     loop {
         let look = look(intent, ports, deadline).await;
-        let is_promoting = matches!(look.verdict, Verdict::Hold(Hold::Promoting { .. }));
+        let is_promoting = matches!(&look.verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting);
         if is_promoting {
             // Others have something to ask of AWS meanwhile.
             ports.calls.step_aside();
@@ -89,15 +92,16 @@ async fn wait_for_promotion(
             return false;
         }
         sleep_until(next).await;
-        let world = World { members: members(intent, ports, until).await, ..World::default() };
+        let world = World { sites: members(intent, ports, until).await, ..World::default() };
         match decide(intent, &world, memory) {
-            Verdict::Hold(hold @ Hold::Promoting { .. }) if !is_told => {
+            Verdict::Hold(hold) if hold.kind() != HoldKind::Promoting => return true,
+            Verdict::Hold(hold) if !is_told => {
                 let left = until.saturating_duration_since(Instant::now()).as_secs();
                 info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
                 is_told = true;
             }
-            Verdict::Hold(Hold::Promoting { .. }) => {}
-            _ => return true,
+            Verdict::Hold(_) => {}
+            Verdict::Primary(_) => return true,
         }
     }
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::cluster::{ApiUrl, MemberName};
+use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName};
 use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::{Intent, Strategy};
+use crate::domain::intent::{Intent, Site, Strategy};
 use crate::domain::listener::{Listener, ListenerArn};
 use crate::domain::memory::Memory;
 use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
-use crate::domain::world::{InstancesByAddress, MemberAnswer, Read, World};
+use crate::domain::world::{Answers, InstancesByAddress, MemberAnswer, Read, Sites, World};
 use crate::ports::Ports;
 
 /// The most members that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set off.
@@ -28,24 +28,44 @@ const MOST_MEMBERS: usize = 64;
 const RECALL_WITHIN: Duration = Duration::from_secs(3);
 
 /// Reads everything that bears on the cluster, and what is remembered of it. Endpoints are read after memory: what another
-/// one has done and told of is then no change of somebody else's.
+/// one has done and told of is then no change of somebody else's. Target groups of sites are read by [`observe_site`].
 pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (World, Read<Memory>) {
     let configured = members(intent, ports, deadline);
+    let of_no_site = &intent.with_groups(|group| group.site.is_none());
     let remembered = async {
         let memory = recall(intent, ports, deadline).await;
         let (groups, listeners, records) = tokio::join!(
-            groups(intent, ports, deadline),
-            listeners(intent, ports, deadline),
+            groups(of_no_site, ports, deadline),
+            listeners(of_no_site, ports, deadline),
             records(intent, ports, deadline)
         );
         (memory, groups, listeners, records)
     };
     let (configured, (memory, groups, listeners, records)) = tokio::join!(configured, remembered);
-    let members = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
-    let hosts = hosts(&members, memory.as_ref().ok());
+    let sites = and_forgotten(configured, memory.as_ref().ok(), intent, ports, deadline).await;
+    let hosts = hosts(&sites, memory.as_ref().ok());
     let names = names(&hosts, ports, deadline).await;
     let instances = instances(&hosts, &groups, &names, ports, deadline).await;
-    (World { members, groups, listeners, records, names, instances }, memory)
+    (World { sites, groups, listeners, records, names, instances }, memory)
+}
+
+/// Reads the target groups of one site as well: the one that holds the primary. The others' are left alone, so that a
+/// Region whose API is away, as it well may be when its site is lost, holds up nobody.
+pub async fn observe_site(
+    mut world: World,
+    memory: Option<&Memory>,
+    site: &SiteName,
+    intent: &Intent,
+    ports: &Ports,
+    deadline: Instant,
+) -> World {
+    let its = &intent.with_groups(|group| group.site.as_ref() == Some(site));
+    let (groups, listeners) = tokio::join!(groups(its, ports, deadline), listeners(its, ports, deadline));
+    let hosts = hosts(&world.sites, memory);
+    world.groups.extend(groups);
+    world.listeners.extend(listeners);
+    world.instances = instances(&hosts, &world.groups, &world.names, ports, deadline).await;
+    world
 }
 
 /// What is remembered, or why it cannot be told.
@@ -59,30 +79,39 @@ pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<M
 
 /// Members that are remembered and that nobody names any more are asked as well.
 async fn and_forgotten(
-    answers: BTreeMap<ApiUrl, MemberAnswer>,
+    mut sites: Sites,
     memory: Option<&Memory>,
     intent: &Intent,
     ports: &Ports,
     deadline: Instant,
-) -> BTreeMap<ApiUrl, MemberAnswer> {
-    let world = World { members: answers, ..World::default() };
-    let forgotten = memory.into_iter().flat_map(|memory| memory.unasked(&world));
-    let forgotten: Vec<ApiUrl> = forgotten.filter(|url| !is_asked(&world.members, url)).cloned().collect();
-    ask(intent, ports, deadline, forgotten, world.members).await
+) -> Sites {
+    let asked = intent.sites.iter().map(|site| {
+        let answers = sites.remove(&site.name).unwrap_or_default();
+        let forgotten = memory.into_iter().flat_map(|memory| memory.unasked(site.name.as_ref(), &answers));
+        let forgotten: Vec<ApiUrl> = forgotten.filter(|url| !is_asked(&answers, url)).cloned().collect();
+        ask(site, ports, deadline, forgotten, answers)
+    });
+    by_site(intent, join_all(asked).await)
 }
 
-/// Asks every configured member, and then those that only `/cluster` names.
-pub async fn members(intent: &Intent, ports: &Ports, deadline: Instant) -> BTreeMap<ApiUrl, MemberAnswer> {
-    ask(intent, ports, deadline, intent.members.clone(), BTreeMap::new()).await
+/// Asks every configured member, and then those that only `/cluster` names: each site for itself.
+pub async fn members(intent: &Intent, ports: &Ports, deadline: Instant) -> Sites {
+    let asked =
+        intent.sites.iter().map(|site| ask(site, ports, deadline, site.members.clone(), Answers::new()));
+    by_site(intent, join_all(asked).await)
+}
+
+fn by_site(intent: &Intent, answers: Vec<Answers>) -> Sites {
+    intent.sites.iter().map(|site| site.name.clone()).zip(answers).collect()
 }
 
 async fn ask(
-    intent: &Intent,
+    site: &Site,
     ports: &Ports,
     deadline: Instant,
     mut wave: Vec<ApiUrl>,
-    mut answers: BTreeMap<ApiUrl, MemberAnswer>,
-) -> BTreeMap<ApiUrl, MemberAnswer> {
+    mut answers: Answers,
+) -> Answers {
     while !wave.is_empty() {
         let asked = join_all(wave.iter().map(|url| async {
             let answer = timeout_at(deadline, ports.patroni.ask(url)).await;
@@ -94,19 +123,19 @@ async fn ask(
         }));
         let asked = asked.await;
         answers.extend(wave.into_iter().zip(asked));
-        wave = unasked(intent, &answers);
+        wave = unasked(&site.scope, &answers);
         wave.truncate(MOST_MEMBERS.saturating_sub(answers.len()));
     }
     answers
 }
 
 /// The members that some `/cluster` of this scope lists and that have not been asked under any name.
-fn unasked(intent: &Intent, answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<ApiUrl> {
+fn unasked(expected: &Scope, answers: &Answers) -> Vec<ApiUrl> {
     let named: BTreeSet<&MemberName> =
         answers.values().filter_map(|answer| answer.health.as_ref().ok()?.name.as_ref()).collect();
     let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
     let unasked: BTreeSet<&ApiUrl> = views
-        .filter(|view| view.scope.as_ref().is_none_or(|scope| *scope == intent.scope))
+        .filter(|view| view.scope.as_ref().is_none_or(|scope| scope == expected))
         .flat_map(|view| &view.members)
         .filter(|listed| !named.contains(&listed.name))
         .filter_map(|listed| listed.api_url.as_ref())
@@ -116,7 +145,7 @@ fn unasked(intent: &Intent, answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Api
 }
 
 /// Whether the URL, or the address that it stands for, has answered.
-fn is_asked(answers: &BTreeMap<ApiUrl, MemberAnswer>, url: &ApiUrl) -> bool {
+fn is_asked(answers: &Answers, url: &ApiUrl) -> bool {
     let mut peers = answers.values().filter_map(|answer| answer.peer);
     let address = url.host().parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, url.port()));
     answers.contains_key(url) || address.is_some_and(|address| peers.any(|peer| peer == address))
@@ -170,10 +199,13 @@ async fn records(
 }
 
 /// Where the members' PostgreSQL listens, as they say or as is remembered.
-fn hosts(members: &BTreeMap<ApiUrl, MemberAnswer>, memory: Option<&Memory>) -> BTreeSet<String> {
-    let views = members.values().filter_map(|answer| answer.view.as_ref().ok());
+fn hosts(sites: &Sites, memory: Option<&Memory>) -> BTreeSet<String> {
+    let answers = sites.values().flat_map(BTreeMap::values);
+    let views = answers.filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
-    let known = memory.into_iter().flat_map(|memory| memory.members.values());
+    let known = memory
+        .into_iter()
+        .flat_map(|memory| sites.keys().flat_map(|site| memory.members_of(site.as_ref()).values()));
     let known = known.filter_map(|known| known.address.as_ref());
     listed.chain(known).map(|address| address.host.clone()).collect()
 }

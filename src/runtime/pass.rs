@@ -19,7 +19,7 @@ use crate::domain::cluster::Timeline;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::Intent;
 use crate::domain::memory::condition::findings;
-use crate::domain::memory::fold::{Ended, Rules};
+use crate::domain::memory::fold::{Ended, Remembered, Rules};
 use crate::domain::memory::{Acting, Memory};
 use crate::domain::plan::{Lane, Plan};
 use crate::domain::record::RecordChange;
@@ -156,7 +156,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     let ended = Ended {
         intent,
         report: &report,
-        remembered: memory.as_ref().ok().and_then(|memory| memory.highest_timeline),
+        remembered: memory.as_ref().map(Remembered::from).unwrap_or_default(),
         world: &world,
         verdict: &verdict,
         findings: &findings,
@@ -314,7 +314,7 @@ async fn prepared(intent: &Intent, look: &Look, plan: &Plan, ports: &Ports, span
     if began.elapsed() < STALE_AFTER {
         return Prepared::Yes;
     }
-    let before = Sight::of(intent, look.world.members.clone());
+    let before = Sight::of(intent, look.world.sites.clone());
     let now = Sight::of(intent, members(intent, ports, span.deadline).await);
     if now.agrees(&before) { Prepared::Yes } else { Prepared::Stale }
 }

@@ -255,9 +255,10 @@ async fn lines_do_not_wait_for_each_other() {
 /// Whoever has a primary that its endpoints do not follow, or that somebody began to follow and has not said so.
 #[test]
 fn it_is_urgent_to_follow_and_nothing_else() {
-    let sight = |world: World| Sight::of(&intent(), world.members);
+    let sight = |world: World| Sight::of(&intent(), world.sites);
     let now = sight(healthy(1, 4));
     let known = |number, timeline| LastPrimary {
+        site: None,
         member: Some(name(number)),
         address: Some(Address { host: host(number), port: 5432 }),
         timeline: Timeline(timeline),

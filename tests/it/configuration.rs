@@ -1,5 +1,7 @@
 //! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
 
+mod sites;
+
 use crate::support::command::Repoint;
 
 const GOOD: &str = r#"[aws]
@@ -150,7 +152,7 @@ async fn a_wrong_type_is_named_with_its_line() {
 #[tokio::test]
 async fn a_word_that_is_none_of_the_choices_is_named() {
     insta::assert_snapshot!(refused(record("").replace("\"primary\"", "\"leader\"")).await, @r#"
-    error: repoint.toml:8: `points_to`: unknown variant `leader`, expected one of `primary`, `standby`, `readers`
+    error: repoint.toml:8: `points_to`: unknown variant `leader`, expected one of `primary`, `standby`, `readers`, `site`
       8 | points_to = "leader"
     "#);
 }

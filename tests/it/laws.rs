@@ -13,7 +13,7 @@ use repoint::domain::verdict::{Verdict, verdict};
 use repoint::domain::world::{MemberAnswer, World};
 
 use crate::support::cases::{case, planned, reader_case, warm_case};
-use crate::support::evidence::{GROUP, arn, name, target};
+use crate::support::evidence::{GROUP, arn, members_in, name, target};
 
 // What the steps do to a world.
 
@@ -110,7 +110,7 @@ proptest! {
             (claims && ours && known).then_some(())?;
             Some((health.name.clone()?, health.timeline?, health.system_id.clone()?))
         };
-        let claims: Vec<_> = world.members.values().filter_map(complete).collect();
+        let claims: Vec<_> = world.answers_of(None).values().filter_map(complete).collect();
         let named = chosen.member.clone().unwrap();
         prop_assert!(claims.contains(&(named.clone(), chosen.timeline, chosen.system_id.clone())));
         for (other, timeline, system) in claims.iter().filter(|(other, ..)| *other != named) {
@@ -205,8 +205,8 @@ proptest! {
     fn law_13_ordered((intent, world, memory) in any_case(), turned in any::<bool>()) {
         let mut shuffled = world.clone();
         // The URLs are what answers are sorted by: other URLs, another order.
-        shuffled.members = world
-            .members
+        *members_in(&mut shuffled) = world
+            .answers_of(None)
             .iter()
             .enumerate()
             .map(|(index, (_, answer))| {
@@ -225,13 +225,13 @@ proptest! {
             Verdict::Primary(primary) => Ok((primary.member.clone(), primary.timeline)),
             Verdict::Hold(hold) => Err(hold.kind()),
         };
-        if world.members.values().all(|answer| answer.health.is_ok()) {
+        if world.answers_of(None).values().all(|answer| answer.health.is_ok()) {
             prop_assert_eq!(kind(&before), kind(&after));
         }
         let mut reversed = intent.clone();
-        reversed.members.reverse();
+        reversed.sites[0].members.reverse();
         let mut world_only = shuffled;
-        world_only.members = world.members.clone();
+        world_only.sites = world.sites.clone();
         prop_assert_eq!(plan(&reversed, &world_only, &before, &memory, Timestamp(0)), plan(&intent, &world, &before, &memory, Timestamp(0)));
     }
 

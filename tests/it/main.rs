@@ -26,6 +26,7 @@ mod patroni;
 mod permit;
 mod plan;
 mod readers;
+mod sites;
 mod state_file;
 mod status;
 mod support;

@@ -2,6 +2,8 @@
 
 mod laws;
 
+use std::collections::BTreeSet;
+
 use repoint::domain::cluster::{Address, MemberName, SystemId, Timeline};
 use repoint::domain::memory::fold::Rules;
 use repoint::domain::memory::{ConditionKind, Letter, MOST_LETTERS, Memory, Timestamp};
@@ -11,8 +13,8 @@ use repoint::domain::world::World;
 
 use crate::support::diary::{Diary, RULES, at, healthy_target};
 use crate::support::evidence::{
-    SYSTEM, answer, failover_intent, healthy, host, listed, name, primary, record, replica, silence, url,
-    view, world,
+    SYSTEM, answer, failover_intent, healthy, host, listed, members_in, name, primary, record, replica,
+    silence, url, view, world,
 };
 
 /// Three replicas, and nobody holds the leader key.
@@ -40,7 +42,7 @@ fn unreadable() -> World {
 /// A healthy cluster in which pg`gone` does not answer.
 fn without(gone: u8, leader: u8, timeline: u32) -> World {
     let mut world = healthy(leader, timeline);
-    world.members.extend([silence(gone)]);
+    members_in(&mut world).extend([silence(gone)]);
     world
 }
 
@@ -238,7 +240,7 @@ fn a_move_from_a_member_that_is_gone_is_a_failover() {
 fn a_move_from_a_member_that_was_gone_is_a_failover_although_it_is_back() {
     let mut diary = settled();
     let mut election = leaderless(3);
-    election.members.extend([silence(1)]);
+    members_in(&mut election).extend([silence(1)]);
     diary.pass(10, &election);
     diary.pass(20, &healthy(2, 4));
     insta::assert_snapshot!(diary.lines(), @"at 20 s: repoint: batman: failover from pg1 to pg2");
@@ -282,8 +284,8 @@ fn another_standby_is_no_correction() {
 fn a_failover_that_leaves_no_standby_is_told() {
     let two = |leader: u8, timeline: u32| {
         let mut healthy = healthy(leader, timeline);
-        healthy.members.remove(&url(3));
-        for answer in healthy.members.values_mut() {
+        members_in(&mut healthy).remove(&url(3));
+        for answer in members_in(&mut healthy).values_mut() {
             answer.view.as_mut().unwrap().members.retain(|listed| listed.name != name(3));
         }
         healthy
@@ -294,7 +296,7 @@ fn a_failover_that_leaves_no_standby_is_told() {
     diary.pass(0, &two(1, 3));
     assert_eq!(diary.lines(), "");
     let mut alone = two(2, 4);
-    alone.members.extend([silence(1)]);
+    members_in(&mut alone).extend([silence(1)]);
     every_ten_seconds(&mut diary, 10, 100, &alone);
     every_ten_seconds(&mut diary, 110, 130, &two(2, 4));
     insta::assert_snapshot!(diary.lines(), @"
@@ -311,6 +313,8 @@ fn a_failover_that_leaves_no_standby_is_told() {
 
 fn primary_on(timeline: u32) -> Primary {
     Primary {
+        site: None,
+        followers: BTreeSet::new(),
         member: Some(name(1)),
         address: Some(Address { host: host(1), port: 5432 }),
         timeline: Timeline(timeline),
@@ -392,24 +396,24 @@ fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
     let mut diary = settled();
     assert_eq!(diary.memory.members.len(), 3);
     let expected = Address { host: host(2), port: 5432 };
-    assert_eq!(diary.memory.address_of(&name(2), &url(2)), Some(&expected));
-    assert_eq!(diary.memory.address_of(&name(2), &url(9)), None, "it has moved, or it is another one");
-    assert_eq!(diary.memory.address_of(&MemberName::new("pg9"), &url(2)), None);
+    assert_eq!(diary.memory.address_of(None, &name(2), &url(2)), Some(&expected));
+    assert_eq!(diary.memory.address_of(None, &name(2), &url(9)), None, "it has moved, or it is another one");
+    assert_eq!(diary.memory.address_of(None, &MemberName::new("pg9"), &url(2)), None);
 
     let seeds_gone = world([answer(1, primary(3), Ok(view(1, 3)))]);
-    let unasked: Vec<_> = diary.memory.unasked(&seeds_gone).cloned().collect();
+    let unasked: Vec<_> = diary.memory.unasked(None, seeds_gone.answers_of(None)).cloned().collect();
     assert_eq!(unasked, [url(2), url(3)]);
 
     // Without the DCS nobody answers `/cluster`: what was known stays.
     let mut blind = healthy(1, 3);
-    for answer in blind.members.values_mut() {
+    for answer in members_in(&mut blind).values_mut() {
         answer.view = Err(crate::support::evidence::refused());
     }
     diary.pass(10, &blind);
     assert_eq!(diary.memory.members.len(), 3);
 
     let mut smaller = healthy(1, 3);
-    for answer in smaller.members.values_mut() {
+    for answer in members_in(&mut smaller).values_mut() {
         answer
             .view
             .as_mut()
@@ -419,7 +423,7 @@ fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
     }
     diary.pass(20, &smaller);
     assert_eq!(diary.memory.members.len(), 3, "pg3 is configured, and keeps its name");
-    diary.intent.members.retain(|url| *url != crate::support::evidence::url(3));
+    diary.intent.sites[0].members.retain(|url| *url != crate::support::evidence::url(3));
     diary.pass(30, &smaller);
     assert_eq!(diary.memory.members.len(), 2);
 }

@@ -103,7 +103,7 @@ async fn every_recorded_version_and_situation_is_understood() {
     for (version, situation, fixture) in &recorded {
         let what = format!("{version} {situation}");
         let (members, _servers) = replay(&fixture["members"]).await;
-        let world = World { members, ..World::default() };
+        let world = World { sites: BTreeMap::from([(None, members)]), ..World::default() };
         let intent = Intent { scope: Scope::new("batman"), ..intent() };
         let expected = expected(situation);
         match (verdict(&intent, &world, &Memory::default()), &expected) {

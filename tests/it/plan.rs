@@ -13,8 +13,9 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::{View, World};
 
 use crate::support::evidence::{
-    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, intent, ip_group, place,
-    primary, record, record_intent, records, refused, replica, silence, target, target_health, view, world,
+    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, intent, ip_group, members_in,
+    place, primary, record, record_intent, records, refused, replica, silence, target, target_health, view,
+    world,
 };
 
 fn planned(intent: &Intent, world: &World) -> Plan {
@@ -184,7 +185,7 @@ fn without_a_primary_nothing_is_planned() {
 
 fn named(found: &[&str]) -> World {
     let mut world = healthy(2, 3);
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         let view = answer.view.as_mut().unwrap();
         view.members[1].address = Some(Address { host: "pg2.internal".to_owned(), port: 5432 });
     }
@@ -359,7 +360,7 @@ type Listing = (ListedRole, Option<u64>);
 /// A healthy cluster led by pg2 whose other members are listed so.
 fn standbys(first: &Listing, third: &Listing) -> World {
     let mut world = healthy(2, 3);
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         let view = answer.view.as_mut().unwrap();
         (view.members[0].role, view.members[0].lag_bytes) = first.clone();
         (view.members[2].role, view.members[2].lag_bytes) = third.clone();
@@ -396,7 +397,7 @@ fn a_standby_that_is_as_good_is_kept() {
 #[test]
 fn a_standby_that_clients_should_avoid_or_that_is_silent_is_no_choice() {
     let mut tagged = healthy(2, 3);
-    for answer in tagged.members.values_mut() {
+    for answer in members_in(&mut tagged).values_mut() {
         answer.view.as_mut().unwrap().members[0].noloadbalance = true;
     }
     assert_eq!(standby_of(tagged, &[]), Some(host(3)));

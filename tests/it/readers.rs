@@ -15,7 +15,7 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::{Listed, World};
 
 use crate::support::evidence::{
-    GROUP, arn, healthy, intent, ip_group, name, reader_intent, refused, silence, target,
+    GROUP, arn, healthy, intent, ip_group, members_in, name, reader_intent, refused, silence, target,
 };
 
 const LIMIT: u64 = 1000;
@@ -23,7 +23,7 @@ const LIMIT: u64 = 1000;
 /// pg1 leads; what is said of pg2 and pg3 is up to `change`.
 fn world(group: TargetGroup, change: impl Fn(&mut Listed)) -> World {
     let mut world = healthy(1, 3);
-    for view in world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         view.members.iter_mut().filter(|listed| !listed.role.leads()).for_each(&change);
     }
     World { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..world }
@@ -115,7 +115,7 @@ fn who_does_not_stream_goes() {
 fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
     let mut world = world(both(), |listed| listed.state = State::Running);
     assert_eq!(steps(&world), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
-    for health in world.members.values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
+    for health in members_in(&mut world).values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
         health.feeds = BTreeSet::from([name(2)]);
     }
     assert_eq!(steps(&world), ["+10.0.1.12", "-10.0.1.13"]);
@@ -125,7 +125,7 @@ fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
 fn who_does_not_answer_may_stay_and_does_not_come_in() {
     let silent = |group| {
         let mut world = world(group, |_| ());
-        world.members.extend([silence(3)]);
+        members_in(&mut world).extend([silence(3)]);
         world
     };
     assert_eq!(steps(&silent(both())), [""; 0]);
@@ -147,7 +147,7 @@ fn the_primary_takes_the_place_of_the_last_if_it_may() {
 #[test]
 fn without_a_list_nobody_is_in_or_out() {
     let mut world = world(both(), |_| ());
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         answer.view = Err(refused());
     }
     let plan = planned(reader_intent(LIMIT), &world);
@@ -195,7 +195,7 @@ fn the_auditor_lets_nobody_close_before_somebody_is_in() {
 fn a_look_sees_who_may_be_read_from() {
     let lagging = |lag| move |listed: &mut Listed| listed.lag_bytes = Some(lag);
     let intent = of(reader_intent(LIMIT));
-    let sight = |lag| Sight::of(&intent, world(both(), lagging(lag)).members);
+    let sight = |lag| Sight::of(&intent, world(both(), lagging(lag)).sites);
     assert_eq!(sight(0), sight(LIMIT / 2));
     assert_ne!(sight(0), sight(LIMIT));
     assert_ne!(sight(LIMIT), sight(LIMIT + 1));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{Address, MemberName, Scope, SystemId, Timeline};
+use repoint::domain::cluster::{Address, MemberName, Scope, SiteName, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{
     Acting, Condition, ConditionKind, KnownMember, LastPrimary, Letter, Memory, Timestamp,
@@ -53,10 +53,18 @@ fn full(revision: u64) -> Memory {
         highest_timeline: Some(Timeline(4)),
         system_id: Some(SystemId::new(SYSTEM)),
         primary: Some(LastPrimary {
+            site: Some(SiteName::new("us-east-1")),
             member: Some(name(1)),
             address: Some(address.clone()),
             timeline: Timeline(4),
         }),
+        site: Some(SiteName::new("us-east-1")),
+        apart: [SiteName::new("us-west-2")].into(),
+        members_of_sites: [(
+            SiteName::new("us-east-1"),
+            [(name(1), KnownMember { api_url: Some(url(1)), address: None })].into(),
+        )]
+        .into(),
         members: [
             (name(1), KnownMember { api_url: Some(url(1)), address: Some(address) }),
             (MemberName::new("pg2 ü"), KnownMember { api_url: None, address: None }),
@@ -207,14 +215,14 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 36 column 5), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 65 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing a string at line 42 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 78 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 67 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `primary`, `members`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 80 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `primary`, `site`, `apart`, `members`, `members_of_sites`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 6 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 66 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 79 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 2, and this repoint knows version 1: a newer repoint wrote it, so run that one
     ");
 }

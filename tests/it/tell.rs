@@ -18,6 +18,7 @@ fn report() -> ClusterReport {
         scope: Scope::new("batman"),
         outcome: Outcome::Changed,
         verdict: VerdictReport::Primary(PrimaryReport {
+            site: None,
             kind: "primary",
             member: Some(MemberName::new("pg2")),
             host: Some("10.0.1.12".to_owned()),
@@ -38,7 +39,7 @@ fn report() -> ClusterReport {
 }
 
 fn moved(cause: Cause, previous: Option<&str>) -> Alert {
-    retargeted(&report(), &Retarget { cause, previous: previous.map(str::to_owned) })
+    retargeted(&report(), &Retarget { cause, previous: previous.map(str::to_owned), previous_site: None })
 }
 
 fn condition(kind: ConditionKind, subject: Option<&str>) -> Condition {
@@ -122,7 +123,8 @@ fn a_message_and_its_resolution_share_their_key() {
 #[test]
 fn a_subject_is_short_plain_ascii_whatever_the_names() {
     let long = ClusterReport { scope: Scope::new(format!("böse\n{}", "x".repeat(200))), ..report() };
-    let subject = retargeted(&long, &Retarget { cause: Cause::Adoption, previous: None }).subject;
+    let subject =
+        retargeted(&long, &Retarget { cause: Cause::Adoption, previous: None, previous_site: None }).subject;
     assert!(
         subject.chars().count() < 100 && subject.chars().all(|letter| (' '..='~').contains(&letter)),
         "{subject}"

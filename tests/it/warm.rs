@@ -12,8 +12,8 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::World;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, group_intent, healthy, host, intent, ip_group, name, refused, target,
-    target_health, warm_intent,
+    GROUP, arn, asks_patroni, group_intent, healthy, host, intent, ip_group, members_in, name, refused,
+    target, target_health, warm_intent,
 };
 
 const LEAVE_AFTER: u64 = 60_000;
@@ -110,8 +110,7 @@ fn who_is_listed_again_stays() {
 #[test]
 fn whom_anybody_lists_stays() {
     let mut world = world(all(RIGHT));
-    let views = world
-        .members
+    let views = members_in(&mut world)
         .values_mut()
         .filter_map(|answer| Some((answer.health.as_ref().ok()?, answer.view.as_mut().ok()?)));
     for (health, view) in views {
@@ -254,7 +253,7 @@ fn told_of_readers(path: &str, lag_bytes: u64, states: [&str; 3]) -> Vec<String>
     let intent = of(GroupIntent { role, ..warm_intent(LEAVE_AFTER) });
     let check = HealthCheck { path: Some(path.to_owned()), ..asks_patroni() };
     let mut world = checked_by(check, all(states));
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         answer.view.as_mut().unwrap().members[2].lag_bytes = Some(lag_bytes);
     }
     let verdict = verdict(&intent, &world, &Memory::default());

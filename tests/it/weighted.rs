@@ -19,7 +19,7 @@ use repoint::domain::world::World;
 
 use crate::support::cases::{planned, weighted_case};
 use crate::support::evidence::{
-    forward, healthy, host, intent, ip_group, listener_arn, member_group, name, refused, target,
+    forward, healthy, host, intent, ip_group, listener_arn, member_group, members_in, name, refused, target,
     weighted_intent,
 };
 
@@ -154,7 +154,7 @@ fn groups_are_kept_filled_each_by_itself_while_the_weights_are_right() {
 fn groups_of_members_that_nobody_lists_are_left_alone() {
     let mut world = world(&[(1, 0), (2, 100), (3, 0)]);
     world.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         let view = answer.view.as_mut().unwrap();
         view.members.retain(|listed| listed.name != name(3));
     }
@@ -169,7 +169,7 @@ fn groups_of_members_that_nobody_lists_are_left_alone() {
 #[test]
 fn where_anybody_lists_a_member_its_target_stays() {
     let mut world = world(&[(1, 0), (2, 100), (3, 0)]);
-    for (number, answer) in (1..).zip(world.members.values_mut()) {
+    for (number, answer) in (1..).zip(members_in(&mut world).values_mut()) {
         let listed = &mut answer.view.as_mut().unwrap().members[2];
         if number == 2 {
             listed.address = Some(Address { host: "10.0.1.33".to_owned(), port: 5432 });
@@ -201,7 +201,7 @@ fn another_members_group_does_not_keep_the_weights_back() {
 #[test]
 fn what_cannot_be_decided_is_held_with_the_reason() {
     let mut nameless = world(&[(1, 100), (2, 0), (3, 0)]);
-    for answer in nameless.members.values_mut() {
+    for answer in members_in(&mut nameless).values_mut() {
         answer.health.as_mut().unwrap().name = None;
         answer.view = Err(refused());
     }
@@ -265,7 +265,7 @@ fn a_member_that_the_listener_could_not_follow_is_a_concern() {
     let words = "listener pg/f2f7dc8efc522ab2 (us-east-1): pg3 has no target group behind this listener, which could not \
                  follow it if it became the primary";
     assert_eq!(told(&world), [words]);
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         answer.view.as_mut().unwrap().members[2].nofailover = true;
     }
     assert_eq!(told(&world), [""; 0]);
@@ -284,7 +284,9 @@ fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
     assert!(knows(&world(&[(1, 0), (2, 100)])));
     assert!(!knows(&world(&[(1, 0), (2, 100), (4, 5)])));
     let mut unlisted = world(&[(1, 0), (2, 100)]);
-    unlisted.members.values_mut().for_each(|answer| answer.view = Err(refused()));
+    for answer in members_in(&mut unlisted).values_mut() {
+        answer.view = Err(refused());
+    }
     assert!(!knows(&unlisted));
 }
 
@@ -301,13 +303,14 @@ fn a_move_of_weights_is_told_as_what_it_is() {
     let told = |last: Option<u8>, plan: &Plan| {
         let Verdict::Primary(primary) = verdict(&intent, &world, &Memory::default()) else { panic!() };
         let last = last.map(|number| LastPrimary {
+            site: None,
             member: Some(name(number)),
             address: None,
             timeline: primary.timeline,
         });
         retarget(&intent, &Memory { primary: last, ..Memory::default() }, &world, &primary, plan)
     };
-    let story = |cause| Some(Retarget { cause, previous: Some("pg1".to_owned()) });
+    let story = |cause| Some(Retarget { cause, previous: Some("pg1".to_owned()), previous_site: None });
     assert_eq!(told(None, &plan), story(Cause::Adoption));
     assert_eq!(told(Some(1), &plan), story(Cause::Switchover));
     assert_eq!(told(Some(2), &plan), story(Cause::Correction));

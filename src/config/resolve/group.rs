@@ -53,7 +53,7 @@ impl Resolver<'_> {
         let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
         let (arn, strategy) = (arn?, strategy?);
         self.claim(scope, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
-        Some(GroupIntent { arn, role, strategy, port: port.map(|(port, _)| *port) })
+        Some(GroupIntent { arn, site: None, role, strategy, port: port.map(|(port, _)| *port) })
     }
 
     fn role(&mut self, group: &TargetGroup) -> GroupRole {

@@ -7,14 +7,14 @@ use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
 use crate::domain::cluster::Scope;
 use crate::domain::endpoint::Endpoint;
-use crate::domain::intent::{PointsTo, RecordIntent};
+use crate::domain::intent::{PointsTo, RecordIntent, Site};
 use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
 
 /// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
 const LONGEST_TTL: u32 = 2_147_483_647;
 
 impl Resolver<'_> {
-    pub(super) fn record(&mut self, scope: &Scope, record: &Record) -> Option<RecordIntent> {
+    pub(super) fn record(&mut self, scope: &Scope, sites: &[Site], record: &Record) -> Option<RecordIntent> {
         let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
         let name = self.spanned(&record.name, "cluster.record.name", record_name);
         for (key, text) in [
@@ -40,7 +40,7 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        let points_to = self.points_to(record);
+        let points_to = self.points_to(sites, record);
         let key = RecordKey {
             place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
             set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
@@ -55,7 +55,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn points_to(&mut self, record: &Record) -> Option<PointsTo> {
+    fn points_to(&mut self, sites: &[Site], record: &Record) -> Option<PointsTo> {
         let (lag, fallback) = (&record.max_lag_bytes, &record.primary_fallback);
         if !matches!(record.points_to.get_ref(), file::PointsTo::Readers) {
             let message = "it is for readers: put `points_to = \"readers\"` beside it";
@@ -68,6 +68,10 @@ impl Resolver<'_> {
         }
         match record.points_to.get_ref() {
             file::PointsTo::Primary => Some(PointsTo::Primary),
+            file::PointsTo::Site => {
+                self.points_to_site(sites, record);
+                Some(PointsTo::Site)
+            }
             file::PointsTo::Standby => Some(PointsTo::Standby),
             file::PointsTo::Readers if record.kind == RecordType::Cname => {
                 let message = "a CNAME has one value, and there may be several readers: use `A` or `AAAA`";
@@ -82,13 +86,13 @@ impl Resolver<'_> {
     }
 }
 
-fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
+pub(super) fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
     let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
     let fits = !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     fits.then(|| ZoneId::new(id)).ok_or("it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ")
 }
 
-fn record_name(text: &str) -> Result<RecordName, &'static str> {
+pub(super) fn record_name(text: &str) -> Result<RecordName, &'static str> {
     let name = RecordName::new(text);
     let plain = text.strip_suffix('.').unwrap_or(text);
     if plain.is_empty()

@@ -25,6 +25,9 @@ pub(super) fn listener(
     if ours.is_empty() {
         return Err(Refusal::NotOurs(arn.to_string()));
     }
+    if ours.iter().any(|group| group.site.is_some() && group.site != primary.site) {
+        return Err(Refusal::OtherSite(arn.to_string()));
+    }
     let mut opened: BTreeSet<(&GroupArn, &Target)> = BTreeSet::new();
     let mut of_groups: BTreeMap<&GroupArn, Vec<TargetStep>> = BTreeMap::new();
     let mut is_moved = false;

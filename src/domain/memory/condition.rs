@@ -5,11 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, Timestamp};
+use crate::domain::cluster::SiteName;
 use crate::domain::endpoint::{Endpoint, Target};
-use crate::domain::intent::{Intent, Strategy};
+use crate::domain::intent::{Intent, Site, Strategy};
 use crate::domain::plan::{Concern, EndpointHold, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
-use crate::domain::verdict::{Hold, Primary, Verdict};
+use crate::domain::verdict::{HoldKind, Primary, Verdict, label};
 use crate::domain::witness::{Witness, primarys_view, witnesses};
 use crate::domain::world::World;
 
@@ -41,10 +42,14 @@ pub enum ConditionKind {
     SplitBrain,
     /// The only claimant is behind what was applied before.
     Stale,
+    /// Only a site that another one was followed after claims to hold the primary.
+    StaleSite,
     /// Another cluster answers.
     WrongCluster,
     /// A member does not answer, while others do.
     MemberUnreachable,
+    /// Nobody in a site answers, while somebody in another does.
+    SiteUnreachable,
     /// An endpoint cannot follow the primary.
     EndpointHeld,
     /// A target of a warm group belongs to no member.
@@ -72,8 +77,10 @@ impl ConditionKind {
             Self::Contested => "contested",
             Self::SplitBrain => "split_brain",
             Self::Stale => "stale",
+            Self::StaleSite => "stale_site",
             Self::WrongCluster => "wrong_cluster",
             Self::MemberUnreachable => "member_unreachable",
+            Self::SiteUnreachable => "site_unreachable",
             Self::EndpointHeld => "endpoint_held",
             Self::TargetSurplus => "target_surplus",
             Self::TargetHealth => "target_health",
@@ -91,7 +98,9 @@ impl ConditionKind {
         match self {
             Self::NoPrimary
             | Self::Stale
+            | Self::StaleSite
             | Self::MemberUnreachable
+            | Self::SiteUnreachable
             | Self::EndpointHeld
             | Self::TargetSurplus
             | Self::TargetHealth
@@ -111,12 +120,14 @@ impl ConditionKind {
     pub fn severity(self) -> &'static str {
         match self {
             Self::MemberUnreachable
+            | Self::SiteUnreachable
             | Self::Stale
             | Self::EndpointHeld
             | Self::TargetSurplus
             | Self::ReaderHealth
             | Self::NoGroup => "warning",
             Self::NoPrimary
+            | Self::StaleSite
             | Self::Contested
             | Self::SplitBrain
             | Self::WrongCluster
@@ -138,6 +149,8 @@ pub struct Findings {
     present: Vec<Finding>,
     /// What this pass could not tell, and so leaves as it is: kinds, of any subject.
     unknown: Vec<ConditionKind>,
+    /// The sites of whose members it could not tell.
+    dark: Vec<Option<SiteName>>,
 }
 
 impl Findings {
@@ -148,8 +161,13 @@ impl Findings {
     }
 
     /// Whether the pass could tell.
-    pub(super) fn knows(&self, kind: ConditionKind) -> bool {
-        !self.unknown.contains(&kind)
+    pub(super) fn knows(&self, kind: ConditionKind, subject: Option<&str>) -> bool {
+        let is_there = |site: &Option<SiteName>| {
+            let prefix = label(site.as_ref(), "");
+            subject.is_some_and(|subject| subject.starts_with(&prefix))
+        };
+        let is_dark = kind == ConditionKind::MemberUnreachable && self.dark.iter().any(is_there);
+        !self.unknown.contains(&kind) && !is_dark
     }
 
     pub(super) fn present(&self) -> &[Finding] {
@@ -175,7 +193,7 @@ pub fn findings(
         Verdict::Primary(primary) => {
             let rivals = primary.rivals.iter().map(|rival| {
                 let words = format!("it also claims to be primary, on timeline {}", rival.timeline);
-                (Kind::SplitBrain, Some(rival.member.clone()), words)
+                (Kind::SplitBrain, Some(rival.label()), words)
             });
             found.present.extend(rivals);
             let holds = plan
@@ -225,30 +243,35 @@ pub fn findings(
                 Kind::PlanRefused,
                 Kind::MemoryUnavailable,
             ]);
-            let kind = match hold {
-                Hold::Contested { .. } | Hold::Contradicted { .. } => Some(Kind::Contested),
-                Hold::Stale { .. } => Some(Kind::Stale),
-                Hold::WrongCluster { .. } => Some(Kind::WrongCluster),
+            let kind = match hold.kind() {
+                HoldKind::Contested => Some(Kind::Contested),
+                HoldKind::Stale => Some(Kind::Stale),
+                HoldKind::StaleSite => Some(Kind::StaleSite),
+                HoldKind::WrongCluster => Some(Kind::WrongCluster),
                 // The site is a replica of another one, and means to be.
-                Hold::StandbyCluster { .. } => None,
-                Hold::Promoting { .. } | Hold::NoPrimary { .. } | Hold::Unreachable { .. } => {
-                    Some(Kind::NoPrimary)
-                }
+                HoldKind::StandbyCluster => None,
+                HoldKind::Promoting | HoldKind::NoPrimary | HoldKind::Unreachable => Some(Kind::NoPrimary),
             };
             found.present.extend(kind.map(|kind| (kind, None, hold.to_string())));
-            if matches!(hold, Hold::Unreachable { leader: None, .. }) {
-                found.unknown.extend([Kind::Contested, Kind::Stale, Kind::WrongCluster]);
+            if hold.is_blind() {
+                found.unknown.extend([Kind::Contested, Kind::Stale, Kind::StaleSite, Kind::WrongCluster]);
             }
         }
     }
-    members(intent, world, memory, &mut found);
+    let readable = intent.sites.iter().filter(|site| !members(site, world, memory, &mut found)).count();
+    if readable == 0 {
+        // repoint itself may be cut off.
+        found.present.retain(|(kind, ..)| *kind != Kind::SiteUnreachable);
+        found.unknown.push(Kind::SiteUnreachable);
+    }
     found
 }
 
 /// Whether any `/cluster` says who the members are, now that this is the primary.
 fn lists_members(world: &World, primary: &Primary) -> bool {
     let leader = primary.member.as_ref();
-    leader.is_some_and(|leader| primarys_view(&witnesses(&world.members), leader).is_some())
+    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
+    leader.is_some_and(|leader| primarys_view(&witnesses, leader).is_some())
 }
 
 fn concern(concern: &Concern) -> Finding {
@@ -267,14 +290,19 @@ pub(super) fn surplus(group: &str, target: &Target) -> String {
     format!("{group} {target}")
 }
 
-/// Members that do not answer, if any other does: when none does, the cluster is what is out of reach.
-fn members(intent: &Intent, world: &World, memory: Option<&Memory>, found: &mut Findings) {
-    let witnesses = witnesses(&world.members);
+/// Members of a site that do not answer, if any other does: when none does, the site is what is out of reach, and this says
+/// so.
+fn members(site: &Site, world: &World, memory: Option<&Memory>, found: &mut Findings) -> bool {
+    let name = site.name.as_ref();
+    let witnesses = witnesses(world.answers_of(name));
     let ours: Vec<&Witness> =
-        witnesses.iter().filter(|witness| witness.foreign(&intent.scope, None).is_none()).collect();
+        witnesses.iter().filter(|witness| witness.foreign(&site.scope, None).is_none()).collect();
     if !ours.iter().any(|witness| witness.is_readable()) {
-        found.unknown.push(ConditionKind::MemberUnreachable);
-        return;
+        found.dark.push(site.name.clone());
+        let why = ours.iter().find_map(|witness| witness.failure());
+        let why = why.unwrap_or_else(|| "nobody there answers for it".to_owned());
+        found.present.extend(name.map(|name| (ConditionKind::SiteUnreachable, Some(name.to_string()), why)));
+        return true;
     }
     let listed: Vec<_> =
         ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
@@ -282,14 +310,15 @@ fn members(intent: &Intent, world: &World, memory: Option<&Memory>, found: &mut 
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
         // One that is dead for long is listed no more, and is still somebody.
         let name = name.or_else(|| {
-            let known = silent.urls().find_map(|url| memory?.name_at(url));
+            let known = silent.urls().find_map(|url| memory?.name_at(site.name.as_ref(), url));
             known.map(ToString::to_string)
         });
         let why = silent.failure().unwrap_or_else(|| "it does not answer".to_owned());
         found.present.push((
             ConditionKind::MemberUnreachable,
-            Some(name.unwrap_or_else(|| silent.label())),
+            Some(label(site.name.as_ref(), &name.unwrap_or_else(|| silent.label()))),
             why,
         ));
     }
+    false
 }

@@ -5,7 +5,7 @@
 
 use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
 use crate::domain::alert::{self, Alert, Phase};
-use crate::domain::cluster::Timeline;
+use crate::domain::cluster::{SiteName, Timeline};
 use crate::domain::intent::Intent;
 use crate::domain::plan::EndpointReasonKind;
 use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
@@ -44,8 +44,8 @@ pub struct Ended<'a> {
     pub intent: &'a Intent,
     /// Its report.
     pub report: &'a ClusterReport,
-    /// The highest timeline that was remembered when it looked. Only an adoption sets it back.
-    pub remembered: Option<Timeline>,
+    /// What was remembered when it looked; nothing where memory was out of reach.
+    pub remembered: Remembered,
     /// What it saw.
     pub world: &'a World,
     /// Whom it named.
@@ -56,6 +56,21 @@ pub struct Ended<'a> {
     pub retarget: Option<&'a Retarget>,
     /// The revision of the commit that it ends: its own, or that of one that died.
     pub committed: Option<u64>,
+}
+
+/// Of what was remembered, what tells whether it still holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The highest timeline. Only an adoption sets it back.
+    pub timeline: Option<Timeline>,
+    /// The site that was followed. It changes by a commit for another one.
+    pub site: Option<SiteName>,
+}
+
+impl From<&Memory> for Remembered {
+    fn from(memory: &Memory) -> Self {
+        Self { timeline: memory.highest_timeline, site: memory.site.clone() }
+    }
 }
 
 /// The next memory, unless nothing is new; and what people are to be told.
@@ -83,7 +98,11 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
 /// Whether somebody has acted for a later primary since the pass looked: what is wrong now is for the next pass to see.
 fn is_overtaken(memory: &Memory, pass: &Ended) -> bool {
     let Verdict::Primary(primary) = pass.verdict else { return false };
-    if memory.highest_timeline < pass.remembered {
+    if memory.highest_timeline < pass.remembered.timeline {
+        return true;
+    }
+    // Timelines of two sites cannot be compared; that another one was committed for meanwhile can be seen.
+    if memory.site != pass.remembered.site && memory.site != primary.site {
         return true;
     }
     let is_ours = memory.system_id.as_ref().is_none_or(|known| *known == primary.system_id);
@@ -91,22 +110,31 @@ fn is_overtaken(memory: &Memory, pass: &Ended) -> bool {
 }
 
 fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
-    let seen = witnesses(&pass.world.members);
+    let site = primary.site.as_ref();
+    let seen = witnesses(pass.world.answers_of(site));
     let own = seen.iter().find(|witness| primary.member.is_some() && witness.name == primary.member);
     if let Some(view) = own.and_then(Witness::view) {
         // Who is configured will be asked again, listed or not.
-        next.members
-            .retain(|_, known| known.api_url.as_ref().is_some_and(|url| pass.intent.members.contains(url)));
-        next.members.extend(view.members.iter().map(|listed| {
+        let seeds = pass.intent.site(site).map_or(&[][..], |site| &site.members);
+        let known = next.members_of_mut(site);
+        known.retain(|_, known| known.api_url.as_ref().is_some_and(|url| seeds.contains(url)));
+        known.extend(view.members.iter().map(|listed| {
             let known = KnownMember { api_url: listed.api_url.clone(), address: listed.address.clone() };
             (listed.name.clone(), known)
         }));
     }
+    // How other sites stand to the one that is followed, however its endpoints fare.
+    if next.site == primary.site {
+        next.apart = next.apart_beside(primary);
+    }
     // Where another one is acting, its move is remembered and told when that ends, by whoever ends it.
     if is_followed(pass.report) && next.acting.is_none() {
+        next.apart = next.apart_beside(primary);
+        next.site.clone_from(&primary.site);
         next.highest_timeline = Some(primary.timeline);
         next.system_id = Some(primary.system_id.clone());
         next.primary = Some(LastPrimary {
+            site: primary.site.clone(),
             member: primary.member.clone(),
             address: primary.address.clone(),
             timeline: primary.timeline,
@@ -117,7 +145,10 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
 /// A move is told when it is complete: a failed one is told as a condition.
 fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
     let others_saw_it = memory.primary.as_ref().is_some_and(|last| {
-        last.timeline == primary.timeline && last.member == primary.member && pass.committed.is_none()
+        last.timeline == primary.timeline
+            && last.site == primary.site
+            && last.member == primary.member
+            && pass.committed.is_none()
     });
     is_followed(pass.report) && !others_saw_it
 }
@@ -146,7 +177,7 @@ fn conditions(
     for known in &memory.conditions {
         match pass.findings.message(known.kind, known.subject.as_deref()) {
             Some(message) => open.push(Condition { message: message.to_owned(), ..known.clone() }),
-            None if !pass.findings.knows(known.kind) => open.push(known.clone()),
+            None if !pass.findings.knows(known.kind, known.subject.as_deref()) => open.push(known.clone()),
             None if known.told.is_some() => {
                 alerts.push(alert::of_condition(pass.report, known, Phase::Ended, now));
             }

@@ -6,23 +6,23 @@ use super::readers::places;
 use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, primary_address};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
-use crate::domain::intent::{PointsTo, RecordIntent};
-use crate::domain::record::{Answer, RecordChange, RecordSet, Routing, ZoneId};
+use crate::domain::intent::{Intent, PointsTo, RecordIntent};
+use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
 /// The changes that are needed, in the order of zones and keys, and the record sets that are left alone.
 pub fn changes(
-    wanted: &[RecordIntent],
+    intent: &Intent,
     world: &World,
     primary: &Primary,
 ) -> (BTreeMap<ZoneId, Vec<RecordChange>>, Vec<EndpointHold>) {
     let standbys = standbys(world, primary);
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
     let mut holds = Vec::new();
-    for wanted in wanted {
-        match change(wanted, world, primary, &standbys) {
+    for wanted in &intent.records {
+        match change(wanted, intent, world, primary, &standbys) {
             Ok(None) => {}
             Ok(Some(change)) => zones.entry(wanted.key.place.zone.clone()).or_default().push(change),
             Err(reason) => {
@@ -38,6 +38,7 @@ pub fn changes(
 
 fn change(
     wanted: &RecordIntent,
+    intent: &Intent,
     world: &World,
     primary: &Primary,
     standbys: &[Standby],
@@ -50,7 +51,7 @@ fn change(
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
     fits(wanted, &routing, before, sets)?;
-    let answer = answer(wanted, before.map(|set| &set.answer), world, primary, standbys)?;
+    let answer = answer(wanted, before.map(|set| &set.answer), intent, world, primary, standbys)?;
     let is_right = before.is_some_and(|set| {
         set.answer.is_same(&answer, wanted.key.place.record_type)
             && set.answer.ttl_seconds() == answer.ttl_seconds()
@@ -75,6 +76,7 @@ fn change(
 fn answer(
     wanted: &RecordIntent,
     before: Option<&Answer>,
+    intent: &Intent,
     world: &World,
     primary: &Primary,
     standbys: &[Standby],
@@ -101,6 +103,15 @@ fn answer(
             values.sort();
             values.dedup();
             Ok(answer(values))
+        }
+        PointsTo::Site => {
+            let own = primary.site.as_ref();
+            let site = match wanted.failover {
+                Some(Failover::Secondary) => intent.site_beside(own),
+                Some(Failover::Primary) | None => intent.site(own),
+            };
+            let alias = site.and_then(|site| site.alias.clone()).map(Answer::Alias);
+            alias.ok_or_else(|| EndpointReason::AddressUnfit("the site has no `alias`".to_owned()))
         }
     }
 }

@@ -9,7 +9,7 @@ use std::iter::once;
 use super::group::target;
 use super::{Concern, EndpointReason, TargetStep, Worry, primary_address};
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
-use crate::domain::health_check::tells_apart;
+use crate::domain::health_check::{rest_ports, tells_apart};
 use crate::domain::intent::{GroupIntent, GroupRole, Intent};
 use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
@@ -42,10 +42,11 @@ pub fn group(
     let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
     let check = group.check.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
-    tells_apart(check, wanted.role, intent, world).map_err(EndpointReason::HealthCheck)?;
+    tells_apart(check, wanted.role, &rest_ports(intent, world, primary))
+        .map_err(EndpointReason::HealthCheck)?;
 
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
-    let witnesses = witnesses(&world.members);
+    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
     let view = primarys_view(&witnesses, name).ok_or(EndpointReason::ReplicasUnknown)?;
     let first = target(wanted, group, primary_address(primary)?, world)?;
     let found = |listed: &Listed| match target(wanted, group, listed.address.as_ref()?, world) {

@@ -89,7 +89,7 @@ fn without_group(
     world: &World,
     primary: &Primary,
 ) -> impl Iterator<Item = MemberName> {
-    let seen = witnesses(&world.members);
+    let seen = witnesses(world.answers_of(primary.site.as_ref()));
     let view = primary.member.as_ref().and_then(|leader| primarys_view(&seen, leader));
     let listed = view.into_iter().flat_map(|view| &view.members);
     let without = listed.filter(|listed| {
@@ -129,7 +129,7 @@ fn filling<'a>(
         None => return Err(EndpointReason::ReplicasUnknown),
     };
     let at = |address: &Address| target(wanted, group, address, world);
-    let seen = witnesses(&world.members);
+    let seen = witnesses(world.answers_of(primary.site.as_ref()));
     let listed = seen.iter().filter_map(Witness::view).flat_map(|view| &view.members);
     let mut belong: BTreeSet<Target> = BTreeSet::new();
     let own = if primary.member.as_ref() == Some(member) {

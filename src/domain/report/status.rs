@@ -1,18 +1,20 @@
 //! How a cluster and its endpoints stand, without a word on what to do.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Reason, VerdictReport, holds, planned_steps, warnings};
-use crate::domain::cluster::{Address, Scope, Timeline};
+use crate::domain::cluster::{Address, Scope, SiteName, Timeline};
 use crate::domain::endpoint::{Endpoint, GroupArn, TargetHealth};
 use crate::domain::intent::Intent;
 use crate::domain::listener::{Listener, ListenerArn};
 use crate::domain::memory::{ConditionKind, Memory, Timestamp};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, RecordKey};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Verdict, by_site};
 use crate::domain::witness::{Witness, witnesses};
-use crate::domain::world::{Read, World};
+use crate::domain::world::{Answers, Read, World};
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,7 +31,10 @@ impl Status {
     pub fn is_good(&self) -> bool {
         self.clusters.iter().all(|cluster| {
             matches!(cluster.verdict, VerdictReport::Primary(_))
-                && cluster.endpoints.iter().all(|endpoint| endpoint.standing == Standing::Right)
+                && cluster
+                    .endpoints
+                    .iter()
+                    .all(|endpoint| matches!(endpoint.standing, Standing::Right | Standing::Idle))
         })
     }
 }
@@ -43,6 +48,9 @@ pub struct ClusterStatus {
     pub verdict: VerdictReport,
     /// Whether Patroni is in maintenance mode: it then elects nobody.
     pub is_paused: bool,
+    /// The sites, in the order of the configuration; none where the cluster is in one place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<SiteStatus>,
     /// The members, by name.
     pub members: Vec<MemberStatus>,
     /// The endpoints, in the order of the configuration.
@@ -72,9 +80,25 @@ pub struct ConditionStatus {
     pub told: bool,
 }
 
+/// One site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SiteStatus {
+    /// Which one.
+    pub site: SiteName,
+    /// Whether it holds the primary.
+    pub holds_primary: bool,
+    /// Whether it was left, or claimed to hold the primary while another did, and has not been seen to follow since.
+    pub is_apart: bool,
+    /// How it stands, for people.
+    pub message: String,
+}
+
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MemberStatus {
+    /// Its site, where the cluster spans several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
     /// Its name, or the URL by which it was asked.
     pub member: String,
     /// Where its PostgreSQL listens.
@@ -114,6 +138,8 @@ pub enum Standing {
     Differs,
     /// It cannot be told, or not be changed.
     Held,
+    /// It belongs to a site that does not hold the primary, and is left alone.
+    Idle,
 }
 
 /// Describes what was seen.
@@ -129,15 +155,17 @@ pub fn status(
     let groups = intent.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
     let listeners = intent.listeners().into_keys().map(|arn| Endpoint::Listener(arn.clone()));
     let records = intent.records.iter().map(|record| Endpoint::Record(record.key.clone()));
+    let answers = world.sites.values().flat_map(BTreeMap::values);
     ClusterStatus {
         scope: intent.scope.clone(),
         verdict: VerdictReport::from(verdict),
-        is_paused: world.members.values().flat_map(|answer| &answer.view).any(|view| view.paused),
-        members: members(world),
+        is_paused: answers.flat_map(|answer| &answer.view).any(|view| view.paused),
+        sites: sites(intent, world, memory.as_ref().ok(), verdict),
+        members: world.sites.iter().flat_map(|(site, answers)| members(site.as_ref(), answers)).collect(),
         endpoints: groups
             .chain(listeners)
             .chain(records)
-            .map(|endpoint| standing(endpoint, world, verdict, plan))
+            .map(|endpoint| standing(endpoint, intent, world, verdict, plan))
             .collect(),
         warnings: warnings(verdict, plan),
         conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
@@ -155,8 +183,33 @@ fn conditions(memory: &Memory, now: Timestamp) -> impl Iterator<Item = Condition
     })
 }
 
-fn members(world: &World) -> Vec<MemberStatus> {
-    let witnesses = witnesses(&world.members);
+/// How each site stands, where there are several.
+fn sites(intent: &Intent, world: &World, memory: Option<&Memory>, verdict: &Verdict) -> Vec<SiteStatus> {
+    let nothing = Memory::default();
+    let memory = memory.unwrap_or(&nothing);
+    let leads = match verdict {
+        Verdict::Primary(primary) => primary.site.as_ref(),
+        Verdict::Hold(_) => None,
+    };
+    let status = |(site, its): (Option<SiteName>, Verdict)| {
+        let site = site?;
+        let message = match its {
+            Verdict::Primary(_) if leads == Some(&site) => "holds the primary".to_owned(),
+            Verdict::Primary(its) => format!("claims to hold the primary, on timeline {}", its.timeline),
+            Verdict::Hold(hold) => hold.to_string(),
+        };
+        Some(SiteStatus {
+            holds_primary: leads == Some(&site),
+            is_apart: memory.apart.contains(&site),
+            site,
+            message,
+        })
+    };
+    by_site(intent, world, memory).into_iter().filter_map(status).collect()
+}
+
+fn members(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberStatus> {
+    let witnesses = witnesses(answers);
     let views: Vec<_> = witnesses.iter().filter_map(Witness::view).collect();
     let mut members: Vec<MemberStatus> = witnesses
         .iter()
@@ -168,6 +221,7 @@ fn members(world: &World) -> Vec<MemberStatus> {
             let streams =
                 listed.filter(|listed| listed.state.is_up() && health.is_some_and(|own| own.state.is_up()));
             MemberStatus {
+                site: site.cloned(),
                 member: listed.map_or_else(|| witness.label(), |listed| listed.name.to_string()),
                 address: listed.and_then(|listed| listed.address.clone()),
                 role: listed
@@ -186,7 +240,24 @@ fn members(world: &World) -> Vec<MemberStatus> {
     members
 }
 
-fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -> EndpointStatus {
+/// Whether it is a group, or the listener before one, of a site that does not hold the primary.
+fn is_idle(endpoint: &Endpoint, intent: &Intent, verdict: &Verdict) -> bool {
+    let Verdict::Primary(primary) = verdict else { return false };
+    let elsewhere = intent.with_groups(|group| group.site.is_some() && group.site != primary.site);
+    match endpoint {
+        Endpoint::Group(arn) => elsewhere.groups.iter().any(|group| group.arn == *arn),
+        Endpoint::Listener(arn) => elsewhere.listeners().contains_key(arn),
+        Endpoint::Record(_) => false,
+    }
+}
+
+fn standing(
+    endpoint: Endpoint,
+    intent: &Intent,
+    world: &World,
+    verdict: &Verdict,
+    plan: &Plan,
+) -> EndpointStatus {
     let points_at = match &endpoint {
         Endpoint::Group(arn) => match world.groups.get(arn) {
             Some(Ok(group)) => group.targets.iter().map(target).collect(),
@@ -204,6 +275,7 @@ fn standing(endpoint: Endpoint, world: &World, verdict: &Verdict, plan: &Plan) -
         .map(|step| step.summary())
         .collect();
     let (standing, message) = match (hold, steps.is_empty()) {
+        _ if is_idle(&endpoint, intent, verdict) => (Standing::Idle, None),
         (Some(hold), _) => (Standing::Held, Some(hold.message)),
         (None, true) => (Standing::Right, None),
         (None, false) => (Standing::Differs, Some(steps.join(", "))),

@@ -37,7 +37,7 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
         paint(Tone::Faint, &format!("{} ms", report.duration_ms)),
     );
     if let VerdictReport::Primary(primary) = &report.verdict {
-        let name = primary.member.as_ref().map_or("unnamed", |member| member.as_str());
+        let name = primary.label().unwrap_or_else(|| "unnamed".to_owned());
         let address = match (&primary.host, primary.port) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             _ => "address unknown".to_owned(),
@@ -48,7 +48,7 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
         let _ = writeln!(
             text,
             "  primary  {}  {address}  timeline {}{previous}{cause}",
-            paint(Tone::Strong, name),
+            paint(Tone::Strong, &name),
             primary.timeline
         );
     }

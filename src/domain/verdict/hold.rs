@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::cluster::Timeline;
+use super::site::most_telling;
+use crate::domain::cluster::{SiteName, Timeline};
 
 /// A reason to move nothing; its `Display` is the sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +82,30 @@ pub enum Hold {
         /// What memory holds.
         applied: Timeline,
     },
+    /// Several sites claim to hold the primary.
+    #[error(
+        "{} members in several sites claim to be the primary, and timelines of sites that were apart do not tell which is newer: {}",
+        claimants.len(),
+        claimants.join(", ")
+    )]
+    ContestedSites {
+        /// Each with its site and timeline.
+        claimants: Vec<String>,
+    },
+    /// The only claimant is in a site that may lack what was written in the one that was followed since.
+    #[error(
+        "{} claims to be the primary, but {followed} was followed, and what was written there may be missing here",
+        claimants.join(", ")
+    )]
+    StaleSite {
+        /// Each with its timeline.
+        claimants: Vec<String>,
+        /// The site that was followed.
+        followed: String,
+    },
+    /// Nobody can be named in any of the sites.
+    #[error("{}", .0.iter().map(|(site, hold)| format!("{site}: {hold}")).collect::<Vec<_>>().join("; "))]
+    Sites(Vec<(SiteName, Hold)>),
     /// Another cluster answers.
     #[error("{member} belongs to another cluster: {found}")]
     WrongCluster {
@@ -95,7 +120,7 @@ pub enum Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
-    /// [`Hold::Contested`] and [`Hold::Contradicted`].
+    /// [`Hold::Contested`], [`Hold::Contradicted`] and [`Hold::ContestedSites`].
     Contested,
     /// [`Hold::Promoting`].
     Promoting,
@@ -107,6 +132,8 @@ pub enum HoldKind {
     StandbyCluster,
     /// [`Hold::Stale`].
     Stale,
+    /// [`Hold::StaleSite`].
+    StaleSite,
     /// [`Hold::WrongCluster`].
     WrongCluster,
 }
@@ -116,13 +143,27 @@ impl Hold {
     #[must_use]
     pub fn kind(&self) -> HoldKind {
         match self {
-            Self::Contested { .. } | Self::Contradicted { .. } => HoldKind::Contested,
+            Self::Contested { .. } | Self::Contradicted { .. } | Self::ContestedSites { .. } => {
+                HoldKind::Contested
+            }
             Self::Promoting { .. } => HoldKind::Promoting,
             Self::Unreachable { .. } => HoldKind::Unreachable,
             Self::NoPrimary { .. } => HoldKind::NoPrimary,
             Self::StandbyCluster { .. } => HoldKind::StandbyCluster,
             Self::Stale { .. } => HoldKind::Stale,
+            Self::StaleSite { .. } => HoldKind::StaleSite,
             Self::WrongCluster { .. } => HoldKind::WrongCluster,
+            Self::Sites(holds) => most_telling(holds),
+        }
+    }
+
+    /// Whether there is a site of which nobody can be reached, so that nobody knows what else might be wrong there.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        match self {
+            Self::Unreachable { leader, .. } => leader.is_none(),
+            Self::Sites(holds) => holds.iter().any(|(_, hold)| hold.is_blind()),
+            _ => false,
         }
     }
 }
@@ -138,6 +179,7 @@ impl HoldKind {
             Self::NoPrimary => "no_primary",
             Self::StandbyCluster => "standby_cluster",
             Self::Stale => "stale",
+            Self::StaleSite => "stale_site",
             Self::WrongCluster => "wrong_cluster",
         }
     }
@@ -161,6 +203,9 @@ impl HoldKind {
             }
             Self::Stale => {
                 "an old primary may have come back: stop it, or let it rejoin as a replica; after a restore to an earlier point, `repoint adopt` accepts it"
+            }
+            Self::StaleSite => {
+                "stop it, or let it follow as a standby cluster; if its data are the right ones, see that no other site takes writes, and say so with `repoint adopt`"
             }
             Self::WrongCluster => {
                 "check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it"

@@ -5,14 +5,18 @@
 //! whose own account is incomplete.
 
 mod hold;
+mod site;
 
 pub use hold::{Hold, HoldKind};
 
-use super::cluster::{Address, MemberName, SystemId, Timeline};
-use super::intent::Intent;
+use std::collections::BTreeSet;
+
+use super::cluster::{Address, MemberName, Role, SiteName, State, SystemId, Timeline};
+use super::intent::{Intent, Site};
 use super::memory::Memory;
 use super::witness::{Claim, Witness, witnesses};
-use super::world::World;
+use super::world::{Answers, World};
+use site::Found;
 
 /// What a pass may act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub enum Verdict {
 /// The primary, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Primary {
+    /// The site that it is in, where the cluster spans several.
+    pub site: Option<SiteName>,
     /// Its name; unknown where neither its own JSON (before 3.2) nor any `/cluster` gives it.
     pub member: Option<MemberName>,
     /// Where its PostgreSQL listens; unknown where no `/cluster` that can be read lists it.
@@ -34,55 +40,124 @@ pub struct Primary {
     pub timeline: Timeline,
     /// Its system identifier.
     pub system_id: SystemId,
-    /// Members that claim to be primary as well, on lower timelines: two nodes may be taking writes.
+    /// Members that claim to be primary as well: two nodes may be taking writes.
     pub rivals: Vec<Rival>,
+    /// The other sites that replicate, as standby clusters on its timeline.
+    pub followers: BTreeSet<SiteName>,
 }
 
-/// A member that claims to be primary on a lower timeline than the real one.
+/// A member that claims to be primary and is not the real one: on a lower timeline, or in another site, whose timelines
+/// are its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
+    /// The site that it is in.
+    pub site: Option<SiteName>,
     /// Its name or URL.
     pub member: String,
     /// Its timeline.
     pub timeline: Timeline,
 }
 
-/// Decides who is the primary. The table of `Hold`'s variants and the order of the questions here are the whole rule.
+impl Rival {
+    /// What it is called in the whole cluster.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(self.site.as_ref(), &self.member)
+    }
+}
+
+/// What a member is called in the whole cluster, where its name may be that of another site's member as well.
+#[must_use]
+pub fn label(site: Option<&SiteName>, member: &str) -> String {
+    site.map_or_else(|| member.to_owned(), |site| format!("{site}/{member}"))
+}
+
+/// Decides who is the primary: site by site, and then which site.
 #[must_use]
 pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
-    let (strangers, ours): (Vec<_>, Vec<_>) =
-        witnesses(&world.members).into_iter().partition(|witness| foreign(witness, intent, memory).is_some());
+    site::choose(&found(intent, world, memory), memory)
+}
 
+/// How each site stands, for itself.
+#[must_use]
+pub fn by_site(intent: &Intent, world: &World, memory: &Memory) -> Vec<(Option<SiteName>, Verdict)> {
+    let found = found(intent, world, memory).into_iter();
+    found.map(|found| (found.site, found.lead.map_or_else(Verdict::Hold, Verdict::Primary))).collect()
+}
+
+fn found(intent: &Intent, world: &World, memory: &Memory) -> Vec<Found> {
+    let of = |site: &Site| find(site, intent, world.answers_of(site.name.as_ref()), memory);
+    intent.sites.iter().map(of).collect()
+}
+
+/// What the members of one site say of it.
+fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Found {
+    let (strangers, ours): (Vec<_>, Vec<_>) =
+        witnesses(answers).into_iter().partition(|witness| foreign(witness, site, intent, memory).is_some());
+    let claims = claims(&ours);
+    let leader = |witness: &&Witness| {
+        let own = witness.health();
+        own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == State::Running)
+    };
+    Found {
+        site: site.name.clone(),
+        replays: ours.iter().find(leader).and_then(|leader| leader.health()?.timeline),
+        lead: lead(site, intent, memory, &ours, &strangers, &claims),
+        systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
+        claims: claims
+            .iter()
+            .map(|(witness, claim)| Rival {
+                site: site.name.clone(),
+                member: witness.label(),
+                timeline: claim.timeline,
+            })
+            .collect(),
+    }
+}
+
+/// Who claims to be the primary, the highest timeline first.
+fn claims<'a, 'w>(ours: &'a [Witness<'w>]) -> Vec<(&'a Witness<'w>, Claim)> {
     let mut claims: Vec<(&Witness, Claim)> =
         ours.iter().filter_map(|witness| Some((witness, witness.claim()?))).collect();
     claims.sort_by(|(a, claim_a), (b, claim_b)| {
         claim_b.timeline.cmp(&claim_a.timeline).then_with(|| a.label().cmp(&b.label()))
     });
+    claims
+}
 
-    let chosen = match &claims[..] {
-        [] => return Verdict::Hold(no_claimant(intent, memory, &ours, &strangers)),
+/// Who leads one site. The table of `Hold`'s variants and the order of the questions here are the whole rule.
+fn lead(
+    site: &Site,
+    intent: &Intent,
+    memory: &Memory,
+    ours: &[Witness],
+    strangers: &[Witness],
+    claims: &[(&Witness, Claim)],
+) -> Result<Primary, Hold> {
+    let chosen = match claims {
+        [] => return Err(no_claimant(site, intent, memory, ours, strangers)),
         [only] => only,
         [first, second, ..] => {
             let same_system = claims.iter().all(|(_, claim)| claim.system_id == first.1.system_id);
             if !same_system || first.1.timeline == second.1.timeline {
-                return Verdict::Hold(Hold::Contested {
+                return Err(Hold::Contested {
                     claimants: claims.iter().map(|(witness, claim)| claim.described(witness)).collect(),
                 });
             }
             first
         }
     };
-    match contradiction(chosen, &ours) {
-        Some(hold) => Verdict::Hold(hold),
-        None => accept(chosen, &claims, &ours, memory),
+    match contradiction(chosen, ours) {
+        Some(hold) => Err(hold),
+        None => Ok(accept(site, chosen, claims, ours, memory)),
     }
 }
 
 /// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,
 /// the cluster was made anew, and pinning its system in the configuration is not yet adopting it.
-fn foreign(witness: &Witness, intent: &Intent, memory: &Memory) -> Option<String> {
+fn foreign(witness: &Witness, site: &Site, intent: &Intent, memory: &Memory) -> Option<String> {
     let expected = [&intent.system_id, &memory.system_id];
-    expected.into_iter().find_map(|system_id| witness.foreign(&intent.scope, system_id.as_ref()))
+    expected.into_iter().find_map(|system_id| witness.foreign(&site.scope, system_id.as_ref()))
 }
 
 /// Somebody readable names another leader, on the same or a higher timeline, or on one that nobody can tell.
@@ -116,15 +191,14 @@ fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witness]) -> Opti
 }
 
 fn accept(
+    site: &Site,
     (primary, claim): &(&Witness, Claim),
     claims: &[(&Witness, Claim)],
     ours: &[Witness],
     memory: &Memory,
-) -> Verdict {
-    if let Some(applied) = memory.highest_timeline.filter(|highest| claim.timeline < *highest) {
-        return Verdict::Hold(Hold::Stale { member: primary.label(), timeline: claim.timeline, applied });
-    }
-    Verdict::Primary(Primary {
+) -> Primary {
+    Primary {
+        site: site.name.clone(),
         member: primary.name.clone(),
         address: primary
             .view()
@@ -133,32 +207,43 @@ fn accept(
             .flat_map(|view| &view.members)
             .filter(|listed| primary.is(listed))
             .find_map(|listed| listed.address.clone())
-            .or_else(|| remembered_address(primary, memory)),
+            .or_else(|| remembered_address(site, primary, memory)),
         timeline: claim.timeline,
         system_id: claim.system_id.clone(),
         rivals: claims[1..]
             .iter()
-            .map(|(witness, claim)| Rival { member: witness.label(), timeline: claim.timeline })
+            .map(|(witness, claim)| Rival {
+                site: site.name.clone(),
+                member: witness.label(),
+                timeline: claim.timeline,
+            })
             .collect(),
-    })
+        followers: BTreeSet::new(),
+    }
 }
 
 /// With the DCS down no `/cluster` is answered (`api.py`, `do_GET_cluster`); where a member listens is then known from
 /// before, as long as it still answers at the same URL.
-fn remembered_address(primary: &Witness, memory: &Memory) -> Option<Address> {
+fn remembered_address(site: &Site, primary: &Witness, memory: &Memory) -> Option<Address> {
     let name = primary.name.as_ref()?;
-    primary.urls().find_map(|url| memory.address_of(name, url)).cloned()
+    primary.urls().find_map(|url| memory.address_of(site.name.as_ref(), name, url)).cloned()
 }
 
 /// Nobody of ours claims to be the primary: say which kind of nobody it is.
-fn no_claimant(intent: &Intent, memory: &Memory, ours: &[Witness], strangers: &[Witness]) -> Hold {
+fn no_claimant(
+    site: &Site,
+    intent: &Intent,
+    memory: &Memory,
+    ours: &[Witness],
+    strangers: &[Witness],
+) -> Hold {
     if let Some((witness, why)) = ours.iter().find_map(|witness| Some((witness, witness.not_yet()?))) {
         return Hold::Promoting { member: witness.label(), why };
     }
     let readable: Vec<&Witness> = ours.iter().filter(|witness| witness.is_readable()).collect();
     let stranger = strangers.iter().find(|witness| readable.is_empty() || witness.answers_primary());
     if let Some((witness, found)) =
-        stranger.and_then(|witness| Some((witness, foreign(witness, intent, memory)?)))
+        stranger.and_then(|witness| Some((witness, foreign(witness, site, intent, memory)?)))
     {
         return Hold::WrongCluster { member: witness.label(), found };
     }

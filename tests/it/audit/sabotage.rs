@@ -13,7 +13,7 @@ use repoint::domain::verdict::{Hold, Primary, Verdict, verdict};
 use repoint::domain::world::World;
 
 use crate::support::cases::READERS;
-use crate::support::evidence::{alias, arn, host, refused, target};
+use crate::support::evidence::{alias, arn, host, members_in, refused, target};
 
 pub const OTHER_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/theirs/0123456789abcdef";
@@ -95,12 +95,12 @@ impl Attempt {
 
     /// Lets a replica fall behind; its address.
     fn lag_behind(&mut self, at_primary: &str) -> Option<String> {
-        let views = self.world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok());
+        let views = members_in(&mut self.world).values_mut().filter_map(|answer| answer.view.as_mut().ok());
         let listed = views.flat_map(|view| &mut view.members);
         let mut others =
             listed.filter(|listed| listed.address.as_ref().is_some_and(|at| at.host != at_primary));
         let laggard = others.next()?.address.clone()?.host;
-        for view in self.world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        for view in members_in(&mut self.world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
             for listed in &mut view.members {
                 if listed.address.as_ref().is_some_and(|at| at.host == laggard) {
                     listed.lag_bytes = Some(u64::MAX);

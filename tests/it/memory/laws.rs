@@ -51,7 +51,8 @@ fn any_world() -> impl Strategy<Value = World> {
         without(1, 2, 4),
         split,
     ];
-    let random = members().prop_map(|members| World { members, ..World::default() });
+    let random =
+        members().prop_map(|members| World { sites: BTreeMap::from([(None, members)]), ..World::default() });
     prop_oneof![3 => select(typical.to_vec()), 1 => random]
 }
 

@@ -13,7 +13,7 @@ use repoint::domain::verdict::{Primary, Verdict, verdict};
 use repoint::domain::world::{Listed, World};
 
 use super::{LIMIT, is_pg3, world as group_world};
-use crate::support::evidence::{intent, ip_group, record, record_intent, refused};
+use crate::support::evidence::{intent, ip_group, members_in, record, record_intent, refused};
 
 fn wanted(primary_fallback: bool) -> RecordIntent {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback };
@@ -95,7 +95,7 @@ fn the_primary_takes_the_place_of_the_last_if_it_may() {
 #[test]
 fn without_a_list_nobody_is_in_or_out() {
     let mut world = world(&BOTH, |_| ());
-    for answer in world.members.values_mut() {
+    for answer in members_in(&mut world).values_mut() {
         answer.view = Err(refused());
     }
     let plan = planned(wanted(true), &world);
@@ -112,7 +112,10 @@ fn readers_that_come_and_go_are_no_correction() {
         let (intent, world) = (of(wanted(true)), world(&BOTH, change));
         let primary = primary_of(&intent, &world);
         let Primary { member, address, timeline, .. } = primary.clone();
-        let memory = Memory { primary: Some(LastPrimary { member, address, timeline }), ..Memory::default() };
+        let memory = Memory {
+            primary: Some(LastPrimary { site: None, member, address, timeline }),
+            ..Memory::default()
+        };
         let plan = planned(wanted(true), &world);
         let told = retarget(&intent, &memory, &world, &primary, &plan).unwrap();
         assert_eq!((told.cause, told.previous), (Cause::Members, None));
@@ -149,7 +152,7 @@ fn the_auditor_lets_in_only_who_may_be_read_from() {
 #[test]
 fn a_look_sees_who_may_be_read_from() {
     let intent = of(wanted(true));
-    let sight = |lag| Sight::of(&intent, world(&BOTH, lagging(lag)).members);
+    let sight = |lag| Sight::of(&intent, world(&BOTH, lagging(lag)).sites);
     assert_eq!(sight(0), sight(LIMIT / 2));
     assert_ne!(sight(LIMIT), sight(LIMIT + 1));
 }
@@ -158,7 +161,7 @@ fn a_look_sees_who_may_be_read_from() {
 #[test]
 fn two_replicas_at_one_address_are_one_value() {
     let mut world = world(&["10.0.1.11"], |_| ());
-    for view in world.members.values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         let shared = view.members[1].address.clone();
         view.members[2].address = shared;
     }

@@ -18,8 +18,8 @@ use repoint::domain::world::{Health, MemberAnswer, Read, View, World};
 
 use super::evidence::{
     GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host, intent,
-    listed, listener_arn, member_group, record, record_intent, refused, silence, target, warm_intent,
-    weighted_intent,
+    listed, listener_arn, member_group, members_in, record, record_intent, refused, silence, target,
+    warm_intent, weighted_intent,
 };
 
 fn health() -> impl Strategy<Value = Health> {
@@ -155,7 +155,7 @@ pub fn case() -> impl Strategy<Value = (Intent, World, Memory)> {
                 let (groups, records) = (vec![group_intent()], wanted.clone());
                 let intent = Intent { system_id, groups, records, ..intent() };
                 let world = World {
-                    members,
+                    sites: BTreeMap::from([(None, members)]),
                     groups: BTreeMap::from([(arn(GROUP), group)]),
                     records: BTreeMap::from([(wanted[0].key.place.clone(), sets)]),
                     ..World::default()
@@ -169,8 +169,7 @@ pub fn case() -> impl Strategy<Value = (Intent, World, Memory)> {
 /// The same with a cluster in good health, so that there is somebody to follow.
 pub fn led_case() -> impl Strategy<Value = (Intent, World, Memory)> {
     (case(), 1_u8..4).prop_map(|((intent, world, memory), leader)| {
-        let members = healthy(leader, LED_ON).members;
-        (intent, World { members, ..world }, memory)
+        (intent, World { sites: healthy(leader, LED_ON).sites, ..world }, memory)
     })
 }
 
@@ -182,7 +181,7 @@ pub fn reader_case() -> impl Strategy<Value = (Intent, World, Memory)> {
     (led_case(), vec(replica, 3), any::<bool>()).prop_map(
         |((mut intent, mut world, memory), replicas, fallback)| {
             intent.groups[0].role = GroupRole::Reader { max_lag_bytes: 100, primary_fallback: fallback };
-            for (number, (_, answer)) in (0..).zip(&mut world.members) {
+            for (number, (_, answer)) in (0..).zip(members_in(&mut world)) {
                 for (listed, (lag_bytes, noloadbalance, state, _)) in
                     answer.view.iter_mut().flat_map(|view| &mut view.members).zip(&replicas)
                 {

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use repoint::domain::alert::Alert;
-use repoint::domain::cluster::Timeline;
 use repoint::domain::endpoint::{Endpoint, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::Intent;
 use repoint::domain::memory::condition::{Findings, findings};
-use repoint::domain::memory::fold::{Ended, Rules, fold};
+use repoint::domain::memory::fold::{Ended, Remembered, Rules, fold};
 use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{Lane, Plan, TargetStep, plan};
 use repoint::domain::record::RecordSet;
@@ -48,7 +47,7 @@ pub struct Diary {
 pub struct Made {
     pub intent: Intent,
     pub report: ClusterReport,
-    pub remembered: Option<Timeline>,
+    pub remembered: Remembered,
     pub world: World,
     pub verdict: Verdict,
     pub findings: Findings,
@@ -61,7 +60,7 @@ impl Made {
         Ended {
             intent: &self.intent,
             report: &self.report,
-            remembered: self.remembered,
+            remembered: self.remembered.clone(),
             world: &self.world,
             verdict: &self.verdict,
             findings: &self.findings,
@@ -117,7 +116,7 @@ impl Diary {
         let hold = (!plan.is_empty()).then_some(PassHold::Overtaken);
         let retarget = story(&self.intent, then, &world, &verdict, &plan);
         let made = self.made(world, verdict, &plan, Vec::new(), hold.as_ref(), retarget, None);
-        Made { remembered: then.highest_timeline, ..made }
+        Made { remembered: Remembered::from(then), ..made }
     }
 
     /// Remembers and tells; whether there was anything to remember.
@@ -214,7 +213,7 @@ impl Diary {
         Made {
             intent: self.intent.clone(),
             report,
-            remembered: self.memory.highest_timeline,
+            remembered: Remembered::from(&self.memory),
             world,
             verdict,
             findings,

@@ -8,13 +8,13 @@ use repoint::domain::cluster::{
 };
 use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use repoint::domain::listener::{Forward, ListenerArn, Stickiness};
 use repoint::domain::record::{
     Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
     SetIdentifier, ZoneId,
 };
-use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View, World};
+use repoint::domain::world::{Answers, Health, Listed, MemberAnswer, Read, View, World};
 
 pub const SYSTEM: &str = "7710341171024913225";
 pub const GROUP: &str =
@@ -24,7 +24,13 @@ pub const GROUP: &str =
 pub fn intent() -> Intent {
     Intent {
         scope: Scope::new("batman"),
-        members: (1..=3).map(url).collect(),
+        sites: vec![Site {
+            name: None,
+            region: None,
+            scope: Scope::new("batman"),
+            members: (1..=3).map(url).collect(),
+            alias: None,
+        }],
         system_id: None,
         groups: Vec::new(),
         records: Vec::new(),
@@ -32,7 +38,13 @@ pub fn intent() -> Intent {
 }
 
 pub fn group_intent() -> GroupIntent {
-    GroupIntent { arn: arn(GROUP), role: GroupRole::Writer, strategy: Strategy::Exclusive, port: None }
+    GroupIntent {
+        arn: arn(GROUP),
+        site: None,
+        role: GroupRole::Writer,
+        strategy: Strategy::Exclusive,
+        port: None,
+    }
 }
 
 /// A group of readers that may lag so many bytes; the primary takes their place.
@@ -142,7 +154,12 @@ pub fn silence(number: u8) -> (ApiUrl, MemberAnswer) {
 
 /// A world of these answers.
 pub fn world(answers: impl IntoIterator<Item = (ApiUrl, MemberAnswer)>) -> World {
-    World { members: answers.into_iter().collect(), ..World::default() }
+    World { sites: BTreeMap::from([(None, answers.into_iter().collect())]), ..World::default() }
+}
+
+/// What the members of the one site answer.
+pub fn members_in(world: &mut World) -> &mut Answers {
+    world.sites.entry(None).or_default()
 }
 
 /// A healthy cluster that pg`leader` leads on `timeline`.

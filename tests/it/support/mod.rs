@@ -7,3 +7,4 @@ pub mod evidence;
 pub mod http;
 pub mod sandbox;
 pub mod site;
+pub mod sites;

@@ -87,7 +87,7 @@ impl Doors {
     async fn open(settings: Settings) -> Self {
         let listeners = listeners().await;
         let world = world(settings, &listeners);
-        let urls = world.resources.intent.members.clone();
+        let urls = world.resources.intent.sites[0].members.clone();
         let shared: Shared = Arc::new(Mutex::new(world));
         let mut servers = JoinSet::new();
         for (member, listener) in listeners.into_iter().enumerate() {

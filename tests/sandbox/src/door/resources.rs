@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use repoint::domain::cluster::{ApiUrl, MemberName, Scope};
 use repoint::domain::endpoint::GroupArn;
-use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use repoint::domain::listener::ListenerArn;
 use repoint::domain::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
@@ -209,7 +209,13 @@ pub(crate) fn weights(groups: &[String], chosen: usize) -> Vec<Forward> {
 fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
     let strategy =
         Strategy::Weighted { listener: ListenerArn::parse(listener).ok()?, member: MemberName::new(name) };
-    Some(GroupIntent { arn: GroupArn::parse(group).ok()?, role: GroupRole::Writer, strategy, port: None })
+    Some(GroupIntent {
+        arn: GroupArn::parse(group).ok()?,
+        site: None,
+        role: GroupRole::Writer,
+        strategy,
+        port: None,
+    })
 }
 
 fn group(account: &mut Account, name: &str, target_type: TargetType) -> Result<String, AwsError> {
@@ -249,7 +255,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     ];
     let groups = groups.into_iter().filter(|(is_configured, ..)| *is_configured);
     let groups = groups.filter_map(|(_, arn, role, strategy)| {
-        Some(GroupIntent { arn: GroupArn::parse(arn).ok()?, role, strategy, port: None })
+        Some(GroupIntent { arn: GroupArn::parse(arn).ok()?, site: None, role, strategy, port: None })
     });
     let place = |name: &str| RecordPlace {
         zone: ZoneId::new(zone.rsplit('/').next().unwrap_or(zone)),
@@ -278,7 +284,13 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     }
     Intent {
         scope: Scope::new(&**cluster.scope()),
-        members: cluster.ids().filter_map(url).collect(),
+        sites: vec![Site {
+            name: None,
+            region: None,
+            scope: Scope::new(&**cluster.scope()),
+            members: cluster.ids().filter_map(url).collect(),
+            alias: None,
+        }],
         system_id: None,
         groups: groups.collect(),
         records,

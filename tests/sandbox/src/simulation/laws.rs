@@ -318,6 +318,7 @@ fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
             PointsTo::Primary => member.is_some_and(|member| world.laws.wrote_lately(member, now)),
             PointsTo::Standby => member.is_some() && member != world.laws.long_sole(now),
             PointsTo::Readers { .. } => member.is_some(),
+            PointsTo::Site => false,
         };
         if !is_fit {
             world.laws.broken(now, Law::NeverGuess, format!("{by} pointed {key} at {value}"));

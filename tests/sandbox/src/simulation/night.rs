@@ -503,6 +503,7 @@ fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Option<String> 
             PointsTo::Primary => members == [leader],
             PointsTo::Standby => members.len() == 1 && members != [leader],
             PointsTo::Readers { .. } => members == fit_readers(world, leader),
+            PointsTo::Site => false,
         };
         if !is_right || members.len() != values.len() {
             return Some(format!("{} points at {values:?}, and the primary is {host}", wanted.key));

@@ -93,7 +93,12 @@ impl Setup {
 pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> String {
     let grace = site.alert_grace;
     let intent = &site.resources.intent;
-    let members: Vec<String> = intent.members.iter().map(|url| format!("{:?}", url.to_string())).collect();
+    let members: Vec<String> = intent
+        .sites
+        .iter()
+        .flat_map(|site| &site.members)
+        .map(|url| format!("{:?}", url.to_string()))
+        .collect();
     let mut text = format!(
         "[aws]\nregion = {:?}\nendpoint_url = {endpoint:?}\n\n[state]\nfile = {state_file:?}\n\n\
          [alerts]\nsns_topic_arn = {:?}\ngrace_seconds = {grace}\n\n[[cluster]]\nscope = {:?}\nmembers = [{}]\n",
@@ -124,6 +129,7 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
         let _ = match record.points_to {
             PointsTo::Primary => writeln!(text, "  points_to = \"primary\""),
             PointsTo::Standby => writeln!(text, "  points_to = \"standby\""),
+            PointsTo::Site => writeln!(text, "  points_to = \"site\""),
             PointsTo::Readers { max_lag_bytes, primary_fallback } => writeln!(
                 text,
                 "  points_to = \"readers\"\n  max_lag_bytes = {max_lag_bytes}\n  primary_fallback = {primary_fallback}"
