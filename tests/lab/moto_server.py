@@ -4,6 +4,7 @@ import threading
 import time
 from xml.sax.saxutils import escape
 
+import moto.elbv2.models
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
 from moto.elbv2.models import ELBv2Backend
@@ -19,6 +20,7 @@ from moto.server import main
 DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
 sign = IAMRequest._create_aws_request
 put_item = Table.put_item
+balancer_arn = moto.elbv2.models.make_arn_for_load_balancer
 register_targets = ELBv2Backend.register_targets
 writing = threading.Lock()
 
@@ -85,6 +87,11 @@ def register_and_note(backend, target_group_arn, instances):
         file.writelines(f"{moment:.6f} {target_group_arn} {it['Id']}\n" for it in instances)
 
 
+def network_arn(**of):
+    """moto calls every load balancer an Application Load Balancer in its ARN. The lab has only the other kind."""
+    return balancer_arn(**of).replace("/app/", "/net/")
+
+
 def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
@@ -96,4 +103,5 @@ Route53Backend.change_resource_record_sets = (
 )
 Table.put_item = put_item_at_once
 ELBv2Backend.register_targets = register_and_note
+moto.elbv2.models.make_arn_for_load_balancer = network_arn
 main()
