@@ -315,7 +315,9 @@ impl App {
             patroni: self.patroni.clone(),
             groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
             listeners: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
-            zones: self.together.zones(Arc::new(Route53::new(self.route53.clone(), calls.clone()))),
+            zones: self
+                .together
+                .zones(Arc::new(Route53::new(self.route53.clone(), calls.clone())), calls.clone()),
             instances: instances(self, &calls),
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
             topic: topic

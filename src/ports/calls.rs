@@ -1,7 +1,8 @@
 //! What one pass asks of AWS: how often, and with whose leave.
 //!
 //! Law: each request has its token before it is sent, from the time of whoever asks; only a retry is sent without one,
-//! and is made up for by those who come after.
+//! and is made up for by those who come after. A write that was not foreseen waits for nobody's audit: a permit is running
+//! out, and others may travel with it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,14 +73,20 @@ impl Calls {
         drop(left);
     }
 
+    /// Why the pass looks at its cluster.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        self.pass().urgency
+    }
+
     /// Waits for leave to send one read, which ends when it is dropped.
     pub async fn read(&self, line: &Line) -> Option<Token> {
-        self.leave(line, true).await
+        self.leave(line, Rank { urgency: self.urgency(), is_read: true }).await
     }
 
     /// Waits for leave to send one write, which ends when it is dropped.
     pub async fn write(&self, line: &Line) -> Option<Token> {
-        self.leave(line, false).await
+        self.leave(line, Rank { urgency: Urgency::Failover, is_read: false }).await
     }
 
     /// A request is sent again.
@@ -87,29 +94,26 @@ impl Calls {
         self.0.budget.owe(line);
     }
 
-    async fn leave(&self, line: &Line, is_read: bool) -> Option<Token> {
+    async fn leave(&self, line: &Line, rank: Rank) -> Option<Token> {
         let kept = self.pass().tokens.get_mut(line).and_then(Vec::pop);
         let token = match kept {
             Some(token) => Some(token),
-            None => self.0.budget.take(line, self.rank(is_read), 1).await.pop(),
+            None => self.0.budget.take(line, rank, 1).await.pop(),
         };
         token.map(Token::spent)
     }
 
     /// What is there already counts. Everybody takes lines in the same order, so nobody waits in a circle.
     async fn take(&self, needs: &Needs, is_read: bool) {
+        let rank = Rank { urgency: self.urgency(), is_read };
         for (line, needed) in needs {
             let kept = self.pass().tokens.get(line).map_or(0, Vec::len);
             let missing = needed.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX));
             if missing > 0 {
-                let tokens = self.0.budget.take(line, self.rank(is_read), missing).await;
+                let tokens = self.0.budget.take(line, rank, missing).await;
                 self.pass().tokens.entry(line.clone()).or_default().extend(tokens);
             }
         }
-    }
-
-    fn rank(&self, is_read: bool) -> Rank {
-        Rank { urgency: self.pass().urgency, is_read }
     }
 
     /// Nothing is half done where one panicked: each change is one assignment.

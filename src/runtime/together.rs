@@ -1,8 +1,9 @@
 //! The zones as all passes of one process share them: one read serves several, and their changes travel in one batch.
 //!
 //! Laws: a read serves those who asked before it began, so nobody is told what is out of date; each gets its own result,
-//! and its own failure; who goes away neither blocks the others nor undoes what they do. A call is counted by the one
-//! with whose ports it is made, so that all reports together count each call once.
+//! and its own failure; who goes away neither blocks the others nor undoes what they do. Whoever follows a primary does not
+//! wait for the read of those who only make sure. A call is counted by the one with whose ports it is made, so that all
+//! reports together count each call once.
 
 mod changes;
 mod lanes;
@@ -18,29 +19,33 @@ use self::changes::Sent;
 use self::lanes::Lanes;
 use self::reads::Asked;
 use super::observe::too_late;
+use crate::domain::budget::Urgency;
 use crate::domain::failure::Failure;
 use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::Read;
-use crate::ports::{Permit, Zones};
+use crate::ports::{Calls, Permit, Zones};
 
 /// One for all passes of a process.
 #[derive(Clone, Default)]
 pub struct Together {
-    reads: Arc<Lanes<Asked>>,
+    failovers: Arc<Lanes<Asked>>,
+    audits: Arc<Lanes<Asked>>,
     changes: Arc<Lanes<Sent>>,
 }
 
 impl Together {
-    /// The zones for one pass, whose own `zones` are used where it is the first of those who go together.
+    /// The zones for one pass, whose own `zones` are used where it is the first of those who go together, with its
+    /// `calls`.
     #[must_use]
-    pub fn zones(&self, zones: Arc<dyn Zones>) -> Arc<dyn Zones> {
-        Arc::new(Shared { together: self.clone(), zones })
+    pub fn zones(&self, zones: Arc<dyn Zones>, calls: Calls) -> Arc<dyn Zones> {
+        Arc::new(Shared { together: self.clone(), zones, calls })
     }
 }
 
 struct Shared {
     together: Together,
     zones: Arc<dyn Zones>,
+    calls: Calls,
 }
 
 #[async_trait]
@@ -52,7 +57,11 @@ impl Zones for Shared {
     ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
         let (answer, read) = oneshot::channel();
         let asked = Asked { places: places.clone(), zones: self.zones.clone(), answer };
-        self.together.reads.go(zone, asked, reads::carry);
+        let lanes = match self.calls.urgency() {
+            Urgency::Failover => &self.together.failovers,
+            Urgency::Audit => &self.together.audits,
+        };
+        lanes.go(zone, asked, reads::carry);
         read.await.unwrap_or_else(|_| Err(too_late("route53:ListResourceRecordSets", zone)))
     }
 

@@ -219,6 +219,25 @@ async fn who_goes_first_waits_for_no_plan_of_others() {
     assert!(late <= Duration::from_millis(2_210), "{late:?}");
 }
 
+/// A record that a pass finds wrong is written while its permit runs out, perhaps with another one's failover.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_not_foreseen_waits_for_no_audit() {
+    let budget = Budget::new(100);
+    let audits: Vec<Calls> = (0..50).map(|_| Calls::new(budget.clone())).collect();
+    let line = Line::Route53;
+    // Half of the bucket is kept from audits, and the other half goes.
+    for audit in &audits[..25] {
+        drop(audit.read(&line).await);
+    }
+    let began = Instant::now();
+    let waiting = audits[25..].iter().map(|audit| audit.read(&line));
+    let write = async {
+        drop(audits[0].write(&line).await);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    };
+    tokio::join!(futures::future::join_all(waiting), write);
+}
+
 /// Tokens that a pass did not use, and its place, are another one's as soon as it steps aside.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_used_is_given_back() {

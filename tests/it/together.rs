@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use proptest::prelude::*;
 use repoint::adapters::clock::SystemClock;
+use repoint::domain::budget::{Needs, Urgency};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::record::{
     RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
 };
 use repoint::domain::world::Read;
-use repoint::ports::{Clock, Permit, Zones};
+use repoint::ports::{Calls, Clock, Permit, Zones};
 use repoint::runtime::together::Together;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
@@ -123,7 +124,7 @@ impl Process {
     }
 
     fn zones(&self) -> Arc<dyn Zones> {
-        self.together.zones(self.desk.clone())
+        self.together.zones(self.desk.clone(), Calls::default())
     }
 
     /// A pass that changes these records, under way.
@@ -189,6 +190,23 @@ async fn a_read_serves_those_who_asked_before_it_began() {
         assert_eq!(other.await.unwrap().unwrap().into_keys().collect::<Vec<_>>(), [place(number)]);
     }
     assert_eq!(*process.desk.reads.lock().unwrap(), [1, 3]);
+}
+
+/// The read of an audit may be waiting for its turn, behind a thousand others.
+#[tokio::test]
+async fn a_failover_does_not_wait_for_the_read_of_an_audit() {
+    let process = Process::new(Desk::closed());
+    let audit = process.asks(1);
+    process.desk.came.notified().await;
+    let calls = Calls::default();
+    calls.admit(Urgency::Failover, &Needs::new()).await;
+    let zones = process.together.zones(process.desk.clone(), calls);
+    let failover = tokio::spawn(async move { zones.read(&zone(), &BTreeSet::from([place(2)])).await });
+    process.desk.came.notified().await;
+    assert_eq!(*process.desk.reads.lock().unwrap(), [1, 1]);
+    process.desk.open();
+    failover.await.unwrap().unwrap();
+    audit.await.unwrap().unwrap();
 }
 
 /// One hundred go together and one of them is refused, by name: it, the others, and it alone.
@@ -321,7 +339,7 @@ async fn a_shared_call_is_made_with_the_ports_of_one() {
     let desks: Vec<Arc<Desk>> = (0..5).map(|_| Arc::new(Desk::default())).collect();
     let asked = AtomicUsize::new(0);
     let reads = desks.iter().map(|desk| async {
-        let zones = together.zones(desk.clone());
+        let zones = together.zones(desk.clone(), Calls::default());
         zones.read(&zone(), &BTreeSet::from([place(asked.fetch_add(1, Ordering::Relaxed))])).await.unwrap();
     });
     join_all(reads).await;

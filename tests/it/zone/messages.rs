@@ -31,7 +31,7 @@ impl Desk {
         let aws = Aws::start(account).await;
         let calls = Calls::default();
         let route53 = Route53::new(aws_sdk_route53::Client::new(&aws.config().await), calls.clone());
-        let zones = Together::default().zones(Arc::new(route53));
+        let zones = Together::default().zones(Arc::new(route53), calls.clone());
         Self { aws, zone: ZoneId::new(id), calls, zones }
     }
 

@@ -47,7 +47,7 @@ async fn clusters_share_the_pages() {
     let pages = async |names: Vec<String>| {
         let (together, calls) = (Together::default(), Calls::default());
         let passes = names.iter().map(|name| async {
-            let zones = together.zones(Arc::new(Route53::new(client.clone(), calls.clone())));
+            let zones = together.zones(Arc::new(Route53::new(client.clone(), calls.clone())), calls.clone());
             let (zone, name) = (zone.clone(), RecordName::new(name));
             let place = RecordPlace { zone: zone.clone(), name, record_type: RecordType::A };
             zones.read(&zone, &BTreeSet::from([place])).await.unwrap();

@@ -31,17 +31,18 @@ pub use weather::Weather;
 #[must_use]
 pub fn ports(line: &Line, identity: String) -> Ports {
     let line = Line { identity: identity.clone(), ..line.clone() };
+    let calls = Calls::default();
     Ports {
         patroni: Arc::new(line.clone()),
         groups: Arc::new(line.clone()),
         listeners: Arc::new(line.clone()),
-        zones: Together::default().zones(Arc::new(line.clone())),
+        zones: Together::default().zones(Arc::new(line.clone()), calls.clone()),
         instances: Some(Arc::new(line.clone())),
         resolver: Arc::new(line.clone()),
         topic: Some(Arc::new(line.clone())),
         store: Arc::new(line.clone()),
         clock: Arc::new(line),
         identity,
-        calls: Calls::default(),
+        calls,
     }
 }
