@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::arn::{ArnError, arn, arn_parts};
 use super::cluster::{Address, name};
 use super::listener::ListenerArn;
 use super::record::RecordKey;
@@ -15,40 +16,9 @@ name! {
     InstanceId
 }
 
-/// The ARN of a target group, checked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct GroupArn(String);
-
-/// Why a text is no ARN of a target group.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ArnError {
-    /// Not the six parts of an ARN; what one looks like.
-    #[error("it is no ARN; one looks like {0}")]
-    NotAnArn(&'static str),
-    /// An ARN of another service or resource; what was expected, and what that looks like.
-    #[error("it is not the ARN of {0}, which looks like {1}")]
-    Other(&'static str, &'static str),
-    /// A FIFO topic.
-    #[error("a FIFO topic only feeds queues, so nobody would be woken; give a standard topic")]
-    Fifo,
-}
-
-/// An ARN in its parts: partition, service, Region, account, resource.
-pub(super) fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    match parts[..] {
-        ["arn", partition, service, region, account, resource]
-            if partition.starts_with("aws")
-                && !region.is_empty()
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && !text.contains(char::is_whitespace) =>
-        {
-            Ok([partition, service, region, account, resource])
-        }
-        _ => Err(ArnError::NotAnArn(example)),
-    }
+arn! {
+    /// The ARN of a target group, checked.
+    GroupArn
 }
 
 impl GroupArn {
@@ -72,24 +42,6 @@ impl GroupArn {
         }
     }
 
-    /// The ARN as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The Region in which the group lives, and in which it must be written.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        self.0.split(':').nth(3).unwrap_or_default()
-    }
-
-    /// The account that owns it.
-    #[must_use]
-    pub fn account(&self) -> &str {
-        self.0.split(':').nth(4).unwrap_or_default()
-    }
-
     /// The group's name, which people know it by.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -97,16 +49,10 @@ impl GroupArn {
     }
 }
 
-impl fmt::Display for GroupArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+arn! {
+    /// The ARN of an SNS topic, checked.
+    TopicArn
 }
-
-/// The ARN of an SNS topic, checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct TopicArn(String);
 
 impl TopicArn {
     const EXAMPLE: &str = "arn:aws:sns:us-east-1:123456789012:db-alerts";
@@ -124,18 +70,6 @@ impl TopicArn {
             return Err(ArnError::Fifo);
         }
         Ok(Self(text.to_owned()))
-    }
-
-    /// The ARN as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The Region in which the topic lives.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        self.0.split(':').nth(3).unwrap_or_default()
     }
 }
 

@@ -5,17 +5,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
-
-use super::endpoint::{ArnError, GroupArn, arn_parts};
+use super::arn::{ArnError, arn, arn_parts};
+use super::endpoint::GroupArn;
 
 /// The weight of the primary's group, in 0 to 999 (`TargetGroupTuple`, `Weight`). Since the others have 0, any would do.
 pub const ALL: u32 = 100;
 
-/// The ARN of a Network Load Balancer's listener, checked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct ListenerArn(String);
+arn! {
+    /// The ARN of a Network Load Balancer's listener, checked.
+    ListenerArn
+}
 
 impl ListenerArn {
     const EXAMPLE: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
@@ -39,36 +38,12 @@ impl ListenerArn {
         }
     }
 
-    /// The ARN as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The Region in which the listener lives, and in which it must be written.
-    #[must_use]
-    pub fn region(&self) -> &str {
-        self.0.split(':').nth(3).unwrap_or_default()
-    }
-
-    /// The account that owns it.
-    #[must_use]
-    pub fn account(&self) -> &str {
-        self.0.split(':').nth(4).unwrap_or_default()
-    }
-
     /// The name of its load balancer, which people know it by, and its own id: a load balancer may have several.
     #[must_use]
     pub fn name(&self) -> String {
         let mut parts = self.0.split('/').skip(2);
         let balancer = parts.next().unwrap_or_default();
         format!("{balancer}/{}", parts.nth(1).unwrap_or_default())
-    }
-}
-
-impl fmt::Display for ListenerArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -4,6 +4,7 @@
 //! clock, the environment, a file or the network, and it must never log: the [`report`] is the log.
 
 pub mod alert;
+pub mod arn;
 pub mod audit;
 pub mod batch;
 pub mod budget;
