@@ -104,23 +104,26 @@ impl Problem {
 pub struct Source<'a> {
     path: PathBuf,
     text: &'a str,
+    /// Where each line begins: thousands of endpoints are each asked for theirs.
+    lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
     /// The file at `path` holds `text`.
     pub fn new(path: &Path, text: &'a str) -> Self {
-        Self { path: path.to_owned(), text }
+        let after = text.match_indices('\n').map(|(end, _)| end + 1);
+        Self { path: path.to_owned(), text, lines: std::iter::once(0).chain(after).collect() }
     }
 
     /// The number of the line, from 1, in which a span begins.
     pub fn line(&self, span: &Range<usize>) -> usize {
-        self.text[..span.start.min(self.text.len())].matches('\n').count() + 1
+        self.lines.partition_point(|begin| *begin <= span.start)
     }
 
     /// A problem with what stands at a span.
     pub fn problem(&self, span: &Range<usize>, key: Option<&str>, message: impl Into<String>) -> Problem {
         let number = self.line(span);
-        let line = self.text.lines().nth(number - 1).unwrap_or_default().trim_end();
+        let line = self.text[self.lines[number - 1]..].lines().next().unwrap_or_default().trim_end();
         Problem {
             place: format!("{}:{number}", self.path.display()),
             key: key.map(str::to_owned),
@@ -132,8 +135,7 @@ impl<'a> Source<'a> {
 
     /// The key that stands on the line of a span: what is left of its `=`.
     pub fn key_at(&self, span: &Range<usize>) -> Option<String> {
-        let start = self.text[..span.start.min(self.text.len())].rfind('\n').map_or(0, |end| end + 1);
-        let line = self.text[start..].lines().next()?;
+        let line = self.text[self.lines[self.line(span) - 1]..].lines().next()?;
         let (key, _) = line.split_once('=')?;
         Some(key.trim().to_owned())
     }
