@@ -19,6 +19,7 @@ use repoint::ports::{Calls, Clock, Permit, Zones};
 use repoint::runtime::together::Together;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::support::evidence::{record, record_intent};
 
@@ -45,6 +46,11 @@ impl Desk {
 
     fn open(&self) {
         self.door.as_ref().unwrap().add_permits(1000);
+    }
+
+    /// Waits until a call has come.
+    async fn has_come(&self) {
+        timeout(LONG, self.came.notified()).await.expect("a call comes");
     }
 
     async fn pass(&self) {
@@ -165,7 +171,7 @@ async fn who_comes_alone_goes_at_once() {
 async fn who_comes_while_one_is_under_way_goes_with_the_others_who_do() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let others: Vec<_> = (1..100).map(|number| process.sends(&[number], permit(LONG))).collect();
     process.settle().await;
     process.desk.open();
@@ -181,7 +187,7 @@ async fn who_comes_while_one_is_under_way_goes_with_the_others_who_do() {
 async fn a_read_serves_those_who_asked_before_it_began() {
     let process = Process::new(Desk::closed());
     let first = process.asks(1);
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let others: Vec<_> = [1, 2, 2, 3].map(|number| process.asks(number)).into();
     process.settle().await;
     process.desk.open();
@@ -197,12 +203,12 @@ async fn a_read_serves_those_who_asked_before_it_began() {
 async fn a_failover_does_not_wait_for_the_read_of_an_audit() {
     let process = Process::new(Desk::closed());
     let audit = process.asks(1);
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let calls = Calls::default();
     calls.admit(Urgency::Failover, &Needs::new()).await;
     let zones = process.together.zones(process.desk.clone(), calls);
     let failover = tokio::spawn(async move { zones.read(&zone(), &BTreeSet::from([place(2)])).await });
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     assert_eq!(*process.desk.reads.lock().unwrap(), [1, 1]);
     process.desk.open();
     failover.await.unwrap().unwrap();
@@ -215,7 +221,7 @@ async fn one_guilty_among_a_hundred_costs_two_calls_more() {
     let guilty = BTreeSet::from([name(42)]);
     let process = Process::new(Desk { guilty, names_them: true, ..Desk::closed() });
     let first = process.sends(&[1000], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let others: Vec<_> = (0..100).map(|number| process.sends(&[number], permit(LONG))).collect();
     process.settle().await;
     process.desk.open();
@@ -230,7 +236,7 @@ async fn one_guilty_among_a_hundred_costs_two_calls_more() {
 async fn who_goes_away_before_it_is_sent_is_not_sent() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let (gone, stays) = (process.sends(&[1], permit(LONG)), process.sends(&[2], permit(LONG)));
     process.settle().await;
     gone.abort();
@@ -245,7 +251,7 @@ async fn who_goes_away_before_it_is_sent_is_not_sent() {
 async fn who_goes_away_afterwards_undoes_nothing() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let (leads, follows) = (process.sends(&[1], permit(LONG)), process.sends(&[2], permit(LONG)));
     let read = (process.asks(1), process.asks(2));
     process.settle().await;
@@ -262,7 +268,7 @@ async fn who_goes_away_afterwards_undoes_nothing() {
 async fn nothing_is_sent_for_whom_the_permit_has_run_out() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let (late, early) =
         (process.sends(&[1], permit(Duration::from_secs(3))), process.sends(&[2], permit(LONG)));
     process.settle().await;
@@ -281,7 +287,7 @@ async fn nothing_is_sent_for_whom_the_permit_has_run_out() {
 async fn a_call_that_hangs_ends_with_the_permit() {
     let process = Process::new(Desk::closed());
     let hangs = process.sends(&[0], permit(Duration::from_secs(3)));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let next = process.sends(&[1], permit(LONG));
     assert_eq!(hangs.await.unwrap()[0].clone().unwrap_err().kind, Kind::Unavailable);
     process.desk.open();
@@ -292,10 +298,10 @@ async fn a_call_that_hangs_ends_with_the_permit() {
 async fn zones_do_not_wait_for_each_other() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], permit(LONG));
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     let (zones, elsewhere) = (process.zones(), ZoneId::new("Z2"));
     let other = tokio::spawn(async move { zones.change(&elsewhere, &[change(1)], &permit(LONG)).await });
-    process.desk.came.notified().await;
+    process.desk.has_come().await;
     process.desk.open();
     assert_eq!((first.await.unwrap(), other.await.unwrap()), (vec![Ok(())], vec![Ok(())]));
 }

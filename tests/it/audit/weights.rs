@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use repoint::domain::audit::Refusal;
+use repoint::domain::cluster::Address;
 use repoint::domain::endpoint::GroupArn;
-use repoint::domain::intent::{Intent, Strategy as Follows};
+use repoint::domain::intent::{GroupIntent, Intent, Strategy as Follows};
 use repoint::domain::listener::{Listener, ListenerArn, Reweighting, Stickiness};
 use repoint::domain::memory::Memory;
 use repoint::domain::plan::{Lane, ListenerStep, TargetStep};
+use repoint::domain::verdict::Verdict;
 use repoint::domain::world::World;
 
 use super::sabotage::Attempt;
@@ -104,6 +106,13 @@ fn weights(attempt: &mut Attempt) -> Option<&mut Reweighting> {
 fn primarys(attempt: &mut Attempt) -> Option<GroupArn> {
     let after = &weights(attempt)?.after;
     after.weights.iter().find(|(_, weight)| **weight > 0).map(|(group, _)| group.clone())
+}
+
+fn primary_address(attempt: &Attempt) -> Option<Address> {
+    match &attempt.verdict {
+        Verdict::Primary(primary) => primary.address.clone(),
+        Verdict::Hold(_) => None,
+    }
 }
 
 impl Sabotage {
@@ -249,8 +258,15 @@ impl Sabotage {
                 Some(Refusal::Unread(primarys.to_string()))
             }
             By::TouchAGroupThatIsNotBehindIt => {
+                // Another one of ours, in which just that target belongs.
+                attempt
+                    .intent
+                    .groups
+                    .push(GroupIntent { strategy: Follows::Exclusive, ..weighted_intent(4) });
+                attempt.world.groups.insert(member_group(4), Ok(ip_group(&[])));
+                let primary = primary_address(attempt)?;
                 let (_, steps) = lane(attempt)?;
-                let register = TargetStep::Register(target(&host(2), 5432));
+                let register = TargetStep::Register(target(&primary.host, primary.port));
                 steps.push(ListenerStep::Target(member_group(4), register));
                 Some(Refusal::NotOurs(member_group(4).to_string()))
             }
@@ -267,10 +283,7 @@ impl Sabotage {
                 Some(Refusal::Repeats(group.to_string()))
             }
             By::RegisterAnotherMember => {
-                let primary = match &attempt.verdict {
-                    repoint::domain::verdict::Verdict::Primary(primary) => primary.address.clone()?,
-                    repoint::domain::verdict::Verdict::Hold(_) => return None,
-                };
+                let primary = primary_address(attempt)?;
                 attempt.world.groups.get(another)?.as_ref().ok()?;
                 let (_, steps) = lane(attempt)?;
                 steps.retain(|step| !matches!(step, ListenerStep::Target(group, _) if group != primarys));
