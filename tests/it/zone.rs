@@ -1,6 +1,7 @@
 //! The real program and a zone that is not its own: others write in it, and there is more in it than anybody reads.
 
 mod crowd;
+mod families;
 mod messages;
 mod pair;
 mod shared;
