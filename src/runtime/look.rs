@@ -22,8 +22,14 @@ use crate::ports::Ports;
 /// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
 /// is not made much longer.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
-/// What a pass keeps of its deadline for the writes, when it waits for a promotion.
-pub const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+/// What a pass keeps of its deadline for the writes.
+const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+
+/// Until when a pass may look: what cannot be read by then is unknown, and the rest is still moved.
+#[must_use]
+pub fn reads_until(deadline: Instant) -> Instant {
+    deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()) / 2)
+}
 
 /// What was seen and decided.
 #[derive(Clone, Debug)]
@@ -40,10 +46,11 @@ pub struct Look {
 
 /// Sees and decides, once.
 pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
-    let (mut world, memory) = observe(intent, ports, deadline).await;
+    let until = reads_until(deadline);
+    let (mut world, memory) = observe(intent, ports, until).await;
     let verdict = decide(intent, &world, &memory);
     if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
-        world = observe_site(world, memory.as_ref().ok(), site, intent, ports, deadline).await;
+        world = observe_site(world, memory.as_ref().ok(), site, intent, ports, until).await;
     }
     let nothing = Memory::default();
     let known = memory.as_ref().unwrap_or(&nothing);
@@ -83,7 +90,7 @@ async fn wait_for_promotion(
     memory: &Read<Memory>,
     deadline: Instant,
 ) -> bool {
-    let until = deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()));
+    let until = reads_until(deadline);
     let began = Instant::now();
     let mut is_told = false;
     loop {

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::apply::{Span, apply};
 use super::commit::{Commit, Patience, commit, is_abandoned};
-use super::look::{KEPT_FOR_WRITES, Look, look, look_until_promoted};
+use super::look::{Look, look, look_until_promoted, reads_until};
 use super::observe::members;
 use super::tell::{self, tell};
 use crate::domain::audit::{Checked, Refusal, audit};
@@ -306,9 +306,7 @@ enum Prepared {
 /// Waits for the writes' turn before anything is committed to: a permit runs out within seconds.
 async fn prepared(intent: &Intent, look: &Look, plan: &Plan, ports: &Ports, span: Span) -> Prepared {
     let began = Instant::now();
-    let left = span.deadline.saturating_duration_since(began);
-    let until = span.deadline - KEPT_FOR_WRITES.min(left / 2);
-    if timeout_at(until, ports.calls.prepare(&writes(plan))).await.is_err() {
+    if timeout_at(reads_until(span.deadline), ports.calls.prepare(&writes(plan))).await.is_err() {
         return Prepared::TooLate;
     }
     if began.elapsed() < STALE_AFTER {

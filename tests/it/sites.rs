@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod laws;
+mod program;
 mod story;
 
 use repoint::domain::cluster::{SiteName, SystemId, Timeline};

@@ -23,6 +23,8 @@ pub const CREDENTIALS: [(&str, &str); 3] = [
 /// What a sandbox begins with.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// The Region.
+    pub region: String,
     /// The cluster's name.
     pub scope: String,
     /// The system identifier of its data.
@@ -48,6 +50,7 @@ impl Setup {
     #[must_use]
     pub fn quick() -> Self {
         Self {
+            region: "us-east-1".to_owned(),
             scope: "batman".to_owned(),
             system_id: 7_710_341_171_024_913_225,
             timeline: 4,

@@ -84,7 +84,7 @@ impl Site {
     ) -> Result<Self, AwsError> {
         let specs = setup.specs(addresses);
         let cluster = Cluster::new(&setup.scope, setup.system_id, setup.timeline, setup.patroni, specs, 0);
-        let mut account = Account::default();
+        let mut account = Account::new(&Account::default().id, &setup.region);
         account.settings = setup.aws;
         let resources = Resources::new(&mut account, &cluster, setup.shape)?;
         let balancer = account.create_load_balancer(0, "writers", "internal")?;
@@ -234,7 +234,7 @@ impl Site {
     }
 
     /// A request to AWS.
-    pub(super) fn ask_aws(&mut self, request: &Request) -> (Duration, Reply) {
+    pub fn ask_aws(&mut self, request: &Request) -> (Duration, Reply) {
         let (service, action) = wire::action(request).unwrap_or_default();
         let by = signer(request);
         self.asked("aws", &action, &by);
