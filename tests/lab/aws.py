@@ -11,16 +11,16 @@ CONFIG = Config(retries={"total_max_attempts": 1})
 clients = {}
 
 
-def client(service, credentials):
-    key = (service, json.dumps(credentials, sort_keys=True))
+def client(service, options):
+    key = (service, json.dumps(options, sort_keys=True))
     if key not in clients:
-        clients[key] = boto3.client(service, config=CONFIG, **(credentials or {}))
+        clients[key] = boto3.client(service, config=CONFIG, **(options or {}))
     return clients[key]
 
 
 def answer(request):
     try:
-        method = getattr(client(request["service"], request.get("credentials")), request["method"])
+        method = getattr(client(request["service"], request.get("options")), request["method"])
         result = method(**request["args"])
     except ClientError as error:
         details = error.response["Error"]

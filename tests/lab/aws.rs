@@ -67,6 +67,19 @@ impl Aws {
         self.send(json!({ "service": service, "method": method, "args": args })).await
     }
 
+    /// The same in another Region than [`REGION`].
+    pub async fn call_in(
+        &self,
+        region: &str,
+        service: &str,
+        method: &str,
+        args: Value,
+    ) -> anyhow::Result<Value> {
+        let options = json!({ "region_name": region });
+        let request = json!({ "service": service, "method": method, "args": args, "options": options });
+        self.send(request).await
+    }
+
     /// The same under other credentials.
     pub async fn call_as(
         &self,
@@ -75,13 +88,13 @@ impl Aws {
         method: &str,
         args: Value,
     ) -> anyhow::Result<Value> {
-        let credentials = json!({
+        let options = json!({
             "aws_access_key_id": who.key_id,
             "aws_secret_access_key": who.secret,
             "aws_session_token": who.token,
         });
         let request = json!({
-            "service": service, "method": method, "args": args, "credentials": credentials,
+            "service": service, "method": method, "args": args, "options": options,
         });
         self.send(request).await
     }

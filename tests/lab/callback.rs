@@ -13,7 +13,7 @@ use crate::deployment::Deployment;
 use crate::lab::{Lab, callback_home, directory_from};
 use crate::member::Software;
 use crate::moto::Moto;
-use crate::patroni::{Cluster, DEFAULT_SCOPE};
+use crate::patroni::{Cluster, DEFAULT_SCOPE, Layout};
 use crate::service::{as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
@@ -43,7 +43,7 @@ async fn old(lab: &Lab) -> anyhow::Result<()> {
     make_directory_for_postgres(&homes).await?;
     let venv = directory_from("LAB_VENV_PATRONI_3_0")?;
     let software = Software { venv, homes, callback: lab.callback.clone() };
-    let cluster = Cluster::start(&software, &lab.http, "old").await?;
+    let cluster = Cluster::start(&software, &lab.http, Layout::usual("old")).await?;
     let followed = follow(lab, &cluster).await;
     cluster.stop_all().await?;
     followed

@@ -40,19 +40,24 @@ pub struct Deployment<'a> {
 impl<'a> Deployment<'a> {
     /// An `ip` group and an `instance` group, both empty, and a zone without records. Nothing is configured yet.
     pub async fn new(lab: &'a Lab) -> anyhow::Result<Self> {
+        let seeds: Vec<&str> = lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect();
+        Self::of(lab, &format!("scope = \"batman\"\nmembers = {seeds:?}\n")).await
+    }
+
+    /// The same for the cluster that these lines describe.
+    pub async fn of(lab: &'a Lab, cluster: &str) -> anyhow::Result<Self> {
         let world = World::new(&lab.aws).await?;
         let mut instances = BTreeMap::new();
         for member in lab.cluster.members() {
             instances.insert(member.host.clone(), world.instance(member).await?);
         }
-        let seeds: Vec<&str> = lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect();
         // Every deployment begins with nothing remembered.
         for file in ["state.json", "state.json.lock"] {
             drop(fs::remove_file(lab.dir.join(file)));
         }
         let mailbox = Mailbox::new(&lab.aws, "alerts").await?;
         let configuration = format!(
-            "[state]\nfile = \"state.json\"\n\n[alerts]\nsns_topic_arn = \"{}\"\ngrace_seconds = 0\n\n[[cluster]]\nscope = \"batman\"\nmembers = {seeds:?}\n",
+            "[state]\nfile = \"state.json\"\n\n[alerts]\nsns_topic_arn = \"{}\"\ngrace_seconds = 0\n\n[[cluster]]\n{cluster}",
             mailbox.topic
         );
         Ok(Self {
@@ -81,6 +86,11 @@ impl<'a> Deployment<'a> {
             self.configuration.replace("scope = \"batman\"", &format!("scope = \"{scope}\""));
     }
 
+    /// Adds these lines to the configuration.
+    pub fn configure(&mut self, lines: &str) {
+        self.configuration.push_str(lines);
+    }
+
     /// Adds a writer group to the configuration.
     pub fn configure_group(&mut self, arn: &str) -> anyhow::Result<()> {
         Ok(write!(self.configuration, "\n[[cluster.target_group]]\narn = \"{arn}\"\n")?)
@@ -89,14 +99,14 @@ impl<'a> Deployment<'a> {
     /// Adds a group of readers to the configuration.
     pub fn configure_readers(&mut self, arn: &str) -> anyhow::Result<()> {
         self.configure_group(arn)?;
-        self.configuration.push_str("role = \"reader\"\n");
+        self.configure("role = \"reader\"\n");
         Ok(())
     }
 
     /// Adds a warm group to the configuration, whose surplus leaves after a second.
     pub fn configure_warm(&mut self, arn: &str) -> anyhow::Result<()> {
         self.configure_group(arn)?;
-        self.configuration.push_str("strategy = \"warm\"\nleave_after_seconds = 1\n");
+        self.configure("strategy = \"warm\"\nleave_after_seconds = 1\n");
         Ok(())
     }
 
@@ -104,7 +114,7 @@ impl<'a> Deployment<'a> {
     pub fn configure_weighted(&mut self, arn: &str, listener: &str, member: &str) -> anyhow::Result<()> {
         self.configure_group(arn)?;
         let lines = format!("strategy = \"weighted\"\nlistener = \"{listener}\"\nmember = \"{member}\"\n");
-        self.configuration.push_str(&lines);
+        self.configure(&lines);
         Ok(())
     }
 
@@ -242,7 +252,11 @@ impl<'a> Deployment<'a> {
     /// The emulator's own account of what was written, alerts left out, since the recording began.
     pub async fn written(&self) -> anyhow::Result<Vec<Call>> {
         let calls = self.lab.moto.recorded().await?;
-        Ok(writes(&calls).into_iter().filter(|call| call.service != "sns").cloned().collect())
+        Ok(writes(&calls)
+            .into_iter()
+            .filter(|call| !["sns", "sqs"].contains(&call.service.as_str()))
+            .cloned()
+            .collect())
     }
 
     /// Both groups hold the primary alone, and the pair points at the primary and at one of `standbys`, with everything

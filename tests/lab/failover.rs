@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::deployment::{Deployment, holds};
 use crate::lab::Lab;
+use crate::mailbox::events;
 use crate::member::Member;
 use crate::stage::Stage;
 
@@ -67,18 +68,6 @@ async fn switchover(lab: &Lab) -> anyhow::Result<()> {
 
 fn others(lab: &Lab, primary: &Member) -> Vec<Member> {
     lab.cluster.members().iter().filter(|member| *member != primary).cloned().collect()
-}
-
-/// What each message is about.
-fn events(messages: &[Value]) -> anyhow::Result<Vec<String>> {
-    let word = |message: &Value, name: &str| {
-        let value = message["MessageAttributes"][name]["Value"].as_str().map(str::to_owned);
-        value.with_context(|| format!("no `{name}` in {message}"))
-    };
-    messages
-        .iter()
-        .map(|message| Ok(format!("{} {}", word(message, "event")?, word(message, "status")?)))
-        .collect()
 }
 
 /// One run that moves everything from `old` to `new`, and tells of it; its report, and everything it told.

@@ -12,7 +12,7 @@ use crate::aws::Aws;
 use crate::etcd::Etcd;
 use crate::member::Software;
 use crate::moto::Moto;
-use crate::patroni::{Cluster, DEFAULT_SCOPE};
+use crate::patroni::{Cluster, DEFAULT_SCOPE, Layout};
 use crate::service::make_directory_for_postgres;
 
 pub struct Lab {
@@ -44,7 +44,7 @@ impl Lab {
         let patroni = async {
             let etcd = Etcd::start(&dir, &http).await?;
             let software = Software { venv: venv.clone(), homes: dir.clone(), callback: callback.clone() };
-            let cluster = Cluster::start(&software, &http, DEFAULT_SCOPE).await?;
+            let cluster = Cluster::start(&software, &http, Layout::usual(DEFAULT_SCOPE)).await?;
             anyhow::Ok((etcd, cluster))
         };
         let ((etcd, cluster), moto) = tokio::try_join!(patroni, Moto::start(&dir, &venv, &http))?;

@@ -48,3 +48,15 @@ impl<'a> Mailbox<'a> {
         }
     }
 }
+
+/// What each message is about, as `EVENT STATUS`.
+pub fn events(messages: &[Value]) -> anyhow::Result<Vec<String>> {
+    let word = |message: &Value, name: &str| {
+        let value = message["MessageAttributes"][name]["Value"].as_str().map(str::to_owned);
+        value.with_context(|| format!("no `{name}` in {message}"))
+    };
+    messages
+        .iter()
+        .map(|message| Ok(format!("{} {}", word(message, "event")?, word(message, "status")?)))
+        .collect()
+}

@@ -32,6 +32,7 @@ mod promptness;
 mod readers;
 mod recording;
 mod service;
+mod sites;
 mod stage;
 mod state_table;
 mod wait;
@@ -67,6 +68,7 @@ fn run() -> anyhow::Result<ExitCode> {
         readers::trials,
         warm::trials,
         weighted::trials,
+        sites::trials,
         state_table::trials,
         lambda::trials,
         wire::trials,

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use crate::aws::environment;
 use crate::etcd;
 use crate::moto::Moto;
+use crate::patroni::Layout;
 use crate::service::{as_postgres, make_directory_for_postgres, tail};
 
 const REST_PORT: u16 = 8008;
@@ -36,14 +37,14 @@ pub struct Member {
 
 impl Member {
     /// Makes the member's directory and configuration file. Numbers start at 1.
-    pub async fn prepare(software: &Software, scope: &str, number: u8) -> anyhow::Result<Self> {
+    pub async fn prepare(software: &Software, layout: Layout<'_>, number: u8) -> anyhow::Result<Self> {
         let name = format!("pg{number}");
-        let host = format!("127.0.0.{}", 10 + number);
+        let host = format!("127.0.0.{}", layout.first_host + number - 1);
         let home = software.homes.join(&name);
         make_directory_for_postgres(&home).await?;
         let member =
             Self { rest_url: format!("http://{host}:{REST_PORT}"), pg_port: PG_PORT, name, host, home };
-        let config = member.config(scope, &software.callback)?.to_string();
+        let config = member.config(layout, &software.callback)?.to_string();
         fs::write(member.config_file(), config)?;
         Ok(member)
     }
@@ -58,6 +59,11 @@ impl Member {
 
     pub fn log_tail(&self) -> String {
         format!("--- log of {}:\n{}", self.name, tail(&self.log()))
+    }
+
+    /// What the `standby_cluster` says that replicates from this member.
+    pub fn followed(&self) -> Value {
+        json!({ "host": self.host, "port": self.pg_port })
     }
 
     /// The process id of the running postmaster.
@@ -81,29 +87,33 @@ impl Member {
     }
 
     /// Patroni reads YAML, of which JSON is a part.
-    fn config(&self, scope: &str, callback: &str) -> anyhow::Result<Value> {
+    fn config(&self, layout: Layout<'_>, callback: &str) -> anyhow::Result<Value> {
         let rest = format!("{}:{REST_PORT}", self.host);
         let postgres = format!("{}:{PG_PORT}", self.host);
+        let mut dcs = json!({
+            "ttl": 20,
+            "loop_wait": 2,
+            "retry_timeout": 3,
+            "postgresql": {
+                "use_pg_rewind": true,
+                "parameters": {
+                    "wal_level": "replica",
+                    "max_connections": 25,
+                    "max_wal_senders": 5,
+                    "max_worker_processes": 4,
+                },
+            },
+        });
+        if let Some(primary) = layout.follows {
+            dcs["standby_cluster"] = primary.followed();
+        }
         Ok(json!({
-            "scope": scope,
+            "scope": layout.scope,
             "name": self.name,
             "restapi": { "listen": rest, "connect_address": rest },
             "etcd3": { "hosts": etcd::ADDRESS },
             "bootstrap": {
-                "dcs": {
-                    "ttl": 20,
-                    "loop_wait": 2,
-                    "retry_timeout": 3,
-                    "postgresql": {
-                        "use_pg_rewind": true,
-                        "parameters": {
-                            "wal_level": "replica",
-                            "max_connections": 25,
-                            "max_wal_senders": 5,
-                            "max_worker_processes": 4,
-                        },
-                    },
-                },
+                "dcs": dcs,
                 "initdb": [{ "encoding": "UTF8" }, { "locale": "C" }, { "auth": "trust" }, "no-sync"],
             },
             "postgresql": {

@@ -1,4 +1,4 @@
-//! A Patroni cluster of three members: starting it and breaking it.
+//! A Patroni cluster: starting it and breaking it.
 
 mod rest;
 
@@ -15,9 +15,26 @@ use crate::service::{Service, Signal};
 use crate::wait::wait_until;
 
 pub const DEFAULT_SCOPE: &str = "batman";
-const MEMBERS: u8 = 3;
 /// A leader that died is replaced after its lock has expired, which takes up to `ttl` (20 s).
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What tells a cluster from the others of the lab.
+#[derive(Clone, Copy)]
+pub struct Layout<'a> {
+    pub scope: &'a str,
+    pub members: u8,
+    /// The last number of the first member's address; the others' follow.
+    pub first_host: u8,
+    /// The primary that it replicates from, if it is a standby cluster.
+    pub follows: Option<&'a Member>,
+}
+
+impl<'a> Layout<'a> {
+    /// Three members at the usual addresses.
+    pub fn usual(scope: &'a str) -> Self {
+        Self { scope, members: 3, first_host: 11, follows: None }
+    }
+}
 
 pub struct Cluster {
     scope: String,
@@ -30,13 +47,13 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts a new cluster: the first member alone, the others as soon as it leads.
-    pub async fn start(software: &Software, http: &Client, scope: &str) -> anyhow::Result<Self> {
+    pub async fn start(software: &Software, http: &Client, layout: Layout<'_>) -> anyhow::Result<Self> {
         let mut members = Vec::new();
-        for number in 1..=MEMBERS {
-            members.push(Member::prepare(software, scope, number).await?);
+        for number in 1..=layout.members {
+            members.push(Member::prepare(software, layout, number).await?);
         }
         let cluster = Self {
-            scope: scope.to_owned(),
+            scope: layout.scope.to_owned(),
             patronis: Mutex::new(members.iter().map(|_| None).collect()),
             members,
             venv: software.venv.clone(),

@@ -3,25 +3,31 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::aws::{Aws, Credentials};
+use crate::aws::{Aws, Credentials, REGION};
 use crate::member::Member;
 
 #[derive(Clone)]
 pub struct World<'a> {
     aws: &'a Aws,
+    region: &'static str,
     vpc: String,
     subnet: String,
 }
 
 impl<'a> World<'a> {
-    /// A VPC and a subnet that contain the members' loopback addresses.
     pub async fn new(aws: &'a Aws) -> anyhow::Result<Self> {
-        let vpc = aws.call("ec2", "create_vpc", json!({ "CidrBlock": "127.0.0.0/16" })).await?;
+        Self::in_region(aws, REGION).await
+    }
+
+    /// A VPC and a subnet that contain the members' loopback addresses.
+    pub async fn in_region(aws: &'a Aws, region: &'static str) -> anyhow::Result<Self> {
+        let args = json!({ "CidrBlock": "127.0.0.0/16" });
+        let vpc = aws.call_in(region, "ec2", "create_vpc", args).await?;
         let vpc = text(&vpc["Vpc"]["VpcId"])?;
         let args = json!({ "VpcId": vpc, "CidrBlock": "127.0.0.0/24" });
-        let subnet = aws.call("ec2", "create_subnet", args).await?;
+        let subnet = aws.call_in(region, "ec2", "create_subnet", args).await?;
         let subnet = text(&subnet["Subnet"]["SubnetId"])?;
-        Ok(Self { aws, vpc, subnet })
+        Ok(Self { aws, region, vpc, subnet })
     }
 
     /// An instance whose private address is the member's; answers its id.
@@ -34,7 +40,7 @@ impl<'a> World<'a> {
             "SubnetId": self.subnet,
             "PrivateIpAddress": member.host,
         });
-        let started = self.aws.call("ec2", "run_instances", args).await?;
+        let started = self.call("ec2", "run_instances", args).await?;
         text(&started["Instances"][0]["InstanceId"])
     }
 
@@ -48,27 +54,27 @@ impl<'a> World<'a> {
         let args = json!({
             "Name": name, "Protocol": "TCP", "Port": 5432, "VpcId": self.vpc, "TargetType": kind,
         });
-        let made = self.aws.call("elbv2", "create_target_group", with(args, more)).await?;
+        let made = self.call("elbv2", "create_target_group", with(args, more)).await?;
         text(&made["TargetGroups"][0]["TargetGroupArn"])
     }
 
     /// Registers each id at the port. Moto knows a target by its id alone, AWS by id and port.
     pub async fn register(&self, group: &str, targets: &[(&str, u16)]) -> anyhow::Result<()> {
         let args = targets_of(group, targets);
-        self.aws.call("elbv2", "register_targets", args).await?;
+        self.call("elbv2", "register_targets", args).await?;
         Ok(())
     }
 
     pub async fn deregister(&self, group: &str, targets: &[(&str, u16)]) -> anyhow::Result<()> {
         let args = targets_of(group, targets);
-        self.aws.call("elbv2", "deregister_targets", args).await?;
+        self.call("elbv2", "deregister_targets", args).await?;
         Ok(())
     }
 
     /// The group's targets, sorted.
     pub async fn targets(&self, group: &str) -> anyhow::Result<Vec<(String, u16)>> {
         let args = json!({ "TargetGroupArn": group });
-        let health = self.aws.call("elbv2", "describe_target_health", args).await?;
+        let health = self.call("elbv2", "describe_target_health", args).await?;
         let mut targets = Vec::new();
         for described in list(&health["TargetHealthDescriptions"])? {
             let port = described["Target"]["Port"].as_u64().context("no port")?;
@@ -78,29 +84,35 @@ impl<'a> World<'a> {
         Ok(targets)
     }
 
+    /// A Network Load Balancer, as AWS describes it.
+    pub async fn balancer(&self, name: &str) -> anyhow::Result<Value> {
+        let args = json!({ "Name": name, "Type": "network", "Subnets": [self.subnet] });
+        let made = self.call("elbv2", "create_load_balancer", args).await?;
+        Ok(made["LoadBalancers"][0].clone())
+    }
+
     /// A Network Load Balancer with a TCP listener that shares connections out so; answers the listener's ARN.
     pub async fn listener(&self, balancer: &str, shares: &[(&str, u32)]) -> anyhow::Result<String> {
-        let args = json!({ "Name": balancer, "Type": "network", "Subnets": [self.subnet] });
-        let made = self.aws.call("elbv2", "create_load_balancer", args).await?;
+        let balancer = self.balancer(balancer).await?;
         let args = json!({
-            "LoadBalancerArn": made["LoadBalancers"][0]["LoadBalancerArn"], "Protocol": "TCP", "Port": 5432,
+            "LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "TCP", "Port": 5432,
             "DefaultActions": forwards(shares),
         });
-        let made = self.aws.call("elbv2", "create_listener", args).await?;
+        let made = self.call("elbv2", "create_listener", args).await?;
         text(&made["Listeners"][0]["ListenerArn"])
     }
 
     /// Lets a listener share connections out so.
     pub async fn forward(&self, listener: &str, shares: &[(&str, u32)]) -> anyhow::Result<()> {
         let args = json!({ "ListenerArn": listener, "DefaultActions": forwards(shares) });
-        self.aws.call("elbv2", "modify_listener", args).await?;
+        self.call("elbv2", "modify_listener", args).await?;
         Ok(())
     }
 
     /// Everything that is told of a listener.
     pub async fn described_listener(&self, listener: &str) -> anyhow::Result<Value> {
         let described =
-            self.aws.call("elbv2", "describe_listeners", json!({ "ListenerArns": [listener] })).await?;
+            self.call("elbv2", "describe_listeners", json!({ "ListenerArns": [listener] })).await?;
         Ok(described["Listeners"][0].clone())
     }
 
@@ -118,7 +130,7 @@ impl<'a> World<'a> {
     /// A hosted zone; answers its id without `/hostedzone/`.
     pub async fn zone(&self, name: &str) -> anyhow::Result<String> {
         let args = json!({ "Name": name, "CallerReference": name });
-        let made = self.aws.call("route53", "create_hosted_zone", args).await?;
+        let made = self.call("route53", "create_hosted_zone", args).await?;
         Ok(text(&made["HostedZone"]["Id"])?.trim_start_matches("/hostedzone/").to_owned())
     }
 
@@ -126,7 +138,7 @@ impl<'a> World<'a> {
     pub async fn health_check(&self, member: &Member) -> anyhow::Result<String> {
         let config = json!({ "Type": "TCP", "IPAddress": member.host, "Port": member.pg_port });
         let args = json!({ "CallerReference": member.name, "HealthCheckConfig": config });
-        let made = self.aws.call("route53", "create_health_check", args).await?;
+        let made = self.call("route53", "create_health_check", args).await?;
         text(&made["HealthCheck"]["Id"])
     }
 
@@ -138,7 +150,7 @@ impl<'a> World<'a> {
     /// The zone's record sets in full, but for the NS and SOA that every zone has.
     pub async fn records(&self, zone: &str) -> anyhow::Result<Value> {
         let args = json!({ "HostedZoneId": zone });
-        let listed = self.aws.call("route53", "list_resource_record_sets", args).await?;
+        let listed = self.call("route53", "list_resource_record_sets", args).await?;
         let own = list(&listed["ResourceRecordSets"])?.iter();
         Ok(own.filter(|set| set["Type"] != "NS" && set["Type"] != "SOA").cloned().collect())
     }
@@ -146,12 +158,12 @@ impl<'a> World<'a> {
     /// A user with this one policy; answers its access key.
     pub async fn user(&self, name: &str, policy: &Value) -> anyhow::Result<Credentials> {
         let user = json!({ "UserName": name });
-        self.aws.call("iam", "create_user", user.clone()).await?;
+        self.call("iam", "create_user", user.clone()).await?;
         let args = json!({
             "UserName": name, "PolicyName": name, "PolicyDocument": policy.to_string(),
         });
-        self.aws.call("iam", "put_user_policy", args).await?;
-        let made = self.aws.call("iam", "create_access_key", user).await?;
+        self.call("iam", "put_user_policy", args).await?;
+        let made = self.call("iam", "create_access_key", user).await?;
         Ok(Credentials {
             key_id: text(&made["AccessKey"]["AccessKeyId"])?,
             secret: text(&made["AccessKey"]["SecretAccessKey"])?,
@@ -159,11 +171,15 @@ impl<'a> World<'a> {
         })
     }
 
+    async fn call(&self, service: &str, method: &str, args: Value) -> anyhow::Result<Value> {
+        self.aws.call_in(self.region, service, method, args).await
+    }
+
     async fn change_records(&self, zone: &str, action: &str, records: &[Value]) -> anyhow::Result<()> {
         let changes: Vec<Value> =
             records.iter().map(|record| json!({ "Action": action, "ResourceRecordSet": record })).collect();
         let args = json!({ "HostedZoneId": zone, "ChangeBatch": { "Changes": changes } });
-        self.aws.call("route53", "change_resource_record_sets", args).await?;
+        self.call("route53", "change_resource_record_sets", args).await?;
         Ok(())
     }
 }

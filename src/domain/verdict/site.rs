@@ -11,6 +11,8 @@
 //! - It is trusted again once it has been seen to follow, that is to lead a standby cluster on the timeline of the primary;
 //!   or if the site that is followed now leads a standby cluster on the very timeline that is claimed. The latter is a
 //!   switchover back while nobody looked: who stood down vouches for who took over.
+//!   Neither tells that it was rewound: where both sites have promoted somebody to one timeline, Patroni rewinds nothing,
+//!   and streams over what differs.
 //! - Another site than the one that is followed must be strictly ahead of all that was applied. A standby cluster is
 //!   promoted to the timeline after the one it follows; one that arrives at the same number was promoted before it knew
 //!   of the last failover, and lacks what was written since.

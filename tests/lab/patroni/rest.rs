@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Cluster;
@@ -15,7 +15,7 @@ impl Cluster {
     /// The member that holds the leader lock and says so itself.
     pub async fn leader(&self) -> anyhow::Result<Member> {
         for member in &self.members {
-            let answer = self.http.get(format!("{}/primary", member.rest_url)).timeout(PROMPT);
+            let answer = self.http.get(format!("{}/leader", member.rest_url)).timeout(PROMPT);
             if answer.send().await.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(member.clone());
             }
@@ -29,9 +29,46 @@ impl Cluster {
         Ok(self.members.iter().filter(|member| **member != leader).cloned().collect())
     }
 
-    /// Waits for a running leader and two replicas that stream from it on its timeline.
+    /// Waits for a running leader, of a standby cluster or not, and replicas that stream from it on its timeline.
     pub async fn wait_healthy(&self) -> anyhow::Result<()> {
-        self.wait_for("one leader and two streaming replicas", async || self.ensure_healthy().await).await
+        self.wait_for("one leader and streaming replicas", async || self.ensure_healthy().await).await
+    }
+
+    /// Waits until the leader's PostgreSQL runs and says that it is a `primary` or a `standby_leader`.
+    pub async fn wait_role(&self, role: &str) -> anyhow::Result<Member> {
+        self.wait_for(&format!("the leader is a {role}"), async || {
+            let leader = self.leader().await?;
+            let own = self.ask(&leader, "patroni").await?;
+            ensure!(own["role"] == role && own["state"] == "running", "{} says {own}", leader.name);
+            Ok(leader)
+        })
+        .await
+    }
+
+    /// The timeline that the leader tells.
+    pub async fn timeline(&self) -> anyhow::Result<u64> {
+        let own = self.ask(&self.leader().await?, "patroni").await?;
+        own["timeline"].as_u64().with_context(|| format!("no timeline in {own}"))
+    }
+
+    /// Waits until the cluster is a standby cluster that streams on that timeline.
+    pub async fn wait_streams_on(&self, timeline: u64) -> anyhow::Result<()> {
+        self.wait_for(&format!("a standby leader streams on timeline {timeline}"), async || {
+            let own = self.ask(&self.leader().await?, "patroni").await?;
+            let streams = own["role"] == "standby_leader" && own["replication_state"] == "streaming";
+            ensure!(streams && own["timeline"] == timeline, "{own}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the cluster's dynamic configuration, as `patronictl edit-config` does.
+    pub async fn configure(&self, change: &Value) -> anyhow::Result<()> {
+        let leader = self.leader().await?;
+        let answer = self.http.patch(format!("{}/config", leader.rest_url)).json(change).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "configuration of {}: {status} {text}", self.scope);
+        Ok(())
     }
 
     /// Waits for a leader other than `old`.
@@ -96,17 +133,18 @@ impl Cluster {
         let tells = self.ask(&leader, "patroni").await?["patroni"]["version"] != "3.0.2";
         for member in &self.members {
             let own = self.ask(member, "patroni").await?;
-            let (role, state) = if *member == leader {
-                ("leader", "running")
-            } else {
-                ("replica", if tells { "streaming" } else { "running" })
+            let role = match own["role"].as_str() {
+                Some("standby_leader") => "standby_leader",
+                _ if *member == leader => "leader",
+                _ => "replica",
             };
+            let state = if role != "leader" && tells { "streaming" } else { "running" };
             let published = view["members"].as_array().is_some_and(|members| {
                 members.iter().any(|m| m["name"] == *member.name && m["role"] == role && m["state"] == state)
             });
             ensure!(published, "{} is not a {state} {role} in {view}", member.name);
 
-            let streams = *member == leader || !tells || own["replication_state"] == "streaming";
+            let streams = role == "leader" || !tells || own["replication_state"] == "streaming";
             ensure!(own["state"] == "running" && streams, "{} says {own}", member.name);
             ensure!(own["timeline"] == view["members"][0]["timeline"], "timelines: {view}");
         }
