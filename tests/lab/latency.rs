@@ -23,13 +23,18 @@ pub struct Latency {
 impl Latency {
     /// Listens on a free port and adds `delay` before each answer.
     pub async fn start(delay: Duration) -> anyhow::Result<Self> {
+        Self::of("", delay).await
+    }
+
+    /// The same, before answers to requests that begin so, for example `POST /`.
+    pub async fn of(beginning: &'static str, delay: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.10:0").await?;
         let address = listener.local_addr()?;
         let requests = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&requests);
         let server = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, delay, Arc::clone(&counter)));
+                tokio::spawn(serve(client, beginning, delay, Arc::clone(&counter)));
             }
         });
         Ok(Self { address, requests, server })
@@ -52,7 +57,12 @@ impl Drop for Latency {
 }
 
 /// One request per connection: the emulator closes after its answer, and so does the proxy.
-async fn serve(mut client: TcpStream, delay: Duration, requests: Arc<AtomicUsize>) -> anyhow::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    beginning: &str,
+    delay: Duration,
+    requests: Arc<AtomicUsize>,
+) -> anyhow::Result<()> {
     let request = read_request(&mut client).await?;
     requests.fetch_add(1, Ordering::Relaxed);
 
@@ -61,7 +71,9 @@ async fn serve(mut client: TcpStream, delay: Duration, requests: Arc<AtomicUsize
     let mut answer = Vec::new();
     emulator.read_to_end(&mut answer).await?;
 
-    sleep(delay).await;
+    if request.starts_with(beginning.as_bytes()) {
+        sleep(delay).await;
+    }
     client.write_all(&answer).await?;
     client.shutdown().await?;
     Ok(())

@@ -31,6 +31,7 @@ mod postmaster;
 mod promptness;
 mod readers;
 mod recording;
+mod records;
 mod service;
 mod sites;
 mod stage;
@@ -66,6 +67,7 @@ fn run() -> anyhow::Result<ExitCode> {
         callback::trials,
         outage::trials,
         readers::trials,
+        records::trials,
         warm::trials,
         weighted::trials,
         sites::trials,
