@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use futures::FutureExt;
-use futures::future::join_all;
+use futures::future::{join_all, ready};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
@@ -36,8 +36,10 @@ use crate::domain::report::status::{Status, status};
 use crate::domain::report::{ClusterReport, Report, VERSION};
 use crate::ports::{Budget, Calls, Clock, Instances, Ports, Store, Topic};
 use crate::runtime::adopt::adopt;
+use crate::runtime::apply::Span;
 use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
+use crate::runtime::insync::Insync;
 use crate::runtime::look::look;
 use crate::runtime::pass::{self, pass};
 use crate::runtime::together::Together;
@@ -45,7 +47,7 @@ use crate::runtime::together::Together;
 pub use crate::adapters::control;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
-pub use crate::runtime::watch::Reason;
+pub use crate::runtime::watch::News;
 pub use watching::{Bell, Watching};
 
 /// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
@@ -81,6 +83,8 @@ pub struct App {
     route53: aws_sdk_route53::Client,
     /// Passes over several clusters of one zone share their calls.
     together: Together,
+    /// And what they wait for.
+    insync: Insync,
     sns: Option<aws_sdk_sns::Client>,
     state: State,
     identity: String,
@@ -161,6 +165,7 @@ impl App {
             ec2: Arc::new(ec2.collect()),
             route53: aws_sdk_route53::Client::new(&config),
             together: Together::default(),
+            insync: Insync::new(settings.wait_insync),
             sns,
             state,
             identity: identity(),
@@ -185,7 +190,8 @@ impl App {
     }
 
     /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `tell`
-    /// hears of each. `None` for which there was no time any more, by `limits` or since its turn had not come by `until`.
+    /// hears of each, once nothing of it is waited for any longer. `None` for which there was no time any more, by
+    /// `limits` or since its turn had not come by `until`.
     pub async fn passes(
         &self,
         clusters: &[&Intent],
@@ -196,10 +202,17 @@ impl App {
     ) -> Vec<Option<ClusterReport>> {
         let (limits, tell) = (&limits, &tell);
         let pass = |intent, ports| {
+            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
-                let report = pass(intent, &ports, &self.pass_settings(limits()?), mode).await;
-                tell(&report);
-                Some(report)
+                let Some(limits) = limits() else { return ready(None).boxed() };
+                let span = Span::of(limits.pass);
+                let report = pass(intent, &ports, &self.pass_settings(limits), mode).await;
+                let rest = async move {
+                    let report = self.insync.wait(report, || self.ports(), span).await;
+                    tell(&report);
+                    Some(report)
+                };
+                rest.boxed()
             };
             one.boxed()
         };
@@ -255,9 +268,12 @@ impl App {
     /// How every cluster stands.
     pub async fn status(&self) -> Status {
         let look = |intent, ports| {
+            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
                 let look = look(intent, &ports, Instant::now() + self.settings.deadline).await;
-                status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now())
+                let status =
+                    status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now());
+                ready(status).boxed()
             };
             one.boxed()
         };
@@ -280,7 +296,7 @@ impl App {
     /// configured.
     pub async fn follow(&self, scope: &str) -> Option<ClusterReport> {
         let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
-        Some(follow(intent, || self.ports(), &self.pass_settings(self.limits())).await)
+        Some(follow(intent, || self.ports(), &self.pass_settings(self.limits()), &self.insync).await)
     }
 
     /// Calls whoever listens to that topic to look at a cluster. What was the reason is for people to read.

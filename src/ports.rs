@@ -17,7 +17,7 @@ use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
 use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
-use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
 pub use budget::Budget;
 pub use calls::Calls;
@@ -63,13 +63,17 @@ pub trait Zones: Send + Sync {
         places: &BTreeSet<RecordPlace>,
     ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>>;
 
-    /// Makes the changes; the result of each, in their order. Route 53 takes a batch whole or not at all.
+    /// Makes the changes; for each, in their order, with which batch it was accepted. Route 53 takes a batch whole or not
+    /// at all.
     async fn change(
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
         permit: &Permit,
-    ) -> Vec<Result<(), Failure>>;
+    ) -> Vec<Result<ChangeId, Failure>>;
+
+    /// Whether all of Route 53's servers have a batch. Asked once, without a retry.
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool>;
 }
 
 /// EC2 instances.

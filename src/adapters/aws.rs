@@ -225,6 +225,7 @@ pub(super) fn kind(code: &str, words: &str) -> Kind {
         "TargetGroupNotFound"
         | "ListenerNotFound"
         | "NoSuchHostedZone"
+        | "NoSuchChange"
         | "NotFound"
         | "NotFoundException"
         | "ResourceNotFoundException" => Kind::NotFound,

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_route53::Client;
+use aws_sdk_route53::config::Builder;
+use aws_sdk_route53::config::retry::RetryConfig;
 use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{
-    AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet,
-    ResourceRecordSetFailover, RrType,
+    AliasTarget, Change, ChangeAction, ChangeBatch, ChangeInfo, ChangeStatus, ResourceRecord,
+    ResourceRecordSet, ResourceRecordSetFailover, RrType,
 };
 use tokio::time::timeout_at;
 
@@ -19,14 +21,15 @@ use super::heard::Heard;
 use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
-    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
-    Routing, SetIdentifier, ZoneId,
+    Alias, Answer, ChangeId, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
+    RecordType, Routing, SetIdentifier, ZoneId,
 };
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, Zones};
 
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
+const GET_CHANGE: &str = "route53:GetChange";
 /// The most that one page holds (`ListResourceRecordSets`, `MaxItems`).
 const PAGE: i32 = 300;
 
@@ -107,16 +110,38 @@ impl Zones for Route53 {
         zone: &ZoneId,
         changes: &[RecordChange],
         permit: &Permit,
-    ) -> Vec<Result<(), Failure>> {
+    ) -> Vec<Result<ChangeId, Failure>> {
         let result = self.send(zone, changes, permit).await;
         let own =
             |change: &RecordChange, failure| Failure { resource: change.after.key.to_string(), ..failure };
         changes.iter().map(|change| result.clone().map_err(|failure| own(change, failure))).collect()
     }
+
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
+        let _leave = self.calls.read(&Line::Route53).await;
+        // Whoever asks again does so later, and needs no retry.
+        let once = Builder::new().retry_config(RetryConfig::disabled());
+        let answer = self
+            .client
+            .get_change()
+            .id(change.as_str())
+            .customize()
+            .config_override(once)
+            .interceptor(Counted::new(&self.calls, GET_CHANGE).on(&Line::Route53))
+            .send()
+            .await
+            .map_err(|error| failure(GET_CHANGE, change.as_str(), &error))?;
+        Ok(answer.change_info().is_some_and(|info| *info.status() == ChangeStatus::Insync))
+    }
 }
 
 impl Route53 {
-    async fn send(&self, zone: &ZoneId, changes: &[RecordChange], permit: &Permit) -> Result<(), Failure> {
+    async fn send(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Result<ChangeId, Failure> {
         let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
         let heard = Heard::default();
         let _leave = self.calls.write(&Line::Route53).await;
@@ -131,10 +156,15 @@ impl Route53 {
             .interceptor(heard.clone())
             .send();
         match timeout_at(permit.until(), call).await {
-            Ok(result) => result.map(drop).map_err(|error| failure(CHANGE, zone.as_str(), &error)),
+            Ok(Ok(answer)) => Ok(change_id(answer.change_info().map(ChangeInfo::id).unwrap_or_default())),
+            Ok(Err(error)) => Err(failure(CHANGE, zone.as_str(), &error)),
             Err(_) => Err(heard.cut_off(CHANGE, zone.as_str())),
         }
     }
+}
+
+fn change_id(text: &str) -> ChangeId {
+    ChangeId::new(text.strip_prefix("/change/").unwrap_or(text))
 }
 
 fn listing_key(place: &RecordPlace) -> (String, &'static str) {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::App;
 use crate::domain::cluster::Scope;
 use crate::domain::report::ClusterReport;
-use crate::runtime::watch::{Lines, Pace, Reason, Settings, watch};
+use crate::runtime::watch::{Lines, News, Pace, Settings, watch};
 
 /// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ impl Bell {
 
 impl Watching {
     /// Begins to watch. `tell` hears of each pass.
-    pub fn start(app: &Arc<App>, tell: fn(Reason, &ClusterReport)) -> Self {
+    pub fn start(app: &Arc<App>, tell: fn(News, &ClusterReport)) -> Self {
         let interval = app.settings.watch.interval;
         let settings = Settings {
             pace: Pace { interval, audit_interval: app.audit_interval() },
@@ -61,7 +61,7 @@ impl Watching {
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
             let (app, intent) = (app.clone(), intent.clone());
             tasks.spawn(async move {
-                watch(&intent, || app.ports(), &settings, lines, apart * number, tell).await;
+                watch(&intent, || app.ports(), &settings, lines, apart * number, &app.insync, tell).await;
             });
         }
         let longest = settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;

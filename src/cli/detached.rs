@@ -6,6 +6,7 @@ use rustix::process::setsid;
 use tracing::{error, info, warn};
 
 use super::callback::Called;
+use super::watch::log_arrivals;
 use super::{block_on, print};
 use crate::app::App;
 use crate::config::{HandOver, Settings};
@@ -58,6 +59,10 @@ async fn look(settings: Settings, called: Called<'_>) -> ExitCode {
             let why = report.first_trouble().unwrap_or_default();
             warn!(cluster.name = scope, outcome = report.outcome.as_str(), "callback: {why}");
         }
+    }
+    log_arrivals(&report);
+    for warning in &report.warnings {
+        warn!(cluster.name = scope, "callback: {warning}");
     }
     print::exit(matches!(report.outcome, Outcome::Converged | Outcome::Changed))
 }

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use super::print;
 use crate::app::control::{Caller, Control};
-use crate::app::{App, Reason, Watching};
+use crate::app::{App, News, Watching};
 use crate::config::Settings;
 use crate::domain::report::{ClusterReport, Outcome};
 
@@ -188,10 +188,28 @@ async fn new_app(settings: Settings) -> Result<Arc<App>, String> {
     Ok(Arc::new(app))
 }
 
+fn log(news: News, report: &ClusterReport) {
+    match news {
+        News::Passed(reason) => log_pass(reason.as_str(), report),
+        News::Arrived => log_arrivals(report),
+    }
+    for warning in &report.warnings {
+        warn!(cluster.name = report.scope.as_str(), "{warning}");
+    }
+}
+
+/// When Route 53's servers had what was changed.
+pub fn log_arrivals(report: &ClusterReport) {
+    for step in report.steps.iter().filter(|step| step.insync_at_ms.is_some()) {
+        let (endpoint, at_ms) = (&step.endpoint, step.insync_at_ms);
+        info!(cluster.name = report.scope.as_str(), %endpoint, at_ms, "on all of Route 53's servers");
+    }
+}
+
 /// A line for each pass that somebody may want to read about; what was as it should be is for the curious.
-fn log(reason: Reason, report: &ClusterReport) {
+fn log_pass(reason: &str, report: &ClusterReport) {
     let (scope, outcome) = (report.scope.as_str(), report.outcome.as_str());
-    let (reason, duration_ms) = (reason.as_str(), report.duration_ms);
+    let duration_ms = report.duration_ms;
     match report.outcome {
         Outcome::Converged | Outcome::Planned => {
             tracing::debug!(cluster.name = scope, outcome, reason, duration_ms, "pass");
@@ -206,9 +224,6 @@ fn log(reason: Reason, report: &ClusterReport) {
             let why = report.first_trouble().unwrap_or_default();
             warn!(cluster.name = scope, outcome, reason, duration_ms, "pass: {why}");
         }
-    }
-    for warning in &report.warnings {
-        warn!(cluster.name = scope, "{warning}");
     }
 }
 

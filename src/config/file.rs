@@ -53,6 +53,7 @@ pub struct Patroni {
 #[serde(deny_unknown_fields)]
 pub struct Pass {
     pub deadline_seconds: Option<Spanned<f64>>,
+    pub wait_insync_seconds: Option<Spanned<f64>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -30,6 +30,8 @@ pub struct Settings {
     pub patroni: Patroni,
     /// The longest that a pass may take.
     pub deadline: Duration,
+    /// How much of that it may wait for Route 53's servers to have what was changed; not at all if unset.
+    pub wait_insync: Option<Duration>,
     /// Where memory is kept.
     pub state: State,
     /// Where alerts go, and when.

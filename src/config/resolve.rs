@@ -1,6 +1,7 @@
 //! Checks what the file and the environment say, and puts in what they leave open.
 
 mod group;
+mod pass;
 mod record;
 mod site;
 mod triggers;
@@ -22,8 +23,6 @@ use crate::domain::intent::{Intent, RecordIntent};
 
 /// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
 const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for a promotion to finish and for AWS to be asked again, and less than a cron job's minute.
-const DEADLINE: Duration = Duration::from_secs(30);
 /// Where programs keep what must outlive them (Filesystem Hierarchy Standard, `/var/lib`).
 const STATE_FILE: &str = "/var/lib/repoint/state.json";
 /// A failover with Patroni's defaults (`ttl` 30) takes half a minute; what lasts longer does not pass by itself.
@@ -39,7 +38,7 @@ const LIMIT_PERCENT: u32 = 90;
 const LIMIT_PERCENTS: RangeInclusive<u32> = 1..=100_000;
 
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 23] = [
+const VARIABLES: [&str; 24] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",
@@ -49,6 +48,7 @@ const VARIABLES: [&str; 23] = [
     "REPOINT_PATRONI_CERTIFICATE_FILE",
     "REPOINT_PATRONI_KEY_FILE",
     "REPOINT_PASS_DEADLINE_SECONDS",
+    "REPOINT_PASS_WAIT_INSYNC_SECONDS",
     "REPOINT_STATE_FILE",
     "REPOINT_STATE_DYNAMODB_TABLE",
     "REPOINT_STATE_REQUIRED",
@@ -101,13 +101,7 @@ pub fn resolve(
     };
     let aws = resolver.aws(file);
     let patroni = resolver.patroni(file);
-    let deadline = resolver
-        .seconds(
-            &["REPOINT_PASS_DEADLINE_SECONDS"],
-            "pass.deadline_seconds",
-            file.pass.deadline_seconds.as_ref(),
-        )
-        .unwrap_or(DEADLINE);
+    let (deadline, wait_insync) = resolver.pass(file);
     let state = resolver.state(file);
     let alerts = resolver.alerts(file);
     let watch = resolver.watch(file);
@@ -115,7 +109,7 @@ pub fn resolve(
     let lambda = resolver.lambda(file);
     let clusters = resolver.clusters(&file.cluster);
     if resolver.problems.is_empty() {
-        Ok(Settings { aws, patroni, deadline, state, alerts, watch, callback, lambda, clusters })
+        Ok(Settings { aws, patroni, deadline, wait_insync, state, alerts, watch, callback, lambda, clusters })
     } else {
         Err(ConfigError { problems: resolver.problems })
     }

@@ -26,7 +26,10 @@ pub fn show(settings: &Settings) -> Value {
             "certificate_file": path(&patroni.certificate),
             "key_file": path(&patroni.key),
         },
-        "pass": { "deadline_seconds": settings.deadline.as_secs_f64() },
+        "pass": {
+            "deadline_seconds": settings.deadline.as_secs_f64(),
+            "wait_insync_seconds": settings.wait_insync.map(|wait| wait.as_secs_f64()),
+        },
         "state": state(&settings.state),
         "alerts": {
             "sns_topic_arn": settings.alerts.topic.as_ref().map(TopicArn::as_str),

@@ -22,6 +22,10 @@ name! {
     /// What tells record sets of one name and type apart.
     SetIdentifier
 }
+name! {
+    /// The id that Route 53 gave to a batch of changes, without `/change/`.
+    ChangeId
+}
 
 /// The name of a record as Route 53 stores it: lower case, a trailing dot, and every byte outside `a-z 0-9 - _ .` as
 /// a backslash and three octal digits (Route 53 Developer Guide, "DNS domain name format").

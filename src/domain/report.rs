@@ -3,6 +3,7 @@
 //! Law: every non-action has a typed reason that a person can read (11). The names here are a contract: scripts read
 //! the JSON.
 
+mod insync;
 pub mod status;
 mod text;
 
@@ -16,9 +17,10 @@ use super::failure::{Failure, Kind};
 use super::listener::{ListenerArn, Reweighting};
 use super::memory::Acting;
 use super::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep};
-use super::record::RecordChange;
+use super::record::{ChangeId, RecordChange};
 use super::retarget::Cause;
 use super::verdict::{HoldKind, Rival, Verdict, label};
+pub use insync::Arrival;
 pub use text::{Tone, describe, text};
 
 /// The version of the JSON report; it rises when a name changes its meaning or goes.
@@ -227,6 +229,12 @@ pub struct StepReport {
     /// When it ended, in milliseconds since the pass began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<u64>,
+    /// Route 53's id of the batch that the record's change was accepted with, as `aws route53 get-change` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<ChangeId>,
+    /// When all of Route 53's servers were seen to have it, in milliseconds since the pass began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insync_at_ms: Option<u64>,
     /// It was sent and not answered, so it may still be done.
     #[serde(skip)]
     pub may_arrive: bool,
@@ -271,6 +279,8 @@ impl StepReport {
             error: None,
             hint: None,
             at_ms: None,
+            change_id: None,
+            insync_at_ms: None,
             may_arrive: false,
             lost_a_race: false,
         }

@@ -29,6 +29,13 @@ pub struct Span {
 }
 
 impl Span {
+    /// From now on, for no longer than that.
+    #[must_use]
+    pub fn of(limit: Duration) -> Self {
+        let began = Instant::now();
+        Self { began, deadline: began + limit }
+    }
+
     /// Milliseconds since the beginning.
     #[must_use]
     pub fn elapsed_ms(&self) -> u64 {
@@ -165,5 +172,5 @@ async fn records(zone: &ZoneId, changes: &[RecordChange], writing: &Writing<'_>)
         .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()]);
     let at_ms = writing.span.elapsed_ms();
     let planned = changes.iter().map(StepReport::of_record);
-    planned.zip(&results).map(|(step, result)| step.ended(result, at_ms)).collect()
+    planned.zip(results).map(|(step, result)| step.sent(result, at_ms)).collect()
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, OptionFuture, join_all};
 use tokio::sync::{Semaphore, watch as channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -25,14 +25,15 @@ const FEW: usize = 16;
 const RECALLED_AT_ONCE: usize = 32;
 
 /// Asks every cluster who leads it, and passes over each in its turn: those that have failed over, and then the others,
-/// in no particular order, so that none is always the last. What `pass` returned, in the order of `intents`; `None` for
-/// whose turn had not come by `until`.
+/// in no particular order, so that none is always the last. A `pass` leaves what is still to be waited for when it has
+/// ended, which keeps nobody back; what comes of that, in the order of `intents`. `None` for whose turn had not come by
+/// `until`.
 pub async fn fleet<'a, T: Send + 'a>(
     intents: &[&'a Intent],
     ports: &(impl Fn() -> Ports + Sync),
     limit: Duration,
     until: Option<Instant>,
-    pass: &(impl Fn(&'a Intent, Ports) -> BoxFuture<'a, T> + Sync),
+    pass: &(impl Fn(&'a Intent, Ports) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
 ) -> Vec<Option<T>> {
     // How many have not looked yet, or have to be followed.
     let ahead = &channel::Sender::new(intents.len());
@@ -57,12 +58,12 @@ pub async fn fleet<'a, T: Send + 'a>(
             admitted.await;
             true
         };
-        let result = if is_admitted { Some(pass(intent, ports).await) } else { None };
+        let rest = if is_admitted { Some(pass(intent, ports).await) } else { None };
         calls.step_aside();
         if !is_behind {
             ahead.send_modify(|ahead| *ahead -= 1);
         }
-        result
+        OptionFuture::from(rest).await
     };
     let mut order: Vec<usize> = (0..intents.len()).collect();
     fastrand::shuffle(&mut order);

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::apply::Span;
+use super::insync::Insync;
 use super::observe::members;
 use super::pass::{Mode, Settings, pass};
 use crate::domain::intent::Intent;
@@ -20,17 +22,24 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// asks AWS.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Passes until one finds or makes everything right, or time runs out; the last one's report.
-pub async fn follow(intent: &Intent, ports: impl Fn() -> Ports, settings: &Settings) -> ClusterReport {
+/// Passes until one finds or makes everything right, or time runs out; the last one's report. What an earlier one has
+/// changed is in its own report, and not waited for.
+pub async fn follow(
+    intent: &Intent,
+    new_ports: impl Fn() -> Ports,
+    settings: &Settings,
+    insync: &Insync,
+) -> ClusterReport {
     let deadline = Instant::now() + settings.limit;
     let mut wait = FIRST_RETRY;
     loop {
-        let ports = ports();
+        let ports = new_ports();
         let sight = Sight::of(intent, members(intent, &ports, deadline).await);
         let limit = deadline.saturating_duration_since(Instant::now());
+        let span = Span::of(limit);
         let report = pass(intent, &ports, &Settings { limit, ..*settings }, Mode::Apply).await;
         if matches!(report.outcome, Outcome::Converged | Outcome::Changed) {
-            return report;
+            return insync.wait(report, new_ports, span).await;
         }
         let retry_at = Instant::now() + wait;
         loop {

@@ -8,6 +8,7 @@ pub mod apply;
 pub mod commit;
 pub mod fleet;
 pub mod follow;
+pub mod insync;
 pub mod look;
 pub mod observe;
 pub mod pass;

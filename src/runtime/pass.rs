@@ -126,8 +126,7 @@ impl Done {
 
 /// The whole pass: look, commit, apply, tell.
 pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
-    let began = Instant::now();
-    let span = Span { began, deadline: began + settings.limit };
+    let span = Span::of(settings.limit);
     let mut done = look_and_act(intent, ports, settings, mode, span).await;
     ports.calls.step_aside();
     done.steps.append(&mut done.unsure);

@@ -21,7 +21,7 @@ use self::reads::Asked;
 use super::observe::too_late;
 use crate::domain::budget::Urgency;
 use crate::domain::failure::Failure;
-use crate::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, Zones};
 
@@ -70,7 +70,7 @@ impl Zones for Shared {
         zone: &ZoneId,
         changes: &[RecordChange],
         permit: &Permit,
-    ) -> Vec<Result<(), Failure>> {
+    ) -> Vec<Result<ChangeId, Failure>> {
         let (answer, done) = oneshot::channel();
         let (zones, permit) = (self.zones.clone(), permit.clone());
         self.together.changes.go(
@@ -80,5 +80,10 @@ impl Zones for Shared {
         );
         done.await
             .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()])
+    }
+
+    /// Those who wait for the same batch share the question already ([`Insync`](super::insync::Insync)).
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
+        self.zones.is_insync(change).await
     }
 }

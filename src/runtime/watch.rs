@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, pending};
+use futures::future::{BoxFuture, Fuse, pending};
 use tokio::sync::{Notify, watch as channel};
 use tokio::time::{Instant, sleep_until};
 
+use super::apply::Span;
+use super::insync::Insync;
 use super::observe::{members, recall};
 use super::pass::{self, Mode, pass};
 use crate::domain::budget::{Urgency, reads};
@@ -44,34 +46,57 @@ pub struct Lines {
     pub beat: Arc<channel::Sender<Instant>>,
 }
 
-/// Watches until told to stop, the first time `after` a while; a pass under way is finished. `tell` hears of each pass.
+/// What is told of a watched cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A pass has ended.
+    Passed(Reason),
+    /// What became of its changes of records on their way to Route 53's servers.
+    Arrived,
+}
+
+/// Watches until told to stop, the first time `after` a while; a pass under way is finished, and changes on their way are
+/// not waited for any longer.
 pub async fn watch(
     intent: &Intent,
-    ports: impl Fn() -> Ports,
+    new_ports: impl Fn() -> Ports,
     settings: &Settings,
     mut lines: Lines,
     after: Duration,
-    mut tell: impl FnMut(Reason, &ClusterReport),
+    insync: &Insync,
+    mut tell: impl FnMut(News, &ClusterReport),
 ) {
     let mut rhythm = Rhythm::new(settings.pace, Instant::now() + after);
     let mut turn: Option<Turn> = None;
+    // The newest changes on their way to Route 53's servers; nobody waits for what they have replaced.
+    let mut arriving: Fuse<BoxFuture<'_, ClusterReport>> = Fuse::terminated();
     while !*lines.stop.borrow_and_update() {
         tokio::select! {
             biased;
             _ = lines.stop.changed() => continue,
             ports = come(&mut turn) => {
                 if let Some(Turn { reason, sight, .. }) = turn.take() {
+                    let span = Span::of(settings.pass.limit);
                     let report = pass(intent, &ports, &settings.pass, Mode::Apply).await;
                     rhythm.passed(reason, sight, &report, Instant::now());
-                    tell(reason, &report);
+                    tell(News::Passed(reason), &report);
+                    if insync.is_due(&report) {
+                        let report = ClusterReport { warnings: Vec::new(), ..report };
+                        let ports = new_ports();
+                        arriving = insync.wait(report, || ports, span).boxed().fuse();
+                    }
                 }
+                continue;
+            }
+            report = &mut arriving => {
+                tell(News::Arrived, &report);
                 continue;
             }
             () = lines.poke.notified() => rhythm.poked(Instant::now()),
             () = sleep_until(rhythm.look_at()) => {}
         }
         lines.beat.send_replace(Instant::now());
-        let ports = ports();
+        let ports = new_ports();
         let sight = tokio::select! {
             biased;
             _ = lines.stop.changed() => continue,

@@ -122,6 +122,20 @@ async fn the_environment_overrules_the_file() {
 }
 
 #[tokio::test]
+async fn a_wait_that_a_pass_has_no_time_for_is_refused() {
+    let configuration = format!("[pass]\nwait_insync_seconds = 60\n{}", record(""));
+    insta::assert_snapshot!(refused(configuration).await, @"
+    error: repoint.toml:2: `pass.wait_insync_seconds`: 60 s are more than a pass may take: raise `pass.deadline_seconds` (30) as well
+      2 | wait_insync_seconds = 60
+    ");
+    let configuration = format!("[pass]\nwait_insync_seconds = 1\n{}", record(""));
+    insta::assert_snapshot!(refused(configuration).await, @"
+    error: repoint.toml:2: `pass.wait_insync_seconds`: it must be a number of seconds not below 2, and at most 900
+      2 | wait_insync_seconds = 1
+    ");
+}
+
+#[tokio::test]
 async fn an_unknown_variable_is_refused() {
     let ran = Repoint::new(GOOD).with("REPOINT_DEADLINE", "7").run(&["check"]).await;
     insta::assert_snapshot!(ran.to_string(), @"
@@ -129,7 +143,7 @@ async fn an_unknown_variable_is_refused() {
     --- stdout
     --- stderr
     error: environment variable REPOINT_DEADLINE: it is no variable of repoint
-      hint: the variables are REPOINT_CONFIG, REPOINT_CONFIG_INLINE, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_AWS_LIMIT_PERCENT, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_STATE_FILE, REPOINT_STATE_DYNAMODB_TABLE, REPOINT_STATE_REQUIRED, REPOINT_ALERTS_SNS_TOPIC_ARN, REPOINT_ALERTS_GRACE_SECONDS, REPOINT_ALERTS_CONTESTED_GRACE_SECONDS, REPOINT_ALERTS_REMINDER_SECONDS, REPOINT_WATCH_INTERVAL_SECONDS, REPOINT_WATCH_AUDIT_INTERVAL_SECONDS, REPOINT_WATCH_GRACE_SECONDS, REPOINT_WATCH_SOCKET, REPOINT_CALLBACK_HAND_OVER, REPOINT_CALLBACK_SNS_TOPIC_ARN, REPOINT_LAMBDA_FAIL_ON_HOLD
+      hint: the variables are REPOINT_CONFIG, REPOINT_CONFIG_INLINE, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_AWS_LIMIT_PERCENT, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_PASS_WAIT_INSYNC_SECONDS, REPOINT_STATE_FILE, REPOINT_STATE_DYNAMODB_TABLE, REPOINT_STATE_REQUIRED, REPOINT_ALERTS_SNS_TOPIC_ARN, REPOINT_ALERTS_GRACE_SECONDS, REPOINT_ALERTS_CONTESTED_GRACE_SECONDS, REPOINT_ALERTS_REMINDER_SECONDS, REPOINT_WATCH_INTERVAL_SECONDS, REPOINT_WATCH_AUDIT_INTERVAL_SECONDS, REPOINT_WATCH_GRACE_SECONDS, REPOINT_WATCH_SOCKET, REPOINT_CALLBACK_HAND_OVER, REPOINT_CALLBACK_SNS_TOPIC_ARN, REPOINT_LAMBDA_FAIL_ON_HOLD
     ");
 }
 

@@ -4,4 +4,5 @@ mod callback;
 mod cron;
 mod daemon;
 mod fleet;
+mod insync;
 pub mod place;

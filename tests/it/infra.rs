@@ -29,6 +29,16 @@ fn the_policy_allows_what_the_program_calls_and_nothing_else() {
     }
 }
 
+/// A change has no zone in its name (Service Authorization Reference, "Amazon Route 53").
+#[test]
+fn changes_are_asked_about_by_a_resource_of_their_own() {
+    let policy: serde_json::Value = serde_json::from_str(&read("infra/patroni/iam-policy.json")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let asks = |statement: &&serde_json::Value| statement["Action"].to_string().contains("route53:GetChange");
+    let resources: Vec<_> = statements.iter().filter(asks).map(|statement| &statement["Resource"]).collect();
+    assert_eq!(resources, ["arn:aws:route53:::change/*"]);
+}
+
 /// The callbacks' command is the units' program with the units' configuration.
 #[test]
 fn units_and_callbacks_name_the_same_program_and_configuration() {

@@ -75,7 +75,11 @@ impl Zone {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let permit = Permit::new(&clock, Duration::from_mins(1));
-        self.adapter.change(&self.zone_id(), &[RecordChange { before, after }], &permit).await.remove(0)
+        self.adapter
+            .change(&self.zone_id(), &[RecordChange { before, after }], &permit)
+            .await
+            .remove(0)
+            .map(drop)
     }
 
     fn intent(&self) -> repoint::domain::intent::RecordIntent {

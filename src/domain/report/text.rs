@@ -76,7 +76,10 @@ fn steps(text: &mut String, steps: &[StepReport], paint: &dyn Fn(Tone, &str) -> 
         };
         let at = step
             .at_ms
-            .map_or(String::new(), |ms| format!("  {}", paint(Tone::Faint, &format!("at {ms} ms"))));
+            .map(|ms| (ms, step.insync_at_ms.map_or(String::new(), |ms| format!(", insync at {ms} ms"))))
+            .map_or(String::new(), |(ms, insync)| {
+                format!("  {}", paint(Tone::Faint, &format!("at {ms} ms{insync}")))
+            });
         let _ = writeln!(
             text,
             "  {}  {:width$}  {}{at}",

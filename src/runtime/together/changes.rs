@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 
 use crate::domain::batch::{Parcel, batches, is_refusal, parted};
 use crate::domain::failure::Failure;
-use crate::domain::record::{RecordChange, ZoneId};
+use crate::domain::record::{ChangeId, RecordChange, ZoneId};
 use crate::ports::{Permit, Zones};
 use crate::runtime::observe::too_late;
 
@@ -21,16 +21,16 @@ pub struct Sent {
     pub changes: Vec<RecordChange>,
     pub permit: Permit,
     pub zones: Arc<dyn Zones>,
-    pub answer: oneshot::Sender<Vec<Result<(), Failure>>>,
+    pub answer: oneshot::Sender<Vec<Result<ChangeId, Failure>>>,
 }
 
 /// One who waits for the results of its changes.
 struct Sender {
     permit: Permit,
     zones: Arc<dyn Zones>,
-    results: Vec<Option<Result<(), Failure>>>,
+    results: Vec<Option<Result<ChangeId, Failure>>>,
     /// Absent once it was answered.
-    answer: Option<oneshot::Sender<Vec<Result<(), Failure>>>>,
+    answer: Option<oneshot::Sender<Vec<Result<ChangeId, Failure>>>>,
 }
 
 impl Sender {
@@ -39,7 +39,7 @@ impl Sender {
     }
 
     /// A result; with the last one it is answered.
-    fn got(&mut self, number: usize, result: Result<(), Failure>) {
+    fn got(&mut self, number: usize, result: Result<ChangeId, Failure>) {
         self.results[number] = Some(result);
         if let Some(all) = self.results.iter().cloned().collect::<Option<Vec<_>>>()
             && let Some(answer) = self.answer.take()

@@ -38,7 +38,7 @@ async fn change(zone: &Zone, before: RecordSet, after: RecordSet) -> Result<(), 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let permit = Permit::new(&clock, Duration::from_mins(1));
     let change = RecordChange { before: Some(before), after };
-    zone.adapter.change(&zone.zone_id(), &[change], &permit).await.remove(0)
+    zone.adapter.change(&zone.zone_id(), &[change], &permit).await.remove(0).map(drop)
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId};
+use repoint::domain::record::{
+    ChangeId, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
+};
 use repoint::ports::{Calls, Clock, Permit, Zones};
 use repoint::runtime::together::Together;
 use repoint_sandbox::aws::Account;
@@ -42,7 +44,7 @@ impl Desk {
         RecordChange { before: None, after: record(&wanted, &[value]) }
     }
 
-    async fn change(&self, changes: &[RecordChange], within: Duration) -> Vec<Result<(), Failure>> {
+    async fn change(&self, changes: &[RecordChange], within: Duration) -> Vec<Result<ChangeId, Failure>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         self.zones.change(&self.zone, changes, &Permit::new(&clock, within)).await
     }
@@ -74,8 +76,8 @@ async fn a_protected_record_set_keeps_nobody_else_back() {
     desk.aws.account().protect_records(desk.zone.as_str(), "b.example.com", "A", true);
     let changes = ["a", "b", "c"].map(|name| desk.create(&format!("{name}.example.com"), "10.0.0.1"));
     let results = desk.change(&changes, LONG).await;
-    assert_eq!(results[0], Ok(()));
-    assert_eq!(results[2], Ok(()));
+    assert!(results[0].is_ok(), "{results:?}");
+    assert!(results[2].is_ok(), "{results:?}");
     let failure = results[1].clone().unwrap_err();
     assert!(failure.resource.ends_with("/b.example.com/A"), "{failure}");
     assert!(!failure.to_string().contains("a.example.com"), "{failure}");
@@ -112,6 +114,17 @@ async fn a_missing_health_check_is_told() {
     route53:ChangeResourceRecordSets on ZONE/db.example.com/A: NoSuchHealthCheck: No health check exists with the specified ID: none
     the health check is not in this account: check `health_check_id`
     ");
+}
+
+/// A policy names zones, and no records.
+#[tokio::test]
+async fn a_denied_change_is_told_with_what_a_policy_has_to_name() {
+    let desk = Desk::new().await;
+    desk.aws.account().denials.deny(CHANGE, "");
+    let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")], LONG).await;
+    assert_eq!((failure.kind, calls), (Kind::Denied, 1));
+    assert!(failure.resource.ends_with("/db.example.com/A"), "{failure}");
+    insta::assert_snapshot!(failure.hint().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE`, or mend the credentials");
 }
 
 /// The SDK tries again while the permit lasts; then the reason is told, and not that nobody answered.

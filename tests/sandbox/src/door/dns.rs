@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use repoint::domain::failure::Failure;
 use repoint::domain::record::{
-    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
-    Routing, SetIdentifier, ZoneId,
+    Alias, Answer, ChangeId, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
+    RecordType, Routing, SetIdentifier, ZoneId,
 };
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Zones};
@@ -21,6 +21,7 @@ use crate::simulation::Deed;
 
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
+const GET_CHANGE: &str = "route53:GetChange";
 
 #[async_trait]
 impl Zones for Line {
@@ -50,7 +51,7 @@ impl Zones for Line {
         zone: &ZoneId,
         changes: &[RecordChange],
         permit: &Permit,
-    ) -> Vec<Result<(), Failure>> {
+    ) -> Vec<Result<ChangeId, Failure>> {
         let (id, count) = (zone.clone(), changes.len());
         let (changes, by) = (changes.to_vec(), self.identity.clone());
         let result = self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
@@ -64,11 +65,20 @@ impl Zones for Line {
                 )
                 .collect();
             let answer = world.account.change_resource_record_sets(now, id.as_str(), &batch);
-            answer.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
+            let accepted = answer.map_err(|error| failure(CHANGE, id.as_str(), &error))?;
             world.done(now, &by, &Deed::Changed(changes));
-            Ok(())
+            Ok(ChangeId::new(accepted.id))
         });
         vec![result.await; count]
+    }
+
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
+        let id = change.clone();
+        self.call(GET_CHANGE, change.as_str(), None, move |world, now| {
+            let info = world.account.get_change(now, id.as_str());
+            info.map(|info| info.in_sync).map_err(|error| failure(GET_CHANGE, id.as_str(), &error))
+        })
+        .await
     }
 }
 

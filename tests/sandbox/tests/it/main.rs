@@ -7,6 +7,7 @@ mod aws;
 mod demo;
 mod door;
 mod http;
+mod insync;
 mod line;
 mod pass;
 mod patroni;

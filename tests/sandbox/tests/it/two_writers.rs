@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{RecordChange, RecordPlace, RecordSet, ZoneId};
+use repoint::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
 use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Zones};
@@ -45,7 +45,7 @@ impl Zones for Meddled {
         zone: &ZoneId,
         changes: &[RecordChange],
         permit: &Permit,
-    ) -> Vec<Result<(), Failure>> {
+    ) -> Vec<Result<ChangeId, Failure>> {
         if self.edits.load(Ordering::SeqCst) == 0 {
             return self.line.change(zone, changes, permit).await;
         }
@@ -58,6 +58,10 @@ impl Zones for Meddled {
         assert!(matches!(&refused[..], [Err(failure)] if failure.kind == Kind::Conflict), "{refused:?}");
         assert_eq!(stored(&self.line).0, ttl);
         refused
+    }
+
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
+        self.line.is_insync(change).await
     }
 }
 

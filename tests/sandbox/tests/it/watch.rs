@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::cluster::ApiUrl;
+use repoint::domain::intent::Intent;
+use repoint::domain::report::ClusterReport;
 use repoint::domain::world::MemberAnswer;
 use repoint::ports::{Patroni, Ports};
-use repoint::runtime::follow::follow;
+use repoint::runtime::insync::Insync;
+use repoint::runtime::pass;
 use repoint::runtime::watch::{Lines, Pace, Settings, watch};
 use repoint_sandbox::Millis;
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
@@ -44,6 +47,11 @@ impl Drop for Daemon {
     }
 }
 
+/// As the callback does, which waits for nothing else.
+async fn follow(intent: &Intent, ports: impl Fn() -> Ports, settings: &pass::Settings) -> ClusterReport {
+    repoint::runtime::follow::follow(intent, ports, settings, &Insync::default()).await
+}
+
 fn daemon(line: &Line) -> Daemon {
     daemon_at(line, PACE)
 }
@@ -63,7 +71,7 @@ fn daemon_at(line: &Line, pace: Pace) -> Daemon {
         let tell = |_, _: &_| {
             passes.fetch_add(1, Ordering::Relaxed);
         };
-        watch(&intent, ports, &settings, lines, Duration::ZERO, tell).await;
+        watch(&intent, ports, &settings, lines, Duration::ZERO, &Insync::default(), tell).await;
     });
     Daemon { poke, looks: looked, passes: count, _stop: stop, task }
 }
