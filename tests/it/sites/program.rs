@@ -202,7 +202,8 @@ async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
     // A failover within the site.
     regions.east.with(|site| site.cluster.switchover(site.now, PG2)).unwrap();
     led_by(&regions.east, PG2).await;
-    regions.west.with(|site| site.cluster.follow_upstream(site.now, 5));
+    let system_id = regions.east.with(|site| site.cluster.system_id()).unwrap();
+    regions.west.with(|site| site.cluster.follow_upstream(site.now, 5, system_id));
     let ran = regions.run().await;
     assert_eq!(ran.code, 0, "{ran}");
     regions.is(&[pg2], &[], 0);

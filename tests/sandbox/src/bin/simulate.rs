@@ -48,8 +48,8 @@ fn tell(scenario: &Scenario) -> ExitCode {
     let shortest = shrink(scenario);
     let Night { ending, journal, .. } = spend(&shortest, true);
     println!(
-        "seed {}: {} members, {} reconcilers, {:?}",
-        shortest.seed, shortest.members, shortest.reconcilers, shortest.shape
+        "seed {}: {} members, {} reconcilers, {:?}, {:?}",
+        shortest.seed, shortest.members, shortest.reconcilers, shortest.shape, shortest.beside
     );
     for (at, line) in &journal {
         println!("{:>5}.{:03} s  {line}", at / 1000, at % 1000);

@@ -28,16 +28,17 @@ impl TargetGroups for Line {
         let check = if with_check { Some(self.health_check(arn).await?) } else { None };
         let group = arn.to_string();
         self.call(DESCRIBE, arn.as_str(), None, move |world, now| {
-            let health = world.account.describe_target_health(now, &group, &[]);
+            let health = world.account_of(&group).describe_target_health(now, &group, &[]);
             let health = health.map_err(|error| failure(DESCRIBE, &group, &error))?;
-            let is_warm = group == world.resources.warm_group;
-            let is_ip = group != world.resources.instance_group;
+            let (_, resources) = world.resources_beside(&group);
+            let is_warm = group == resources.warm_group;
+            let is_ip = group != resources.instance_group;
             Ok(TargetGroup {
                 target_type: if is_ip { TargetType::Ip } else { TargetType::Instance },
                 targets: health
                     .iter()
                     .map(target_health)
-                    .map(|health| if is_warm { checked(world, health) } else { health })
+                    .map(|health| if is_warm { checked(world, &group, health) } else { health })
                     .collect(),
                 check,
             })
@@ -58,7 +59,8 @@ impl Line {
     async fn health_check(&self, arn: &GroupArn) -> Read<HealthCheck> {
         let group = arn.to_string();
         self.call(DESCRIBE_GROUPS, arn.as_str(), None, move |world, now| {
-            let groups = world.account.describe_target_groups(now, std::slice::from_ref(&group), &[]);
+            let groups =
+                world.account_of(&group).describe_target_groups(now, std::slice::from_ref(&group), &[]);
             let groups = groups.map_err(|error| failure(DESCRIBE_GROUPS, &group, &error))?;
             let check = &groups[0].made.health_check;
             let port = check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string());
@@ -80,9 +82,9 @@ impl Line {
             let wanted: Vec<_> =
                 targets.iter().map(|target| TargetDescription::new(&target.id, target.port)).collect();
             let changed = if call == REGISTER {
-                world.account.register_targets(now, &group, &wanted)
+                world.account_of(&group).register_targets(now, &group, &wanted)
             } else {
-                world.account.deregister_targets(now, &group, &wanted)
+                world.account_of(&group).deregister_targets(now, &group, &wanted)
             };
             changed.map_err(|error| failure(call, &group, &error))?;
             let deed = match call {
@@ -97,9 +99,9 @@ impl Line {
 }
 
 /// As a health check on Patroni finds it; the group stands behind no listener here.
-fn checked(world: &World, health: TargetHealth) -> TargetHealth {
-    let writers = world.cluster.takes_writes();
-    let member = world.member_of(&health.target.id);
+fn checked(world: &World, group: &str, health: TargetHealth) -> TargetHealth {
+    let writers = world.takes_writes();
+    let member = world.member_of(group, &health.target.id);
     let is_healthy = writers.iter().any(|(writer, _)| Some(*writer) == member);
     let state = if is_healthy { "healthy" } else { "unhealthy" };
     TargetHealth { state: state.to_owned(), reason: None, ..health }
@@ -115,14 +117,15 @@ fn target_health(health: &target::TargetHealth) -> TargetHealth {
 
 #[async_trait]
 impl Instances for Line {
-    async fn find(&self, _region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
+    async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
+        let name = region.to_owned();
         let values: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        self.call(INSTANCES, "*", None, move |world, now| {
+        self.call(INSTANCES, region, None, move |world, now| {
             let filters = [
                 ("private-ip-address".to_owned(), values),
                 ("instance-state-name".to_owned(), vec!["running".to_owned()]),
             ];
-            let page = world.account.describe_instances(now, &[], &filters, None, None);
+            let page = world.account_in(&name).describe_instances(now, &[], &filters, None, None);
             let (instances, _) = page.map_err(|error| failure(INSTANCES, "*", &error))?;
             let mut found: InstancesByAddress = BTreeMap::new();
             for instance in instances {

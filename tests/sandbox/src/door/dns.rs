@@ -132,12 +132,17 @@ fn theirs(set: &RecordSet) -> record::RecordSet {
             Answer::Values { ttl_seconds, values } => {
                 record::Answer::Values { ttl: *ttl_seconds, values: values.clone() }
             }
-            Answer::Alias(alias) => record::Answer::Alias(record::Alias {
-                zone: alias.zone.to_string(),
-                name: Name::new(&alias.dns_name).to_string(),
-                evaluate_target_health: alias.evaluate_target_health,
-            }),
+            Answer::Alias(alias) => record::Answer::Alias(their_alias(alias)),
         },
         health_check: set.health_check_id.clone(),
+    }
+}
+
+/// An alias in the account's words.
+pub(crate) fn their_alias(alias: &Alias) -> record::Alias {
+    record::Alias {
+        zone: alias.zone.to_string(),
+        name: Name::new(&alias.dns_name).to_string(),
+        evaluate_target_health: alias.evaluate_target_health,
     }
 }

@@ -35,7 +35,8 @@ impl Listeners for Line {
                 .iter()
                 .map(|(group, weight)| listener::Forward { group: group.to_string(), weight: Some(*weight) });
             let is_sticky = after.stickiness.and_then(|sticky| sticky.enabled);
-            let changed = world.account.modify_listener(now, &listener, groups.collect(), is_sticky);
+            let changed =
+                world.account_of(&listener).modify_listener(now, &listener, groups.collect(), is_sticky);
             changed.map_err(|error| failure(MODIFY, &listener, &error))?;
             world.done(now, &by, &Deed::Weighted { listener, before, after });
             Ok(())
@@ -45,7 +46,7 @@ impl Listeners for Line {
 }
 
 fn described(world: &mut World, now: Millis, arn: &str) -> Result<Forward, Failure> {
-    let found = world.account.describe_listeners(now, None, &[arn.to_owned()]);
+    let found = world.account_of(arn).describe_listeners(now, None, &[arn.to_owned()]);
     let found = found.map_err(|error| failure(DESCRIBE, arn, &error))?;
     Ok(ours(&found[0]))
 }

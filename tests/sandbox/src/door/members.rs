@@ -13,8 +13,9 @@ use repoint::ports::{Patroni, Resolver};
 use tokio::time::sleep;
 
 use super::Line;
+use crate::patroni::Lag;
 use crate::patroni::rest::{self, Silence};
-use crate::patroni::{Lag, MemberId};
+use crate::simulation::Node;
 
 /// How long `repoint` waits for a member, by default.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,9 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Patroni for Line {
     async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
         let at: Option<IpAddr> = url.host().parse().ok();
-        let member = self.world().member_at(url.host());
+        let node = self.world().member_at(url.host());
         let (health, view) =
-            tokio::join!(self.get(url, "GET /primary", member), self.get(url, "GET /cluster", member));
+            tokio::join!(self.get(url, "GET /primary", node), self.get(url, "GET /cluster", node));
         MemberAnswer {
             peer: at.filter(|_| health.is_ok() || view.is_ok()).map(|ip| SocketAddr::new(ip, url.port())),
             health: health
@@ -38,19 +39,23 @@ impl Patroni for Line {
 type Answer = (Result<Health, Silence>, Result<View, Silence>);
 
 impl Line {
-    async fn get(&self, url: &ApiUrl, name: &str, member: Option<MemberId>) -> Read<Answer> {
-        let Some(member) = member else { return Err(silent(url, name, Silence::Refused)) };
+    async fn get(&self, url: &ApiUrl, name: &str, node: Option<Node>) -> Read<Answer> {
+        let Some(Node { side, member }) = node else { return Err(silent(url, name, Silence::Refused)) };
         let observer = self.reconciler;
         let is_health = name == "GET /primary";
         let answer = self
             .call(name, &url.to_string(), None, move |world, now| {
                 // Only one of the two is asked for; the other is not worth making.
-                let nothing = Err(Silence::Closed);
+                let nothing = (Err(Silence::Closed), Err(Silence::Closed));
+                let Some(cluster) = world.cluster_of(side) else { return Ok(nothing) };
+                if world.is_cut_off(side) {
+                    return Ok((Err(Silence::TimedOut), Err(Silence::TimedOut)));
+                }
                 Ok(if is_health {
-                    let health = world.cluster.health(now, member, observer);
-                    (health.map(|(is_primary, health)| own(is_primary, &health)), Err(Silence::Closed))
+                    let health = cluster.health(now, member, observer);
+                    (health.map(|(is_primary, health)| own(is_primary, &health)), nothing.1)
                 } else {
-                    (nothing, world.cluster.view(now, member, observer).map(|view| listed(&view)))
+                    (nothing.0, cluster.view(now, member, observer).map(|view| listed(&view)))
                 })
             })
             .await?;

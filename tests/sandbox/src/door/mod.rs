@@ -20,7 +20,7 @@ use std::sync::Arc;
 use repoint::ports::{Calls, Ports};
 use repoint::runtime::together::Together;
 
-pub(crate) use dns::ours;
+pub(crate) use dns::{ours, their_alias};
 pub use line::{Line, Shared};
 pub(crate) use listening::ours as forward_of;
 pub(crate) use resources::weights;

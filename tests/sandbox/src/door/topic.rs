@@ -15,8 +15,8 @@ const PUBLISH: &str = "sns:Publish";
 impl Topic for Line {
     async fn publish(&self, letter: &Letter) -> Result<(), Failure> {
         let letter = letter.clone();
-        self.call(PUBLISH, "the topic", None, move |world, now| {
-            let topic = world.resources.topic.clone();
+        let topic = self.world().resources.topic.clone();
+        self.call(PUBLISH, &topic.clone(), None, move |world, now| {
             let message = Message {
                 subject: Some(letter.subject.clone()),
                 body: letter.body.clone(),

@@ -73,21 +73,31 @@ impl Cluster {
 
     fn set_standby_cluster(&mut self, now: Millis, standby_cluster: bool) {
         self.advance(now);
-        if self.dcs.current().standby_cluster != standby_cluster {
+        if self.dcs.outage.is_none() && self.dcs.current().standby_cluster != standby_cluster {
             self.dcs.edit(now).standby_cluster = standby_cluster;
             self.tell(now, if standby_cluster { Happening::SiteDemoted } else { Happening::SitePromoted });
             self.wake_all(now);
         }
     }
 
-    /// The other site was promoted: the members of this standby cluster replay onto its timeline.
-    pub fn follow_upstream(&mut self, now: Millis, timeline: u32) {
+    /// The leader of this standby cluster replicates from the primary of another site, and the other members from it: they
+    /// replay onto its timeline, and one that has a history of its own is rewound or made anew, which takes no time here.
+    pub fn follow_upstream(&mut self, now: Millis, timeline: u32, system_id: u64) {
         self.advance(now);
-        for member in self.members.iter_mut() {
+        let replays = |member: &Member| {
+            let stands_still = matches!(member.process, Process::Frozen(_));
+            member.postgres.state == State::Running && member.postgres.in_recovery && !stands_still
+        };
+        if !self.key_holder().is_some_and(|leader| replays(&self.members[leader])) {
+            return;
+        }
+        for member in self.members.iter_mut().filter(|member| replays(member)) {
             let postgres = &mut member.postgres;
-            if postgres.state == State::Running && postgres.in_recovery && postgres.timeline < timeline {
-                (postgres.timeline, postgres.reported) = (timeline, timeline);
-            }
+            (postgres.timeline, postgres.reported) = (timeline, timeline);
+            (postgres.system_id, postgres.diverged) = (system_id, false);
+        }
+        if self.dcs.current().timeline != timeline {
+            self.dcs.edit(now).timeline = timeline;
         }
     }
 

@@ -44,6 +44,12 @@ impl Cluster {
         self.dcs.current().leader
     }
 
+    /// Whether the DCS says that this is a standby cluster.
+    #[must_use]
+    pub fn is_standby(&self) -> bool {
+        self.dcs.current().standby_cluster
+    }
+
     /// The system identifier of the cluster's data: the key holder's.
     #[must_use]
     pub fn system_id(&self) -> Option<u64> {

@@ -2,40 +2,34 @@
 
 use std::fmt;
 
+use super::sites::Side;
 use crate::Millis;
 use crate::door::Weather;
 use crate::patroni::{DcsOutage, Lag, MemberId, Silence, Wire};
 
 /// One thing that happens, by nature's or an operator's hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named like the methods that they call")]
+#[expect(missing_docs, reason = "their names say it")]
 pub enum Event {
-    Crash(MemberId, Silence),
-    KillPatroni(MemberId),
-    CrashPostgres(MemberId),
-    Start(MemberId),
-    StartAsZombie(MemberId),
-    Hang(MemberId),
-    Unhang(MemberId),
-    Freeze(MemberId),
-    Thaw(MemberId),
-    CutFromDcs(MemberId),
-    CutFromMembers(MemberId),
-    Heal(MemberId),
-    DcsDown(DcsOutage),
-    DcsUp,
-    SetWire(usize, MemberId, Wire),
-    ViewLag(MemberId, Millis),
-    ReplicaLag(MemberId, Lag),
-    Switchover(MemberId),
-    SlowPromotion(MemberId, Millis),
-    Pause,
-    Resume,
-    ForceSplitBrain(MemberId),
-    Restore {
-        system_id: u64,
-        timeline: u32,
+    /// In the Patroni cluster of a site.
+    In(Side, Mishap),
+    /// Every node of a site goes at once.
+    LoseSite(Side),
+    /// They start again, perhaps as they were when they went.
+    StartSite {
+        side: Side,
+        as_zombies: bool,
     },
+    /// Nobody outside a site reaches it, and it reaches nobody; it lives on.
+    CutOff(Side, bool),
+    /// No WAL flows between the sites.
+    CutReplication(bool),
+    /// AWS's API answers nobody in the Region of a site.
+    DarkRegion(Side, bool),
+    /// An operator makes the standby cluster there a normal one.
+    PromoteSite(Side),
+    /// An operator makes the cluster there a standby cluster of the other site.
+    DemoteSite(Side),
     Weather(usize, Weather),
     MemoryDown(bool),
     /// Reads of AWS answer with the state of so long ago.
@@ -63,8 +57,40 @@ pub enum Event {
     EditRecord(MemberId),
 }
 
+/// What befalls a Patroni cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named like the methods that they call")]
+pub enum Mishap {
+    Crash(MemberId, Silence),
+    KillPatroni(MemberId),
+    CrashPostgres(MemberId),
+    Start(MemberId),
+    StartAsZombie(MemberId),
+    Hang(MemberId),
+    Unhang(MemberId),
+    Freeze(MemberId),
+    Thaw(MemberId),
+    CutFromDcs(MemberId),
+    CutFromMembers(MemberId),
+    Heal(MemberId),
+    DcsDown(DcsOutage),
+    DcsUp,
+    SetWire(usize, MemberId, Wire),
+    ViewLag(MemberId, Millis),
+    ReplicaLag(MemberId, Lag),
+    Switchover(MemberId),
+    SlowPromotion(MemberId, Millis),
+    Pause,
+    Resume,
+    ForceSplitBrain(MemberId),
+    Restore { system_id: u64, timeline: u32 },
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::In(side, mishap) => write!(f, "{side:?}: {mishap:?}"),
+            _ => write!(f, "{self:?}"),
+        }
     }
 }

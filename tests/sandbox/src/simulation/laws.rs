@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use repoint::domain::cluster::{SystemId, Timeline};
+use repoint::domain::cluster::{SiteName, SystemId, Timeline};
 use repoint::domain::intent::PointsTo;
 use repoint::domain::listener::Forward;
 use repoint::domain::memory::{Letter, Memory};
-use repoint::domain::record::{Answer, RecordChange};
+use repoint::domain::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
 
+use super::sites::{Node, Side};
 use super::world::{Deed, World};
 use crate::Millis;
-use crate::patroni::{Cluster, MemberId};
+use crate::patroni::MemberId;
 
 /// From a member's answer to the arrival of the write that rests on it: the rest of the look, the commit, the permit, and
 /// the way there.
@@ -68,11 +69,16 @@ pub struct Laws {
     /// The first one that was broken.
     pub broken: Option<Broken>,
     /// When each member was last seen to take writes on each timeline.
-    writers: BTreeMap<(MemberId, u32), Millis>,
+    writers: BTreeMap<(Node, u32), Millis>,
     /// The highest timeline of a primary that an endpoint was pointed at.
     pointed_at: u32,
     /// Who has been the only one to take writes, and since when.
-    sole: Option<(MemberId, Millis)>,
+    sole: Option<(Node, Millis)>,
+    /// The site that was left for the other one, until operators say which of them is to hold the primary: until one is a
+    /// standby cluster.
+    left: Option<Side>,
+    /// When one was a standby cluster for the last time.
+    parted: Option<Millis>,
     /// For which system and timeline each reconciler has committed to act.
     acts: BTreeMap<String, (SystemId, Timeline)>,
     /// The highest timeline that a write was made for.
@@ -94,23 +100,6 @@ pub struct Laws {
 }
 
 impl Laws {
-    /// Looks at who takes writes.
-    pub fn watch(&mut self, now: Millis, cluster: &Cluster) {
-        let writers = cluster.takes_writes();
-        for (member, timeline) in &writers {
-            self.writers.insert((*member, *timeline), now);
-        }
-        let sole = match writers[..] {
-            [(only, _)] if cluster.leader().is_some() => Some(only),
-            _ => None,
-        };
-        match (self.sole, sole) {
-            (Some((before, _)), Some(now)) if before == now => {}
-            (_, Some(member)) => self.sole = Some((member, now)),
-            (_, None) => self.sole = None,
-        }
-    }
-
     /// The first breach is kept: what comes after may follow from it.
     pub fn broken(&mut self, at: Millis, law: Law, how: impl Into<String>) {
         self.broken.get_or_insert_with(|| Broken { at, law, how: how.into() });
@@ -123,19 +112,19 @@ impl Laws {
     }
 
     /// The timelines on which a member has taken writes so lately that a pass under way may have seen it.
-    fn wrote_on(&self, member: MemberId, now: Millis) -> impl Iterator<Item = u32> {
-        let timelines = self.writers.range((member, 0)..=(member, u32::MAX));
+    fn wrote_on(&self, node: Node, now: Millis) -> impl Iterator<Item = u32> {
+        let timelines = self.writers.range((node, 0)..=(node, u32::MAX));
         timelines.filter(move |(_, last)| *last + OLDEST_EVIDENCE >= now).map(|((_, timeline), _)| *timeline)
     }
 
-    fn wrote_lately(&self, member: MemberId, now: Millis) -> bool {
-        self.wrote_on(member, now).next().is_some()
+    fn wrote_lately(&self, node: Node, now: Millis) -> bool {
+        self.wrote_on(node, now).next().is_some()
     }
 
     /// An endpoint was pointed at a primary: never at one of an older timeline than another was before.
-    fn never_back(&mut self, now: Millis, by: &str, member: Option<MemberId>) {
+    fn never_back(&mut self, now: Millis, by: &str, nodes: &[Node]) {
         // A restore may have set it back since it was seen, or just before.
-        let timelines: Vec<u32> = member.iter().flat_map(|member| self.wrote_on(*member, now)).collect();
+        let timelines: Vec<u32> = nodes.iter().flat_map(|node| self.wrote_on(*node, now)).collect();
         let least = timelines.iter().copied().min().unwrap_or(0);
         let timeline = timelines.into_iter().max().unwrap_or(0);
         if self.is_fenced && timeline < self.pointed_at {
@@ -146,12 +135,30 @@ impl Laws {
     }
 
     /// Who has been the primary for so long that every look must have seen it.
-    fn long_sole(&self, now: Millis) -> Option<MemberId> {
-        self.sole.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(member, _)| member)
+    fn long_sole(&self, now: Millis) -> Option<Node> {
+        self.sole.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(node, _)| node)
     }
 
     fn was_edited(&self, what: &str, now: Millis) -> bool {
         self.edited.get(what).is_some_and(|at| at + EDIT_CROSSES >= now)
+    }
+}
+
+/// Looks at who takes writes.
+pub(super) fn watch(world: &mut World, now: Millis) {
+    let writers = world.takes_writes();
+    let laws = &mut world.laws;
+    for (node, timeline) in &writers {
+        laws.writers.insert((*node, *timeline), now);
+    }
+    if world.has_standby_site() {
+        (world.laws.left, world.laws.parted) = (None, Some(now));
+    }
+    let sole = world.leader();
+    match (world.laws.sole, sole) {
+        (Some((before, _)), Some(now)) if before == now => {}
+        (_, Some(node)) => world.laws.sole = Some((node, now)),
+        (_, None) => world.laws.sole = None,
     }
 }
 
@@ -163,7 +170,7 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             own_group(world, now, group);
             never_backwards(world, now, by);
             if let Some(own) = member_of_group(world, group) {
-                if targets.iter().any(|target| world.member_of(&target.id) != Some(own)) {
+                if targets.iter().any(|target| world.member_of(group, &target.id) != Some(own)) {
                     let how = format!("{by} registered {targets:?} in the group of {own:?}");
                     world.laws.broken(now, Law::NeverGuess, how);
                 }
@@ -173,9 +180,9 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
                 return;
             }
             for target in targets {
-                let member = world.member_of(&target.id);
-                world.laws.never_back(now, by, member);
-                if !member.is_some_and(|member| world.laws.wrote_lately(member, now)) {
+                let node = world.member_of(group, &target.id);
+                world.laws.never_back(now, by, node.as_slice());
+                if !node.is_some_and(|node| world.laws.wrote_lately(node, now)) {
                     let how = format!("{by} registered {target}, which has not taken writes lately");
                     world.laws.broken(now, Law::NeverGuess, how);
                 }
@@ -188,12 +195,13 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             if left.is_empty() && !world.laws.was_edited(group, now) {
                 world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {group}"));
             }
-            if *group == world.resources.reader_group || !gets_connections(world, now, group) {
+            if *group == world.resources_beside(group).1.reader_group || !gets_connections(world, now, group)
+            {
                 return;
             }
             for target in targets {
-                let member = world.member_of(&target.id);
-                if member.is_some() && member == world.laws.long_sole(now) {
+                let node = world.member_of(group, &target.id);
+                if node.is_some() && node == world.laws.long_sole(now) {
                     let how = format!("{by} deregistered {target}, which has been the primary all the while");
                     world.laws.broken(now, Law::OpenBeforeClose, how);
                 }
@@ -213,15 +221,16 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
 }
 
 /// The member whose group it is, behind the listener.
-fn member_of_group(world: &World, group: &str) -> Option<MemberId> {
-    let groups = &world.resources.weighted.as_ref()?.groups;
-    groups.iter().position(|own| own == group).map(MemberId)
+fn member_of_group(world: &World, group: &str) -> Option<Node> {
+    let (side, resources) = world.resources_beside(group);
+    let groups = &resources.weighted.as_ref()?.groups;
+    groups.iter().position(|own| own == group).map(|number| Node { side, member: MemberId(number) })
 }
 
 /// Whether a group is behind no listener, or gets a share of its connections.
 fn gets_connections(world: &mut World, now: Millis, group: &str) -> bool {
-    let Some(weighted) = world.resources.weighted.clone() else { return true };
-    let listeners = world.account.describe_listeners(now, None, &[weighted.listener]);
+    let Some(weighted) = world.resources_beside(group).1.weighted.clone() else { return true };
+    let listeners = world.account_of(group).describe_listeners(now, None, &[weighted.listener]);
     let forwards = listeners.ok().and_then(|found| Some(found.first()?.forwards.clone()));
     let share = forwards.iter().flatten().find(|forward| forward.group == group);
     share.map_or(!weighted.groups.iter().any(|own| own == group), |forward| forward.weight != Some(0))
@@ -236,7 +245,8 @@ fn judge_weights(
     before: &Forward,
     after: &Forward,
 ) {
-    let Some(weighted) = world.resources.weighted.clone().filter(|own| own.listener == listener) else {
+    let weighted = world.resources_beside(listener).1.weighted.clone();
+    let Some(weighted) = weighted.filter(|own| own.listener == listener) else {
         return world.laws.broken(now, Law::OwnOnly, format!("{listener} is not configured"));
     };
     let foreign = |forward: &Forward| {
@@ -251,25 +261,31 @@ fn judge_weights(
         let law = if live.is_empty() { Law::NeverEmpty } else { Law::NeverGuess };
         return world.laws.broken(now, law, format!("{by} sent connections to {live:?}"));
     };
-    let member = member_of_group(world, group);
-    world.laws.never_back(now, by, member);
-    let Some(member) = member.filter(|member| world.laws.wrote_lately(*member, now)) else {
-        let how = format!("{by} sent connections to {group}, and {member:?} has not taken writes lately");
+    let node = member_of_group(world, group);
+    world.laws.never_back(now, by, node.as_slice());
+    let Some(node) = node.filter(|node| world.laws.wrote_lately(*node, now)) else {
+        let how = format!("{by} sent connections to {group}, and {node:?} has not taken writes lately");
         return world.laws.broken(now, Law::NeverGuess, how);
     };
-    let is_there = world.registered(group).iter().any(|target| world.member_of(target) == Some(member));
+    let is_there = world.registered(group).iter().any(|target| world.member_of(group, target) == Some(node));
     if !is_there && !world.laws.was_edited(group, now) {
         world.laws.broken(now, Law::OpenBeforeClose, format!("{by} sent connections to {group} too early"));
     }
 }
 
 fn follows_the_primary_alone(world: &World, group: &str) -> bool {
-    [&world.resources.ip_group, &world.resources.instance_group].iter().any(|own| *own == group)
+    let (_, resources) = world.resources_beside(group);
+    [&resources.ip_group, &resources.instance_group].iter().any(|own| *own == group)
 }
 
 fn own_group(world: &mut World, now: Millis, group: &str) {
     if !world.resources.intent.groups.iter().any(|own| own.arn.as_str() == group) {
         world.laws.broken(now, Law::OwnOnly, format!("{group} is not configured"));
+    }
+    let (side, _) = world.resources_beside(group);
+    if !world.nodes_of(side).into_iter().any(|node| world.laws.wrote_lately(node, now)) {
+        let how = format!("{group} was changed, and nobody there has taken writes lately");
+        world.laws.broken(now, Law::NeverGuess, how);
     }
 }
 
@@ -295,8 +311,12 @@ fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
     let Some(wanted) = world.resources.intent.records.iter().find(|own| own.key == *key).cloned() else {
         return world.laws.broken(now, Law::OwnOnly, format!("{by} changed {key}, which is not configured"));
     };
-    let Answer::Values { values, ttl_seconds } = &change.after.answer else {
-        return world.laws.broken(now, Law::OwnOnly, format!("{by} made {key} an alias"));
+    let (values, ttl_seconds) = match &change.after.answer {
+        Answer::Alias(alias) if wanted.points_to == PointsTo::Site => {
+            return judge_alias(world, now, by, change, alias);
+        }
+        Answer::Values { values, ttl_seconds } if wanted.points_to != PointsTo::Site => (values, ttl_seconds),
+        other => return world.laws.broken(now, Law::OwnOnly, format!("{by} made {key} {other:?}")),
     };
     if values.is_empty() {
         world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {key}"));
@@ -310,19 +330,43 @@ fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
         }
     }
     for value in values {
-        let member = world.member_of(value);
+        let node = world.member_at(value);
         if wanted.points_to == PointsTo::Primary {
-            world.laws.never_back(now, by, member);
+            world.laws.never_back(now, by, node.as_slice());
         }
         let is_fit = match wanted.points_to {
-            PointsTo::Primary => member.is_some_and(|member| world.laws.wrote_lately(member, now)),
-            PointsTo::Standby => member.is_some() && member != world.laws.long_sole(now),
-            PointsTo::Readers { .. } => member.is_some(),
+            PointsTo::Primary => node.is_some_and(|node| world.laws.wrote_lately(node, now)),
+            PointsTo::Standby => node.is_some() && node != world.laws.long_sole(now),
+            PointsTo::Readers { .. } => node.is_some(),
             PointsTo::Site => false,
         };
         if !is_fit {
             world.laws.broken(now, Law::NeverGuess, format!("{by} pointed {key} at {value}"));
         }
+    }
+}
+
+/// A name leads to the site of one who is the primary; the second of a pair does not.
+fn judge_alias(world: &mut World, now: Millis, by: &str, change: &RecordChange, alias: &Alias) {
+    let (key, before) = (&change.after.key, &change.before);
+    let is_carried = |before: &RecordSet| {
+        matches!(before.answer, Answer::Alias(_))
+            && before.health_check_id == change.after.health_check_id
+            && before.routing == change.after.routing
+    };
+    if before.as_ref().is_some_and(|before| !is_carried(before)) {
+        world.laws.broken(now, Law::OwnOnly, format!("{by} lost a field of {key}"));
+    }
+    let side = world.side_of(alias);
+    let nodes = side.map_or_else(Vec::new, |side| world.nodes_of(side));
+    let is_fit = if change.after.routing == Routing::Failover(Failover::Secondary) {
+        side.is_some() && side != world.laws.long_sole(now).map(|node| node.side)
+    } else {
+        world.laws.never_back(now, by, &nodes);
+        nodes.iter().any(|node| world.laws.wrote_lately(*node, now))
+    };
+    if !is_fit {
+        world.laws.broken(now, Law::NeverGuess, format!("{by} pointed {key} at {alias}"));
     }
 }
 
@@ -337,6 +381,18 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
         laws.pointed_at = 0;
     } else if same_system && next.highest_timeline < before.highest_timeline {
         laws.broken(now, Law::NeverBackwards, format!("{by} forgot timeline {:?}", before.highest_timeline));
+    }
+    let side = |site: &SiteName| Side::BOTH.into_iter().find(|side| side.name() == *site);
+    let (from, to) = (before.site.as_ref().and_then(side), next.site.as_ref().and_then(side));
+    if let (Some(from), Some(to)) = (from, to)
+        && from != to
+    {
+        if by != OPERATOR && laws.left == Some(to) {
+            laws.broken(now, Law::NeverBackwards, format!("{by} went back to {to:?}, which was left"));
+        }
+        // A pass may still have seen how one followed the other.
+        let began = world.under_way.iter().flatten().min().copied();
+        laws.left = (laws.parted < began).then_some(from);
     }
     if let Some(acting) = next.acting.as_ref().filter(|acting| acting.revision == next.revision) {
         let is_respected = before.acting.as_ref().is_none_or(|other| other.by == acting.by)

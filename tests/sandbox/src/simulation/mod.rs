@@ -4,18 +4,23 @@
 //! that a night can be had again, and made shorter.
 
 mod event;
+mod happen;
 mod laws;
+mod morning;
 mod night;
 mod nights;
 mod reconciler;
 mod scenario;
 mod shrink;
+mod sites;
+mod truth;
 mod world;
 
-pub use event::Event;
+pub use event::{Event, Mishap};
 pub use laws::{Broken, Law};
 pub use night::{Ending, Figures, Night, spend};
 pub use nights::nights;
-pub use scenario::Scenario;
+pub use scenario::{Beside, Scenario};
 pub use shrink::shrink;
+pub use sites::{Away, Node, Side};
 pub use world::{Deed, World};

@@ -1,6 +1,7 @@
 //! A night from a seed.
 
-use super::event::Event;
+use super::event::{Event, Mishap};
+use super::sites::Side;
 use crate::Millis;
 use crate::door::Weather;
 use crate::patroni::{DcsOutage, Lag, MemberId, Settings, Silence, Version, Wire};
@@ -23,8 +24,19 @@ pub struct Scenario {
     pub shape: crate::door::Shape,
     /// `[state] required`.
     pub needs_memory: bool,
+    /// A second site, if there is one.
+    pub beside: Option<Beside>,
     /// What happens, in the order of time.
     pub events: Vec<(Millis, Event)>,
+}
+
+/// A second site.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// How many members it has.
+    pub members: usize,
+    /// Names lead to the sites' load balancers.
+    pub has_aliases: bool,
 }
 
 impl Scenario {
@@ -73,7 +85,14 @@ impl Scenario {
             }
             events.sort_by_key(|(at, _)| *at);
         }
-        Self { seed, members, reconcilers, settings, shape, needs_memory, events }
+        let beside =
+            (rng.u32(0..3) == 0).then(|| Beside { members: rng.usize(2..=3), has_aliases: rng.bool() });
+        if let Some(beside) = beside {
+            disasters(&mut rng, &mut events);
+            quirks(&mut rng, beside, reconcilers, &mut events);
+            events.sort_by_key(|(at, _)| *at);
+        }
+        Self { seed, members, reconcilers, settings, shape, needs_memory, beside, events }
     }
 }
 
@@ -88,44 +107,18 @@ fn happen(
     let member = MemberId(rng.usize(0..members));
     let reconciler = rng.usize(0..reconcilers);
     let later = at + rng.u64(1_000..25_000);
+    let kind = rng.u32(0..100);
+    if kind < MISHAPS {
+        let (begins, ends) = mishap(rng, kind, member, reconciler);
+        events.push((at, Event::In(Side::Home, begins)));
+        events.extend(ends.map(|ends| (later, Event::In(Side::Home, ends))));
+        return;
+    }
     let mut both = |begin: Event, end: Event| events.extend([(at, begin), (later, end)]);
-    match rng.u32(0..100) {
-        0..12 => {
-            let silence = if rng.bool() { Silence::Refused } else { Silence::TimedOut };
-            let back = if rng.u32(0..3) == 0 { Event::StartAsZombie(member) } else { Event::Start(member) };
-            both(Event::Crash(member, silence), back);
+    match kind {
+        MISHAPS..84 => {
+            both(Event::Weather(reconciler, weather(rng)), Event::Weather(reconciler, Weather::FAIR));
         }
-        12..16 => both(Event::KillPatroni(member), Event::Start(member)),
-        16..20 => events.push((at, Event::CrashPostgres(member))),
-        20..25 => both(Event::Hang(member), Event::Unhang(member)),
-        25..31 => both(Event::Freeze(member), Event::Thaw(member)),
-        31..37 => both(Event::CutFromDcs(member), Event::Heal(member)),
-        37..39 => both(Event::CutFromMembers(member), Event::Heal(member)),
-        39..43 => {
-            let outage = if rng.bool() { DcsOutage::Closes } else { DcsOutage::StaleReads };
-            both(Event::DcsDown(outage), Event::DcsUp);
-        }
-        43..50 => {
-            let wire = if rng.bool() { Wire::Refused } else { Wire::Lost };
-            both(Event::SetWire(reconciler, member, wire), Event::SetWire(reconciler, member, Wire::Fine));
-        }
-        50..53 => both(Event::ViewLag(member, rng.u64(500..8_000)), Event::ViewLag(member, 0)),
-        53..55 => {
-            let lag = if rng.bool() { Lag::Unknown } else { Lag::Bytes(rng.u64(0..100_000_000)) };
-            both(Event::ReplicaLag(member, lag), Event::ReplicaLag(member, Lag::Bytes(0)));
-        }
-        55..65 => events.push((at, Event::Switchover(member))),
-        65..67 => events.push((at, Event::SlowPromotion(member, rng.u64(1_000..20_000)))),
-        67..69 => both(Event::Pause, Event::Resume),
-        69..71 => events.push((at, Event::ForceSplitBrain(member))),
-        71..72 => events.push((
-            at,
-            Event::Restore {
-                system_id: 7_000_000_000_000_000_000 + u64::from(rng.bool()),
-                timeline: rng.u32(1..4),
-            },
-        )),
-        72..84 => both(Event::Weather(reconciler, weather(rng)), Event::Weather(reconciler, Weather::FAIR)),
         84..86 => both(Event::MemoryDown(true), Event::MemoryDown(false)),
         86..89 => both(Event::ReadLag(rng.u64(200..4_000)), Event::ReadLag(0)),
         89..90 => both(Event::ProtectRecord(true), Event::ProtectRecord(false)),
@@ -144,6 +137,53 @@ fn happen(
     }
 }
 
+/// So many of a hundred kinds of events befall the cluster.
+const MISHAPS: u32 = 72;
+
+/// Draws the rest of what befalls a cluster, and how it ends.
+fn mishap(
+    rng: &mut fastrand::Rng,
+    kind: u32,
+    member: MemberId,
+    reconciler: usize,
+) -> (Mishap, Option<Mishap>) {
+    match kind {
+        0..12 => {
+            let silence = if rng.bool() { Silence::Refused } else { Silence::TimedOut };
+            let is_zombie = rng.u32(0..3) == 0;
+            let back = if is_zombie { Mishap::StartAsZombie(member) } else { Mishap::Start(member) };
+            (Mishap::Crash(member, silence), Some(back))
+        }
+        12..16 => (Mishap::KillPatroni(member), Some(Mishap::Start(member))),
+        16..20 => (Mishap::CrashPostgres(member), None),
+        20..25 => (Mishap::Hang(member), Some(Mishap::Unhang(member))),
+        25..31 => (Mishap::Freeze(member), Some(Mishap::Thaw(member))),
+        31..37 => (Mishap::CutFromDcs(member), Some(Mishap::Heal(member))),
+        37..39 => (Mishap::CutFromMembers(member), Some(Mishap::Heal(member))),
+        39..43 => {
+            let outage = if rng.bool() { DcsOutage::Closes } else { DcsOutage::StaleReads };
+            (Mishap::DcsDown(outage), Some(Mishap::DcsUp))
+        }
+        43..50 => {
+            let wire = if rng.bool() { Wire::Refused } else { Wire::Lost };
+            (Mishap::SetWire(reconciler, member, wire), Some(Mishap::SetWire(reconciler, member, Wire::Fine)))
+        }
+        50..53 => (Mishap::ViewLag(member, rng.u64(500..8_000)), Some(Mishap::ViewLag(member, 0))),
+        53..55 => {
+            let lag = if rng.bool() { Lag::Unknown } else { Lag::Bytes(rng.u64(0..100_000_000)) };
+            (Mishap::ReplicaLag(member, lag), Some(Mishap::ReplicaLag(member, Lag::Bytes(0))))
+        }
+        55..65 => (Mishap::Switchover(member), None),
+        65..67 => (Mishap::SlowPromotion(member, rng.u64(1_000..20_000)), None),
+        67..69 => (Mishap::Pause, Some(Mishap::Resume)),
+        69..71 => (Mishap::ForceSplitBrain(member), None),
+        _ => {
+            let system_id = 7_000_000_000_000_000_000 + u64::from(rng.bool());
+            (Mishap::Restore { system_id, timeline: rng.u32(1..4) }, None)
+        }
+    }
+}
+
 /// Draws what an operator does to a listener and the groups behind it.
 fn meddle(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<(Millis, Event)>) {
     let mut member = || MemberId(rng.usize(0..members));
@@ -156,6 +196,67 @@ fn meddle(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<
             let denied = Event::Deny("elasticloadbalancing:ModifyListener");
             events.extend([(at, denied), (later, Event::Allow)]);
         }
+    }
+}
+
+/// Draws how sites are lost, or are moved between on purpose, one after the other, and what operators do about it.
+fn disasters(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
+    let mut leads = Side::Home;
+    let mut at = rng.u64(500..15_000);
+    while at < MORNING - 10_000 {
+        let (lost, other) = (leads, leads.other());
+        let promoted = at + rng.u64(0..8_000);
+        let back = at + rng.u64(1_000..25_000);
+        let follows = promoted.max(back) + rng.u64(0..10_000);
+        match rng.u32(0..10) {
+            0..3 => events.push((at, Event::DemoteSite(lost))),
+            // Promoted although nothing is wrong with the other.
+            3 => {}
+            4..7 => {
+                let as_zombies = rng.u32(0..3) == 0;
+                events.extend([
+                    (at, Event::LoseSite(lost)),
+                    (back, Event::StartSite { side: lost, as_zombies }),
+                ]);
+            }
+            _ => events.extend([(at, Event::CutOff(lost, true)), (back, Event::CutOff(lost, false))]),
+        }
+        if rng.u32(0..3) == 0 {
+            events.extend([(at, Event::DarkRegion(lost, true)), (back, Event::DarkRegion(lost, false))]);
+        }
+        // It may be over before anybody has made up their mind.
+        if rng.u32(0..5) > 0 {
+            events.push((promoted, Event::PromoteSite(other)));
+            leads = other;
+            let stays = rng.u32(0..4) == 0;
+            if !stays {
+                events.push((follows, Event::DemoteSite(lost)));
+            }
+        }
+        at = follows + rng.u64(0..15_000);
+    }
+}
+
+/// Draws what else may happen between two sites, and in the second one.
+fn quirks(rng: &mut fastrand::Rng, beside: Beside, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
+    for _ in 0..rng.usize(0..6) {
+        let at = rng.u64(500..MORNING - 5_000);
+        let later = at + rng.u64(1_000..25_000);
+        let side = if rng.bool() { Side::Home } else { Side::Away };
+        let (begins, ends) = match rng.u32(0..10) {
+            0 => (Event::CutReplication(true), Some(Event::CutReplication(false))),
+            1 => (Event::DarkRegion(side, true), Some(Event::DarkRegion(side, false))),
+            2 => (Event::CutOff(side, true), Some(Event::CutOff(side, false))),
+            3 => (Event::PromoteSite(side), None),
+            _ => {
+                let (kind, member) = (rng.u32(0..MISHAPS), MemberId(rng.usize(0..beside.members)));
+                let reconciler = rng.usize(0..reconcilers);
+                let (begins, ends) = mishap(rng, kind, member, reconciler);
+                (Event::In(Side::Away, begins), ends.map(|ends| Event::In(Side::Away, ends)))
+            }
+        };
+        events.push((at, begins));
+        events.extend(ends.map(|ends| (later, ends)));
     }
 }
 

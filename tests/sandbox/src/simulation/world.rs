@@ -9,11 +9,12 @@ use repoint::domain::record::RecordChange;
 use repoint::domain::report::Outcome;
 
 use super::laws::Laws;
+use super::sites::{Away, Node, Side, replicate};
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::error::AwsError;
 use crate::door::{Resources, Shape, Weather};
-use crate::patroni::{Cluster, MemberId};
+use crate::patroni::Cluster;
 
 /// What a reconciler did to an endpoint.
 #[derive(Clone, Debug)]
@@ -47,12 +48,14 @@ pub enum Deed {
 
 /// Everything there is.
 pub struct World {
-    /// The Patroni cluster.
+    /// The Patroni cluster; of two, the one in the first site.
     pub cluster: Cluster,
     /// The AWS account.
     pub account: Account,
     /// What the operators have in it.
     pub resources: Resources,
+    /// The second site, if there is one.
+    pub away: Option<Away>,
     /// What reconcilers remember.
     pub memory: Memory,
     /// Memory answers nobody.
@@ -82,6 +85,7 @@ impl World {
             resources: Resources::new(&mut account, &cluster, shape)?,
             cluster,
             account,
+            away: None,
             memory: Memory::default(),
             is_memory_down: false,
             weather: vec![Weather::FAIR],
@@ -93,15 +97,67 @@ impl World {
         })
     }
 
-    /// Lets the cluster live until `now`.
+    /// Lets the clusters live until `now`.
     pub fn advance(&mut self, now: Millis) {
-        self.cluster.advance(now);
-        self.laws.watch(now, &self.cluster);
-        let events = self.cluster.take_events();
-        if self.journal.is_some() {
+        for side in Side::BOTH {
+            let Some(cluster) = self.cluster_mut(side) else { continue };
+            cluster.advance(now);
+            let events = cluster.take_events();
             for event in events {
-                self.note(event.at, || event.to_string());
+                self.note(event.at, || {
+                    if side == Side::Home { event.to_string() } else { format!("{side:?}: {event}") }
+                });
             }
+        }
+        replicate(self, now);
+        super::laws::watch(self, now);
+    }
+
+    /// The Patroni cluster of a site.
+    #[must_use]
+    pub fn cluster_of(&self, side: Side) -> Option<&Cluster> {
+        match side {
+            Side::Home => Some(&self.cluster),
+            Side::Away => self.away.as_ref().map(|away| &away.cluster),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn cluster_mut(&mut self, side: Side) -> Option<&mut Cluster> {
+        match side {
+            Side::Home => Some(&mut self.cluster),
+            Side::Away => self.away.as_mut().map(|away| &mut away.cluster),
+        }
+    }
+
+    /// The account in a Region.
+    pub fn account_in(&mut self, region: &str) -> &mut Account {
+        match &mut self.away {
+            Some(away) if away.account.region == region => &mut away.account,
+            _ => &mut self.account,
+        }
+    }
+
+    /// The account that a target group or listener is in.
+    pub fn account_of(&mut self, arn: &str) -> &mut Account {
+        self.account_in(region_of(arn))
+    }
+
+    /// What the operators have in the Region of a site.
+    #[must_use]
+    pub fn resources_of(&self, side: Side) -> Option<&Resources> {
+        match side {
+            Side::Home => Some(&self.resources),
+            Side::Away => self.away.as_ref().map(|away| &away.resources),
+        }
+    }
+
+    /// The same for the site that a target group or listener is in.
+    #[must_use]
+    pub fn resources_beside(&self, arn: &str) -> (Side, &Resources) {
+        match &self.away {
+            Some(away) if away.account.region == region_of(arn) => (Side::Away, &away.resources),
+            _ => (Side::Home, &self.resources),
         }
     }
 
@@ -112,25 +168,67 @@ impl World {
         }
     }
 
-    /// The member whose node has that address.
+    /// Who takes writes, and on which timeline.
     #[must_use]
-    pub fn member_at(&self, host: &str) -> Option<MemberId> {
-        self.cluster.ids().find(|id| *self.cluster.spec(*id).rest.0 == *host)
+    pub fn takes_writes(&self) -> Vec<(Node, u32)> {
+        let of = |side| {
+            let writers = self.cluster_of(side).map(Cluster::takes_writes).unwrap_or_default();
+            writers.into_iter().map(move |(member, timeline)| (Node { side, member }, timeline))
+        };
+        Side::BOTH.into_iter().flat_map(of).collect()
     }
 
-    /// The member that a target is: by address, or by instance.
+    /// The primary, if there is exactly one in all and it holds its leader key.
     #[must_use]
-    pub fn member_of(&self, target: &str) -> Option<MemberId> {
-        match target.parse::<IpAddr>() {
-            Ok(_) => self.member_at(target),
-            Err(_) => self.resources.instances.get(target).copied(),
+    pub fn leader(&self) -> Option<Node> {
+        let writers = self.takes_writes();
+        let [(only, _)] = writers[..] else { return None };
+        self.cluster_of(only.side)?.leader().map(|_| only)
+    }
+
+    /// The members of a site.
+    #[must_use]
+    pub fn nodes_of(&self, side: Side) -> Vec<Node> {
+        let members = self.cluster_of(side).into_iter().flat_map(Cluster::ids);
+        members.map(|member| Node { side, member }).collect()
+    }
+
+    /// Where a member's PostgreSQL listens.
+    #[must_use]
+    pub fn host_of(&self, node: Node) -> String {
+        let cluster = self.cluster_of(node.side);
+        cluster.map_or_else(String::new, |cluster| cluster.spec(node.member).postgres.0.to_string())
+    }
+
+    /// The member whose node has that address.
+    #[must_use]
+    pub fn member_at(&self, host: &str) -> Option<Node> {
+        Side::BOTH.into_iter().find_map(|side| {
+            let cluster = self.cluster_of(side)?;
+            let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;
+            Some(Node { side, member })
+        })
+    }
+
+    /// The member that a target of a group is: by address, or by an instance of the group's Region.
+    #[must_use]
+    pub fn member_of(&self, group: &str, target: &str) -> Option<Node> {
+        if target.parse::<IpAddr>().is_ok() {
+            return self.member_at(target);
         }
+        let (side, resources) = self.resources_beside(group);
+        let member = *resources.instances.get(target)?;
+        Some(Node { side, member })
     }
 
     /// The targets of a group that are not on their way out.
     #[must_use]
     pub fn registered(&self, group: &str) -> Vec<String> {
-        self.account.registered(group).into_iter().map(|target| target.id).collect()
+        let account = match &self.away {
+            Some(away) if away.account.region == region_of(group) => &away.account,
+            _ => &self.account,
+        };
+        account.registered(group).into_iter().map(|target| target.id).collect()
     }
 
     /// A reconciler has changed an endpoint.
@@ -158,4 +256,9 @@ impl World {
         self.note(now, || format!("told: {}", letter.subject));
         self.laws.published(now, letter);
     }
+}
+
+/// The Region that an ARN names.
+fn region_of(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or_default()
 }

@@ -2,12 +2,16 @@
 
 use repoint_sandbox::Millis;
 use repoint_sandbox::patroni::{DcsOutage, MemberId, Silence};
-use repoint_sandbox::simulation::{Ending, Event, Scenario, spend};
+use repoint_sandbox::simulation::{Ending, Event, Mishap, Scenario, Side, spend};
 
 const PG1: MemberId = MemberId(0);
 const PG2: MemberId = MemberId(1);
 const PG3: MemberId = MemberId(2);
 const SECOND: Millis = 1_000;
+
+fn home(mishap: Mishap) -> Event {
+    Event::In(Side::Home, mishap)
+}
 
 /// The messages of a night in which only these things happen, one a line, by the second.
 fn received(events: &[(Millis, Event)]) -> String {
@@ -41,7 +45,7 @@ fn received(events: &[(Millis, Event)]) -> String {
 
 #[test]
 fn no_primary_for_a_while_then_recovery() {
-    let told = received(&[(10, Event::DcsDown(DcsOutage::Closes)), (55, Event::DcsUp)]);
+    let told = received(&[(10, home(Mishap::DcsDown(DcsOutage::Closes))), (55, home(Mishap::DcsUp))]);
     insta::assert_snapshot!(told, @"
     29 s  no primary, for 12 s now
     56 s  resolved after 39 s: no primary
@@ -50,13 +54,13 @@ fn no_primary_for_a_while_then_recovery() {
 
 #[test]
 fn no_primary_within_the_grace() {
-    let told = received(&[(10, Event::CrashPostgres(PG1))]);
+    let told = received(&[(10, home(Mishap::CrashPostgres(PG1)))]);
     insta::assert_snapshot!(told, @"");
 }
 
 #[test]
 fn a_crash_of_the_primary() {
-    let told = received(&[(10, Event::Crash(PG1, Silence::Refused)), (55, Event::Start(PG1))]);
+    let told = received(&[(10, home(Mishap::Crash(PG1, Silence::Refused))), (55, home(Mishap::Start(PG1)))]);
     insta::assert_snapshot!(told, @"
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
@@ -68,10 +72,10 @@ fn a_crash_of_the_primary() {
 #[test]
 fn a_flapping_primary() {
     let told = received(&[
-        (10, Event::Switchover(PG2)),
-        (21, Event::Switchover(PG1)),
-        (33, Event::Switchover(PG3)),
-        (45, Event::Switchover(PG2)),
+        (10, home(Mishap::Switchover(PG2))),
+        (21, home(Mishap::Switchover(PG1))),
+        (33, home(Mishap::Switchover(PG3))),
+        (45, home(Mishap::Switchover(PG2))),
     ]);
     insta::assert_snapshot!(told, @"
     12 s  switchover from pg1 to pg2
@@ -83,7 +87,7 @@ fn a_flapping_primary() {
 
 #[test]
 fn a_contested_cluster() {
-    let told = received(&[(10, Event::ForceSplitBrain(PG2))]);
+    let told = received(&[(10, home(Mishap::ForceSplitBrain(PG2)))]);
     insta::assert_snapshot!(told, @"
     11 s  CONTESTED, two members may be taking writes
     20 s  resolved after 9 s: CONTESTED, two members may be taking writes
@@ -92,7 +96,7 @@ fn a_contested_cluster() {
 
 #[test]
 fn an_old_primary_that_believes_in_itself() {
-    let told = received(&[(10, Event::Freeze(PG1)), (40, Event::Thaw(PG1))]);
+    let told = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
     insta::assert_snapshot!(told, @"
     23 s  failover from pg1 to pg2
     23 s  member pg1 does not answer, for 10 s now
@@ -104,7 +108,7 @@ fn an_old_primary_that_believes_in_itself() {
 fn repeated_apply_failures() {
     let told = received(&[
         (9, Event::Deny("elasticloadbalancing:RegisterTargets")),
-        (10, Event::Switchover(PG2)),
+        (10, home(Mishap::Switchover(PG2))),
         (50, Event::Allow),
     ]);
     insta::assert_snapshot!(told, @"

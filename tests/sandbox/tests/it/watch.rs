@@ -306,7 +306,7 @@ struct Blinking {
 #[async_trait]
 impl Patroni for Blinking {
     async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
-        let is_primary = self.line.world().member_at(url.host()) == Some(PG2);
+        let is_primary = self.line.world().member_at(url.host()).is_some_and(|node| node.member == PG2);
         let is_lost = is_primary && self.asked.fetch_add(1, Ordering::Relaxed) == 1;
         let url = if is_lost { ApiUrl::parse("http://172.31.1.99:8008").unwrap() } else { url.clone() };
         self.line.ask(&url).await

@@ -77,9 +77,28 @@ fn a_standby_cluster_elects_a_new_standby_leader() {
     let settled = settle(&mut cluster, 6 * SECOND);
     assert_eq!(cluster.key_holder(), Some(PG2));
     assert!(claimants(&cluster, settled).is_empty() && cluster.takes_writes().is_empty());
-    cluster.follow_upstream(settled, 7);
+    cluster.follow_upstream(settled, 7, SYSTEM);
     let settled = settle(&mut cluster, settled + 20 * SECOND);
     assert_eq!(cluster.health(settled, PG2, ME).unwrap().1.timeline, Some(7));
+    // The other site was set back, or made anew, and this one is made from it again.
+    cluster.follow_upstream(settled, 2, SYSTEM + 1);
+    let settled = settle(&mut cluster, settled + 20 * SECOND);
+    assert_eq!(cluster.health(settled, PG2, ME).unwrap().1.timeline, Some(2));
+    cluster.promote_site(settled);
+    settle(&mut cluster, settled + SECOND);
+    assert_eq!((cluster.leader(), cluster.system_id()), (Some((PG2, 3)), Some(SYSTEM + 1)));
+}
+
+#[test]
+fn nothing_flows_into_a_standby_cluster_without_a_leader() {
+    let mut cluster = cluster(Settings { standby_cluster: true, ..Settings::default() });
+    cluster.crash(SECOND, PG1, Silence::Refused);
+    let now = SECOND + 40 * SECOND;
+    cluster.advance(now);
+    assert_eq!(cluster.key_holder(), Some(PG2));
+    cluster.crash(now, PG2, Silence::Refused);
+    cluster.follow_upstream(now, 7, SYSTEM);
+    assert_eq!(cluster.health(now, PG3, ME).unwrap().1.timeline, Some(1));
 }
 
 #[test]
