@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use repoint::domain::cluster::{ApiUrl, Scope};
+use repoint::domain::intent::Intent;
 use repoint::domain::report::{ClusterReport, Outcome};
+use repoint::ports::{Budget, Calls, Ports};
 use repoint::runtime::apply::Span;
+use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_sandbox::Millis;
@@ -12,10 +17,9 @@ use repoint_sandbox::aws::error::AwsError;
 use repoint_sandbox::aws::faults::Fault;
 use repoint_sandbox::aws::throttle::{Bucket, Rate};
 use repoint_sandbox::door::{Line, Shape};
+use tokio::time::{Instant, sleep};
 
-use tokio::time::sleep;
-
-use crate::line::{SETTINGS, named, world_of};
+use crate::line::{PG2, SETTINGS, named, switchover, world_of};
 
 const GET: &str = "route53:GetChange";
 
@@ -166,6 +170,54 @@ async fn who_goes_away_leaves_the_others_their_answer() {
     let asked_by_third = asked(&line).len();
     sleep(Duration::from_mins(2)).await;
     assert_eq!((before > 3, asked_by_third, asked(&line)), (true, 2, vec![]));
+}
+
+/// A cluster without an endpoint, of which nobody answers: there is nothing to do but to make sure.
+fn audited(number: u8, like: &Intent) -> Intent {
+    let mut intent = Intent { groups: Vec::new(), records: Vec::new(), ..like.clone() };
+    intent.scope = Scope::new(format!("audited-{number}"));
+    intent.sites[0].members = vec![ApiUrl::parse(&format!("http://172.31.2.{number}:8008")).unwrap()];
+    intent
+}
+
+/// One fails over and waits, and so does each of many after its audit; their turns come all the same, as soon as the one
+/// has been moved, and more of them than there are places.
+#[tokio::test(start_paused = true)]
+async fn in_a_fleet_who_waits_keeps_nobody_back() {
+    let line = place(30_000);
+    moved(&line, LONG).await;
+    sleep(Duration::from_mins(1)).await;
+    switchover(&line, PG2).await;
+    let moving = line.world().resources.intent.clone();
+    let audits: Vec<Intent> = (1..=40).map(|number| audited(number, &moving)).collect();
+    let (budget, insync, began) = (Budget::new(100), waiting(120), Instant::now());
+    let ports = || Ports { calls: Calls::new(budget.clone()), ..named(&line, "fleet") };
+    let turn = |intent: &Intent, ports: Ports| -> BoxFuture<'_, BoxFuture<'_, (Duration, bool)>> {
+        let is_moving = intent.scope == moving.scope;
+        let (line, insync, intent) = (line.clone(), insync.clone(), intent.clone());
+        #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+        let turn = async move {
+            let (came, span) = (began.elapsed(), Span::of(LONG));
+            if !is_moving {
+                return sleep(Duration::from_secs(30)).map(move |()| (came, false)).boxed();
+            }
+            let report = pass(&intent, &ports, &Settings { limit: LONG, ..SETTINGS }, Mode::Apply).await;
+            assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+            let arrived = async move {
+                let report = insync.wait(report, || named(&line, "waiting"), span).await;
+                (came, seen(&report).iter().all(Option::is_some))
+            };
+            arrived.boxed()
+        };
+        turn.boxed()
+    };
+    let intents: Vec<&Intent> = audits.iter().chain([&moving]).collect();
+    let mut turns = fleet(&intents, &ports, LONG, None, &turn).await;
+    assert_eq!(turns.pop().unwrap().map(|(_, is_seen)| is_seen), Some(true));
+    // Whoever follows a primary has a head start of a second.
+    let late: Vec<_> = turns.iter().filter(|turn| turn.is_none_or(|(came, _)| came.as_secs() > 0)).collect();
+    assert!(late.is_empty(), "{late:?}");
+    assert!(began.elapsed() > Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 /// It ends by its own bound and by the pass's deadline, asks seldom, and says nothing that is not so.
