@@ -1,0 +1,132 @@
+//! What was left alone, and why.
+//!
+//! Law: each reason is typed, and comes with a sentence for people and with what helps (11).
+
+use serde::Serialize;
+
+use crate::domain::endpoint::Endpoint;
+use crate::domain::failure::Failure;
+use crate::domain::memory::Acting;
+use crate::domain::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
+use crate::domain::verdict::{HoldKind, Verdict};
+
+/// Why something was left alone: the whole cluster, or one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldReport {
+    /// Why.
+    pub reason: Reason,
+    /// The endpoint; absent where it is the whole cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Why, for people.
+    pub message: String,
+    /// What helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The reason of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Reason {
+    /// Nobody can be named the primary.
+    Verdict(HoldKind),
+    /// There is a primary, but this endpoint cannot follow it.
+    Endpoint(EndpointReasonKind),
+    /// There is a primary, but nothing may be written now.
+    Pass(PassHoldKind),
+}
+
+/// Why a pass that knows the primary writes nothing; its `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PassHold {
+    /// Memory cannot be read or written.
+    #[error("something differs, but memory is out of reach, so nothing is moved: {0}")]
+    MemoryUnavailable(Failure),
+    /// Another reconciler has committed, and may be writing.
+    #[error("another repoint ({}) has been acting for this cluster all the while", .0.by)]
+    Busy(Acting),
+    /// Every time this pass had decided, something had changed or too much time had gone by.
+    #[error("what was seen was out of date each time it should have been acted on")]
+    Overtaken,
+    /// Writes for other clusters went first, for as long as this pass could wait.
+    #[error("AWS takes only so many changes a second, and other clusters' went first")]
+    Crowded,
+    /// The auditor refused the plan.
+    #[error("the plan was refused, and nothing of it was done: {0}")]
+    Refused(String),
+}
+
+/// The name of a [`PassHold`] in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassHoldKind {
+    /// [`PassHold::MemoryUnavailable`].
+    MemoryUnavailable,
+    /// [`PassHold::Busy`].
+    Busy,
+    /// [`PassHold::Overtaken`].
+    Overtaken,
+    /// [`PassHold::Crowded`].
+    Crowded,
+    /// [`PassHold::Refused`].
+    Refused,
+}
+
+impl PassHold {
+    fn kind(&self) -> PassHoldKind {
+        match self {
+            Self::MemoryUnavailable(_) => PassHoldKind::MemoryUnavailable,
+            Self::Busy(_) => PassHoldKind::Busy,
+            Self::Overtaken => PassHoldKind::Overtaken,
+            Self::Crowded => PassHoldKind::Crowded,
+            Self::Refused(_) => PassHoldKind::Refused,
+        }
+    }
+
+    /// The hold in a report.
+    #[must_use]
+    pub fn report(&self) -> HoldReport {
+        let hint = match self {
+            Self::MemoryUnavailable(failure) => {
+                let mend = failure.hint().map_or(String::new(), |hint| format!("{hint}; "));
+                format!("{mend}`[state] required = false` lets repoint act without memory")
+            }
+            Self::Busy(_) | Self::Overtaken | Self::Crowded => "the next pass looks again".to_owned(),
+            Self::Refused(_) => {
+                "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
+                    .to_owned()
+            }
+        };
+        HoldReport {
+            reason: Reason::Pass(self.kind()),
+            endpoint: None,
+            message: self.to_string(),
+            hint: Some(hint),
+        }
+    }
+}
+
+/// Everything that was left alone.
+#[must_use]
+pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
+    let whole = match verdict {
+        Verdict::Primary(_) => None,
+        Verdict::Hold(hold) => Some(HoldReport {
+            reason: Reason::Verdict(hold.kind()),
+            endpoint: None,
+            message: hold.to_string(),
+            hint: Some(hold.kind().remedy().to_owned()),
+        }),
+    };
+    let endpoints = plan.holds.iter().map(|EndpointHold { endpoint, reason }| HoldReport {
+        reason: Reason::Endpoint(reason.kind()),
+        endpoint: Some(endpoint.clone()),
+        message: reason.to_string(),
+        hint: match reason {
+            EndpointReason::Unreadable(failure) => failure.hint(),
+            _ => None,
+        },
+    });
+    whole.into_iter().chain(endpoints).collect()
+}

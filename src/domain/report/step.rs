@@ -1,0 +1,201 @@
+//! What a pass does, step by step, and what became of each.
+//!
+//! Law: a step that was sent and not answered may still be done, and is not told as if it could not.
+
+use serde::Serialize;
+
+use crate::domain::endpoint::{Endpoint, Target};
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::listener::{ListenerArn, Reweighting};
+use crate::domain::plan::{Lane, ListenerStep, Plan, TargetStep};
+use crate::domain::record::{ChangeId, RecordChange};
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A target joins a group.
+    RegisterTarget,
+    /// A target leaves a group.
+    DeregisterTarget,
+    /// A listener gives every connection to one group.
+    SetWeights,
+    /// A record set is replaced, or made.
+    ChangeRecord,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// It would be done.
+    Planned,
+    /// It was done.
+    Done,
+    /// It was tried.
+    Failed,
+    /// It was not tried, since a step before it failed.
+    Skipped,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    /// What.
+    pub action: Action,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The target, the target group that gets the connections, or the record's new value.
+    pub target: String,
+    /// The record's value before, or the groups that got the connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// How it ended.
+    pub result: StepResult,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// When it ended, in milliseconds since the pass began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
+    /// Route 53's id of the batch that the record's change was accepted with, as `aws route53 get-change` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<ChangeId>,
+    /// When all of Route 53's servers were seen to have it, in milliseconds since the pass began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insync_at_ms: Option<u64>,
+    /// It was sent and not answered, so it may still be done.
+    #[serde(skip)]
+    pub may_arrive: bool,
+    /// Somebody else was quicker, and what it rests on is out of date.
+    #[serde(skip)]
+    pub lost_a_race: bool,
+}
+
+impl StepReport {
+    /// A step on a target group that is yet to be done.
+    #[must_use]
+    pub fn of_target(endpoint: Endpoint, step: &TargetStep) -> Self {
+        let (action, target): (_, &Target) = match step {
+            TargetStep::Register(target) => (Action::RegisterTarget, target),
+            TargetStep::Deregister(target) => (Action::DeregisterTarget, target),
+        };
+        Self::planned(action, endpoint, target.to_string(), None)
+    }
+
+    /// A change of a listener's weights that is yet to be done.
+    #[must_use]
+    pub fn of_weights(arn: &ListenerArn, weights: &Reweighting) -> Self {
+        let (before, after) = (weights.before.to_string(), weights.after.to_string());
+        Self::planned(Action::SetWeights, Endpoint::Listener(arn.clone()), after, Some(before))
+    }
+
+    /// A change of a record set that is yet to be done.
+    #[must_use]
+    pub fn of_record(change: &RecordChange) -> Self {
+        let endpoint = Endpoint::Record(change.after.key.clone());
+        let replaces = change.before.as_ref().map(|before| before.answer.to_string());
+        Self::planned(Action::ChangeRecord, endpoint, change.after.answer.to_string(), replaces)
+    }
+
+    fn planned(action: Action, endpoint: Endpoint, target: String, replaces: Option<String>) -> Self {
+        Self {
+            action,
+            endpoint,
+            target,
+            replaces,
+            result: StepResult::Planned,
+            error: None,
+            hint: None,
+            at_ms: None,
+            change_id: None,
+            insync_at_ms: None,
+            may_arrive: false,
+            lost_a_race: false,
+        }
+    }
+
+    /// What the step does, in a few words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match (self.action, &self.replaces) {
+            (Action::RegisterTarget, _) => format!("register {}", self.target),
+            (Action::DeregisterTarget, _) => format!("deregister {}", self.target),
+            (Action::SetWeights, Some(before)) if *before == self.target => {
+                format!("put every group behind it, all connections to {before}")
+            }
+            (Action::SetWeights, before) => {
+                let before = before.as_ref().map_or(String::new(), |before| format!(", before: {before}"));
+                format!("send all connections to {}{before}", self.target)
+            }
+            (Action::ChangeRecord, Some(before)) if *before == self.target => {
+                format!("update {}", self.target)
+            }
+            (Action::ChangeRecord, Some(before)) => format!("change {before} -> {}", self.target),
+            (Action::ChangeRecord, None) => format!("create {}", self.target),
+        }
+    }
+
+    /// The step, done or failed, and when.
+    #[must_use]
+    pub fn ended(mut self, result: &Result<(), Failure>, at_ms: u64) -> Self {
+        self.at_ms = Some(at_ms);
+        match result {
+            Ok(()) => self.result = StepResult::Done,
+            Err(failure) => {
+                self.result = StepResult::Failed;
+                self.error = Some(failure.to_string());
+                self.hint = failure.hint();
+                self.may_arrive = failure.kind == Kind::Unavailable;
+                self.lost_a_race = failure.kind == Kind::Conflict;
+            }
+        }
+        self
+    }
+
+    /// The step, of which a later look shows that it was done.
+    #[must_use]
+    pub fn found_done(self) -> Self {
+        Self {
+            result: StepResult::Done,
+            error: None,
+            hint: None,
+            may_arrive: false,
+            lost_a_race: false,
+            ..self
+        }
+    }
+
+    /// The step, not tried.
+    #[must_use]
+    pub fn skipped(mut self) -> Self {
+        self.result = StepResult::Skipped;
+        self
+    }
+}
+
+/// The steps of a plan, none of them done.
+#[must_use]
+pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
+    plan.lanes
+        .iter()
+        .flat_map(|lane| match lane {
+            Lane::Group { arn, steps } => {
+                let endpoint = Endpoint::Group(arn.clone());
+                steps.iter().map(|step| StepReport::of_target(endpoint.clone(), step)).collect::<Vec<_>>()
+            }
+            Lane::Listener { arn, steps } => steps.iter().map(|step| of_listener(arn, step)).collect(),
+            Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
+        })
+        .collect()
+}
+
+fn of_listener(arn: &ListenerArn, step: &ListenerStep) -> StepReport {
+    match step {
+        ListenerStep::Target(group, step) => StepReport::of_target(Endpoint::Group(group.clone()), step),
+        ListenerStep::Weights(weights) => StepReport::of_weights(arn, weights),
+    }
+}
