@@ -1,6 +1,10 @@
 //! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
 
+mod groups;
+mod memory;
+mod records;
 mod sites;
+mod syntax;
 
 use crate::support::command::Repoint;
 
@@ -148,59 +152,6 @@ async fn an_unknown_variable_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_named_with_its_line() {
-    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\nstrateggy = \"warm\"\n")).await, @r#"
-    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`, `max_lag_bytes`, `primary_fallback`, `leave_after_seconds`, `listener`, `member`
-      6 | strateggy = "warm"
-    "#);
-}
-
-#[tokio::test]
-async fn a_wrong_type_is_named_with_its_line() {
-    insta::assert_snapshot!(refused("[[cluster]]\nscope = 5\nmembers = []\n").await, @"
-    error: repoint.toml:2: `scope`: invalid type: integer `5`, expected a string
-      2 | scope = 5
-    ");
-}
-
-#[tokio::test]
-async fn a_word_that_is_none_of_the_choices_is_named() {
-    insta::assert_snapshot!(refused(record("").replace("\"primary\"", "\"leader\"")).await, @r#"
-    error: repoint.toml:8: `points_to`: unknown variant `leader`, expected one of `primary`, `standby`, `readers`, `site`
-      8 | points_to = "leader"
-    "#);
-}
-
-#[tokio::test]
-async fn a_missing_key_is_named() {
-    insta::assert_snapshot!(refused("[[cluster]]\nmembers = [\"http://10.0.1.11:8008\"]\n").await, @"
-    error: repoint.toml:1: missing field `scope`
-      1 | [[cluster]]
-    ");
-}
-
-#[tokio::test]
-async fn what_is_no_toml_is_refused() {
-    insta::assert_snapshot!(refused("[[cluster]\nscope = \"batman\"\n").await, @"
-    error: repoint.toml:1: unclosed array table, expected `]`
-      1 | [[cluster]
-    ");
-}
-
-#[tokio::test]
-async fn what_is_no_arn_of_a_target_group_is_refused() {
-    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"pg-writer\"\n")).await, @r#"
-    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is no ARN; one looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
-      5 | arn = "pg-writer"
-    "#);
-    let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188";
-    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{balancer}\"\n")).await, @r#"
-    error: repoint.toml:5: `cluster.target_group.arn`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188`: it is not the ARN of a target group, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
-      5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188"
-    "#);
-}
-
-#[tokio::test]
 async fn what_is_no_arn_of_a_standard_topic_is_refused() {
     let topic = |arn: &str| format!("[alerts]\nsns_topic_arn = \"{arn}\"\n{CLUSTER}");
     insta::assert_snapshot!(refused(topic("arn:aws:sns:us-east-1:123456789012:db-alerts.fifo")).await, @r#"
@@ -257,18 +208,6 @@ async fn an_empty_or_senseless_member_list_is_refused() {
 }
 
 #[tokio::test]
-async fn half_a_failover_record_is_refused() {
-    insta::assert_snapshot!(refused(record("failover = \"PRIMARY\"")).await, @r#"
-    error: repoint.toml:9: `cluster.record.failover`: a failover record needs a `set_identifier` beside it
-      9 | failover = "PRIMARY"
-    "#);
-    insta::assert_snapshot!(refused(record("set_identifier = \"primary\"")).await, @r#"
-    error: repoint.toml:9: `cluster.record.set_identifier`: it needs `failover = "PRIMARY"` or `"SECONDARY"` beside it; a simple record has none
-      9 | set_identifier = "primary"
-    "#);
-}
-
-#[tokio::test]
 async fn senseless_values_are_refused_all_at_once() {
     let configuration = format!(
         "[aws]\nendpoint_url = \"localhost\"\n[patroni]\ntimeout_seconds = 0\nca_file = \"nowhere.pem\"\ncertificate_file = \"repoint.toml\"\n\
@@ -297,229 +236,6 @@ async fn senseless_values_are_refused_all_at_once() {
     repoint.toml:17: `cluster.record.ttl`: it is above 2147483647, the most that Route 53 takes
       17 | ttl = 3000000000
     "#);
-}
-
-#[tokio::test]
-async fn groups_are_shown_with_what_they_mean() {
-    let groups = [
-        "role = \"reader\"",
-        "role = \"reader\"\nmax_lag_bytes = 1000\nprimary_fallback = false",
-        "strategy = \"warm\"",
-        "strategy = \"warm\"\nleave_after_seconds = 1.5",
-    ];
-    let group = |(number, lines): (usize, &&str)| {
-        format!(
-            "[[cluster.target_group]]\narn = \"{}\"\n{lines}\n",
-            ARN.replace("pg-writer", &format!("group-{number}"))
-        )
-    };
-    let text: Vec<String> = groups.iter().enumerate().map(group).collect();
-    let ran = Repoint::new(format!("{CLUSTER}{}", text.join(""))).run(&["check"]).await.to_string();
-    let shown = ran.split_once("[[cluster]]").unwrap().1.replace(ARN.split_once("pg-writer").unwrap().0, "");
-    insta::assert_snapshot!(shown, @r#"
-
-    scope = "batman"
-    members = ["http://10.0.1.11:8008"]
-
-    [[cluster.target_group]]
-    arn = "group-0/057ddce98af07a33"
-    role = "reader"
-    max_lag_bytes = 16777216
-    primary_fallback = true
-    strategy = "exclusive"
-
-    [[cluster.target_group]]
-    arn = "group-1/057ddce98af07a33"
-    role = "reader"
-    max_lag_bytes = 1000
-    primary_fallback = false
-    strategy = "exclusive"
-
-    [[cluster.target_group]]
-    arn = "group-2/057ddce98af07a33"
-    role = "writer"
-    strategy = "warm"
-    leave_after_seconds = 600.0
-
-    [[cluster.target_group]]
-    arn = "group-3/057ddce98af07a33"
-    role = "writer"
-    strategy = "warm"
-    leave_after_seconds = 1.5
-    --- stderr
-    "#);
-}
-
-const LISTENER: &str =
-    "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
-
-/// A cluster with a group for each of these members behind a listener.
-fn weighted(scope: &str, members: &[(&str, &str)]) -> String {
-    let group = |(member, listener): &(&str, &str)| {
-        format!(
-            "[[cluster.target_group]]\narn = \"{}\"\nstrategy = \"weighted\"\nlistener = \"{listener}\"\nmember = \"{member}\"\n",
-            ARN.replace("pg-writer", &format!("{scope}-{member}"))
-        )
-    };
-    let groups: Vec<String> = members.iter().map(group).collect();
-    format!("{}{}", CLUSTER.replace("batman", scope), groups.join(""))
-}
-
-#[tokio::test]
-async fn groups_behind_a_listener_are_shown_with_their_members() {
-    let good = weighted("batman", &[("pg2", LISTENER), ("pg1", LISTENER)]);
-    let ran = check(good).await;
-    let shown = ran.split_once("members = ").unwrap().1;
-    insta::assert_snapshot!(shown, @r#"
-    ["http://10.0.1.11:8008"]
-
-    [[cluster.target_group]]
-    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/batman-pg1/057ddce98af07a33"
-    role = "writer"
-    strategy = "weighted"
-    listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    member = "pg1"
-
-    [[cluster.target_group]]
-    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/batman-pg2/057ddce98af07a33"
-    role = "writer"
-    strategy = "weighted"
-    listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    member = "pg2"
-    --- stderr
-    "#);
-}
-
-#[tokio::test]
-async fn weighted_groups_that_make_no_sense_are_refused() {
-    let other = LISTENER.replace("us-east-1", "eu-west-1");
-    let balanced = LISTENER.replace("/net/", "/app/");
-    let twice = weighted("batman", &[("pg1", LISTENER)]) + &weighted("robin", &[("pg1", LISTENER)]);
-    let lines = |lines: &str| {
-        format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\nstrategy = \"weighted\"\n{lines}\n")
-    };
-    let listener = format!("listener = \"{LISTENER}\"\n");
-    let same_group =
-        weighted("batman", &[("pg1", LISTENER), ("pg2", LISTENER)]).replace("batman-pg2", "batman-pg1");
-    let said = [
-        refused(lines("")).await,
-        refused(lines(&format!("{listener}member = \" \""))).await,
-        refused(lines(&format!("{listener}member = \"pg1\"\nrole = \"reader\""))).await,
-        refused(weighted("batman", &[("pg1", &other)])).await,
-        refused(weighted("batman", &[("pg1", &balanced)])).await,
-        refused(weighted("batman", &[("pg1", LISTENER), ("pg1", LISTENER)]).replacen("batman-pg1", "old", 1))
-            .await,
-        refused(same_group).await,
-        refused(twice).await,
-    ];
-    insta::assert_snapshot!(said.join(""), @r#"
-    error: repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` needs `listener` beside it
-      5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
-    repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` needs `member` beside it
-      5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
-    error: repoint.toml:8: `cluster.target_group.member`: it is empty
-      8 | member = " "
-    error: repoint.toml:5: `cluster.target_group.role`: `strategy = "weighted"` sends every connection to one member, so it is for writers
-      5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
-    error: repoint.toml:7: `cluster.target_group.listener`: the listener is in another Region or account than the target group
-      7 | listener = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    error: repoint.toml:7: `cluster.target_group.listener`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2`: it is not the ARN of a Network Load Balancer's listener, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2
-      7 | listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    error: repoint.toml:13: `cluster.target_group.member`: member `pg1` has two target groups behind one listener
-      13 | member = "pg1"
-    error: repoint.toml:10: `cluster.target_group.arn`: target group `batman-pg1` is claimed twice, first by cluster `batman` in line 5
-      10 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/batman-pg1/057ddce98af07a33"
-    error: repoint.toml:15: `cluster.target_group.listener`: listener `pg/f2f7dc8efc522ab2` is claimed twice, first by cluster `batman` in line 7
-      15 | listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    "#);
-}
-
-#[tokio::test]
-async fn what_belongs_to_another_kind_of_group_is_named() {
-    let lines = "max_lag_bytes = 1\nprimary_fallback = true\nleave_after_seconds = 1\nlistener = \"a\"\nmember = \"b\"";
-    insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n{lines}\n")).await, @r#"
-    error: repoint.toml:6: `cluster.target_group.max_lag_bytes`: it is for readers: put `role = "reader"` beside it
-      6 | max_lag_bytes = 1
-    repoint.toml:7: `cluster.target_group.primary_fallback`: it is for readers: put `role = "reader"` beside it
-      7 | primary_fallback = true
-    repoint.toml:8: `cluster.target_group.leave_after_seconds`: it is for `strategy = "warm"`
-      8 | leave_after_seconds = 1
-    repoint.toml:9: `cluster.target_group.listener`: it is for `strategy = "weighted"`
-      9 | listener = "a"
-    repoint.toml:10: `cluster.target_group.member`: it is for `strategy = "weighted"`
-      10 | member = "b"
-    "#);
-}
-
-#[tokio::test]
-async fn memory_is_kept_in_one_place() {
-    let both = |lines: &str| format!("[state]\n{lines}\n{CLUSTER}");
-    let ran = Repoint::new(both("file = \"state.json\"\ndynamodb_table = \"repoint\""))
-        .without("REPOINT_STATE_FILE")
-        .run(&["run"])
-        .await;
-    insta::assert_snapshot!(ran.to_string(), @r#"
-    exit 2
-    --- stdout
-    --- stderr
-    error: repoint.toml:2: `state.file`: memory is kept in one place: give `file` or `dynamodb_table`, not both
-      2 | file = "state.json"
-    "#);
-    // The environment overrules the file, here as elsewhere.
-    let table = Repoint::new(both("dynamodb_table = \"repoint\"")).run(&["check", "--format", "json"]).await;
-    assert_eq!(table.json()["state"]["file"], "state.json", "{table}");
-    let file = Repoint::new(both("file = \"state.json\""))
-        .without("REPOINT_STATE_FILE")
-        .with("REPOINT_STATE_DYNAMODB_TABLE", "repoint")
-        .run(&["check", "--format", "json"])
-        .await;
-    assert_eq!(file.json()["state"]["dynamodb_table"], "repoint", "{file}");
-    let both_variables =
-        Repoint::new(CLUSTER).with("REPOINT_STATE_DYNAMODB_TABLE", "repoint").run(&["check"]).await;
-    insta::assert_snapshot!(both_variables.stderr, @"error: environment variable REPOINT_STATE_FILE: memory is kept in one place: give `file` or `dynamodb_table`, not both");
-    let ran = Repoint::new(both("file = \"\"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
-    insta::assert_snapshot!(ran.stderr, @r#"
-    error: repoint.toml:2: `state.file`: it is empty
-      2 | file = ""
-    "#);
-    let ran = Repoint::new(both("dynamodb_table = \" \"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
-    insta::assert_snapshot!(ran.stderr, @r#"
-    error: repoint.toml:2: `state.dynamodb_table`: it is empty
-      2 | dynamodb_table = " "
-    "#);
-    insta::assert_snapshot!(refused(both("required = \"no\"\ntable = \"repoint\"")).await, @r#"
-    error: repoint.toml:2: `required`: invalid type: string "no", expected a boolean
-      2 | required = "no"
-    "#);
-}
-
-#[tokio::test]
-async fn whether_memory_is_required_is_true_or_false() {
-    let ran = Repoint::new(CLUSTER).with("REPOINT_STATE_REQUIRED", "no").run(&["run"]).await;
-    insta::assert_snapshot!(ran.to_string(), @"
-    exit 2
-    --- stdout
-    --- stderr
-    error: environment variable REPOINT_STATE_REQUIRED: `no` is neither true nor false
-    ");
-    for (word, expected) in [("true", true), ("false", false)] {
-        let ran = Repoint::new(format!("[state]\nrequired = {}\n{CLUSTER}", !expected))
-            .with("REPOINT_STATE_REQUIRED", word)
-            .run(&["check", "--format", "json"])
-            .await;
-        assert_eq!(ran.json()["state"]["required"], expected, "{ran}");
-    }
-}
-
-#[tokio::test]
-async fn memory_has_its_place_without_being_asked() {
-    let state = |configuration: String| async move {
-        let repoint = Repoint::new(configuration).without("REPOINT_STATE_FILE");
-        repoint.run(&["check", "--format", "json"]).await.json()["state"].to_string()
-    };
-    insta::assert_snapshot!(state(CLUSTER.to_owned()).await, @r#"{"file":"/var/lib/repoint/state.json","required":true}"#);
-    insta::assert_snapshot!(state(format!("[state]\nfile = \"var/state.json\"\n{CLUSTER}")).await, @r#"{"file":"var/state.json","required":true}"#);
-    insta::assert_snapshot!(state(format!("[state]\ndynamodb_table = \"repoint\"\n{CLUSTER}")).await, @r#"{"dynamodb_table":"repoint","required":true}"#);
 }
 
 #[tokio::test]
@@ -563,31 +279,6 @@ async fn when_people_are_told_is_a_sensible_time() {
 }
 
 #[tokio::test]
-async fn no_cluster_is_refused() {
-    insta::assert_snapshot!(refused("").await, @"
-    error: repoint.toml: it names no cluster
-      hint: add a [[cluster]] with its `scope` and `members`
-    ");
-}
-
-#[tokio::test]
-async fn a_missing_file_is_refused() {
-    let ran = Repoint::new(GOOD).run(&["run", "--config", "nowhere.toml"]).await;
-    insta::assert_snapshot!(ran.to_string(), @"
-    exit 2
-    --- stdout
-    --- stderr
-    error: nowhere.toml: the configuration cannot be read: No such file or directory (os error 2)
-      hint: name another one with --config FILE or REPOINT_CONFIG
-    ");
-}
-
-#[tokio::test]
-async fn a_file_that_is_not_utf_8_is_refused() {
-    insta::assert_snapshot!(refused(b"# repoint\nscope = \"\xff\"\n").await, @"error: repoint.toml:2: the configuration is not UTF-8: a byte in this line is no text");
-}
-
-#[tokio::test]
 async fn a_certificate_that_is_none_is_refused() {
     insta::assert_snapshot!(refused(format!("[patroni]\nca_file = \"repoint.toml\"\n{CLUSTER}")).await, @"error: `patroni.ca_file` holds no PEM certificate that can be read");
 }
@@ -601,33 +292,4 @@ async fn an_unknown_cluster_on_the_command_line_is_refused() {
     --- stderr
     error: --cluster joker: repoint.toml has no such cluster; it has batman
     ");
-}
-
-fn readers(lines: &str) -> String {
-    record(lines).replace("\"primary\"", "\"readers\"")
-}
-
-#[tokio::test]
-async fn a_record_of_readers_has_its_limit_and_its_fallback_filled_in() {
-    let shown = check(readers("")).await;
-    let record = shown.split("[[cluster.record]]").nth(1).unwrap_or_default();
-    for line in ["points_to = \"readers\"", "max_lag_bytes = 16777216", "primary_fallback = true"] {
-        assert!(record.contains(line), "no `{line}` in {shown}");
-    }
-    let shown = check(readers("max_lag_bytes = 5\nprimary_fallback = false")).await;
-    assert!(shown.contains("max_lag_bytes = 5") && shown.contains("primary_fallback = false"), "{shown}");
-}
-
-#[tokio::test]
-async fn what_belongs_to_another_kind_of_record_is_named() {
-    insta::assert_snapshot!(refused(record("max_lag_bytes = 1\nprimary_fallback = true")).await, @r#"
-    error: repoint.toml:9: `cluster.record.max_lag_bytes`: it is for readers: put `points_to = "readers"` beside it
-      9 | max_lag_bytes = 1
-    repoint.toml:10: `cluster.record.primary_fallback`: it is for readers: put `points_to = "readers"` beside it
-      10 | primary_fallback = true
-    "#);
-    insta::assert_snapshot!(refused(readers("").replace("\"A\"", "\"CNAME\"")).await, @r#"
-    error: repoint.toml:8: `cluster.record.points_to`: a CNAME has one value, and there may be several readers: use `A` or `AAAA`
-      8 | points_to = "readers"
-    "#);
 }

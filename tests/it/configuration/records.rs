@@ -1,0 +1,44 @@
+//! Record sets: what belongs to which kind.
+
+use super::{check, record, refused};
+
+#[tokio::test]
+async fn half_a_failover_record_is_refused() {
+    insta::assert_snapshot!(refused(record("failover = \"PRIMARY\"")).await, @r#"
+    error: repoint.toml:9: `cluster.record.failover`: a failover record needs a `set_identifier` beside it
+      9 | failover = "PRIMARY"
+    "#);
+    insta::assert_snapshot!(refused(record("set_identifier = \"primary\"")).await, @r#"
+    error: repoint.toml:9: `cluster.record.set_identifier`: it needs `failover = "PRIMARY"` or `"SECONDARY"` beside it; a simple record has none
+      9 | set_identifier = "primary"
+    "#);
+}
+
+fn readers(lines: &str) -> String {
+    record(lines).replace("\"primary\"", "\"readers\"")
+}
+
+#[tokio::test]
+async fn a_record_of_readers_has_its_limit_and_its_fallback_filled_in() {
+    let shown = check(readers("")).await;
+    let record = shown.split("[[cluster.record]]").nth(1).unwrap_or_default();
+    for line in ["points_to = \"readers\"", "max_lag_bytes = 16777216", "primary_fallback = true"] {
+        assert!(record.contains(line), "no `{line}` in {shown}");
+    }
+    let shown = check(readers("max_lag_bytes = 5\nprimary_fallback = false")).await;
+    assert!(shown.contains("max_lag_bytes = 5") && shown.contains("primary_fallback = false"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_kind_of_record_is_named() {
+    insta::assert_snapshot!(refused(record("max_lag_bytes = 1\nprimary_fallback = true")).await, @r#"
+    error: repoint.toml:9: `cluster.record.max_lag_bytes`: it is for readers: put `points_to = "readers"` beside it
+      9 | max_lag_bytes = 1
+    repoint.toml:10: `cluster.record.primary_fallback`: it is for readers: put `points_to = "readers"` beside it
+      10 | primary_fallback = true
+    "#);
+    insta::assert_snapshot!(refused(readers("").replace("\"A\"", "\"CNAME\"")).await, @r#"
+    error: repoint.toml:8: `cluster.record.points_to`: a CNAME has one value, and there may be several readers: use `A` or `AAAA`
+      8 | points_to = "readers"
+    "#);
+}
