@@ -11,9 +11,10 @@ use std::time::Duration;
 use repoint_sandbox::aws::log::Call;
 use repoint_sandbox::http::fleet::{Fleet, Size, is_throttled};
 use repoint_sandbox::patroni::MemberId;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::place::{PATIENCE, PG2};
 use program::{program, usage};
@@ -24,6 +25,8 @@ const FEW_CLUSTERS: u16 = 20;
 /// For how many seconds they are watched.
 const SECONDS: &str = "REPOINT_TEST_WATCH_SECONDS";
 const FEW_SECONDS: u64 = 6;
+/// More than twice its turn.
+const FOR_EACH: Duration = Duration::from_millis(250);
 /// Far longer than a switchover takes here.
 const AGAIN: Duration = Duration::from_secs(5);
 const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetHealth";
@@ -48,9 +51,8 @@ async fn many_clusters_cost_their_audits_and_move_together() {
     let daemon = watch(&folder);
 
     // The first passes; then nothing happens, and at last much at once.
-    until("every group was looked at", || fleet.asked(DESCRIBE) >= clusters.into()).await;
-    // And what the first passes remember is written.
-    sleep(Duration::from_secs(1)).await;
+    until(&fleet, "every group was looked at", || fleet.asked(DESCRIBE) >= clusters.into()).await;
+    until(&fleet, "every cluster is remembered", || remembered(&folder) == fleet.count()).await;
     let (first, before, began) = (fleet.take_calls(), usage(&daemon).seconds, Instant::now());
     let (mut sizes, mut ticks) = (Vec::new(), interval(Duration::from_secs(1)));
     while began.elapsed() < Duration::from_secs(seconds) {
@@ -73,7 +75,7 @@ async fn many_clusters_cost_their_audits_and_move_together() {
     let (every, began) = (usize::from(clusters.div_ceil(100)), Instant::now());
     hand_over(&fleet, (0..clusters.into()).step_by(every), PG2).await;
     let led = began.elapsed();
-    until("all endpoints follow", || fleet.is_right()).await;
+    until(&fleet, "all endpoints follow", || fleet.is_right()).await;
     println!(
         "{} of them switched over, were led by another after {} ms, and the last was followed {} ms later",
         usize::from(clusters).div_ceil(every),
@@ -98,7 +100,7 @@ async fn fleet(clusters: u16) -> Fleet {
 async fn hand_over(fleet: &Fleet, which: impl Iterator<Item = usize>, to: MemberId) {
     let mut left: Vec<usize> = which.collect();
     let mut asked: Option<Instant> = None;
-    until("they are led by another", || {
+    until(fleet, "they are led by another", || {
         left.retain(|number| !fleet.is_led_by(*number, to));
         if asked.is_none_or(|at| at.elapsed() > AGAIN) {
             asked = Some(Instant::now());
@@ -124,6 +126,13 @@ fn watch(folder: &TempDir) -> Child {
     program(folder).arg("watch").spawn().unwrap()
 }
 
+/// How many clusters are in memory.
+fn remembered(folder: &TempDir) -> usize {
+    let text = std::fs::read_to_string(folder.path().join("state.json")).unwrap_or_default();
+    let state: Value = serde_json::from_str(&text).unwrap_or_default();
+    state["clusters"].as_object().map_or(0, serde_json::Map::len)
+}
+
 fn count(calls: &[Call], action: &str) -> u64 {
     calls.iter().filter(|call| call.action == action).count() as u64
 }
@@ -142,14 +151,16 @@ fn load() -> String {
     averages.split(' ').next().unwrap().to_owned()
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// In a large fleet all passes take their time: AWS is asked for nine clusters a second.
+async fn until(fleet: &Fleet, what: &str, mut is_so: impl FnMut() -> bool) {
+    let patience = PATIENCE + FOR_EACH * u32::try_from(fleet.count()).unwrap();
     let mut ticks = interval(Duration::from_millis(20));
     let looking = async {
         while !is_so() {
             ticks.tick().await;
         }
     };
-    assert!(timeout(PATIENCE, looking).await.is_ok(), "it never came to that {what}");
+    assert!(timeout(patience, looking).await.is_ok(), "it never came to that {what}");
 }
 
 /// Memory does not grow: in the last quarter of a long watch it is what it was in the second, give or take the gaps that

@@ -120,6 +120,12 @@ impl Fleet {
         text
     }
 
+    /// How many clusters there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shared.clusters.len()
+    }
+
     /// Whether AWS enforces its limits from now on; its buckets are full again.
     pub fn limit(&self, is_limited: bool) {
         let limits = if is_limited { self.shared.limits.clone() } else { Throttle::unlimited() };
