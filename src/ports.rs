@@ -2,7 +2,7 @@
 //!
 //! Law: a port asks or does one thing and does not think; what it cannot read it says, as a [`Failure`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
 use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
-use crate::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
 pub use budget::Budget;
 pub use calls::Calls;
@@ -56,12 +56,8 @@ pub trait Listeners: Send + Sync {
 /// Hosted zones.
 #[async_trait]
 pub trait Zones: Send + Sync {
-    /// Every record set of these names and types, all in `zone`; a place without one has an empty list.
-    async fn read(
-        &self,
-        zone: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>>;
+    /// The record sets of these names and types, all in `zone`.
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing>;
 
     /// Makes the changes; for each, in their order, with which batch it was accepted. Route 53 takes a batch whole or not
     /// at all.

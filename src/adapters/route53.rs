@@ -21,7 +21,7 @@ use super::heard::Heard;
 use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::record::{
-    Alias, Answer, ChangeId, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
+    Alias, Answer, ChangeId, Failover, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
     RecordType, Routing, SetIdentifier, ZoneId,
 };
 use crate::domain::world::Read;
@@ -52,13 +52,8 @@ impl Route53 {
 impl Zones for Route53 {
     /// Reads from the first name that is wanted, and goes on from the first one that the page did not reach: names
     /// that stand near each other share a page, and a large zone is not read through.
-    async fn read(
-        &self,
-        zone: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
-        let mut found: BTreeMap<RecordPlace, Vec<RecordSet>> =
-            places.iter().map(|place| (place.clone(), Vec::new())).collect();
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
+        let mut found: Listing = places.iter().map(|place| (place.clone(), Vec::new())).collect();
         let mut missing: BTreeSet<(String, &str)> = places.iter().map(listing_key).collect();
         let names: BTreeMap<String, &RecordName> =
             places.iter().map(|place| (place.name.listing_key(), &place.name)).collect();

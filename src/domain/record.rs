@@ -5,7 +5,7 @@
 
 mod alias;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
@@ -280,6 +280,9 @@ pub struct RecordSet {
     /// The health check that decides whether it is chosen.
     pub health_check_id: Option<String>,
 }
+
+/// Every record set of some names and types; a place without one has an empty list.
+pub type Listing = BTreeMap<RecordPlace, Vec<RecordSet>>;
 
 /// A change of one record set: DELETE of exactly what was read, CREATE of what is wanted, in one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

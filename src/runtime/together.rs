@@ -9,7 +9,7 @@ mod changes;
 mod lanes;
 mod reads;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ use self::reads::Asked;
 use super::observe::too_late;
 use crate::domain::budget::Urgency;
 use crate::domain::failure::Failure;
-use crate::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
+use crate::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, Zones};
 
@@ -50,11 +50,7 @@ struct Shared {
 
 #[async_trait]
 impl Zones for Shared {
-    async fn read(
-        &self,
-        zone: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         let (answer, read) = oneshot::channel();
         let asked = Asked { places: places.clone(), zones: self.zones.clone(), answer };
         let lanes = match self.calls.urgency() {

@@ -1,6 +1,6 @@
 //! Several passes that share a zone: who goes with whom, what each is told, and what it costs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use repoint::adapters::clock::SystemClock;
 use repoint::domain::budget::{Needs, Urgency};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::record::{
-    ChangeId, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
+    ChangeId, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
 };
 use repoint::domain::world::Read;
 use repoint::ports::{Calls, Clock, Permit, Zones};
@@ -63,11 +63,7 @@ impl Desk {
 
 #[async_trait]
 impl Zones for Desk {
-    async fn read(
-        &self,
-        _: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+    async fn read(&self, _: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         self.reads.lock().unwrap().push(places.len());
         self.pass().await;
         Ok(places.iter().map(|place| (place.clone(), vec![set(place, "10.0.0.1")])).collect())
@@ -153,7 +149,7 @@ impl Process {
         tokio::spawn(async move { zones.change(&zone(), &changes, &permit).await })
     }
 
-    fn asks(&self, number: usize) -> JoinHandle<Read<BTreeMap<RecordPlace, Vec<RecordSet>>>> {
+    fn asks(&self, number: usize) -> JoinHandle<Read<Listing>> {
         let zones = self.zones();
         tokio::spawn(async move { zones.read(&zone(), &BTreeSet::from([place(number)])).await })
     }

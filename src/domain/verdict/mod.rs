@@ -104,14 +104,7 @@ fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Fou
         replays: ours.iter().find(leader).and_then(|leader| leader.health()?.timeline),
         lead: lead(site, intent, memory, &ours, &strangers, &claims),
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
-        claims: claims
-            .iter()
-            .map(|(witness, claim)| Rival {
-                site: site.name.clone(),
-                member: witness.label(),
-                timeline: claim.timeline,
-            })
-            .collect(),
+        claims: rivals(site, &claims),
     }
 }
 
@@ -190,6 +183,15 @@ fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witness]) -> Opti
     promotion
 }
 
+fn rivals(site: &Site, claims: &[(&Witness, Claim)]) -> Vec<Rival> {
+    let rival = |(witness, claim): &(&Witness, Claim)| Rival {
+        site: site.name.clone(),
+        member: witness.label(),
+        timeline: claim.timeline,
+    };
+    claims.iter().map(rival).collect()
+}
+
 fn accept(
     site: &Site,
     (primary, claim): &(&Witness, Claim),
@@ -210,14 +212,7 @@ fn accept(
             .or_else(|| remembered_address(site, primary, memory)),
         timeline: claim.timeline,
         system_id: claim.system_id.clone(),
-        rivals: claims[1..]
-            .iter()
-            .map(|(witness, claim)| Rival {
-                site: site.name.clone(),
-                member: witness.label(),
-                timeline: claim.timeline,
-            })
-            .collect(),
+        rivals: rivals(site, &claims[1..]),
         followers: BTreeSet::new(),
     }
 }

@@ -1,12 +1,12 @@
 //! Reads of a zone that go together: one listing with everything that anybody asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
-use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
+use crate::domain::record::{Listing, RecordPlace, ZoneId};
 use crate::domain::world::Read;
 use crate::ports::Zones;
 
@@ -14,7 +14,7 @@ use crate::ports::Zones;
 pub struct Asked {
     pub places: BTreeSet<RecordPlace>,
     pub zones: Arc<dyn Zones>,
-    pub answer: oneshot::Sender<Read<BTreeMap<RecordPlace, Vec<RecordSet>>>>,
+    pub answer: oneshot::Sender<Read<Listing>>,
 }
 
 /// Reads what they all ask for. It ends when nobody waits for it any longer.
@@ -28,7 +28,7 @@ pub async fn carry(zone: ZoneId, asked: Vec<Asked>) {
         _ = join_all(asked.iter_mut().map(|asked| asked.answer.closed())) => return,
     };
     for Asked { places, answer, .. } in asked {
-        let own = |sets: &BTreeMap<RecordPlace, Vec<RecordSet>>| {
+        let own = |sets: &Listing| {
             let of = |place: RecordPlace| (place.clone(), sets.get(&place).cloned().unwrap_or_default());
             places.into_iter().map(of).collect()
         };

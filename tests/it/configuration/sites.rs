@@ -1,7 +1,6 @@
 //! The sites of a cluster, as they are configured.
 
-use super::{CLUSTER, refused};
-use crate::support::command::Repoint;
+use super::{CLUSTER, check, refused};
 
 const SITES: &str = r#"[[cluster]]
 scope = "batman"
@@ -32,41 +31,9 @@ points_to = "site"
 
 #[tokio::test]
 async fn sites_are_shown_as_they_were_understood() {
-    let repoint = Repoint::new(SITES);
-    insta::assert_snapshot!(repoint.run(&["check"]).await, @r#"
-    exit 0
-    --- stdout
-    [aws]
-    limit_percent = 90
+    let ran = check(SITES).await;
+    insta::assert_snapshot!(ran.split_once("[[cluster]]").unwrap().1, @r#"
 
-    [patroni]
-    connect_timeout_seconds = 2.0
-    timeout_seconds = 2.0
-
-    [pass]
-    deadline_seconds = 30.0
-
-    [state]
-    file = "state.json"
-    required = true
-
-    [alerts]
-    grace_seconds = 60.0
-    contested_grace_seconds = 0.0
-
-    [watch]
-    interval_seconds = 1.0
-    audit_interval_seconds = 60.0
-    grace_seconds = 10.0
-    socket = "/run/repoint/repoint.sock"
-
-    [callback]
-    hand_over = "daemon"
-
-    [lambda]
-    fail_on_hold = false
-
-    [[cluster]]
     scope = "batman"
 
     [[cluster.site]]

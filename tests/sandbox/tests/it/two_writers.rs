@@ -1,13 +1,13 @@
 //! Somebody else edits a record between repoint's read and its write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{ChangeId, RecordChange, RecordPlace, RecordSet, ZoneId};
+use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Zones};
@@ -32,11 +32,7 @@ struct Meddled {
 
 #[async_trait]
 impl Zones for Meddled {
-    async fn read(
-        &self,
-        zone: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         Zones::read(&*self.line, zone, places).await
     }
 
