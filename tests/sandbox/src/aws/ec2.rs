@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use super::Account;
 use super::error::AwsError;
 use super::history::History;
+use super::policy::Says;
 use super::service::{Operation, Service};
 use crate::Millis;
 
@@ -141,7 +142,8 @@ impl Account {
         max_results: Option<usize>,
         next_token: Option<&str>,
     ) -> Result<Page, AwsError> {
-        self.call(now, DESCRIBE, "*", |account| {
+        let says = Says::from([("ec2:Region", vec![self.region.clone()])]);
+        self.call_saying(now, DESCRIBE, "*", &says, |account| {
             let empty = BTreeMap::new();
             let seen = now.saturating_sub(account.lag(Service::Ec2));
             let known = account.instances.known.at(seen).unwrap_or(&empty);

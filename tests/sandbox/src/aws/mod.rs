@@ -12,6 +12,7 @@ pub mod faults;
 mod history;
 pub mod log;
 pub mod network;
+pub mod policy;
 pub mod route53;
 pub mod service;
 pub mod settings;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use self::error::AwsError;
 use self::faults::Fault;
 use self::log::{Call, Ending};
+use self::policy::Says;
 use self::service::{Operation, Service};
 use self::settings::Settings;
 use crate::Millis;
@@ -43,6 +45,8 @@ pub struct Account {
     pub faults: faults::Faults,
     /// What the caller may not do.
     pub denials: access::Denials,
+    /// What it may do; anything, if there is none.
+    pub policy: Option<policy::Policy>,
     /// How often it may call.
     pub throttle: throttle::Throttle,
     read_lag: BTreeMap<Service, Millis>,
@@ -73,6 +77,7 @@ impl Account {
             network: network::Network::default_vpc(region),
             faults: faults::Faults::default(),
             denials: access::Denials::default(),
+            policy: None,
             throttle: throttle::Throttle::default(),
             read_lag: BTreeMap::new(),
             calls: Vec::new(),
@@ -112,7 +117,7 @@ impl Account {
         self.read_lag.get(&service).copied().unwrap_or_default()
     }
 
-    /// The one door. `work` sees the account as it is if the call arrives and is allowed.
+    /// A call that says no more of itself than its action and resource.
     fn call<T>(
         &mut self,
         now: Millis,
@@ -120,14 +125,26 @@ impl Account {
         resource: &str,
         work: impl FnOnce(&mut Self) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
+        self.call_saying(now, operation, resource, &Says::new(), work)
+    }
+
+    /// The one door. `work` sees the account as it is if the call arrives and is allowed.
+    fn call_saying<T>(
+        &mut self,
+        now: Millis,
+        operation: Operation,
+        resource: &str,
+        says: &Says,
+        work: impl FnOnce(&mut Self) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
         let (ending, answer) = match self.faults.meet(operation.action) {
             Some(Fault::LoseRequest) => (Ending::RequestLost, Err(AwsError::no_answer())),
             Some(Fault::Refuse(error)) => (Ending::Refused(error.code.clone()), Err(error)),
             Some(Fault::LoseAnswer) => {
-                let refused = self.judge(now, operation, resource).and_then(|()| work(self)).err();
+                let refused = self.judge(now, operation, resource, says).and_then(|()| work(self)).err();
                 (Ending::AnswerLost(refused.map(|error| error.code)), Err(AwsError::no_answer()))
             }
-            None => match self.judge(now, operation, resource).and_then(|()| work(self)) {
+            None => match self.judge(now, operation, resource, says).and_then(|()| work(self)) {
                 Ok(result) => (Ending::Done, Ok(result)),
                 Err(error) => (Ending::Refused(error.code.clone()), Err(error)),
             },
@@ -137,11 +154,19 @@ impl Account {
     }
 
     /// AWS throttles before it looks at permissions.
-    fn judge(&mut self, now: Millis, operation: Operation, resource: &str) -> Result<(), AwsError> {
+    fn judge(
+        &mut self,
+        now: Millis,
+        operation: Operation,
+        resource: &str,
+        says: &Says,
+    ) -> Result<(), AwsError> {
         if !self.throttle.take(operation.bucket, now) {
             return Err(throttle::refusal(operation.service));
         }
-        if self.denials.deny_call(operation.action, resource) {
+        let is_allowed =
+            self.policy.as_ref().is_none_or(|policy| policy.allows(operation.action, resource, says));
+        if !is_allowed || self.denials.deny_call(operation.action, resource) {
             return Err(access::refusal(operation.service, &self.user_arn(), operation.action, resource));
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::Account;
 use super::super::error::AwsError;
+use super::super::policy::Says;
 use super::super::service::{Operation, Service};
 use super::name::Name;
 use super::record::{Alias, Answer, RecordSet};
@@ -53,6 +54,26 @@ pub struct ChangeInfo {
     pub submitted_at: Millis,
 }
 
+/// What IAM is told of a batch (Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access control").
+fn said(changes: &[Change]) -> Says {
+    let each = |what: fn(&Change) -> String| changes.iter().map(what).collect();
+    Says::from([
+        (
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames",
+            each(|change| change.set.key.name.as_str().trim_end_matches('.').to_owned()),
+        ),
+        ("route53:ChangeResourceRecordSetsRecordTypes", each(|change| change.set.key.record_type.clone())),
+        (
+            "route53:ChangeResourceRecordSetsActions",
+            each(|change| match change.action {
+                Action::Create => "CREATE".to_owned(),
+                Action::Delete => "DELETE".to_owned(),
+                Action::Upsert => "UPSERT".to_owned(),
+            }),
+        ),
+    ])
+}
+
 impl Account {
     /// `ChangeResourceRecordSets`.
     ///
@@ -65,7 +86,7 @@ impl Account {
         zone_id: &str,
         changes: &[Change],
     ) -> Result<ChangeInfo, AwsError> {
-        self.call(now, CHANGE, &zone_arn(zone_id), |account| {
+        self.call_saying(now, CHANGE, &zone_arn(zone_id), &said(changes), |account| {
             let zone = account.zone(zone_id)?;
             if account.dns.busy.contains(bare(zone_id)) {
                 let words = "The request was rejected because Route 53 was still processing a prior request.";

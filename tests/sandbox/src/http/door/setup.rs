@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use repoint::domain::intent::PointsTo;
+use repoint::domain::intent::{GroupRole, PointsTo, Strategy};
 use repoint::domain::record::Failover;
 
 use super::Site;
@@ -112,6 +112,20 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
     );
     for group in &intent.groups {
         let _ = write!(text, "\n  [[cluster.target_group]]\n  arn = {:?}\n", group.arn.as_str());
+        if let GroupRole::Reader { max_lag_bytes, primary_fallback } = group.role {
+            let _ = writeln!(text, "  role = \"reader\"\n  {}", readers(max_lag_bytes, primary_fallback));
+        }
+        let _ = match &group.strategy {
+            Strategy::Exclusive => Ok(()),
+            Strategy::Warm { leave_after_ms } => {
+                let seconds = leave_after_ms / 1000;
+                writeln!(text, "  strategy = \"warm\"\n  leave_after_seconds = {seconds}")
+            }
+            Strategy::Weighted { listener, member } => {
+                let (listener, member) = (listener.as_str(), member.as_str());
+                writeln!(text, "  strategy = \"weighted\"\n  listener = {listener:?}\n  member = {member:?}")
+            }
+        };
     }
     for record in &intent.records {
         let place = &record.key.place;
@@ -133,11 +147,15 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
             PointsTo::Primary => writeln!(text, "  points_to = \"primary\""),
             PointsTo::Standby => writeln!(text, "  points_to = \"standby\""),
             PointsTo::Site => writeln!(text, "  points_to = \"site\""),
-            PointsTo::Readers { max_lag_bytes, primary_fallback } => writeln!(
-                text,
-                "  points_to = \"readers\"\n  max_lag_bytes = {max_lag_bytes}\n  primary_fallback = {primary_fallback}"
-            ),
+            PointsTo::Readers { max_lag_bytes, primary_fallback } => {
+                let readers = readers(max_lag_bytes, primary_fallback);
+                writeln!(text, "  points_to = \"readers\"\n  {readers}")
+            }
         };
     }
     text
+}
+
+fn readers(max_lag_bytes: u64, primary_fallback: bool) -> String {
+    format!("max_lag_bytes = {max_lag_bytes}\n  primary_fallback = {primary_fallback}")
 }
