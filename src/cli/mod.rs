@@ -7,6 +7,7 @@ mod adopt;
 mod callback;
 mod check;
 mod detached;
+mod iam;
 mod lock;
 mod plan;
 mod print;
@@ -23,7 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Environment, Settings};
+use crate::config::{self, Environment, Rights, Settings};
 
 /// Keeps NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
 #[derive(Debug, Parser)]
@@ -145,12 +146,50 @@ that this is meant: an old copy of a database that comes back must not get the t
         /// The cluster
         scope: String,
     },
+    /// Print the IAM policy that this configuration needs, and no more
+    #[command(after_help = "\
+Examples:
+  repoint iam > policy.json                     for run, watch and the Lambda
+  repoint iam --for plan                        looking only
+  repoint iam --for callback                    nodes that only call the Lambda ([callback] hand_over = \"sns\")
+  aws iam create-policy --policy-name repoint --policy-document file://policy.json
+
+Nobody is asked. When AWS refuses a call, repoint names the statement that is missing.")]
+    Iam {
+        /// Who is to be allowed
+        #[arg(long = "for", value_enum, default_value_t = For::Run)]
+        whom: For,
+        /// No target group holds instances: leave out ec2:DescribeInstances
+        #[arg(long)]
+        no_instances: bool,
+    },
     /// Check the configuration and print it as it was understood, without asking anybody
     #[command(after_help = "\
 Examples:
   repoint check --config /etc/repoint.toml
   repoint check --format json")]
     Check,
+}
+
+/// Who is to be allowed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum For {
+    /// `run`, `watch`, the Lambda, and a callback that does not hand over to it
+    Run,
+    /// `plan` and `status`
+    Plan,
+    /// `callback`, where it hands over to the Lambda
+    Callback,
+}
+
+impl For {
+    fn rights(self) -> Rights {
+        match self {
+            Self::Run => Rights::Pass,
+            Self::Plan => Rights::Look,
+            Self::Callback => Rights::Callback,
+        }
+    }
 }
 
 /// Does what the command line says.
@@ -176,6 +215,9 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
         Command::Callback { arguments, detached: true } => detached::main(settings, &arguments),
         Command::Status => block_on(status::main(settings, format)),
         Command::Adopt { scope } => block_on(adopt::main(settings, &scope, format)),
+        Command::Iam { whom, no_instances } => {
+            iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances)
+        }
         Command::Check => check::main(&settings, format),
     }
 }

@@ -5,6 +5,7 @@
 
 mod environment;
 mod file;
+mod iam;
 mod mask;
 mod problem;
 mod resolve;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::Intent;
 pub use environment::Environment;
+pub use iam::{LONGEST_MANAGED, Rights, policy};
 pub use problem::{ConfigError, Problem};
 pub use show::show;
 pub use triggers::{Callback, HandOver, Lambda, Watch};

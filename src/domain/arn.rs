@@ -54,6 +54,12 @@ macro_rules! arn {
                 self.0.split(':').nth(3).unwrap_or_default()
             }
 
+            /// `aws`; in China and elsewhere another one.
+            #[must_use]
+            pub fn partition(&self) -> &str {
+                self.0.split(':').nth(1).unwrap_or_default()
+            }
+
             /// The account that owns it.
             #[must_use]
             pub fn account(&self) -> &str {

@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use super::permission::{Permission, needed};
+
 /// What sort of failure it was, and so what helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,12 +58,15 @@ impl Failure {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let Self { kind, call, resource, message } = self;
-        let allowed = self.iam_resource();
         let code = message.split(':').next().unwrap_or_default();
         match (kind, code) {
-            (Kind::Denied, _) => {
-                Some(format!("allow the IAM action `{call}` on `{allowed}`, or mend the credentials"))
-            }
+            (Kind::Denied, _) => Some(match needed(call, resource, "aws") {
+                Some(Permission { statement, resource }) => format!(
+                    "allow the IAM action `{call}` on `{resource}` (the statement `{statement}` of `repoint iam`), or mend \
+                     the credentials"
+                ),
+                None => format!("allow the IAM action `{call}` on `{resource}`, or mend the credentials"),
+            }),
             (Kind::NotFound, "NoSuchHostedZone") => Some(
                 "the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are"
                     .to_owned(),
@@ -86,20 +91,6 @@ impl Failure {
                     .to_owned(),
             ),
             (Kind::Invalid | Kind::Unavailable, _) => None,
-        }
-    }
-
-    /// What a policy has to name as the resource of the call (Service Authorization Reference).
-    fn iam_resource(&self) -> String {
-        let first = || self.resource.split('/').next().unwrap_or_default();
-        match self.call.split_once(':') {
-            Some(("route53", "GetChange")) => "arn:aws:route53:::change/*".to_owned(),
-            // A record is named with its zone in front.
-            Some(("route53", _)) => format!("arn:aws:route53:::hostedzone/{}", first()),
-            Some(("elasticloadbalancing" | "ec2", action)) if action.starts_with("Describe") => {
-                "*".to_owned()
-            }
-            _ => self.resource.clone(),
         }
     }
 }

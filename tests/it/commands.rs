@@ -215,7 +215,7 @@ async fn missing_credentials_are_said() {
     batman  failed  N ms
       primary  pg2  10.0.1.12:5432  timeline 4
       held     target group pg-writer (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-               allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `*`, or mend the credentials
+               allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `*` (the statement `Look` of `repoint iam`), or mend the credentials
     --- stderr
     ");
     assert!(aws.requests().is_empty());
@@ -320,7 +320,7 @@ async fn an_alert_that_is_not_published_is_reported_and_fails_nothing() {
       done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
-      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts`, or mend the credentials)
+      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `Tell` of `repoint iam`), or mend the credentials)
     --- stderr
     ");
 }

@@ -1,6 +1,7 @@
 //! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
 
 mod groups;
+mod iam;
 mod memory;
 mod records;
 mod sites;

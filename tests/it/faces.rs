@@ -4,5 +4,6 @@ mod callback;
 mod cron;
 mod daemon;
 mod fleet;
+mod iam;
 mod insync;
 pub mod place;

@@ -17,6 +17,7 @@ mod failover;
 mod figures;
 mod function;
 mod harness;
+mod iam;
 mod lab;
 mod lambda;
 mod lambda_figures;
@@ -71,6 +72,7 @@ fn run() -> anyhow::Result<ExitCode> {
         warm::trials,
         weighted::trials,
         sites::trials,
+        iam::trials,
         state_table::trials,
         lambda::trials,
         wire::trials,

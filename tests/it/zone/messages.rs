@@ -135,7 +135,7 @@ async fn a_denied_change_is_told_with_what_a_policy_has_to_name() {
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
     assert_eq!((failure.kind, calls), (Kind::Denied, 1));
     assert!(failure.resource.ends_with("/db.example.com/A"), "{failure}");
-    insta::assert_snapshot!(failure.hint().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE`, or mend the credentials");
+    insta::assert_snapshot!(failure.hint().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE` (the statement `MoveRecordsZONE` of `repoint iam`), or mend the credentials");
 }
 
 /// What the SDK waits for: an answer, as long as it takes; and twice nothing at all before it tries again. The third time

@@ -1,0 +1,227 @@
+//! The policy for a configuration: on what it names, and on nothing else.
+
+use serde_json::Value;
+
+use super::{CLUSTER, GOOD};
+use crate::support::command::Repoint;
+
+async fn policy(configuration: &str, arguments: &[&str]) -> Value {
+    let repoint = Repoint::new(configuration).without("REPOINT_STATE_FILE");
+    let ran = repoint.run(&[&["iam"], arguments].concat()).await;
+    assert_eq!(ran.code, 0, "{ran}");
+    ran.json()
+}
+
+/// The actions by statement.
+fn statements(policy: &Value) -> Vec<(String, Vec<String>)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let statement = |statement: &Value| {
+        (text(&statement["Sid"]), statement["Action"].as_array().unwrap().iter().map(text).collect())
+    };
+    policy["Statement"].as_array().unwrap().iter().map(statement).collect()
+}
+
+#[tokio::test]
+async fn it_is_for_the_groups_and_record_sets_that_are_configured() {
+    let ran = Repoint::new(GOOD).run(&["iam"]).await;
+    insta::assert_snapshot!(ran, @r#"
+    exit 0
+    --- stdout
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Sid": "Look",
+          "Effect": "Allow",
+          "Action": [
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth"
+          ],
+          "Resource": [
+            "*"
+          ]
+        },
+        {
+          "Sid": "FindInstances",
+          "Effect": "Allow",
+          "Action": [
+            "ec2:DescribeInstances"
+          ],
+          "Resource": [
+            "*"
+          ],
+          "Condition": {
+            "StringEquals": {
+              "ec2:Region": [
+                "us-east-1"
+              ]
+            }
+          }
+        },
+        {
+          "Sid": "MoveTargets",
+          "Effect": "Allow",
+          "Action": [
+            "elasticloadbalancing:DeregisterTargets",
+            "elasticloadbalancing:RegisterTargets"
+          ],
+          "Resource": [
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
+          ]
+        },
+        {
+          "Sid": "ReadRecords",
+          "Effect": "Allow",
+          "Action": [
+            "route53:ListResourceRecordSets"
+          ],
+          "Resource": [
+            "arn:aws:route53:::hostedzone/Z0123456789"
+          ]
+        },
+        {
+          "Sid": "MoveRecordsZ0123456789",
+          "Effect": "Allow",
+          "Action": [
+            "route53:ChangeResourceRecordSets"
+          ],
+          "Resource": [
+            "arn:aws:route53:::hostedzone/Z0123456789"
+          ],
+          "Condition": {
+            "ForAllValues:StringEquals": {
+              "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                "writer.db.example.com"
+              ],
+              "route53:ChangeResourceRecordSetsRecordTypes": [
+                "A"
+              ],
+              "route53:ChangeResourceRecordSetsActions": [
+                "CREATE",
+                "DELETE"
+              ]
+            }
+          }
+        },
+        {
+          "Sid": "Tell",
+          "Effect": "Allow",
+          "Action": [
+            "sns:Publish"
+          ],
+          "Resource": [
+            "arn:aws:sns:us-east-1:123456789012:db-alerts"
+          ]
+        }
+      ]
+    }
+    --- stderr
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_not_configured_is_not_in_it() {
+    let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/pg/057ddce98af07a33";
+    let one_group = format!("{CLUSTER}[[cluster.target_group]]\narn = \"{arn}\"\n");
+    let sids =
+        |policy: &Value| -> Vec<String> { statements(policy).into_iter().map(|(sid, _)| sid).collect() };
+    assert_eq!(sids(&policy(&one_group, &["--no-instances"]).await), ["Look", "MoveTargets"]);
+    assert_eq!(sids(&policy(&one_group, &["--no-instances", "--for", "plan"]).await), ["Look"]);
+    let table = format!("[state]\ndynamodb_table = \"repoint\"\n{one_group}");
+    let with_table = policy(&table, &["--no-instances"]).await;
+    assert_eq!(sids(&with_table), ["Look", "MoveTargets", "Remember"]);
+    let remember = &with_table["Statement"][2];
+    assert_eq!(remember["Resource"][0], "arn:aws:dynamodb:*:123456789012:table/repoint");
+    assert_eq!(remember["Action"], serde_json::json!(["dynamodb:GetItem", "dynamodb:PutItem"]));
+    let looked = policy(&table, &["--no-instances", "--for", "plan"]).await;
+    assert_eq!(looked["Statement"][1]["Action"], serde_json::json!(["dynamodb:GetItem"]));
+}
+
+/// In China, for example, ARNs begin otherwise.
+#[tokio::test]
+async fn it_is_of_the_partition_of_what_is_configured() {
+    let arn =
+        "arn:aws-us-gov:elasticloadbalancing:us-gov-west-1:123456789012:targetgroup/pg/057ddce98af07a33";
+    let record = "[[cluster.record]]\nzone_id = \"Z1\"\nname = \"a.example.com\"\ntype = \"A\"\npoints_to = \"primary\"\n";
+    let configuration = format!(
+        "[pass]\nwait_insync_seconds = 5\n[state]\ndynamodb_table = \"repoint\"\n\
+         {CLUSTER}[[cluster.target_group]]\narn = \"{arn}\"\n{record}"
+    );
+    let policy = policy(&configuration, &[]).await.to_string();
+    assert!(!policy.contains("arn:aws:"), "{policy}");
+    for start in ["hostedzone/Z1", "change/*"] {
+        assert!(policy.contains(&format!("arn:aws-us-gov:route53:::{start}")), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn looking_is_a_part_of_passing() {
+    let all: Vec<String> =
+        statements(&policy(GOOD, &[]).await).into_iter().flat_map(|(_, actions)| actions).collect();
+    for (sid, actions) in statements(&policy(GOOD, &["--for", "plan"]).await) {
+        for action in actions {
+            let (_, name) = action.split_once(':').unwrap();
+            assert!(
+                ["Describe", "List", "Get"].iter().any(|reads| name.starts_with(reads)),
+                "{sid}: {action}"
+            );
+            assert!(all.contains(&action), "{sid}: {action}");
+        }
+    }
+}
+
+/// A zone's statement names all of its record sets, of whichever cluster, and those of no other zone.
+#[tokio::test]
+async fn each_zone_has_a_statement_of_its_own() {
+    let record = |zone: &str, name: &str, record_type: &str| {
+        format!(
+            "[[cluster.record]]\nzone_id = \"{zone}\"\nname = \"{name}\"\ntype = \"{record_type}\"\npoints_to = \"primary\"\n"
+        )
+    };
+    let other = CLUSTER.replace("batman", "robin").replace("10.0.1.11", "10.0.2.11");
+    let configuration = [
+        CLUSTER,
+        &record("Z1", "*.Example.com", "A"),
+        &record("Z2", "db.example.org", "AAAA"),
+        &other,
+        &record("Z1", "robin.example.com.", "A"),
+    ];
+    let policy = policy(&configuration.concat(), &[]).await;
+    let conditions = |sid: &str| {
+        let statements = policy["Statement"].as_array().unwrap();
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid).unwrap();
+        let of = &statement["Condition"]["ForAllValues:StringEquals"];
+        let key = |name: &str| of[format!("route53:ChangeResourceRecordSets{name}")].to_string();
+        (statement["Resource"].to_string(), key("NormalizedRecordNames"), key("RecordTypes"))
+    };
+    let texts = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    assert_eq!(
+        conditions("MoveRecordsZ1"),
+        texts(
+            r#"["arn:aws:route53:::hostedzone/Z1"]"#,
+            r#"["\\052.example.com","robin.example.com"]"#,
+            r#"["A"]"#
+        )
+    );
+    assert_eq!(
+        conditions("MoveRecordsZ2"),
+        texts(r#"["arn:aws:route53:::hostedzone/Z2"]"#, r#"["db.example.org"]"#, r#"["AAAA"]"#)
+    );
+}
+
+#[tokio::test]
+async fn one_that_is_too_long_for_iam_is_told_of() {
+    let cluster = |number: usize| {
+        format!(
+            "[[cluster]]\nscope = \"c{number}\"\nmembers = [\"http://10.1.{number}.11:8008\"]\n[[cluster.target_group]]\n\
+             arn = \"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/pg{number}/057ddce98af07a33\"\n"
+        )
+    };
+    let many: String = (0..100).map(cluster).collect();
+    let ran = Repoint::new(&many).run(&["iam"]).await;
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("a managed policy may have 6144"), "{}", ran.stderr);
+    let part = Repoint::new(&many).run(&["iam", "--cluster", "c7"]).await;
+    assert_eq!(part.stderr, "");
+    assert!(part.stdout.contains("targetgroup/pg7/") && !part.stdout.contains("targetgroup/pg8/"), "{part}");
+}
