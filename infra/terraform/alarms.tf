@@ -1,0 +1,103 @@
+# Who watches the watcher. What `repoint` finds it tells itself; these are for when it cannot.
+
+locals {
+  alarm_actions = concat([local.alert_topic_arn], var.alarm_actions)
+
+  # The rates of the schedules in minutes; a cron expression says nothing here.
+  unit_minutes = { minute = 1, minutes = 1, hour = 60, hours = 60, day = 1440, days = 1440 }
+  rates        = flatten([for schedule in values(var.schedules) : regexall("^rate\\(([0-9]+) ([a-z]+)\\)$", schedule.expression)])
+  rate_minutes = [for i in range(0, length(local.rates), 2) : tonumber(local.rates[i]) * local.unit_minutes[local.rates[i + 1]]]
+
+  alarms = {
+    errors = {
+      description = "${var.name}: invocations fail. See the log group /aws/lambda/${var.name}, lines of level ERROR."
+      metric      = "Errors"
+      of          = 5
+      at_least    = 3
+    }
+    throttles = {
+      description = "${var.name}: Lambda refuses invocations. Raise `reserved_concurrency`, or look who uses up the account's."
+      metric      = "Throttles"
+      of          = 5
+      at_least    = 3
+    }
+    dropped = {
+      description = "${var.name}: invocations were given up. The queue ${var.name}-failures has them, with their errors."
+      metric      = "AsyncEventsDropped"
+      of          = 5
+      at_least    = 1
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "function" {
+  for_each = var.alarms_enabled ? local.alarms : {}
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = "AWS/Lambda"
+  metric_name         = each.value.metric
+  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
+  statistic           = "Sum"
+  period              = 60
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = each.value.of
+  datapoints_to_alarm = each.value.at_least
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+  tags                = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = split(":", local.alert_topic_arn)[3] == local.region
+      error_message = "Alarms reach only topics of their own Region, and the alert topic is in ${split(":", local.alert_topic_arn)[3]}. Give an `alert_topic` in ${local.region}, or set `alarms_enabled = false`."
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "no_success" {
+  count = var.alarms_enabled && var.no_success_minutes > 0 ? 1 : 0
+
+  alarm_name          = "${var.name}-no-success"
+  alarm_description   = "${var.name}: no invocation has succeeded for ${var.no_success_minutes} minutes. A failover now is not followed."
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  evaluation_periods  = var.no_success_minutes
+  # No data is what a schedule that stopped calling looks like.
+  treat_missing_data = "breaching"
+  # Nothing is called on purpose: nothing to tell.
+  actions_enabled = var.triggers_enabled
+  alarm_actions   = local.alarm_actions
+  ok_actions      = local.alarm_actions
+  tags            = var.tags
+
+  metric_query {
+    id          = "successes"
+    label       = "Invocations that succeeded"
+    expression  = "FILL(invocations, 0) - FILL(errors, 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { invocations = "Invocations", errors = "Errors" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/Lambda"
+        metric_name = metric_query.value
+        dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.rate_minutes) == 0 || try(min(local.rate_minutes...) < var.no_success_minutes, false)
+      error_message = "The alarm would ring between two looks: the most frequent schedule calls every ${try(min(local.rate_minutes...), 0)} minutes. Raise `no_success_minutes` (${var.no_success_minutes}) above that, or set it to 0."
+    }
+  }
+}

@@ -1,0 +1,44 @@
+# From nothing: a VPC (network.tf), a load balancer and a zone (endpoints.tf), and repoint, which keeps them pointing at
+# the primary. The database nodes are yours: start them in the two subnets, with the security group `database`.
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  # The policy is what `repoint iam --config repoint.toml > policy.json` printed. Both files name things that are made
+  # only now, by stand-ins. Where those things exist, as in `../existing`, the files are taken as they are.
+  group_stand_in   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/repoint-example-writer/0123456789abcdef"
+  zone_stand_in    = "Z0123456789"
+  account_stand_in = "us-east-1:123456789012"
+  account          = "${var.region}:${data.aws_caller_identity.current.account_id}"
+
+  texts = {
+    for name in ["repoint.toml", "policy.json"] : name => replace(replace(replace(file("${path.module}/${name}"),
+      local.group_stand_in, module.writer.arn),
+      local.zone_stand_in, aws_route53_zone.this.zone_id),
+    local.account_stand_in, local.account)
+  }
+  members_stand_in = "members = [\"http://10.90.0.11:8008\", \"http://10.90.1.11:8008\"]"
+  configuration    = replace(local.texts["repoint.toml"], local.members_stand_in, "members = ${jsonencode(var.members)}")
+}
+
+module "repoint" {
+  source = "../.."
+
+  zip              = var.zip
+  architecture     = var.architecture
+  configuration    = local.configuration
+  policy           = local.texts["policy.json"]
+  triggers_enabled = var.triggers_enabled
+
+  vpc = {
+    id                           = aws_vpc.this.id
+    subnet_ids                   = aws_subnet.private[*].id
+    patroni_security_group_ids   = [aws_security_group.database.id]
+    open_patroni_security_groups = true
+  }
+
+  endpoints = {
+    services        = ["elasticloadbalancing", "sns", "route53", "dynamodb"]
+    route_table_ids = [aws_route_table.private.id]
+  }
+}

@@ -1,0 +1,55 @@
+# A VPC without any way out: the endpoints of the module lead to AWS.
+
+provider "aws" {
+  region = var.region
+}
+
+data "aws_availability_zones" "available" {
+  state = "available"
+}
+
+resource "aws_vpc" "this" {
+  cidr_block           = "10.90.0.0/16"
+  enable_dns_support   = true
+  enable_dns_hostnames = true
+  tags                 = { Name = "repoint-example" }
+}
+
+resource "aws_subnet" "private" {
+  count = 2
+
+  vpc_id            = aws_vpc.this.id
+  availability_zone = data.aws_availability_zones.available.names[count.index]
+  cidr_block        = cidrsubnet(aws_vpc.this.cidr_block, 8, count.index)
+  tags              = { Name = "repoint-example-${count.index}" }
+}
+
+resource "aws_route_table" "private" {
+  vpc_id = aws_vpc.this.id
+  tags   = { Name = "repoint-example" }
+}
+
+resource "aws_route_table_association" "private" {
+  count = 2
+
+  subnet_id      = aws_subnet.private[count.index].id
+  route_table_id = aws_route_table.private.id
+}
+
+# For the database nodes. The module lets the function in to Patroni's port.
+resource "aws_security_group" "database" {
+  name        = "repoint-example-database"
+  description = "PostgreSQL and Patroni"
+  vpc_id      = aws_vpc.this.id
+
+  tags = { Name = "repoint-example-database" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "postgresql" {
+  security_group_id = aws_security_group.database.id
+  description       = "PostgreSQL, by the load balancer and for replication"
+  cidr_ipv4         = aws_vpc.this.cidr_block
+  ip_protocol       = "tcp"
+  from_port         = 5432
+  to_port           = 5432
+}

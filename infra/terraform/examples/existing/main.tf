@@ -1,0 +1,27 @@
+# What most people have: a VPC with a way to AWS, database nodes with a security group, a load balancer, a zone, and a
+# topic that the people on call read. repoint.toml names them, and policy.json is what
+# `repoint iam --config repoint.toml > policy.json` says of it.
+
+provider "aws" {
+  region = var.region
+}
+
+module "repoint" {
+  source = "../.."
+
+  zip              = var.zip
+  architecture     = var.architecture
+  configuration    = file(var.configuration_file)
+  policy           = file(var.policy_file)
+  alert_topic      = { arn = var.alert_topic_arn }
+  triggers_enabled = var.triggers_enabled
+
+  vpc = {
+    id                           = var.vpc_id
+    subnet_ids                   = var.subnet_ids
+    patroni_security_group_ids   = [var.database_security_group_id]
+    open_patroni_security_groups = true
+  }
+
+  tags = { service = "repoint" }
+}

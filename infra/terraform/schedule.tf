@@ -1,0 +1,95 @@
+# The safety net: a look every minute, whoever else calls or fails to.
+
+resource "aws_scheduler_schedule_group" "this" {
+  name = var.name
+  tags = var.tags
+}
+
+resource "aws_scheduler_schedule" "this" {
+  for_each = var.schedules
+
+  name                = each.key
+  group_name          = aws_scheduler_schedule_group.this.name
+  description         = length(each.value.clusters) == 0 ? "Looks at every cluster" : "Looks at ${length(each.value.clusters)} clusters"
+  schedule_expression = each.value.expression
+  state               = var.triggers_enabled ? "ENABLED" : "DISABLED"
+  kms_key_arn         = local.kms_key_arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.this.arn
+    role_arn = aws_iam_role.schedule.arn
+
+    input = jsonencode(merge(
+      { dry_run = each.value.dry_run },
+      length(each.value.clusters) == 0 ? {} : { cluster = each.value.clusters },
+    ))
+
+    # The next minute brings the next one.
+    retry_policy {
+      maximum_event_age_in_seconds = 60
+      maximum_retry_attempts       = 1
+    }
+
+    dead_letter_config {
+      arn = local.failure_queue_arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.schedule, aws_sqs_queue.failures]
+}
+
+resource "aws_iam_role" "schedule" {
+  name        = "${local.role_name}-schedule"
+  description = "The schedules that call the Lambda function ${var.name}"
+  tags        = var.tags
+
+  # Nobody else's schedules may use it.
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = {
+          "aws:SourceAccount" = local.account
+          "aws:SourceArn"     = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/${var.name}"
+        }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  name = "call"
+  role = aws_iam_role.schedule.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "Call"
+          Effect   = "Allow"
+          Action   = "lambda:InvokeFunction"
+          Resource = local.function_arn
+        },
+        {
+          Sid      = "HandOverFailures"
+          Effect   = "Allow"
+          Action   = "sqs:SendMessage"
+          Resource = local.failure_queue_arn
+        },
+      ],
+      [for arn in local.kms_key_arn == null ? [] : [local.kms_key_arn] : {
+        Sid      = "UseTheKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource = arn
+      }],
+    )
+  })
+}

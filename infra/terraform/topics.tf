@@ -1,0 +1,75 @@
+# Two topics: one calls the function, the other tells people.
+
+locals {
+  made_topics = merge(
+    var.trigger_topic == null ? { look = local.trigger_topic_arn } : {},
+    var.alert_topic == null ? { alerts = local.alert_topic_arn } : {},
+  )
+}
+
+resource "aws_sns_topic" "this" {
+  for_each = local.made_topics
+
+  name              = "${var.name}-${each.key}"
+  kms_master_key_id = local.kms_key_arn
+  tags              = var.tags
+}
+
+# A policy of one's own takes the place of SNS's, so it says again that the account's IAM decides and that CloudWatch's
+# alarms may come.
+resource "aws_sns_topic_policy" "this" {
+  for_each = local.made_topics
+
+  arn = aws_sns_topic.this[each.key].arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid       = "ThisAccount"
+          Effect    = "Allow"
+          Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+          Action    = ["sns:GetTopicAttributes", "sns:Publish", "sns:Subscribe"]
+          Resource  = each.value
+        },
+        {
+          Sid       = "OnlyEncrypted"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sns:Publish"
+          Resource  = each.value
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ],
+      [for _ in each.key == "alerts" ? [0] : [] : {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = each.value
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      }],
+    )
+  })
+}
+
+resource "aws_sns_topic_subscription" "look" {
+  count = var.triggers_enabled ? 1 : 0
+
+  topic_arn = var.trigger_topic == null ? aws_sns_topic.this["look"].arn : var.trigger_topic.arn
+  protocol  = "lambda"
+  endpoint  = aws_lambda_function.this.arn
+
+  depends_on = [aws_lambda_permission.look]
+}
+
+resource "aws_lambda_permission" "look" {
+  count = var.triggers_enabled ? 1 : 0
+
+  statement_id   = "look"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "sns.amazonaws.com"
+  source_arn     = local.trigger_topic_arn
+  source_account = split(":", local.trigger_topic_arn)[4]
+}
