@@ -5,9 +5,9 @@ locals {
   interfaces = setsubtract(local.services, ["dynamodb"])
   gateways   = setintersection(local.services, ["dynamodb"])
 
-  # Route 53 has one control plane, in us-east-1, and one endpoint service, which other Regions reach across.
+  # Route 53 has one control plane, in us-east-1, and one endpoint service there, which other Regions reach across.
   service_names   = { for it in local.interfaces : it => it == "route53" ? "com.amazonaws.route53" : "com.amazonaws.${local.region}.${it}" }
-  service_regions = { for it in local.interfaces : it => it == "route53" ? "us-east-1" : null }
+  service_regions = { for it in local.interfaces : it => it == "route53" && local.region != "us-east-1" ? "us-east-1" : null }
 
   # What is called from within the function.
   needed_services = toset(concat(

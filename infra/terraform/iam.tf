@@ -13,14 +13,30 @@ resource "aws_iam_role" "function" {
       Action    = "sts:AssumeRole"
     }]
   })
-}
 
-resource "aws_iam_role_policy" "repoint" {
-  name   = "repoint"
-  role   = aws_iam_role.function.id
-  policy = local.policy
-
+  # The role depends on nothing and the function on the role: so all that is wrong is said at once, and before there is
+  # a function.
   lifecycle {
+    precondition {
+      condition     = var.vpc != null || length(var.endpoints.services) == 0
+      error_message = "`endpoints` are made in a VPC, and there is none: give `vpc`, or leave `endpoints` out."
+    }
+    precondition {
+      condition     = local.environment_bytes <= 4096
+      error_message = "The environment takes ${local.environment_bytes} bytes as Lambda counts them, with each quote and each line's end as two, and 4096 is all there is. Take comments out of the configuration, or put repoint.toml into a layer (zip layer.zip repoint.toml; aws lambda publish-layer-version --layer-name repoint-configuration --zip-file fileb://layer.zip) and give its ARN as `configuration_layer`."
+    }
+    precondition {
+      condition     = join(", ", local.configured_tables) == local.table_name
+      error_message = "The configuration must keep memory in the table `${local.table_name}`, and it names ${coalesce(join(", ", local.configured_tables), "none")}. Write `[state]` and below it `dynamodb_table = \"${local.table_name}\"`, or give the table that it names as `table`."
+    }
+    precondition {
+      condition     = join(", ", local.configured_alert_topics) == local.alert_topic_arn
+      error_message = "The configuration must tell people through ${local.alert_topic_arn}, and it names ${coalesce(join(", ", local.configured_alert_topics), "no topic")}. Write `[alerts]` and below it `sns_topic_arn = \"${local.alert_topic_arn}\"`, or give the topic that it names as `alert_topic`."
+    }
+    precondition {
+      condition     = length(setsubtract(local.configured_trigger_topics, [local.trigger_topic_arn])) == 0
+      error_message = "The configuration has callbacks publish to ${join(", ", local.configured_trigger_topics)}, which calls nobody here. Write `[callback]` and below it `sns_topic_arn = \"${local.trigger_topic_arn}\"`, or give the topic that it names as `trigger_topic`."
+    }
     precondition {
       condition     = length(local.not_allowed) == 0
       error_message = "The policy does not allow what the configuration needs: ${join(", ", local.not_allowed)}. Run `repoint iam --config repoint.toml > policy.json` again."
@@ -34,6 +50,12 @@ resource "aws_iam_role_policy" "repoint" {
       error_message = "The role's policies have ${length(local.policy) + length(local.own_policy)} characters, and IAM takes 10240. Part the clusters over several instances of this module, each with its own configuration and `name`."
     }
   }
+}
+
+resource "aws_iam_role_policy" "repoint" {
+  name   = "repoint"
+  role   = aws_iam_role.function.id
+  policy = local.policy
 }
 
 resource "aws_iam_role_policy" "own" {
