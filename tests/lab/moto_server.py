@@ -1,5 +1,6 @@
 """moto's server, mended where it is kinder or stranger than AWS."""
 
+import inspect
 import threading
 import time
 from xml.sax.saxutils import escape
@@ -7,6 +8,7 @@ from xml.sax.saxutils import escape
 import moto.elbv2.models
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import IAMRequest
 from moto.route53.exceptions import (
@@ -15,6 +17,7 @@ from moto.route53.exceptions import (
     Route53ClientError,
 )
 from moto.route53.models import RecordSet, Route53Backend
+from moto.route53.responses import Route53
 from moto.server import main
 
 DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
@@ -22,6 +25,10 @@ sign = IAMRequest._create_aws_request
 put_item = Table.put_item
 balancer_arn = moto.elbv2.models.make_arn_for_load_balancer
 register_targets = ELBv2Backend.register_targets
+get_flag = Route53._get_bool_param
+get_hosted_zone = Route53.get_hosted_zone
+make_rule = SecurityGroupRule.__init__
+rule_arguments = inspect.signature(make_rule)
 writing = threading.Lock()
 
 
@@ -92,6 +99,29 @@ def network_arn(**of):
     return balancer_arn(**of).replace("/app/", "/net/")
 
 
+def flag_of_zone(responses, name, *default):
+    """For Route 53 a zone with a network is private; moto waits to be told."""
+    if name == "HostedZoneConfig.PrivateZone" and responses._get_param("VPC.VPCId"):
+        return True
+    return get_flag(responses, name, *default)
+
+
+def zone_with_vpcs(responses):
+    """moto knows a private zone's networks, and leaves their names out of its answer."""
+    answer = get_hosted_zone(responses)
+    known = answer.result["VPCs"] or []
+    answer.result["VPCs"] = [{"VPCId": it["vpc_id"], "VPCRegion": it["vpc_region"]} for it in known] or None
+    return answer
+
+
+def make_described_rule(rule, *args, **of):
+    """moto keeps what a security group's rule says of itself only if the rule is about addresses."""
+    make_rule(rule, *args, **of)
+    given = rule_arguments.bind(rule, *args, **of).arguments
+    about = (given.get("source_group") or {}, given.get("prefix_list_id") or {})
+    rule.told = next((it["Description"] for it in about if "Description" in it), None)
+
+
 def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
@@ -103,5 +133,9 @@ Route53Backend.change_resource_record_sets = (
 )
 Table.put_item = put_item_at_once
 ELBv2Backend.register_targets = register_and_note
+Route53._get_bool_param = flag_of_zone
+Route53.get_hosted_zone = zone_with_vpcs
+SecurityGroupRule.__init__ = make_described_rule
+SecurityGroupRule.description = property(lambda rule: rule.ip_range.get("Description") or rule.told)
 moto.elbv2.models.make_arn_for_load_balancer = network_arn
 main()
