@@ -9,7 +9,8 @@ locals {
   service_names   = { for it in local.interfaces : it => it == "route53" ? "com.amazonaws.route53" : "com.amazonaws.${local.region}.${it}" }
   service_regions = { for it in local.interfaces : it => it == "route53" && local.region != "us-east-1" ? "us-east-1" : null }
 
-  # What is called from within the function.
+  # What is called from within the function. Only the policy tells whether it may ask for instances: the configuration
+  # does not say of what type its groups are.
   needed_services = toset(concat(
     ["dynamodb", "sns"],
     length(local.configured_balancers) > 0 ? ["elasticloadbalancing"] : [],

@@ -38,6 +38,14 @@ resource "aws_iam_role" "function" {
       error_message = "The configuration has callbacks publish to ${join(", ", local.configured_trigger_topics)}, which calls nobody here. Write `[callback]` and below it `sns_topic_arn = \"${local.trigger_topic_arn}\"`, or give the topic that it names as `trigger_topic`."
     }
     precondition {
+      condition     = local.trigger_topic_arn != local.alert_topic_arn
+      error_message = "${local.alert_topic_arn} is both `trigger_topic` and `alert_topic`: each alert would call the function. Give two topics."
+    }
+    precondition {
+      condition     = split(":", local.trigger_topic_arn)[3] == local.region
+      error_message = "`trigger_topic` is in ${split(":", local.trigger_topic_arn)[3]}, and the function in ${local.region}. Give a topic in ${local.region}, or leave it out: the callbacks of all Regions may publish to it."
+    }
+    precondition {
       condition     = length(local.not_allowed) == 0
       error_message = "The policy does not allow what the configuration needs: ${join(", ", local.not_allowed)}. Run `repoint iam --config repoint.toml > policy.json` again."
     }

@@ -1,6 +1,6 @@
 """The real Terraform, with the real AWS provider, applies the examples against moto, from nothing.
 
-usage: terraform.py [--endpoint URL] [complete] [existing] [refusals]     (all of them by default)
+usage: terraform.py [--endpoint URL] [complete] [existing] [given] [refusals]     (all of them by default)
 
 Runs in the lab's Python environment, and speaks to loopback only; without --endpoint it starts moto itself. From the
 environment: LAB_TERRAFORM, the program (terraform); LAB_TERRAFORM_PLUGINS, a folder with the provider, in the layout
@@ -36,9 +36,9 @@ REGIONS = ["us-east-1", "us-west-2"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", help="an AWS that is emulated already")
-    parser.add_argument("what", nargs="*", help="complete, existing, refusals")
+    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals")
     arguments = parser.parse_args()
-    trials = {"complete": complete, "existing": existing, "refusals": refusals}
+    trials = {"complete": complete, "existing": existing, "given": given, "refusals": refusals}
     with tempfile.TemporaryDirectory(prefix="terraform-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
         endpoint = arguments.endpoint or stack.enter_context(moto(folder))
@@ -248,6 +248,113 @@ def existing(world):
     same(before - world.everything(), set())
 
 
+GIVEN = """
+provider "aws" {{
+  region = "us-east-1"
+}}
+
+resource "aws_kms_key" "this" {{
+  description = "repoint"
+}}
+
+resource "aws_sns_topic" "look" {{
+  name = "look"
+}}
+
+resource "aws_sns_topic" "alerts" {{
+  name = "repoint-alerts"
+}}
+
+resource "aws_sqs_queue" "failures" {{
+  name = "failures"
+}}
+
+resource "aws_dynamodb_table" "memory" {{
+  name         = "repoint"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "scope"
+
+  attribute {{
+    name = "scope"
+    type = "S"
+  }}
+}}
+
+module "warm" {{
+  source   = "../terraform/target-group"
+  name     = "warm"
+  vpc_id   = "{vpc_id}"
+  strategy = "warm"
+  role     = "reader"
+}}
+
+module "repoint" {{
+  source               = "../terraform"
+  zip                  = "{zip}"
+  configuration        = file("repoint.toml")
+  policy               = file("policy.json")
+  kms_key              = {{ arn = aws_kms_key.this.arn }}
+  trigger_topic        = {{ arn = aws_sns_topic.look.arn }}
+  alert_topic          = {{ arn = aws_sns_topic.alerts.arn }}
+  failure_queue        = {{ arn = aws_sqs_queue.failures.arn }}
+  table                = {{ name = aws_dynamodb_table.memory.name }}
+  architecture         = "arm64"
+  log_filter           = "debug"
+  reserved_concurrency = 1
+  no_success_minutes   = 0
+  schedules            = {{ batman = {{ expression = "rate(5 minutes)", clusters = ["batman"], dry_run = true }} }}
+
+  vpc = {{
+    id                  = "{vpc_id}"
+    subnet_ids          = ["{subnet_id}"]
+    patroni_cidr_blocks = ["10.0.0.0/24", "10.0.1.0/24"]
+  }}
+
+  endpoints = {{
+    services        = ["elasticloadbalancing", "sns", "route53", "ec2", "logs", "sqs", "dynamodb"]
+    route_table_ids = ["{route_table_id}"]
+  }}
+}}
+"""
+
+
+def given(world):
+    """Everything that may be given is, and is made in the same apply, so that no ARN is known when planning."""
+    account = world.aws("sts").get_caller_identity()["Account"]
+    around = what_most_people_have(world, REGIONS[0])
+    tables = world.aws("ec2").describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [around["vpc_id"]]}])
+    names = {
+        "vpc_id": around["vpc_id"],
+        "subnet_id": around["subnet_ids"][0],
+        "route_table_id": tables["RouteTables"][0]["RouteTableId"],
+        "zip": world.zip,
+    }
+    before = world.everything()
+    root = world.folder / "root"
+    root.mkdir()
+    (root / "main.tf").write_text(GIVEN.format(**names))
+    (root / "repoint.toml").write_text(CONFIGURATION.format(account=account))
+    (root / "policy.json").write_text(POLICY.format(account=account))
+    example = Example(world, root, {})
+    example.apply()
+    example.nothing_to_do()
+
+    same(set(variables(world, "repoint")), {"REPOINT_CONFIG_INLINE", "REPOINT_LOG"})
+    own = {it["Sid"] for it in role_policies(world, "repoint-us-east-1")["lambda"]["Statement"]}
+    has(own, "UseTheKey")
+    schedule = world.aws("scheduler").get_schedule(Name="batman", GroupName="repoint")
+    same(json.loads(schedule["Target"]["Input"]), {"dry_run": True, "cluster": ["batman"]})
+    topics = {it["TopicArn"].rsplit(":", 1)[-1] for it in world.aws("sns").list_topics()["Topics"]}
+    same(topics - {"db-alerts"}, {"look", "repoint-alerts"})
+    limit = world.aws("lambda").get_function_concurrency(FunctionName="repoint")
+    same(limit["ReservedConcurrentExecutions"], 1)
+    groups = world.aws("elbv2").describe_target_groups(Names=["warm"])["TargetGroups"]
+    same((groups[0]["HealthCheckProtocol"], groups[0]["HealthCheckPath"], groups[0]["HealthCheckPort"]), ("HTTP", "/replica", "8008"))
+
+    example.destroy()
+    same(world.everything() - before, set())
+
+
 CONFIGURATION = """
 [state]
 dynamodb_table = "repoint"   # memory
@@ -306,6 +413,7 @@ def refusals(world):
         return of
 
     topic = f"arn:aws:sns:us-east-1:{account}:repoint-alerts"
+    away = topic.replace("us-east-1", "eu-west-1")
     fine = [
         {},
         {"configuration": changed(("\n[state]\ndynamodb_table", "\nstate.dynamodb_table"))},
@@ -314,7 +422,7 @@ def refusals(world):
         {"configuration": configuration + "#" * 5000, "configuration_layer": {"arn": f"arn:aws:lambda:us-east-1:{account}:layer:c:1"}},
         {"schedules": {"nightly": {"expression": "cron(0 3 * * ? *)", "clusters": ["batman"]}}},
         {"kms_key": {"arn": f"arn:aws:kms:us-east-1:{account}:key/0f5e3c1a"}, "vpc": VPC, "reserved_concurrency": 0},
-        {"vpc": VPC, "endpoints": {"services": ["sns", "ec2"]}, "vpc": {**VPC, "https_cidr_blocks": ["0.0.0.0/0"]}, "endpoints": {"services": []}},
+        {"vpc": {**VPC, "https_cidr_blocks": ["10.9.0.0/16"], "patroni_cidr_blocks": ["fd00::/64"]}},
     ]
     refused = [
         ({"name": "Repoint"}, "becomes part of the names"),
@@ -345,22 +453,47 @@ def refusals(world):
         ({"endpoints": {"services": ["s3"]}}, "may hold elasticloadbalancing"),
         ({"endpoints": {"services": ["dynamodb"]}}, "a gateway, reached by routes"),
         ({"alert_topic": {"arn": topic + ".fifo"}}, "a standard SNS topic"),
-        ({"alert_topic": {"arn": topic.replace("us-east-1", "eu-west-1")}}, "Alarms reach only topics of their own Region"),
+        (
+            {
+                "alert_topic": {"arn": away},
+                "configuration": changed((topic, away)),
+                "policy": changed((topic, away), of=policy),
+            },
+            "Alarms reach only topics of their own Region",
+        ),
         ({"kms_key": {"arn": "alias/mine"}}, "not of an alias"),
+        ({"trigger_topic": {"arn": topic}, "alert_topic": {"arn": topic}}, "is both `trigger_topic` and `alert_topic`"),
+        ({"trigger_topic": {"arn": away}}, "and the function in us-east-1. Give a topic"),
     ]
     for inputs in fine:
         root_module(inputs)
         example.terraform("plan", "-input=false")
     for inputs, reason in refused:
         root_module(inputs)
-        # Terraform folds and indents what it says.
-        said = example.terraform("plan", "-input=false", expected=(0, 1))
-        has(" ".join(said.replace("│", " ").split()), reason)
+        has(told(example), reason)
     subnet = what_most_people_have(world, REGIONS[0])
     inside = {**VPC, "id": subnet["vpc_id"], "subnet_ids": subnet["subnet_ids"]}
-    root_module({"vpc": inside, "endpoints": {"services": ["elasticloadbalancing", "sns"]}})
-    said = example.terraform("plan", "-input=false", expected=(1,))
-    has(" ".join(said.replace("│", " ").split()), "would not reach dynamodb, route53,")
+    instances = changed(('"sns:Publish"', '["sns:Publish", "ec2:DescribeInstances"]'), of=policy)
+    elsewhere = f'"arn:aws:elasticloadbalancing:us-west-2:{account}:targetgroup/pg/057ddce98af07a33"'
+    spanning = {
+        "configuration": f"{configuration}\n[[cluster.target_group]]\narn = {elsewhere}\n",
+        "policy": changed(('"Resource": [', f'"Resource": [{elsewhere},'), of=policy),
+    }
+    everything = ["elasticloadbalancing", "sns", "route53", "dynamodb"]
+    endpoints = {"services": everything, "route_table_ids": ["rtb-1"]}
+    for inputs, reason in [
+        ({"endpoints": {"services": ["elasticloadbalancing", "sns"]}}, "would not reach dynamodb, route53,"),
+        ({"policy": instances, "endpoints": endpoints}, "would not reach ec2,"),
+        ({"endpoints": endpoints, **spanning}, "names load balancers in us-west-2"),
+    ]:
+        root_module({"vpc": inside, **inputs})
+        has(told(example), reason)
+
+
+def told(example):
+    """The errors of a plan, in one line each: Terraform folds and frames them. An accepted plan has none."""
+    said = example.terraform("plan", "-input=false", expected=(0, 1))
+    return " ".join(said.partition("Error:")[2].replace("│", " ").split())
 
 
 def what_most_people_have(world, region):
