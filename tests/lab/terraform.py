@@ -1,12 +1,16 @@
 """The real Terraform, with the real AWS provider, applies the examples against moto, from nothing.
 
 usage: terraform.py [--endpoint URL] [complete] [existing] [given] [refusals]     (all of them by default)
+       terraform.py --endpoint URL --folder DIR [--inputs JSON] up EXAMPLE
+       terraform.py --endpoint URL --folder DIR down EXAMPLE
 
 Runs in the lab's Python environment, and speaks to loopback only; without --endpoint it starts moto itself. From the
 environment: LAB_TERRAFORM, the program (terraform); LAB_TERRAFORM_PLUGINS, a folder with the provider, in the layout
 that `terraform init -plugin-dir` takes; without it, init asks the registry.
 
-Each example is applied, planned again (nothing to do), read back, destroyed, and looked for afterwards.
+Each example is applied, planned again (nothing to do), read back, destroyed, and looked for afterwards. With `up` that
+ends before it is destroyed, and prints as JSON the outputs, the function's environment and its role's policies; `down`
+does the rest.
 """
 
 import argparse
@@ -36,8 +40,12 @@ REGIONS = ["us-east-1", "us-west-2"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", help="an AWS that is emulated already")
-    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals")
+    parser.add_argument("--folder", type=pathlib.Path, help="what `up` leaves for `down`")
+    parser.add_argument("--inputs", type=json.loads, default={}, help="the example's, as a JSON object")
+    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals; up EXAMPLE; down EXAMPLE")
     arguments = parser.parse_args()
+    if arguments.what[:1] in (["up"], ["down"]):
+        return (up if arguments.what[0] == "up" else down)(arguments)
     trials = {"complete": complete, "existing": existing, "given": given, "refusals": refusals}
     with tempfile.TemporaryDirectory(prefix="terraform-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
@@ -54,8 +62,9 @@ class World:
     def __init__(self, folder, endpoint):
         self.folder = folder
         self.module = folder / "terraform"
-        kept = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.tfvars")
-        shutil.copytree(MODULE, self.module, ignore=kept)
+        if not self.module.exists():
+            left_out = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.tfvars")
+            shutil.copytree(MODULE, self.module, ignore=left_out)
         self.zip = folder / "function.zip"
         with zipfile.ZipFile(self.zip, "w") as archive:
             archive.writestr("bootstrap", "#!/bin/sh\n")
@@ -116,11 +125,13 @@ class World:
 
 
 class Example:
-    """A folder with a root module."""
+    """A folder with a root module; without inputs, one that has been initialised before."""
 
     def __init__(self, world, folder, inputs):
         self.world = world
         self.folder = folder
+        if inputs is None:
+            return
         (folder / "test.auto.tfvars.json").write_text(json.dumps(inputs))
         plugins = os.environ.get("LAB_TERRAFORM_PLUGINS")
         self.terraform("init", *([f"-plugin-dir={plugins}"] if plugins else []))
@@ -146,6 +157,25 @@ class Example:
 
     def destroy(self):
         self.terraform("destroy", "-auto-approve", "-input=false")
+
+
+def up(arguments):
+    world = World(arguments.folder, arguments.endpoint)
+    (world.folder / "before.json").write_text(json.dumps(sorted(world.everything())))
+    example = world.example(arguments.what[1], arguments.inputs)
+    example.apply()
+    example.nothing_to_do()
+    outputs = example.outputs()
+    environment = variables(world, outputs["function_name"])
+    policies = role_policies(world, outputs["role_name"])
+    print(json.dumps({"outputs": outputs, "environment": environment, "policies": policies}))
+
+
+def down(arguments):
+    world = World(arguments.folder, arguments.endpoint)
+    before = {tuple(it) for it in json.loads((world.folder / "before.json").read_text())}
+    Example(world, world.module / "examples" / arguments.what[1], None).destroy()
+    same(world.everything() - before, set())
 
 
 def complete(world):

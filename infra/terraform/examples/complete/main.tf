@@ -5,7 +5,8 @@ data "aws_caller_identity" "current" {}
 
 locals {
   # The policy is what `repoint iam --config repoint.toml --no-instances > policy.json` printed. Both files name things
-  # that are made only now, by stand-ins. Where those things exist, as in `../existing`, the files are taken as they are.
+  # that are made only now by stand-ins, with which `repoint check` takes the configuration as it is, before anything
+  # exists. Where those things exist, as in `../existing`, the files are taken as they are.
   group_stand_in   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/repoint-example-writer/0123456789abcdef"
   zone_stand_in    = "Z0123456789"
   account_stand_in = "us-east-1:123456789012"
