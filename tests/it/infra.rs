@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use repoint::domain::permission::needed;
 
@@ -25,6 +26,27 @@ fn every_call_of_the_program_has_its_statement() {
     assert!(called.len() >= 13, "{called:?}");
     let missing: Vec<_> = called.iter().filter(|action| needed(action, "Z1", "aws").is_none()).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The examples' policies are what the program prints for their configurations.
+#[test]
+fn the_examples_have_the_policies_of_their_configurations() {
+    for example in ["complete", "existing"] {
+        let folder = format!("infra/terraform/examples/{example}");
+        let output = Command::new(env!("CARGO_BIN_EXE_repoint"))
+            .args(["iam", "--no-instances", "--config", "repoint.toml"])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder))
+            .env_clear()
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            printed,
+            read(&format!("{folder}/policy.json")),
+            "print it anew: repoint iam --no-instances"
+        );
+    }
 }
 
 /// The callbacks' command is the units' program with the units' configuration.
