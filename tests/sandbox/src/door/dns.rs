@@ -1,11 +1,11 @@
 //! Hosted zones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use repoint::domain::failure::Failure;
 use repoint::domain::record::{
-    Alias, Answer, ChangeId, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
+    Alias, Answer, ChangeId, Failover, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
     RecordType, Routing, SetIdentifier, ZoneId,
 };
 use repoint::domain::world::Read;
@@ -25,17 +25,12 @@ const GET_CHANGE: &str = "route53:GetChange";
 
 #[async_trait]
 impl Zones for Line {
-    async fn read(
-        &self,
-        zone: &ZoneId,
-        places: &BTreeSet<RecordPlace>,
-    ) -> Read<BTreeMap<RecordPlace, Vec<RecordSet>>> {
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         let (id, places) = (zone.clone(), places.clone());
         self.call(LIST, zone.as_str(), None, move |world, now| {
             let page = world.account.list_resource_record_sets(now, id.as_str(), &ListFrom::default(), None);
             let page = page.map_err(|error| failure(LIST, id.as_str(), &error))?;
-            let mut found: BTreeMap<_, Vec<_>> =
-                places.into_iter().map(|place| (place, Vec::new())).collect();
+            let mut found: Listing = places.into_iter().map(|place| (place, Vec::new())).collect();
             for set in page.sets.iter().filter_map(|set| ours(&id, set)) {
                 if let Some(sets) = found.get_mut(&set.key.place) {
                     sets.push(set);
