@@ -31,5 +31,10 @@ def answer(request):
     return {"ok": result}
 
 
+def text(value):
+    """A moment, or what a function answered."""
+    return value.read().decode() if hasattr(value, "read") else str(value)
+
+
 for line in sys.stdin:
-    print(json.dumps(answer(json.loads(line)), default=str), flush=True)
+    print(json.dumps(answer(json.loads(line)), default=text), flush=True)

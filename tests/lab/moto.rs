@@ -11,7 +11,8 @@ use crate::recording::{self, Call};
 use crate::service::{Service, Signal};
 use crate::wait::wait_until;
 
-const PROGRAM: &str = include_str!("moto_server.py");
+/// It imports its neighbour.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/moto_server.py");
 const HOST: &str = "127.0.0.10";
 const PORT: u16 = 5555;
 
@@ -24,7 +25,8 @@ impl Moto {
     pub async fn start(lab_dir: &Path, venv: &Path, http: &Client) -> anyhow::Result<Self> {
         let mut command = Command::new(venv.join("bin/python"));
         command
-            .args(["-c", PROGRAM])
+            // Nothing is written beside the sources.
+            .args(["-B", PROGRAM])
             .args(["--host", HOST, "--port", &PORT.to_string()])
             .env("MOTO_RECORDER_FILEPATH", lab_dir.join("moto.recording"))
             .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
@@ -70,7 +72,7 @@ impl Moto {
         recording::parse(&answer.text().await?)
     }
 
-    /// From now on a request is refused unless its signer is a user with a policy that allows it.
+    /// From now on a request is refused unless its signer is a user or a role with a policy that allows it, or the lab.
     pub async fn enforce_iam(&self) -> anyhow::Result<()> {
         self.allow_without_check("0").await
     }

@@ -1,16 +1,21 @@
-"""moto's server, mended where it is kinder or stranger than AWS."""
+"""moto's server, mended where it is kinder or stranger than AWS. Functions are in moto_lambda.py."""
 
 import inspect
+import io
+import json
 import threading
 import time
 from xml.sax.saxutils import escape
 
 import moto.elbv2.models
+import moto_lambda  # noqa: F401, mends when it is imported
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.elbv2.models import ELBv2Backend
-from moto.iam.access_control import IAMRequest
+from moto.iam.access_control import IAMPolicyStatement, IAMRequest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.route53.exceptions import (
     DnsNameInvalidForZone,
     ResourceRecordAlreadyExists,
@@ -20,7 +25,12 @@ from moto.route53.models import RecordSet, Route53Backend
 from moto.route53.responses import Route53
 from moto.server import main
 
-DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
+# The lab itself, as the owner of the account: nothing is refused to it.
+ROOT_KEY = "lab"
+DENIED = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError", "dynamodb": "AccessDeniedException"}
+authorize = ActionAuthenticatorMixin._authenticate_and_authorize_action
+serve = DomainDispatcherApplication.__call__
+make_statement = IAMPolicyStatement.__init__
 sign = IAMRequest._create_aws_request
 put_item = Table.put_item
 balancer_arn = moto.elbv2.models.make_arn_for_load_balancer
@@ -32,11 +42,32 @@ rule_arguments = inspect.signature(make_rule)
 writing = threading.Lock()
 
 
-def sign_without_body(request):
-    """moto takes a GET's headers for its body, so that no GET's signature is ever good."""
-    if request._method == "GET":
-        request._data = {}
-    return sign(request)
+def authorize_but_root(responses, *request):
+    if f"Credential={ROOT_KEY}/" not in responses.headers.get("Authorization", ""):
+        authorize(responses, *request)
+
+
+def keep_what_was_sent(application, environ, start_response):
+    sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ.update({"wsgi.input": io.BytesIO(sent), "lab.sent": sent})
+    return serve(application, environ, start_response)
+
+
+def sign_what_was_sent(request):
+    """moto signs what it has read: the headers for want of a body, and a form in which a space has become a plus."""
+    read, request._data = request._data, {}
+    request._body = request._headers.environ["lab.sent"]
+    try:
+        return sign(request)
+    finally:
+        request._data = read
+
+
+def make_statement_about_actions(statement, written):
+    """moto compares `*` with a statement's resources, and holds no condition to be met. The action is all it can judge;
+    the sandbox and a linter judge the rest."""
+    whole = {"Resource": "*"} if "Resource" in written else {}
+    make_statement(statement, {key: it for key, it in written.items() if key != "Condition"} | whole)
 
 
 def deny(request):
@@ -44,7 +75,9 @@ def deny(request):
     error = AccessDeniedError(user_arn=request._access_key.arn, action=request._action)
     code = DENIED.get(request._service, "AccessDenied")
     details = f"<Error><Code>{code}</Code><Message>{escape(error.message)}</Message></Error>"
-    if request._service == "ec2":
+    if request._service == "dynamodb":
+        error.description = json.dumps({"__type": f"com.amazon.coral.service#{code}", "Message": error.message})
+    elif request._service == "ec2":
         error.description = f"<Response><Errors>{details}</Errors></Response>"
     else:
         error.description = f"<ErrorResponse>{details}<RequestId>lab</RequestId></ErrorResponse>"
@@ -126,7 +159,10 @@ def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
 
-IAMRequest._create_aws_request = sign_without_body
+ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize_but_root
+DomainDispatcherApplication.__call__ = keep_what_was_sent
+IAMPolicyStatement.__init__ = make_statement_about_actions
+IAMRequest._create_aws_request = sign_what_was_sent
 IAMRequest._raise_access_denied = deny
 Route53Backend.change_resource_record_sets = (
     lambda backend, zoneid, change_list: change_record_sets(backend, zoneid, change_list)
