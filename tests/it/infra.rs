@@ -49,6 +49,33 @@ fn the_examples_have_the_policies_of_their_configurations() {
     }
 }
 
+/// Both templates make the same: their statements allow the same actions under the same conditions, and their alarms say
+/// the same.
+#[test]
+fn terraform_and_cloudformation_allow_and_tell_the_same() {
+    let files = ["alarms", "failures", "iam", "schedule", "topics"];
+    let module: String = files.iter().map(|name| read(&format!("infra/terraform/{name}.tf"))).collect();
+    let template = read("infra/cloudformation/repoint.yaml");
+
+    let pattern = regex::Regex::new(r"\b(?:aws|ec2|kms|lambda|logs|sns|sqs|sts):[A-Z*][A-Za-z*]*").unwrap();
+    let said = |text: &str| -> BTreeSet<String> {
+        pattern.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+    };
+    assert_eq!(said(&module), said(&template));
+    assert!(said(&template).len() > 20);
+
+    let alarms = regex::Regex::new(r#"description += "(\$\{var\.name\}: [^"]+)""#).unwrap();
+    let alarms: Vec<_> = alarms.captures_iter(&module).map(|found| found[1].to_owned()).collect();
+    assert_eq!(alarms.len(), 4);
+    for alarm in alarms {
+        let alarm = alarm
+            .replace("${var.name}", "${AWS::StackName}")
+            .replace("${var.no_success_minutes}", "${NoSuccessMinutes}")
+            .replace("`reserved_concurrency`", "ReservedConcurrency");
+        assert!(template.contains(&format!("\"{alarm}\"")), "{alarm}");
+    }
+}
+
 /// The callbacks' command is the units' program with the units' configuration.
 #[test]
 fn units_and_callbacks_name_the_same_program_and_configuration() {
