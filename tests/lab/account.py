@@ -1,0 +1,229 @@
+"""What the trials of deployments stand on: an emulated AWS, a copy of the Terraform module, and what most people have."""
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+
+import boto3
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODULE = HERE.parent.parent / "infra" / "terraform"
+HOST, PORT = "127.0.0.10", 5556
+# Not the one that the example's stand-ins name.
+ACCOUNT = "111122223333"
+REGIONS = ["us-east-1", "us-west-2"]
+# The owner's: see moto_server.py.
+KEYS = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
+
+
+class World:
+    """An emulated AWS, and a copy of the module to be applied to it."""
+
+    def __init__(self, folder, endpoint, bootstrap=None):
+        self.folder = folder
+        self.module = folder / "terraform"
+        if not self.module.exists():
+            left_out = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.tfvars")
+            shutil.copytree(MODULE, self.module, ignore=left_out)
+        self.zip = folder / "function.zip"
+        if not self.zip.exists():
+            with zipfile.ZipFile(self.zip, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                archive.write(bootstrap or "/bin/true", "bootstrap")
+        self.architecture = "arm64" if platform.machine() == "aarch64" else "x86_64"
+        self.variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "AWS_ENDPOINT_URL": endpoint,
+            **{name.upper(): value for name, value in KEYS.items()},
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+        }
+        self.endpoint = endpoint
+
+    def aws(self, service, region=REGIONS[0]):
+        return boto3.client(service, region_name=region, endpoint_url=self.endpoint, **KEYS)
+
+    def folder_of(self, example):
+        return self.module / "examples" / example
+
+    def example(self, name, inputs):
+        inputs = {"zip": str(self.zip), "architecture": self.architecture, **inputs}
+        return Example(self, self.folder_of(name), inputs)
+
+    def everything(self):
+        """What an account holds, of all that the examples make."""
+        found = set()
+        for region in REGIONS:
+            listings = [
+                ("lambda", "list_functions", "Functions", "FunctionArn"),
+                ("iam", "list_roles", "Roles", "Arn"),
+                ("iam", "list_policies", "Policies", "Arn"),
+                ("sns", "list_topics", "Topics", "TopicArn"),
+                ("sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
+                ("sqs", "list_queues", "QueueUrls", None),
+                ("dynamodb", "list_tables", "TableNames", None),
+                ("logs", "describe_log_groups", "logGroups", "arn"),
+                ("scheduler", "list_schedules", "Schedules", "Arn"),
+                ("scheduler", "list_schedule_groups", "ScheduleGroups", "Arn"),
+                ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmArn"),
+                ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
+                ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
+                ("route53", "list_hosted_zones", "HostedZones", "Id"),
+                ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
+                ("ec2", "describe_subnets", "Subnets", "SubnetId"),
+                ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
+                ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+                ("ec2", "describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId"),
+                ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+            ]
+            for service, verb, key, field in listings:
+                scope = {"Scope": "Local"} if verb == "list_policies" else {}
+                for item in getattr(self.aws(service, region), verb)(**scope).get(key, []):
+                    found.add((region, verb, item[field] if field else item))
+            # moto keeps deleted endpoints in its list.
+            endpoints = self.aws("ec2", region).describe_vpc_endpoints()["VpcEndpoints"]
+            alive = [it for it in endpoints if it["State"].lower() not in ("deleted", "deleting")]
+            found.update((region, "describe_vpc_endpoints", it["VpcEndpointId"]) for it in alive)
+        return found
+
+
+class Example:
+    """A folder with a root module."""
+
+    def __init__(self, world, folder, inputs=None, is_new=True):
+        self.world = world
+        self.folder = folder
+        if inputs:
+            (folder / "test.auto.tfvars.json").write_text(json.dumps(inputs))
+        if is_new:
+            plugins = os.environ.get("LAB_TERRAFORM_PLUGINS")
+            self.terraform("init", *([f"-plugin-dir={plugins}"] if plugins else []))
+
+    def terraform(self, *arguments, expected=(0,)):
+        command = [os.environ.get("LAB_TERRAFORM", "terraform"), *arguments, "-no-color"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.world.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode not in expected:
+            sys.exit(f"{' '.join(command)} in {self.folder.name} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def apply(self):
+        self.terraform("apply", "-auto-approve", "-input=false")
+
+    def nothing_to_do(self):
+        """A plan that would change anything ends with 2."""
+        self.terraform("plan", "-detailed-exitcode", "-input=false")
+
+    def outputs(self):
+        return {name: it["value"] for name, it in json.loads(self.terraform("output", "-json")).items()}
+
+    def destroy(self):
+        self.terraform("destroy", "-auto-approve", "-input=false")
+
+
+def what_most_people_have(world, region):
+    """A VPC with nodes' security group, a group for the writer, a zone and a topic."""
+    ec2, elbv2 = world.aws("ec2", region), world.aws("elbv2", region)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"{region}{'ab'[i]}")["Subnet"]["SubnetId"]
+        for i in range(2)
+    ]
+    nodes = ec2.create_security_group(GroupName="database", Description="nodes", VpcId=vpc)["GroupId"]
+    group = elbv2.create_target_group(Name="pg-writer", Protocol="TCP", Port=5432, VpcId=vpc, TargetType="ip")
+    reference = f"{time.monotonic_ns()}"
+    zone = world.aws("route53").create_hosted_zone(Name="db.example.com", CallerReference=reference)["HostedZone"]["Id"]
+    return {
+        "vpc_id": vpc,
+        "subnet_ids": subnets,
+        "database_security_group_id": nodes,
+        "target_group_arn": group["TargetGroups"][0]["TargetGroupArn"],
+        "zone_id": zone.rsplit("/", 1)[-1],
+        "alert_topic_arn": world.aws("sns", region).create_topic(Name="db-alerts")["TopicArn"],
+    }
+
+
+def variables(world, function, region=REGIONS[0]):
+    configured = world.aws("lambda", region).get_function_configuration(FunctionName=function)
+    return configured["Environment"]["Variables"]
+
+
+def role_policies(world, role):
+    iam = world.aws("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+
+
+def same(found, expected):
+    assert found == expected, f"found {found!r}\nexpected {expected!r}"
+
+
+def has(where, what):
+    assert what in where, f"{what!r} is not in:\n{where}"
+
+
+def has_not(where, what):
+    assert what not in where, f"{what!r} is in:\n{where}"
+
+
+@contextlib.contextmanager
+def moto(folder):
+    """The lab's moto, for as long as this runs."""
+    command = [sys.executable, "-B", str(HERE / "moto_server.py"), "--host", HOST, "--port", str(PORT)]
+    variables = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_ACCOUNT_ID": ACCOUNT}
+    with (folder / "moto.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
+    try:
+        endpoint = f"http://{HOST}:{PORT}"
+        for _ in range(300):
+            if server.poll() is not None:
+                sys.exit((folder / "moto.log").read_text())
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{endpoint}/moto-api/data.json").close()
+                break
+            time.sleep(0.2)
+        else:
+            sys.exit((folder / "moto.log").read_text())
+        yield endpoint
+    finally:
+        server.kill()
+        server.wait()
+
+
+CONFIGURATION = """
+[state]
+dynamodb_table = "repoint"   # memory
+
+[alerts]
+sns_topic_arn = "arn:aws:sns:us-east-1:{account}:repoint-alerts"
+
+[[cluster]]
+scope = "batman"
+members = ["http://10.0.1.11:8008"]
+
+  [[cluster.target_group]]
+  arn = "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/pg-writer/057ddce98af07a33"
+  # arn = "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/not-this-one/057ddce98af07a33"
+
+  [[cluster.record]]
+  zone_id = "Z0123456789"
+  name = "writer.db.example.com"
+  type = "A"
+  points_to = "primary"
+"""
+POLICY = """{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sns:Publish", "Resource": [
+  "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/pg-writer/057ddce98af07a33",
+  "arn:aws:route53:::hostedzone/Z0123456789",
+  "arn:aws:sns:us-east-1:{account}:repoint-alerts",
+  "arn:aws:dynamodb:us-east-1:{account}:table/repoint"]}}]}}"""
