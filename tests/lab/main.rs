@@ -11,6 +11,7 @@ mod adoption;
 mod aws;
 mod callback;
 mod command;
+mod deployed;
 mod deployment;
 mod etcd;
 mod failover;
@@ -37,6 +38,7 @@ mod service;
 mod sites;
 mod stage;
 mod state_table;
+mod terraform;
 mod wait;
 mod warm;
 mod weighted;
@@ -75,6 +77,7 @@ fn run() -> anyhow::Result<ExitCode> {
         iam::trials,
         state_table::trials,
         lambda::trials,
+        terraform::trials,
         wire::trials,
         figures::trials,
         lambda_figures::trials,

@@ -1,9 +1,9 @@
 """moto's Lambda, mended: a function runs, by AWS's runtime interface emulator. moto would run it in Docker.
 
-An invocation unpacks the function's own zip and starts its `bootstrap`, with its environment, its limits, and credentials
-of its role: what it may do is judged by the role's own policies. The process is kept warm until the function is changed
-or deleted, or moto forgets everything. SNS reaches subscribed functions, if they let it. LAB_RIE is the folder of the
-emulators.
+An invocation unpacks the function's own zip and starts its `bootstrap`, with its environment, its limits, and
+credentials of its role: what it may do is judged by the role's own policies. The process is kept warm until the
+function is changed or deleted, or moto forgets everything. SNS reaches subscribed functions, if they let it. LAB_RIE is
+the folder of the emulators.
 """
 
 import base64
@@ -84,7 +84,8 @@ class Instance:
                 told = json.loads(answer)
             except ValueError:
                 # The emulator says in plain words that the time was up.
-                return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": answer.decode()}).encode(), True, log
+                error = {"errorType": "Sandbox.Timedout", "errorMessage": answer.decode()}
+                return json.dumps(error).encode(), True, log
             return answer, isinstance(told, dict) and "errorType" in told, log
 
     def tell(self, log):

@@ -10,8 +10,8 @@ use crate::member::Member;
 pub struct World<'a> {
     aws: &'a Aws,
     region: &'static str,
-    vpc: String,
-    subnet: String,
+    pub vpc: String,
+    pub subnet: String,
 }
 
 impl<'a> World<'a> {
@@ -42,6 +42,12 @@ impl<'a> World<'a> {
         });
         let started = self.call("ec2", "run_instances", args).await?;
         text(&started["Instances"][0]["InstanceId"])
+    }
+
+    /// A security group; answers its id.
+    pub async fn security_group(&self, name: &str) -> anyhow::Result<String> {
+        let args = json!({ "GroupName": name, "Description": name, "VpcId": self.vpc });
+        text(&self.call("ec2", "create_security_group", args).await?["GroupId"])
     }
 
     /// A TCP target group of type `ip` or `instance` on PostgreSQL's port; answers its ARN.

@@ -1,0 +1,259 @@
+//! A deployment of `infra/`, put up by its own tool: the function that it made, as it made it, goes through a real
+//! failover.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::command::Program;
+use crate::function::Function;
+use crate::lab::{Lab, callback_home};
+use crate::mailbox::{Mailbox, events};
+use crate::member::Member;
+use crate::moto::Moto;
+use crate::wait::wait_until;
+use crate::world::World;
+
+/// Where the examples deploy to.
+const REGION: &str = "us-east-1";
+const ACCOUNT: &str = "123456789012";
+/// A callback's message, and a pass.
+const PROMPTLY: Duration = Duration::from_mins(1);
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab");
+
+/// A Python program that puts an example up, says as JSON what it made (`outputs`, the function's `environment`, its
+/// role's `policies`), and takes it down, with nothing left.
+pub struct Tool<'a> {
+    lab: &'a Lab,
+    script: &'static str,
+}
+
+impl<'a> Tool<'a> {
+    pub fn new(lab: &'a Lab, script: &'static str) -> Self {
+        Self { lab, script }
+    }
+
+    /// Runs it to its end; what it printed.
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(self.lab.venv.join("bin/python"))
+            // Nothing is written beside the sources.
+            .arg("-B")
+            .arg(format!("{SCRIPTS}/{}", self.script))
+            .args(arguments)
+            .current_dir(&self.lab.dir)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (printed, log) = (said(&output.stdout), said(&output.stderr));
+        ensure!(output.status.success(), "{} {arguments:?}:\n{printed}{log}", self.script);
+        Ok(printed)
+    }
+
+    async fn up(&self, example: &str, inputs: &Value) -> anyhow::Result<Value> {
+        let bootstrap = Function::bootstrap();
+        let bootstrap = bootstrap.to_str().context("a text")?;
+        let folder = self.folder(example);
+        // What a failed trial left.
+        drop(fs::remove_dir_all(&folder));
+        let inputs = inputs.to_string();
+        let options = ["--bootstrap", bootstrap, "--inputs", &inputs];
+        Ok(serde_json::from_str(&self.about(example, "up", &options).await?)?)
+    }
+
+    async fn down(&self, example: &str) -> anyhow::Result<()> {
+        self.about(example, "down", &[]).await?;
+        Ok(())
+    }
+
+    async fn about(&self, example: &str, verb: &str, options: &[&str]) -> anyhow::Result<String> {
+        let (endpoint, folder) = (Moto::endpoint(), self.folder(example));
+        let usual = ["--endpoint", &endpoint, "--folder", folder.to_str().context("a text")?];
+        self.run(&[&usual, options, &[verb, example]].concat()).await
+    }
+
+    fn folder(&self, example: &str) -> PathBuf {
+        self.lab.dir.join(format!("{}-{example}", self.script.trim_end_matches(".py")))
+    }
+}
+
+/// The example that makes everything itself.
+pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
+    let world = World::in_region(&lab.aws, REGION).await?;
+    let made = tool.up("complete", &json!({ "members": members(lab) })).await?;
+    let output = |name: &str| anyhow::Ok(made["outputs"][name].as_str().context("an output")?.to_owned());
+    let deployed = Deployed {
+        lab,
+        world,
+        alerts: Mailbox::behind(&lab.aws, REGION, &output("alert_topic_arn")?).await?,
+        group: output("target_group_arn")?,
+        zone: output("zone_id")?,
+        made: &made,
+    };
+    deployed.may_do_what_is_printed(&["--no-instances"]).await?;
+    deployed.follow_a_failover().await?;
+    deployed.alerts.close().await?;
+    tool.down("complete").await
+}
+
+/// The example for what most people have: their network, group, zone and topic, and their own files.
+pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
+    let world = World::in_region(&lab.aws, REGION).await?;
+    let alerts = Mailbox::in_region(&lab.aws, REGION, "db-alerts").await?;
+    let group = world.target_group("pg-writer", "ip").await?;
+    let zone = world.zone("db.example.com").await?;
+    let configuration = format!(
+        "[aws]\nregion = \"{REGION}\"\n\n[state]\ndynamodb_table = \"repoint\"\n\n\
+         [alerts]\nsns_topic_arn = \"{}\"\n\n\
+         [callback]\nhand_over = \"sns\"\nsns_topic_arn = \"arn:aws:sns:{REGION}:{ACCOUNT}:repoint-look\"\n\n\
+         [[cluster]]\nscope = \"batman\"\nmembers = {:?}\n\n\
+         [[cluster.target_group]]\narn = \"{group}\"\n\n\
+         [[cluster.record]]\nzone_id = \"{zone}\"\nname = \"primary.db.example.com\"\ntype = \"A\"\n\
+         points_to = \"primary\"\n",
+        alerts.topic,
+        members(lab)
+    );
+    let [configuration_file, policy_file] = ["repoint.toml", "policy.json"].map(|name| lab.dir.join(name));
+    fs::write(&configuration_file, &configuration)?;
+    fs::write(&policy_file, printed_policy(lab, &configuration, &[]).await?.to_string())?;
+    let inputs = json!({
+        "alert_topic_arn": alerts.topic,
+        "vpc_id": world.vpc,
+        "subnet_ids": [world.subnet],
+        "database_security_group_id": world.security_group("database").await?,
+        "configuration_file": configuration_file,
+        "policy_file": policy_file,
+    });
+    let made = tool.up("existing", &inputs).await?;
+    let deployed = Deployed { lab, world, alerts, group, zone, made: &made };
+    deployed.may_do_what_is_printed(&[]).await?;
+    deployed.follow_a_failover().await?;
+    tool.down("existing").await
+}
+
+fn members(lab: &Lab) -> Vec<&str> {
+    lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect()
+}
+
+/// What `repoint iam` prints for this configuration.
+async fn printed_policy(lab: &Lab, configuration: &str, flags: &[&str]) -> anyhow::Result<Value> {
+    let file = lab.dir.join("deployed.toml");
+    fs::write(&file, configuration)?;
+    let arguments = [&["iam", "--config", file.to_str().context("a text")?], flags].concat();
+    let outcome = Program::new(&lab.program, &lab.dir).run(&arguments).await?;
+    ensure!(outcome.code == 0, "{outcome:?}");
+    Ok(serde_json::from_str(&outcome.stdout)?)
+}
+
+struct Deployed<'a> {
+    lab: &'a Lab,
+    world: World<'a>,
+    alerts: Mailbox<'a>,
+    group: String,
+    zone: String,
+    made: &'a Value,
+}
+
+impl Deployed<'_> {
+    fn configuration(&self) -> anyhow::Result<&str> {
+        self.made["environment"]["REPOINT_CONFIG_INLINE"].as_str().context("a configuration")
+    }
+
+    async fn may_do_what_is_printed(&self, flags: &[&str]) -> anyhow::Result<()> {
+        let printed = printed_policy(self.lab, self.configuration()?, flags).await?;
+        let given = &self.made["policies"]["repoint"];
+        ensure!(*given == printed, "{given} is not {printed}");
+        Ok(())
+    }
+
+    /// Asks first, is refused, adopts the primary, and follows Patroni's own callbacks to the next one. What the role
+    /// may do is enforced.
+    async fn follow_a_failover(&self) -> anyhow::Result<()> {
+        let Lab { cluster, moto, .. } = self.lab;
+        let old = cluster.leader().await?;
+        moto.enforce_iam().await?;
+        let report = self.report(&json!({ "dry_run": true })).await?;
+        ensure!(report["outcome"] == "planned", "{report}");
+        ensure!(
+            self.targets().await?.is_empty() && self.addresses().await?.is_empty(),
+            "a plan moves nothing"
+        );
+
+        self.is_told_what_is_missing().await?;
+
+        let report = self.report(&json!({})).await?;
+        ensure!(report["outcome"] == "changed" && report["warnings"].is_null(), "{report}");
+        self.ensure_points_at(&old).await?;
+
+        fs::write(callback_home(&self.lab.dir).join("repoint.toml"), self.configuration()?)?;
+        cluster.kill9(&old).await?;
+        let new = cluster.wait_new_leader(&old).await?;
+        let what = format!("the function has moved everything to {}", new.name);
+        wait_until(&what, PROMPTLY, async || self.ensure_points_at(&new).await).await?;
+        wait_until("somebody is told", PROMPTLY, async || {
+            let told = events(&self.alerts.messages().await?)?;
+            ensure!(told.contains(&"retargeted triggered".to_owned()), "{told:?}");
+            Ok(())
+        })
+        .await?;
+        let report = self.report(&json!({})).await?;
+        ensure!(report["outcome"] == "converged" && report["warnings"].is_null(), "{report}");
+        moto.stop_enforcing().await
+    }
+
+    /// With one right less.
+    async fn is_told_what_is_missing(&self) -> anyhow::Result<()> {
+        let deny = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Deny", "Action": "elasticloadbalancing:RegisterTargets", "Resource": "*",
+        } });
+        let role = json!({ "RoleName": self.made["outputs"]["role_name"], "PolicyName": "deny" });
+        let mut args = role.clone();
+        args["PolicyDocument"] = json!(deny.to_string());
+        self.lab.aws.call("iam", "put_role_policy", args).await?;
+        let refused = self.invoke(&json!({})).await?;
+        let missing = "(the statement `MoveTargets` of `repoint iam`)";
+        let is_named = refused["Payload"].as_str().is_some_and(|error| error.contains(missing));
+        ensure!(refused["FunctionError"] == "Unhandled" && is_named, "{refused}");
+        self.lab.aws.call("iam", "delete_role_policy", role).await?;
+        Ok(())
+    }
+
+    async fn report(&self, order: &Value) -> anyhow::Result<Value> {
+        let answer = self.invoke(order).await?;
+        ensure!(answer["FunctionError"].is_null(), "{answer}");
+        let payload: Value = serde_json::from_str(answer["Payload"].as_str().context("a payload")?)?;
+        Ok(payload["clusters"][0].clone())
+    }
+
+    async fn invoke(&self, order: &Value) -> anyhow::Result<Value> {
+        let function = &self.made["outputs"]["function_name"];
+        let args = json!({ "FunctionName": function, "Payload": order.to_string() });
+        self.lab.aws.call_in(REGION, "lambda", "invoke", args).await
+    }
+
+    async fn ensure_points_at(&self, member: &Member) -> anyhow::Result<()> {
+        let (targets, addresses) = (self.targets().await?, self.addresses().await?);
+        ensure!(targets == [(member.host.clone(), member.pg_port)], "{targets:?}");
+        ensure!(addresses == [json!([{ "Value": member.host }])], "{addresses:?}");
+        Ok(())
+    }
+
+    async fn targets(&self) -> anyhow::Result<Vec<(String, u16)>> {
+        self.world.targets(&self.group).await
+    }
+
+    /// The values of the records that lead to the primary.
+    async fn addresses(&self) -> anyhow::Result<Vec<Value>> {
+        let records = self.world.records(&self.zone).await?;
+        let records = records.as_array().into_iter().flatten();
+        let is_ours =
+            |record: &&Value| record["Name"].as_str().is_some_and(|name| name.starts_with("primary."));
+        Ok(records.filter(is_ours).map(|record| record["ResourceRecords"].clone()).collect())
+    }
+}
