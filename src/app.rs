@@ -2,6 +2,7 @@
 //!
 //! Law: clients are built once and shared; each pass over a cluster counts its own requests.
 
+mod letters;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,6 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use futures::FutureExt;
 use futures::future::{join_all, ready};
-use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws;
@@ -27,10 +27,7 @@ use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
 use crate::domain::budget::{Needs, most_writes, reads, time_for};
-use crate::domain::endpoint::TopicArn;
-use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
-use crate::domain::memory::Letter;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{ClusterReport, Report, VERSION};
@@ -297,24 +294,6 @@ impl App {
     pub async fn follow(&self, scope: &str) -> Option<ClusterReport> {
         let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
         Some(follow(intent, || self.ports(), &self.pass_settings(self.limits()), &self.insync).await)
-    }
-
-    /// Calls whoever listens to that topic to look at a cluster. What was the reason is for people to read.
-    ///
-    /// # Errors
-    /// If SNS does not take it.
-    pub async fn call(&self, topic: &TopicArn, scope: &str, action: &str, role: &str) -> Result<(), Failure> {
-        let client = aws_sdk_sns::Client::new(&aws::in_region(&self.aws, topic.region()));
-        let words = json!({ "repoint": "look", "cluster": scope, "action": action, "role": role, "from": self.identity });
-        let letter = Letter {
-            id: String::new(),
-            subject: format!("repoint: {scope}: look"),
-            body: words.to_string(),
-            attributes: BTreeMap::from([("event".to_owned(), "look".to_owned())]),
-            claimed_by: self.identity.clone(),
-            claimed_at: SystemClock.now(),
-        };
-        Sns::new(client, topic.clone(), Calls::default()).publish(&letter).await
     }
 
     /// What a pass talks to, under a name that no other pass has.

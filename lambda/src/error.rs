@@ -29,6 +29,9 @@ pub enum Failure {
     /// The invocation's deadline is too near.
     #[error("{0}; raise the function's timeout")]
     OutOfTime(String),
+    /// A test could not be told.
+    #[error("{0}")]
+    AlertFailed(String),
     /// The function cannot start.
     #[error("{0}")]
     BadConfiguration(String),
@@ -43,6 +46,7 @@ impl Failure {
             Self::ClusterFailed(_) => "ClusterFailed",
             Self::ClusterHeld(_) => "ClusterHeld",
             Self::OutOfTime(_) => "OutOfTime",
+            Self::AlertFailed(_) => "AlertFailed",
             Self::BadConfiguration(_) => "BadConfiguration",
         }
     }

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Failure;
 
@@ -21,6 +21,8 @@ pub enum Trigger {
     Http(Result<Order, Failure>),
     /// What somebody ordered.
     Direct(Order),
+    /// Only tell people that this is a test.
+    TestAlert,
 }
 
 impl Trigger {
@@ -31,6 +33,7 @@ impl Trigger {
             Self::Messages(_) => "sqs",
             Self::Http(_) => "function_url",
             Self::Direct(_) => "direct",
+            Self::TestAlert => "test_alert",
         }
     }
 }
@@ -47,8 +50,9 @@ pub struct Order {
 }
 
 const DIRECT: &str = r#"{"cluster": ["batman"], "dry_run": true}"#;
+const TEST_ALERT: &str = r#"{"test_alert": true}"#;
 const EXPECTED: &str = "a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an \
-    Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), or the direct form";
+    Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form";
 
 /// Tells the kind of an event.
 ///
@@ -61,6 +65,8 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
         bridged(event).map(Trigger::Event)
     } else if event.get("requestContext").is_some() {
         is_request(event).then(|| Trigger::Http(body(event)))
+    } else if event.get("test_alert").is_some() {
+        (*event == json!({"test_alert": true})).then_some(Trigger::TestAlert)
     } else if is_direct(event) {
         return order(event).map(Trigger::Direct);
     } else {
@@ -68,7 +74,7 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     };
     known.ok_or_else(|| {
         Failure::UnknownEvent(format!(
-            "this event is none that repoint understands: {}; expected {EXPECTED}, {DIRECT}",
+            "this event is none that repoint understands: {}; expected {EXPECTED}, {DIRECT}, or {TEST_ALERT}",
             seen(event)
         ))
     })

@@ -16,7 +16,7 @@ use tracing::{error, info};
 use crate::deadline::{limits, usable};
 use crate::error::Failure;
 use crate::event::{Order, Trigger, trigger};
-use crate::sentence::sentences;
+use crate::sentence::{sentences, with_hint};
 use crate::{http, logs};
 
 /// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
@@ -61,6 +61,7 @@ impl Handler {
             Trigger::Direct(order) => self.reported(&order, deadline).await,
             Trigger::Messages(ids) => self.acknowledged(&ids, deadline).await,
             Trigger::Http(order) => self.responded(order, deadline).await,
+            Trigger::TestAlert => self.tested().await,
         }
     }
 
@@ -85,6 +86,20 @@ impl Handler {
         };
         let failures: Vec<Value> = failed.iter().map(|id| json!({"itemIdentifier": id})).collect();
         Ok(json!({"batchItemFailures": failures}))
+    }
+
+    /// A test instead of a pass.
+    async fn tested(&self) -> Result<Value, Failure> {
+        match self.app.test_alert().await {
+            None => Err(Failure::AlertFailed(
+                "there is nobody to tell: the configuration has no [alerts] sns_topic_arn".to_owned(),
+            )),
+            Some(Ok(topic)) => Ok(json!({"test_alert": "published", "topic": topic.as_str()})),
+            Some(Err(failure)) => Err(Failure::AlertFailed(with_hint(
+                format!("the test was not published: {failure}"),
+                failure.hint().as_deref(),
+            ))),
+        }
     }
 
     /// Whatever happens is an HTTP status.

@@ -25,6 +25,7 @@ pub fn refusal(failure: &Failure) -> Result<Value, Failure> {
         Failure::ClusterFailed(_)
         | Failure::ClusterHeld(_)
         | Failure::OutOfTime(_)
+        | Failure::AlertFailed(_)
         | Failure::BadConfiguration(_) => 500,
     };
     response(status, &json!({"error": {"type": failure.error_type(), "message": failure.to_string()}}))

@@ -37,7 +37,8 @@ pub fn reasons(cluster: &ClusterReport) -> Vec<String> {
     steps.chain(holds).collect()
 }
 
-fn with_hint(message: String, hint: Option<&str>) -> String {
+/// What went wrong, and what helps.
+pub fn with_hint(message: String, hint: Option<&str>) -> String {
     match hint {
         Some(hint) => format!("{message} (hint: {hint})"),
         None => message,

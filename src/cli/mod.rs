@@ -6,13 +6,16 @@
 mod adopt;
 mod callback;
 mod check;
+mod completions;
 mod detached;
 mod iam;
 mod lock;
+mod man;
 mod plan;
 mod print;
 mod run;
 mod status;
+mod test_alert;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -21,6 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
@@ -41,6 +45,7 @@ Examples:
   repoint run --cluster batman --format json
   repoint adopt batman               accept its new system identifier
   repoint status                     members, verdict and endpoints, as a table
+  repoint test-alert                 does an alert reach you?
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed; 2 usage or configuration.
 Logs go to stderr; REPOINT_LOG sets their level (error, warn, info, debug, trace)."
@@ -83,6 +88,35 @@ enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Work(Work),
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  source <(repoint completions bash)
+  repoint completions zsh > ~/.zfunc/_repoint
+  repoint completions fish > ~/.config/fish/completions/repoint.fish
+
+The Debian package brings those of bash, zsh and fish along.")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual pages: repoint(1), and one for each command
+    #[command(after_help = "\
+Example:
+  repoint man ~/.local/share/man/man1 && man repoint-plan
+
+The Debian package brings them along.")]
+    Man {
+        /// Where to; made if need be
+        folder: PathBuf,
+    },
+}
+
+/// What takes a configuration.
+#[derive(Debug, Subcommand)]
+enum Work {
     /// Show what one pass would change, and why; change nothing
     #[command(after_help = "\
 Examples:
@@ -115,8 +149,8 @@ anew; SIGTERM ends it after the pass under way. Under systemd it tells when it i
 In patroni.yml, as the user that runs Patroni:
   postgresql:
     callbacks:
-      on_role_change: /usr/local/bin/repoint callback --config /etc/repoint.toml
-      on_start: /usr/local/bin/repoint callback --config /etc/repoint.toml
+      on_role_change: repoint callback --config /etc/repoint.toml
+      on_start: repoint callback --config /etc/repoint.toml
 
 Patroni appends the action, the role and the scope. What they say is not believed: they only mean that it is time to
 look. [callback] hand_over says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
@@ -135,6 +169,14 @@ Examples:
   repoint status
   watch --color repoint status --cluster batman")]
     Status,
+    /// Publish a test to the topic of alerts; look at nothing, change nothing
+    #[command(after_help = "\
+Example:
+  repoint test-alert && echo published
+
+It is published as an alert would be, with the attributes event=test and severity=info. Of the Lambda, ask for one by
+the event {\"test_alert\": true}.")]
+    TestAlert,
     /// Accept a cluster's new system identifier, or an older timeline after a restore; moves nothing
     #[command(after_help = "\
 Example:
@@ -195,30 +237,38 @@ impl For {
 /// Does what the command line says.
 #[must_use]
 pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
-    let Cli { common, command } = cli;
+    match cli.command {
+        Command::Work(work) => self::work(work, &cli.common, environment),
+        Command::Completions { shell } => completions::main(shell),
+        Command::Man { folder } => man::main(&folder),
+    }
+}
+
+fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
     let format = common.format;
-    log_to_stderr(format == Format::Json && matches!(command, Command::Watch));
-    let settings = match settings(&common, environment) {
+    log_to_stderr(format == Format::Json && matches!(work, Work::Watch));
+    let settings = match settings(common, environment) {
         Ok(settings) => settings,
         Err(message) => return print::usage_error(&message),
     };
-    match command {
-        Command::Plan | Command::Run { dry_run: true } => block_on(plan::main(settings, format)),
-        Command::Run { dry_run: false } => run::main(settings, &common.config, format),
-        Command::Watch => {
-            let load = || self::settings(&common, environment);
+    match work {
+        Work::Plan | Work::Run { dry_run: true } => block_on(plan::main(settings, format)),
+        Work::Run { dry_run: false } => run::main(settings, &common.config, format),
+        Work::Watch => {
+            let load = || self::settings(common, environment);
             block_on(watch::main(settings, load))
         }
-        Command::Callback { arguments, detached: false } => {
+        Work::Callback { arguments, detached: false } => {
             callback::main(&settings, &common.config, &arguments)
         }
-        Command::Callback { arguments, detached: true } => detached::main(settings, &arguments),
-        Command::Status => block_on(status::main(settings, format)),
-        Command::Adopt { scope } => block_on(adopt::main(settings, &scope, format)),
-        Command::Iam { whom, no_instances } => {
+        Work::Callback { arguments, detached: true } => detached::main(settings, &arguments),
+        Work::Status => block_on(status::main(settings, format)),
+        Work::TestAlert => block_on(test_alert::main(settings, format)),
+        Work::Adopt { scope } => block_on(adopt::main(settings, &scope, format)),
+        Work::Iam { whom, no_instances } => {
             iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances)
         }
-        Command::Check => check::main(&settings, format),
+        Work::Check => check::main(&settings, format),
     }
 }
 

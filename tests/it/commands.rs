@@ -1,5 +1,8 @@
 //! Whole commands against a cluster and an AWS that answer over loopback: exit code, stdout, stderr.
 
+mod pages;
+mod test_alert;
+
 use serde_json::json as value;
 
 use crate::support::command::Repoint;
@@ -18,6 +21,9 @@ async fn help_has_examples() {
         &["status", "--help"],
         &["adopt", "--help"],
         &["check", "--help"],
+        &["test-alert", "--help"],
+        &["completions", "--help"],
+        &["man", "--help"],
     ] {
         let ran = Repoint::new("").run(arguments).await;
         assert!(ran.code == 0 && ran.stdout.contains("\nExample"), "{ran}");

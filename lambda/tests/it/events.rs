@@ -98,6 +98,7 @@ async fn an_event_that_is_none_of_ours_is_named() {
         r#"{"cluster": []}"#,
         r#"{"cluster": ["batman"], "dryrun": true}"#,
         r#"{"dry_run": "yes"}"#,
+        r#"{"test_alert": true, "cluster": ["batman"]}"#,
         r#""batman""#,
         "null",
     ] {
@@ -119,11 +120,12 @@ async fn an_event_that_is_none_of_ours_is_named() {
     this order is not understood: `cluster` is an empty list; leave it out for every cluster
     this order is not understood: unknown field `dryrun`, expected `cluster` or `dry_run`
     this order is not understood: invalid type: string "yes", expected a boolean
+    this event is none that repoint understands: its keys are test_alert, cluster
     this event is none that repoint understands: it is no JSON object
     this event is none that repoint understands: it is no JSON object
     "#);
     let (_, message) = function.invoke("[]").await.bad();
-    insta::assert_snapshot!(message, @r#"this event is none that repoint understands: it is no JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), or the direct form, {"cluster": ["batman"], "dry_run": true}"#);
+    insta::assert_snapshot!(message, @r#"this event is none that repoint understands: it is no JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form, {"cluster": ["batman"], "dry_run": true}, or {"test_alert": true}"#);
     let looks = site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
     assert_eq!(looks, 1, "only the start looked");
 }
@@ -137,6 +139,24 @@ async fn a_cluster_that_is_not_configured_is_named_with_those_that_are() {
     assert_eq!(kind, "UnknownCluster");
     insta::assert_snapshot!(message, @"no cluster is called `robin`; the configuration has batman");
     assert_eq!(site.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_test_alert_is_told_and_nothing_is_looked_at() {
+    let site = Site::start();
+    let function = site.function().await;
+    site.switch_over().await;
+    let looks = |site: &Site| site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
+    let before = looks(&site);
+    let answer = function.invoke(&event("test_alert")).await.good();
+    assert_eq!(answer["test_alert"], "published", "{answer:#}");
+    assert_eq!((site.writes(), looks(&site)), (0, before));
+    assert_eq!(site.sandbox.with(|site| site.messages().len()), 1);
+
+    site.deny("sns:Publish");
+    let (kind, message) = function.invoke(&event("test_alert")).await.bad();
+    assert_eq!(kind, "AlertFailed");
+    assert!(message.contains("the statement `Tell` of `repoint iam`"), "{message}");
 }
 
 #[tokio::test]

@@ -1,0 +1,43 @@
+//! `repoint test-alert`: do alerts reach people?
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Format, print};
+use crate::app::App;
+use crate::config::Settings;
+use crate::domain::report::Tone;
+
+/// Publishes one message. Nothing is looked at, remembered or changed.
+pub async fn main(settings: Settings, format: Format) -> ExitCode {
+    let app = match App::new(settings).await {
+        Ok(app) => app,
+        Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
+    };
+    match (app.test_alert().await, format) {
+        (None, _) => {
+            print::usage_error("there is nobody to tell: the configuration has no [alerts] sns_topic_arn")
+        }
+        (Some(Ok(topic)), Format::Json) => {
+            print::json(&json!({ "topic": topic.as_str() }));
+            ExitCode::SUCCESS
+        }
+        (Some(Ok(topic)), Format::Text) => {
+            let published = print::paint(Tone::Good, "published");
+            anstream::println!(
+                "{published} a test to {}\n  whoever is subscribed to it should have it within a minute",
+                topic.as_str()
+            );
+            ExitCode::SUCCESS
+        }
+        (Some(Err(failure)), Format::Json) => {
+            print::json(&json!({ "error": failure.to_string(), "hint": failure.hint() }));
+            ExitCode::FAILURE
+        }
+        (Some(Err(failure)), Format::Text) => {
+            let hint = failure.hint().map_or(String::new(), |hint| format!("\n  {hint}"));
+            print::error(&format!("the test was not published: {failure}{hint}"))
+        }
+    }
+}
