@@ -76,6 +76,18 @@ fn terraform_and_cloudformation_allow_and_tell_the_same() {
     }
 }
 
+/// What the package brings to be copied and filled in.
+#[test]
+fn the_example_of_the_package_is_a_sound_configuration() {
+    let output = Command::new(env!("CARGO_BIN_EXE_repoint"))
+        .args(["check", "--config", "infra/package/repoint.toml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// The callbacks' command is the units' program with the units' configuration.
 #[test]
 fn units_and_callbacks_name_the_same_program_and_configuration() {
