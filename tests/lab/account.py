@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import boto3
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULE = HERE.parent.parent / "infra" / "terraform"
-HOST, PORT = "127.0.0.10", 5556
+HOST = "127.0.0.10"
 # Not the one that the example's stand-ins name.
 ACCOUNT = "111122223333"
 REGIONS = ["us-east-1", "us-west-2"]
@@ -179,13 +180,15 @@ def has_not(where, what):
 
 @contextlib.contextmanager
 def moto(folder):
-    """The lab's moto, for as long as this runs."""
-    command = [sys.executable, "-B", str(HERE / "moto_server.py"), "--host", HOST, "--port", str(PORT)]
+    """The lab's moto, for as long as this runs. Several may."""
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-B", str(HERE / "moto_server.py"), "--host", HOST, "--port", str(port)]
     variables = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_ACCOUNT_ID": ACCOUNT}
     with (folder / "moto.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
     try:
-        endpoint = f"http://{HOST}:{PORT}"
+        endpoint = f"http://{HOST}:{port}"
         for _ in range(300):
             if server.poll() is not None:
                 sys.exit((folder / "moto.log").read_text())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::command::Program;
 use crate::function::Function;
@@ -38,21 +38,28 @@ impl<'a> Tool<'a> {
         Self { lab, script }
     }
 
-    /// Runs it to its end; what it printed.
-    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(self.lab.venv.join("bin/python"))
+    pub fn start(&self, arguments: &[&str]) -> anyhow::Result<Child> {
+        let child = Command::new(self.lab.venv.join("bin/python"))
             // Nothing is written beside the sources.
             .arg("-B")
             .arg(format!("{SCRIPTS}/{}", self.script))
             .args(arguments)
+            .env("TMPDIR", &self.lab.dir)
             .current_dir(&self.lab.dir)
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .output()
-            .await?;
+            .spawn()?;
+        Ok(child)
+    }
+
+    /// Waits for its end; what it printed.
+    pub async fn finish(&self, child: Child) -> anyhow::Result<String> {
+        let output = child.wait_with_output().await?;
         let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let (printed, log) = (said(&output.stdout), said(&output.stderr));
-        ensure!(output.status.success(), "{} {arguments:?}:\n{printed}{log}", self.script);
+        ensure!(output.status.success(), "{}:\n{printed}{log}", self.script);
         Ok(printed)
     }
 
@@ -75,7 +82,7 @@ impl<'a> Tool<'a> {
     async fn about(&self, example: &str, verb: &str, options: &[&str]) -> anyhow::Result<String> {
         let (endpoint, folder) = (Moto::endpoint(), self.folder(example));
         let usual = ["--endpoint", &endpoint, "--folder", folder.to_str().context("a text")?];
-        self.run(&[&usual, options, &[verb, example]].concat()).await
+        self.finish(self.start(&[&usual, options, &[verb, example]].concat())?).await
     }
 
     fn folder(&self, example: &str) -> PathBuf {

@@ -1,20 +1,29 @@
-//! The Terraform examples, applied by the real Terraform.
+//! The Terraform examples, applied by the real Terraform. Most of its time the provider waits for nothing: what needs
+//! nothing of the lab runs meanwhile.
 
 use std::sync::Arc;
 
 use libtest_mimic::Trial;
+use tokio::process::Child;
+use tokio::sync::Mutex;
 
 use crate::deployed::{self, Tool};
 use crate::lab::Lab;
 use crate::stage::Stage;
 
 const SCRIPT: &str = "terraform.py";
+/// The trials that call no function, and bring an AWS of their own.
+const ALONE: [&str; 2] = ["given", "refusals"];
+
+/// Those that have begun with another trial, and are waited for in their own.
+static BEGUN: Mutex<Vec<(&str, Child)>> = Mutex::const_new(Vec::new());
 
 /// Ignored where `tests/run` has found no Terraform, or no provider.
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let is_there = std::env::var_os("LAB_TERRAFORM_PLUGINS").is_some();
     let trials = [
         stage.trial("terraform::complete", async |lab: &Lab| {
+            begin_the_others(lab).await?;
             deployed::complete(lab, &Tool::new(lab, SCRIPT)).await
         }),
         stage.trial("terraform::existing", async |lab: &Lab| {
@@ -26,8 +35,21 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     trials.map(|trial| trial.with_ignored_flag(!is_there)).into()
 }
 
-/// A trial that calls no function: the program's own.
+async fn begin_the_others(lab: &Lab) -> anyhow::Result<()> {
+    let mut begun = BEGUN.lock().await;
+    for trial in ALONE {
+        begun.push((trial, Tool::new(lab, SCRIPT).start(&[trial])?));
+    }
+    Ok(())
+}
+
 async fn alone(lab: &Lab, trial: &str) -> anyhow::Result<()> {
-    eprint!("{}", Tool::new(lab, SCRIPT).run(&[trial]).await?);
+    let mut begun = BEGUN.lock().await;
+    let tool = Tool::new(lab, SCRIPT);
+    let child = match begun.iter().position(|(name, _)| *name == trial) {
+        Some(position) => begun.swap_remove(position).1,
+        None => tool.start(&[trial])?,
+    };
+    eprint!("{}", tool.finish(child).await?);
     Ok(())
 }
