@@ -40,6 +40,7 @@ mod stage;
 mod state_table;
 mod terraform;
 mod wait;
+mod walkthrough;
 mod warm;
 mod weighted;
 mod wire;
@@ -78,6 +79,7 @@ fn run() -> anyhow::Result<ExitCode> {
         state_table::trials,
         lambda::trials,
         terraform::trials,
+        walkthrough::trials,
         wire::trials,
         figures::trials,
         lambda_figures::trials,

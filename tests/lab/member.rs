@@ -82,7 +82,8 @@ impl Member {
         command
     }
 
-    fn config_file(&self) -> PathBuf {
+    /// `patroni.yml`, which `patronictl` reads as well.
+    pub fn config_file(&self) -> PathBuf {
         self.home.join("patroni.yml")
     }
 
