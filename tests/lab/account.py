@@ -161,9 +161,15 @@ def variables(world, function, region=REGIONS[0]):
 
 
 def role_policies(world, role):
+    """All that a role has, by name: its own policies, and the managed ones."""
     iam = world.aws("iam")
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+    own = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    found = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in own}
+    for it in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=it["PolicyArn"])["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=it["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
+        found[it["PolicyName"]] = document
+    return found
 
 
 def same(found, expected):

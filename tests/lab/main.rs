@@ -10,6 +10,7 @@
 mod adoption;
 mod aws;
 mod callback;
+mod cloudformation;
 mod command;
 mod deployed;
 mod deployment;
@@ -79,6 +80,7 @@ fn run() -> anyhow::Result<ExitCode> {
         state_table::trials,
         lambda::trials,
         terraform::trials,
+        cloudformation::trials,
         walkthrough::trials,
         wire::trials,
         figures::trials,

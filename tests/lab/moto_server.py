@@ -1,4 +1,4 @@
-"""moto's server, mended where it is kinder or stranger than AWS. Functions are in moto_lambda.py."""
+"""moto's server, mended where it is kinder or stranger than AWS. Functions are in moto_lambda.py, stacks in moto_cloudformation."""
 
 import inspect
 import io
@@ -8,6 +8,7 @@ import time
 from xml.sax.saxutils import escape
 
 import moto.elbv2.models
+import moto_cloudformation  # noqa: F401, mends when it is imported
 import moto_lambda  # noqa: F401, mends when it is imported
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
