@@ -25,12 +25,8 @@ resource "aws_sqs_queue" "failures" {
   sqs_managed_sse_enabled   = var.kms_key == null ? true : null
   kms_master_key_id         = local.kms_key_arn
   tags                      = var.tags
-}
 
-resource "aws_sqs_queue_policy" "failures" {
-  count = var.failure_queue == null ? 1 : 0
-
-  queue_url = aws_sqs_queue.failures[0].url
+  # In one with the queue: the provider waits half a minute for each change of either.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

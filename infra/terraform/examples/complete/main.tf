@@ -19,7 +19,10 @@ locals {
     local.account_stand_in, local.account)
   }
   members_stand_in = "members = [\"http://10.90.0.11:8008\", \"http://10.90.1.11:8008\"]"
-  configuration    = replace(local.texts["repoint.toml"], local.members_stand_in, "members = ${jsonencode(var.members)}")
+  region_stand_in  = "region = \"us-east-1\""
+  configuration = replace(replace(local.texts["repoint.toml"],
+    local.region_stand_in, "region = ${jsonencode(var.region)}"),
+  local.members_stand_in, "members = ${jsonencode(var.members)}")
 }
 
 module "repoint" {
