@@ -152,6 +152,7 @@ class Complete:
         target = schedule["Target"]
         same((target["Arn"], target["RoleArn"], json.loads(target["Input"]), target["DeadLetterConfig"]["Arn"]),
              (made["FunctionArn"], made["ScheduleRoleArn"], {"dry_run": False}, made["FailureQueueArn"]))
+        same(target["RetryPolicy"], {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1})
         same(subscribed(self.world, made), [made["FunctionArn"]])
         table = aws("dynamodb").describe_table(TableName=made["TableName"])["Table"]
         same(table["KeySchema"], [{"AttributeName": "scope", "KeyType": "HASH"}])
@@ -168,7 +169,8 @@ class Complete:
              {("out", 8008, database), ("out", 443, interfaces), ("out", 443, PREFIX_LIST)})
         has(rules(self.world, interfaces), ("in", 443, "10.0.0.0/16"))
         has(rules(self.world, database), ("in", 8008, made["SecurityGroupId"]))
-        endpoints = [it for it in aws("ec2").describe_vpc_endpoints()["VpcEndpoints"] if it["VpcId"] == parameters["VpcId"]]
+        endpoints = aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+        endpoints = [it for it in endpoints if it["VpcId"] == parameters["VpcId"]]
         same({it["ServiceName"] for it in endpoints}, {"com.amazonaws.route53", *(
             f"com.amazonaws.us-east-1.{it}" for it in ("elasticloadbalancing", "sns", "ec2", "dynamodb"))})
         gateways = [it for it in endpoints if it.get("RouteTableIds") == [parameters["RouteTableIds"]]]
@@ -216,9 +218,10 @@ class Existing:
         same(alarms(self.world, made), {"repoint-errors", "repoint-throttles", "repoint-dropped", "repoint-no-success"})
 
     def parting(self, stack):
-        """Nothing calls it, as for a first look by hand; it is called again; and a new build with a changed configuration."""
+        """Nothing calls it, as for a first look by hand; it is called again; and a new build with another configuration."""
         made, there = stack.outputs(), self.world.everything()
-        for triggers, called in (("false", ("DISABLED", [], {False})), ("true", ("ENABLED", [made["FunctionArn"]], {True}))):
+        never, again = ("DISABLED", [], {False}), ("ENABLED", [made["FunctionArn"]], {True})
+        for triggers, called in (("false", never), ("true", again)):
             stack.deploy(TriggersEnabled=triggers)
             same((state(self.world), subscribed(self.world, made), ringing(self.world)), called)
         # Subscribed anew, and otherwise the same things.

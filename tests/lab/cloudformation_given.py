@@ -1,7 +1,7 @@
-"""The stack with everything that can be given."""
+"""The stack with everything that can be given, and with what the examples leave as it is."""
 
 from account import MODULE, has_not, role_policies, same
-from cloudformation_stack import Stack, alarms
+from cloudformation_stack import Stack, alarms, rules
 
 EXAMPLE = MODULE / "examples" / "existing" / "policy.json"
 
@@ -33,6 +33,8 @@ def given(world):
         TableName="memory",
         KmsKeyArn=key,
         Architecture="arm64",
+        MemoryMb="1024",
+        TimeoutSeconds="120",
         ReservedConcurrency="2",
         LogFilter="debug",
         LogRetentionDays="0",
@@ -46,6 +48,7 @@ def given(world):
     same(function["Concurrency"], {"ReservedConcurrentExecutions": 2})
     function = function["Configuration"]
     same((function["Architectures"], [it["Arn"] for it in function["Layers"]]), (["arm64"], [layer]))
+    same((function["MemorySize"], function["Timeout"]), (1024, 120))
     same(function["Environment"]["Variables"], {"REPOINT_LOG": "debug"})
     same(role_policies(world, outputs["RoleName"])["lambda"]["Statement"][2]["Resource"], key)
     schedule = world.aws("scheduler").get_schedule(Name="all", GroupName="repoint")
@@ -56,14 +59,55 @@ def given(world):
     stack.delete()
     same(world.everything(), before)
 
-    # The same key for what is made.
-    outputs = stack.make("[[cluster]]", policy, KmsKeyArn=key)
+    made_with_a_key(world, stack, policy, key)
+    same(world.everything(), before)
+
+
+def made_with_a_key(world, stack, policy, key):
+    """The same key for what is made; nobody watches; and as many addresses and groups as a VPC's parameters take."""
+    ec2 = world.aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    more = ec2.create_security_group(GroupName="more", Description="more", VpcId=vpc)["GroupId"]
+    patroni = [f"10.0.{i}.0/24" for i in range(3)]
+    https = [f"10.1.{i}.0/24" for i in range(3)]
+    outputs = stack.make(
+        "[[cluster]]",
+        policy,
+        KmsKeyArn=key,
+        TableDeletionProtection="true",
+        AlarmsEnabled="false",
+        VpcId=vpc,
+        SubnetIds=subnet,
+        SecurityGroupIds=more,
+        PatroniPort="8009",
+        PatroniCidrBlocks=",".join(patroni),
+        HttpsCidrBlocks=",".join(https),
+        SnsEndpoint="true",
+        VpcCidrBlocks=",".join(patroni),
+    )
     for topic in (outputs["TriggerTopicArn"], outputs["AlertTopicArn"]):
         same(world.aws("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"], key)
     table = world.aws("dynamodb").describe_table(TableName="repoint")["Table"]
     same((table["SSEDescription"]["SSEType"], table["SSEDescription"]["KMSMasterKeyArn"]), ("KMS", key))
+    same(table["DeletionProtectionEnabled"], True)
     url = world.aws("sqs").get_queue_url(QueueName="repoint-failures")["QueueUrl"]
     attributes = world.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     same((attributes["KmsMasterKeyId"], attributes["QueueArn"]), (key, outputs["FailureQueueArn"]))
+    same(world.aws("cloudwatch").describe_alarms()["MetricAlarms"], [])
+
+    own = outputs["SecurityGroupId"]
+    function = world.aws("lambda").get_function(FunctionName="repoint")["Configuration"]
+    same(function["VpcConfig"]["SecurityGroupIds"], [own, more])
+    endpoints = [it for it in ec2.describe_vpc_endpoints()["VpcEndpoints"] if it["VpcId"] == vpc]
+    (interfaces,) = [group["GroupId"] for it in endpoints for group in it["Groups"]]
+    ways = {("out", 443, interfaces)} | {("out", 8009, it) for it in patroni} | {("out", 443, it) for it in https}
+    same(rules(world, own), ways)
+    same({it for it in rules(world, interfaces) if it[0] == "in"}, {("in", 443, it) for it in patroni})
+
+    # It stands in the way of deleting the stack, and is taken away first.
+    stack.deploy(TableDeletionProtection="false")
     stack.delete()
-    same(world.everything(), before)
+    ec2.delete_security_group(GroupId=more)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)

@@ -21,6 +21,8 @@ LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:repoint:1"
 
 def refusals(world):
     template = parse(TEMPLATE.read_text())
+    lists(template)
+    regions(template)
     fine = [
         {},
         {"PolicyArns": "arn:aws:iam::123456789012:policy/a,arn:aws:iam::123456789012:policy/b"},
@@ -90,6 +92,26 @@ def refusals(world):
     before = world.everything()
     has(Stack(world).deploy(expected=255, **{**GIVEN, "Configuration": ""}), "There is no configuration")
     same(world.everything(), before)
+
+
+def lists(template):
+    """A list has no length in a template: as many rules are made as there are blocks."""
+    for count in (1, 2, 3):
+        blocks = [f"10.{i}.0.0/16" for i in range(count)]
+        listed = {f"{name}CidrBlocks": ",".join(blocks) for name in ("Patroni", "Https", "Vpc")}
+        given = {**GIVEN, **VPC, "SnsEndpoint": "true", **listed}
+        values = Values(template, given, {"AWS::Region": "us-east-1"}, lambda *_: "sg-1")
+        own = values.value(template["Resources"]["SecurityGroup"]["Properties"]["SecurityGroupEgress"])
+        same([it["CidrIp"] for it in own if "CidrIp" in it], 2 * blocks)
+        endpoints = values.value(template["Resources"]["EndpointsSecurityGroup"]["Properties"]["SecurityGroupIngress"])
+        same([it["CidrIp"] for it in endpoints], blocks)
+
+
+def regions(template):
+    """The endpoint service of Route 53 is that of us-east-1, wherever the function is."""
+    said = {"Region": template["Resources"]["Route53Interface"]["Properties"]["ServiceRegion"]}
+    for region, expected in (("us-east-1", {}), ("eu-west-1", {"Region": "us-east-1"})):
+        same(Values(template, GIVEN, {"AWS::Region": region}, None).value(said), expected)
 
 
 def linted(world):

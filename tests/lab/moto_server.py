@@ -1,4 +1,4 @@
-"""moto's server, mended where it is kinder or stranger than AWS. Functions are in moto_lambda.py, stacks in moto_cloudformation."""
+"""moto's server, mended where it is kinder or stranger than AWS; moto_lambda and moto_cloudformation do their part."""
 
 import inspect
 import io

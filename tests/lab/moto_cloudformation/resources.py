@@ -225,6 +225,13 @@ class Table(Type):
         return table["TableName"], {"Arn": table["TableArn"]}
 
     @staticmethod
+    def update(account, made, properties):
+        protection = {"DeletionProtectionEnabled": properties["DeletionProtectionEnabled"]}
+        if {**made["properties"], **protection} != properties:
+            raise NotImplementedError("of a table, only its protection can be changed here")
+        account.call("dynamodb", "update_table", TableName=made["ref"], **protection)
+
+    @staticmethod
     def delete(account, made):
         account.call("dynamodb", "delete_table", TableName=made["ref"])
 
