@@ -143,7 +143,8 @@ def run(function, payload):
     with starting:
         if function.function_arn not in instances:
             instances[function.function_arn] = Instance(function)
-    return instances[function.function_arn].invoke(payload)
+        instance = instances[function.function_arn]
+    return instance.invoke(payload)
 
 
 def end(function):
