@@ -110,3 +110,14 @@ fn units_and_callbacks_name_the_same_program_and_configuration() {
     assert!(read("src/config/resolve/triggers.rs").contains("\"/run/repoint/repoint.sock\""));
     assert!(read("src/config/resolve.rs").contains("\"/var/lib/repoint/state.json\""));
 }
+
+/// `cargo lambda` sets by itself what the release profile leaves open, panics that end the process among it.
+#[test]
+fn cargo_lambda_builds_the_same_program() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let release = &manifest["profile"]["release"];
+    assert_eq!(release["panic"].as_str(), Some("unwind"));
+    for key in ["strip", "lto", "codegen-units"] {
+        assert!(release.get(key).is_some(), "{key}");
+    }
+}
