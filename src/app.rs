@@ -38,7 +38,7 @@ use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
 use crate::runtime::look::look;
-use crate::runtime::pass::{self, pass};
+use crate::runtime::pass::{self, pass_with};
 use crate::runtime::together::Together;
 
 pub use crate::adapters::control;
@@ -146,7 +146,8 @@ impl App {
         let state = match &settings.state.store {
             StateStore::File(path) => State::File(StateFile::new(path.clone())),
             StateStore::DynamoDb(table) => {
-                State::Table(aws_sdk_dynamodb::Client::new(&config), table.clone())
+                let prompt = config.clone().into_builder().timeout_config(aws::prompt()).build();
+                State::Table(aws_sdk_dynamodb::Client::new(&prompt), table.clone())
             }
         };
         let sns = settings
@@ -198,12 +199,13 @@ impl App {
         tell: impl Fn(&ClusterReport) + Sync,
     ) -> Vec<Option<ClusterReport>> {
         let (limits, tell) = (&limits, &tell);
-        let pass = |intent, ports| {
+        let pass = |intent, ports, mut members| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
                 let Some(limits) = limits() else { return ready(None).boxed() };
                 let span = Span::of(limits.pass);
-                let report = pass(intent, &ports, &self.pass_settings(limits), mode).await;
+                let settings = self.pass_settings(limits);
+                let report = pass_with(intent, &ports, &settings, mode, &mut members).await;
                 let rest = async move {
                     let report = self.insync.wait(report, || self.ports(), span).await;
                     tell(&report);
@@ -264,7 +266,7 @@ impl App {
 
     /// How every cluster stands.
     pub async fn status(&self) -> Status {
-        let look = |intent, ports| {
+        let look = |intent, ports, _| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
                 let look = look(intent, &ports, Instant::now() + self.settings.deadline).await;

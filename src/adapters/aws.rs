@@ -17,10 +17,13 @@ use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::ports::{Calls, Permit};
 
-/// A healthy control plane answers within a second; a packet that was lost on the way is not worth a longer wait.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// One attempt. `DescribeInstances` on a large account takes a few seconds.
+/// A healthy control plane answers within a second, and TCP sends its first packet again after one.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1200);
+/// One attempt to read. `DescribeInstances` on a large account takes a few seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
+/// One attempt to write, or to ask the state's table: less than half of the 3 s that a commit and the writes after it may
+/// take, so that a request on a pooled connection that has died is sent once more in that time.
+const PROMPT_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1400);
 /// A call with all its retries; the pass's deadline may end it sooner.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// With a back-off from 100 ms to 2 s, jittered, ten attempts ride out about ten seconds of throttling.
@@ -35,13 +38,7 @@ const NO_CREDENTIALS: &str = "no AWS credentials were found: give it an instance
 /// Loads credentials and defaults from where the SDK looks for them, and sets the bounds.
 pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .operation_timeout(OPERATION_TIMEOUT)
-                .build(),
-        )
+        .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(ATTEMPTS)
@@ -55,6 +52,20 @@ pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig
         loader = loader.endpoint_url(url);
     }
     loader.load().await
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}
+
+/// The bounds of a call that is made within the time of a commit.
+#[must_use]
+pub fn prompt() -> TimeoutConfig {
+    timeouts(PROMPT_ATTEMPT_TIMEOUT)
 }
 
 /// The configuration for another Region.

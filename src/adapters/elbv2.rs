@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::config::Builder;
 use aws_sdk_elasticloadbalancingv2::types::{
     self, ProtocolEnum, TargetDescription, TargetHealthDescription, TargetTypeEnum,
 };
 
-use super::aws::{Counted, Fenced, failure};
+use super::aws::{Counted, Fenced, failure, prompt};
 use crate::domain::budget::Line;
 use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use crate::domain::failure::{Failure, Kind};
@@ -115,6 +116,7 @@ impl TargetGroups for Elbv2 {
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
+            .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, REGISTER).on(&line))
             .interceptor(Fenced::new(permit, REGISTER, arn.as_str()))
             .send()
@@ -131,6 +133,7 @@ impl TargetGroups for Elbv2 {
             .target_group_arn(arn.as_str())
             .set_targets(Some(targets.iter().map(description).collect()))
             .customize()
+            .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, DEREGISTER).on(&line))
             .interceptor(Fenced::new(permit, DEREGISTER, arn.as_str()))
             .send()

@@ -16,7 +16,7 @@ use aws_sdk_route53::types::{
 };
 use tokio::time::timeout_at;
 
-use super::aws::{Counted, Fenced, failure};
+use super::aws::{Counted, Fenced, failure, prompt};
 use super::heard::Heard;
 use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
@@ -146,6 +146,7 @@ impl Route53 {
             .hosted_zone_id(zone.as_str())
             .change_batch(batch)
             .customize()
+            .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, CHANGE).on(&Line::Route53))
             .interceptor(Fenced::new(permit, CHANGE, zone.as_str()))
             .interceptor(heard.clone())

@@ -15,6 +15,7 @@ pub mod health_check;
 pub mod intent;
 pub mod listener;
 pub mod memory;
+pub mod part;
 pub mod permission;
 pub mod plan;
 pub mod readers;

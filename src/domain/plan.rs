@@ -89,6 +89,13 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
+
+    /// Adds the plan of other endpoints.
+    pub fn add(&mut self, other: Self) {
+        self.lanes.extend(other.lanes);
+        self.holds.extend(other.holds);
+        self.concerns.extend(other.concerns);
+    }
 }
 
 /// Steps that belong together.

@@ -45,6 +45,25 @@ pub struct World {
 }
 
 impl World {
+    /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
+    pub fn add(&mut self, seen: Self) {
+        self.groups.extend(seen.groups);
+        self.listeners.extend(seen.listeners);
+        self.records.extend(seen.records);
+        self.names.extend(seen.names);
+        for (region, found) in seen.instances {
+            match (self.instances.get_mut(&region), found) {
+                (Some(Ok(known)), Ok(found)) => {
+                    for (address, instances) in found {
+                        known.entry(address).or_default().extend(instances);
+                    }
+                }
+                (Some(Ok(_)), Err(_)) => {}
+                (_, found) => drop(self.instances.insert(region, found)),
+            }
+        }
+    }
+
     /// What the members of one site answered.
     #[must_use]
     pub fn answers_of(&self, site: Option<&SiteName>) -> &Answers {

@@ -5,7 +5,7 @@
 use tokio::time::Instant;
 
 use super::commit::update;
-use super::observe::observe;
+use super::members::observe;
 use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;

@@ -10,7 +10,8 @@ use futures::future::{BoxFuture, OptionFuture, join_all};
 use tokio::sync::{Semaphore, watch as channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::observe::{members, recall};
+use super::members::Members;
+use super::observe::recall;
 use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
 use crate::domain::sight::Sight;
@@ -25,25 +26,25 @@ const FEW: usize = 16;
 const RECALLED_AT_ONCE: usize = 32;
 
 /// Asks every cluster who leads it, and passes over each in its turn: those that have failed over, and then the others,
-/// in no particular order, so that none is always the last. A `pass` leaves what is still to be waited for when it has
-/// ended, which keeps nobody back; what comes of that, in the order of `intents`. `None` for whose turn had not come by
+/// in no particular order, so that none is always the last. A `pass`, which is given what
+/// the members have said, leaves what is still to be waited for when it has ended, which keeps nobody back; what comes of that, in the order of `intents`. `None` for whose turn had not come by
 /// `until`.
 pub async fn fleet<'a, T: Send + 'a>(
     intents: &[&'a Intent],
     ports: &(impl Fn() -> Ports + Sync),
     limit: Duration,
     until: Option<Instant>,
-    pass: &(impl Fn(&'a Intent, Ports) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
+    pass: &(impl Fn(&'a Intent, Ports, Members) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
 ) -> Vec<Option<T>> {
     // How many have not looked yet, or have to be followed.
     let ahead = &channel::Sender::new(intents.len());
     let recalls = &Semaphore::new(RECALLED_AT_ONCE);
     let count = intents.len();
     let one = |intent: &'a Intent| async move {
-        let ports = ports();
+        let (ports, mut members) = (ports(), Members::default());
         let urgency = match count {
             ..=FEW => Urgency::Failover,
-            _ => urgency(intent, &ports, recalls, Instant::now() + limit).await,
+            _ => urgency(intent, &ports, recalls, Instant::now() + limit, &mut members).await,
         };
         let is_behind = urgency == Urgency::Audit;
         if is_behind {
@@ -58,7 +59,7 @@ pub async fn fleet<'a, T: Send + 'a>(
             admitted.await;
             true
         };
-        let rest = if is_admitted { Some(pass(intent, ports).await) } else { None };
+        let rest = if is_admitted { Some(pass(intent, ports, members).await) } else { None };
         calls.step_aside();
         if !is_behind {
             ahead.send_modify(|ahead| *ahead -= 1);
@@ -74,12 +75,22 @@ pub async fn fleet<'a, T: Send + 'a>(
 }
 
 /// Whether the primary that members name is another one than the one that is remembered.
-async fn urgency(intent: &Intent, ports: &Ports, recalls: &Semaphore, deadline: Instant) -> Urgency {
-    let remembered = async {
+async fn urgency(
+    intent: &Intent,
+    ports: &Ports,
+    recalls: &Semaphore,
+    deadline: Instant,
+    members: &mut Members,
+) -> Urgency {
+    members.ask(intent, ports, Duration::ZERO, deadline);
+    let remembered = {
         let _permit = recalls.acquire().await;
         recall(intent, ports, deadline).await
     };
-    let (members, remembered) = tokio::join!(members(intent, ports, deadline), remembered);
+    if let Ok(memory) = &remembered {
+        members.remember(intent, memory);
+    }
+    members.settle(intent, ports, deadline).await;
     // Without memory, it is not known to be behind.
-    remembered.map_or(Urgency::Audit, |memory| Sight::of(intent, members).urgency(&memory))
+    remembered.map_or(Urgency::Audit, |memory| Sight::of(intent, members.sites(intent)).urgency(&memory))
 }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::apply::Span;
 use super::insync::Insync;
-use super::observe::members;
-use super::pass::{Mode, Settings, pass};
+use super::members::Members;
+use super::pass::{Mode, Settings, pass_with};
 use crate::domain::intent::Intent;
 use crate::domain::report::{ClusterReport, Outcome};
 use crate::domain::sight::Sight;
@@ -32,12 +32,14 @@ pub async fn follow(
 ) -> ClusterReport {
     let deadline = Instant::now() + settings.limit;
     let mut wait = FIRST_RETRY;
+    let mut members = Members::default();
     loop {
         let ports = new_ports();
-        let sight = Sight::of(intent, members(intent, &ports, deadline).await);
         let limit = deadline.saturating_duration_since(Instant::now());
         let span = Span::of(limit);
-        let report = pass(intent, &ports, &Settings { limit, ..*settings }, Mode::Apply).await;
+        let settings = Settings { limit, ..*settings };
+        let report = pass_with(intent, &ports, &settings, Mode::Apply, &mut members).await;
+        let sight = Sight::of(intent, members.sites(intent));
         if matches!(report.outcome, Outcome::Converged | Outcome::Changed) {
             return insync.wait(report, new_ports, span).await;
         }
@@ -48,7 +50,9 @@ pub async fn follow(
                 return report;
             }
             sleep_until(next).await;
-            let now = Sight::of(intent, members(intent, &ports, deadline).await);
+            members.ask(intent, &ports, Duration::ZERO, deadline);
+            members.settle(intent, &ports, deadline).await;
+            let now = Sight::of(intent, members.sites(intent));
             if !now.agrees(&sight) {
                 break;
             }

@@ -1,19 +1,27 @@
-//! Seeing and deciding, until there is something to decide.
+//! Seeing and deciding.
 //!
-//! Law: a trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so
-//! a pass looks again until the new primary really is one. It must never act.
+//! A trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so a
+//! look goes on until the new primary really is one. The endpoints are read meanwhile, part by part, and each part is
+//! planned as soon as it can be (invariant 15). A look never acts.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
-use super::observe::{members, observe, observe_site};
+use super::endpoints::{Hosts, Lookups, read};
+use super::members::{FRESH_FOR, Members};
+use super::observe::recall;
 use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
-use crate::domain::memory::Memory;
+use crate::domain::memory::{Memory, Timestamp};
+use crate::domain::part::{Part, PartKey, parts};
 use crate::domain::plan::{Plan, plan};
+use crate::domain::sight::Sight;
 use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
 use crate::domain::world::{Read, World};
 use crate::ports::Ports;
@@ -44,18 +52,110 @@ pub struct Look {
     pub plan: Plan,
 }
 
-/// Sees and decides, once.
-pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+/// A look under way: who leads is decided, and the endpoints come to be known.
+pub struct Looking {
+    /// What is remembered.
+    pub memory: Read<Memory>,
+    /// Who is the primary.
+    pub verdict: Verdict,
+    /// What members say.
+    pub sight: Sight,
+    members: World,
+    now: Timestamp,
+    reading: JoinSet<(Part, World)>,
+    seen: BTreeMap<PartKey, (World, Plan)>,
+}
+
+/// A part that was read and planned.
+pub struct PartLook {
+    /// Which one.
+    pub part: Part,
+    /// What bears on it.
+    pub world: World,
+    /// What to change of it.
+    pub plan: Plan,
+}
+
+/// Sees who leads, and begins to read the endpoints. What members have said within [`FRESH_FOR`] is not asked again.
+pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &mut Members) -> Looking {
     let until = reads_until(deadline);
-    let (mut world, memory) = observe(intent, ports, until).await;
-    let verdict = decide(intent, &world, &memory);
-    if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
-        world = observe_site(world, memory.as_ref().ok(), site, intent, ports, until).await;
+    members.ask(intent, ports, FRESH_FOR, until);
+    // Endpoints are read after memory: what another process has done and told of is then no change from outside.
+    let memory = recall(intent, ports, until).await;
+    if let Ok(memory) = &memory {
+        members.remember(intent, memory);
+        members.ask(intent, ports, FRESH_FOR, until);
     }
-    let nothing = Memory::default();
-    let known = memory.as_ref().unwrap_or(&nothing);
-    let plan = plan(intent, &world, &verdict, known, ports.clock.now());
-    Look { world, memory, verdict, plan }
+    let (hosts, known) = watch::channel(None);
+    let lookups = Lookups::default();
+    let mut reading = JoinSet::new();
+    let mut start = |intent: &Intent| {
+        for part in parts(intent) {
+            let (ports, known, lookups) = (ports.clone(), known.clone(), lookups.clone());
+            reading.spawn(async move {
+                let world = read(&part, &ports, until, known, &lookups).await;
+                (part, world)
+            });
+        }
+    };
+    start(&intent.with_groups(|group| group.site.is_none()));
+    members.settle(intent, ports, until).await;
+    let sites = members.sites(intent);
+    let world = World { sites: sites.clone(), ..World::default() };
+    let verdict = decide(intent, &world, &memory);
+    // The groups of the other sites are left alone: a Region whose API is away, as it well may be when its site is lost,
+    // holds up no other.
+    if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
+        let its = intent.with_groups(|group| group.site.as_ref() == Some(site));
+        start(&Intent { records: Vec::new(), ..its });
+    }
+    hosts.send_replace(Some(Hosts::of(&sites, memory.as_ref().ok(), &verdict)));
+    Looking {
+        memory,
+        verdict,
+        sight: Sight::of(intent, sites),
+        members: world,
+        now: ports.clock.now(),
+        reading,
+        seen: BTreeMap::new(),
+    }
+}
+
+impl Looking {
+    /// The next part that has been read, planned; `None` when there is none left. It may be given up at any time.
+    pub async fn next(&mut self) -> Option<PartLook> {
+        let (part, read) = match self.reading.join_next().await? {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return None,
+            },
+        };
+        let world = World { sites: self.members.sites.clone(), ..read.clone() };
+        let nothing = Memory::default();
+        let known = self.memory.as_ref().unwrap_or(&nothing);
+        let plan = plan(&part.intent, &world, &self.verdict, known, self.now);
+        self.seen.insert(part.key.clone(), (read, plan.clone()));
+        Some(PartLook { part, world, plan })
+    }
+
+    /// What has been seen and planned so far, in the order of the parts.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        let (mut world, mut plan) = (self.members.clone(), Plan::default());
+        for (seen, planned) in self.seen.values() {
+            world.add(seen.clone());
+            plan.add(planned.clone());
+        }
+        Look { world, memory: self.memory.clone(), verdict: self.verdict.clone(), plan }
+    }
+}
+
+/// Sees and decides, once, and waits for every endpoint.
+pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+    let mut looking = begin(intent, ports, deadline, &mut Members::default()).await;
+    while looking.next().await.is_some() {}
+    looking.look()
 }
 
 /// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
@@ -66,29 +166,39 @@ fn decide(intent: &Intent, world: &World, memory: &Read<Memory>) -> Verdict {
     }
 }
 
-/// Sees and decides. While a member is promoting, it looks again until the pass's deadline comes near.
-pub async fn look_until_promoted(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
+fn is_promoting(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting)
+}
+
+/// Begins to look. While a member is promoting, it looks again until the pass's deadline comes near.
+pub async fn begin_when_promoted(
+    intent: &Intent,
+    ports: &Ports,
+    deadline: Instant,
+    members: &mut Members,
+) -> Looking {
     loop {
-        let look = look(intent, ports, deadline).await;
-        let is_promoting = matches!(&look.verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting);
-        if is_promoting {
-            // Others have something to ask of AWS meanwhile.
-            ports.calls.step_aside();
+        let looking = begin(intent, ports, deadline, members).await;
+        if !is_promoting(&looking.verdict) {
+            return looking;
         }
-        if !is_promoting || !wait_for_promotion(intent, ports, &look.memory, deadline).await {
-            return look;
+        // Others have something to ask of AWS meanwhile.
+        ports.calls.step_aside();
+        if !wait_for_promotion(intent, ports, &looking.memory, deadline, members).await {
+            return looking;
         }
         // Whoever's turn does not come in time looks all the same, as far as AWS lets it.
         drop(timeout_at(deadline, ports.calls.admit(Urgency::Failover, &reads(intent))).await);
     }
 }
 
-/// Asks Patroni alone until nobody is promoting any more; `false` if that would take too long.
+/// Asks Patroni alone until no member is promoting any more; `false` if that would take too long.
 async fn wait_for_promotion(
     intent: &Intent,
     ports: &Ports,
     memory: &Read<Memory>,
     deadline: Instant,
+    members: &mut Members,
 ) -> bool {
     let until = reads_until(deadline);
     let began = Instant::now();
@@ -99,16 +209,17 @@ async fn wait_for_promotion(
             return false;
         }
         sleep_until(next).await;
-        let world = World { sites: members(intent, ports, until).await, ..World::default() };
+        members.ask(intent, ports, Duration::ZERO, until);
+        members.settle(intent, ports, until).await;
+        let world = World { sites: members.sites(intent), ..World::default() };
         match decide(intent, &world, memory) {
-            Verdict::Hold(hold) if hold.kind() != HoldKind::Promoting => return true,
-            Verdict::Hold(hold) if !is_told => {
-                let left = until.saturating_duration_since(Instant::now()).as_secs();
-                info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
-                is_told = true;
+            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {
+                if !std::mem::replace(&mut is_told, true) {
+                    let left = until.saturating_duration_since(Instant::now()).as_secs();
+                    info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
+                }
             }
-            Verdict::Hold(_) => {}
-            Verdict::Primary(_) => return true,
+            Verdict::Hold(_) | Verdict::Primary(_) => return true,
         }
     }
 }

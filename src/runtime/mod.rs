@@ -6,10 +6,12 @@
 pub mod adopt;
 pub mod apply;
 pub mod commit;
+pub mod endpoints;
 pub mod fleet;
 pub mod follow;
 pub mod insync;
 pub mod look;
+pub mod members;
 pub mod observe;
 pub mod pass;
 pub mod tell;

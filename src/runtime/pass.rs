@@ -3,36 +3,38 @@
 //! Laws: idempotent (8), so a pass that finds everything right writes nothing and tells nobody; explained (11), so it
 //! always ends with a report; crash anywhere (9), so it may end between any two of its calls.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::apply::{Span, apply};
 use super::commit::{Commit, Patience, commit, is_abandoned};
-use super::look::{Look, look, look_until_promoted, reads_until};
-use super::observe::members;
+use super::look::{Look, Looking, PartLook, begin_when_promoted, reads_until};
+use super::members::{FRESH_FOR, Members};
 use super::tell::{self, tell};
 use crate::domain::audit::{Checked, Refusal, audit};
-use crate::domain::budget::writes;
+use crate::domain::budget::{Needs, writes};
 use crate::domain::cluster::Timeline;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::Intent;
 use crate::domain::memory::condition::findings;
 use crate::domain::memory::fold::{Ended, Remembered, Rules};
-use crate::domain::memory::{Acting, Memory};
+use crate::domain::memory::{self, Memory};
+use crate::domain::part::{Part, PartKey};
 use crate::domain::plan::{Lane, Plan};
 use crate::domain::record::RecordChange;
 use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
 use crate::domain::retarget::{Retarget, retarget};
 use crate::domain::sight::Sight;
 use crate::domain::verdict::{Primary, Verdict};
+use crate::domain::world::{Read, World};
 use crate::ports::{Permit, Ports};
 
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
 const ROUNDS: u32 = 10;
-/// What was seen so long ago is not acted on before Patroni has said the same again, which costs AWS nothing.
-const STALE_AFTER: Duration = Duration::from_millis(250);
 
 /// How passes are made.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +59,9 @@ pub enum Mode {
     DryRun,
 }
 
-/// What was done in the end.
+/// What the attempts of a pass leave behind, from one to the next.
+#[derive(Default)]
 struct Done {
-    look: Look,
     /// What was done, and tried, in the order of trying.
     steps: Vec<StepReport>,
     /// What was tried when the permit ran out: perhaps done.
@@ -68,71 +70,76 @@ struct Done {
     tried_for: Option<Timeline>,
     /// What was refused since the record was not as it had been read, it seems.
     lost: Vec<RecordChange>,
-    /// Why nothing was written, although something differs.
-    hold: Option<PassHold>,
     retarget: Option<Retarget>,
     /// The revision of the commit that ends with this pass.
     committed: Option<u64>,
 }
 
 impl Done {
-    fn new(look: Look) -> Self {
-        Self {
-            look,
-            steps: Vec::new(),
-            unsure: Vec::new(),
-            tried_for: None,
-            lost: Vec::new(),
-            hold: None,
-            retarget: None,
-            committed: None,
-        }
+    /// Whether anything was sent.
+    fn has_tried(&self) -> bool {
+        !self.steps.is_empty() || !self.unsure.is_empty()
     }
 
     /// One that died after its writes is ended by whoever finds all as it should be, and told of.
-    fn bury(&mut self) {
-        let Some(dead) = self.look.memory.as_ref().ok().and_then(|memory| memory.acting.as_ref()) else {
-            return;
-        };
+    fn bury(&mut self, memory: &Read<Memory>) {
+        let Some(dead) = memory.as_ref().ok().and_then(|memory| memory.acting.as_ref()) else { return };
         if self.committed.is_none() {
             self.retarget = self.retarget.take().or_else(|| dead.moves.clone());
         }
         self.committed = Some(dead.revision);
     }
 
-    /// A later look tells what became of the steps that nobody was sure of: one that is still needed is planned again,
-    /// and one whose endpoint can be read and is right was done. A look that finds another primary tells nothing of them.
-    fn and_then(mut self, intent: &Intent, look: Look) -> Self {
-        let planned = report::planned_steps(&look.plan);
-        let is_planned = |step: &StepReport| {
-            planned.iter().any(|again| {
-                (again.action, &again.endpoint, &again.target) == (step.action, &step.endpoint, &step.target)
-            })
-        };
-        let is_known = |step: &StepReport| !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint);
-        if primary_of(&look).map(|primary| primary.timeline) == self.tried_for {
-            let (again, settled): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut self.unsure).into_iter().partition(is_planned);
-            for step in settled {
-                self.steps.push(if is_known(&step) { step.found_done() } else { step });
-            }
-            self.unsure = again;
+    /// A later look at a part tells what became of its steps of which it is not known whether they arrived: one that is
+    /// still needed is planned again, and one whose endpoint can be read and is right was done. A look that finds another
+    /// primary tells nothing of them.
+    fn settle(&mut self, seen: &PartLook, primary: &Primary) {
+        if Some(primary.timeline) != self.tried_for {
+            return;
         }
-        // Whoever has done nothing yet may have been waiting for one who has done it all, and told of it.
-        let told = self.retarget.take().filter(|_| !self.steps.is_empty() || !self.unsure.is_empty());
-        Self { retarget: told.or_else(|| story(intent, &look)), look, hold: None, ..self }
+        let planned = report::planned_steps(&seen.plan);
+        let is_settled = |step: &mut StepReport| {
+            let is_planned = planned.iter().any(|again| {
+                (again.action, &again.endpoint, &again.target) == (step.action, &step.endpoint, &step.target)
+            });
+            seen.part.covers(&step.endpoint) && !is_planned
+        };
+        let is_known = |step: &StepReport| !seen.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint);
+        for step in self.unsure.extract_if(.., is_settled) {
+            self.steps.push(if is_known(&step) { step.found_done() } else { step });
+        }
     }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// There is nothing left to do, or no more can be done now.
+    Finished(Option<PassHold>),
+    /// What it rested on is out of date.
+    Again,
 }
 
 /// The whole pass: look, commit, apply, tell.
 pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
+    pass_with(intent, ports, settings, mode, &mut Members::default()).await
+}
+
+/// The same by a process that has just asked some members: what they said counts, as long as it is fresh.
+pub async fn pass_with(
+    intent: &Intent,
+    ports: &Ports,
+    settings: &Settings,
+    mode: Mode,
+    members: &mut Members,
+) -> ClusterReport {
     let span = Span::of(settings.limit);
-    let mut done = look_and_act(intent, ports, settings, mode, span).await;
+    let pass = Pass { intent, ports, settings, mode, span };
+    let (look, hold, mut done) = pass.attempts(members).await;
     ports.calls.step_aside();
     done.steps.append(&mut done.unsure);
-    let Look { world, memory, verdict, plan } = done.look;
+    let Look { world, memory, verdict, plan } = look;
     let mut holds = report::holds(&verdict, &plan);
-    holds.extend(done.hold.as_ref().map(PassHold::report));
+    holds.extend(hold.as_ref().map(PassHold::report));
     let mut report = ClusterReport {
         scope: intent.scope.clone(),
         outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
@@ -151,7 +158,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         return report;
     }
     let findings =
-        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, done.hold.as_ref());
+        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
     let ended = Ended {
         intent,
         report: &report,
@@ -169,94 +176,332 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     report
 }
 
-/// Looks, and acts on what was seen; and begins again when that was out of date.
-async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode, span: Span) -> Done {
-    let mut patience = Patience::default();
-    let mut done: Option<Done> = None;
-    for _ in 0..ROUNDS {
-        let look = look_until_promoted(intent, ports, span.deadline).await;
-        let mut now = match done {
-            None => Done { retarget: story(intent, &look), ..Done::new(look) },
-            Some(before) => before.and_then(intent, look),
-        };
-        let checked = match check(intent, &now.look) {
-            Ok(checked) => checked,
-            Err(refusal) => {
-                now.hold = Some(PassHold::Refused(refusal.to_string()));
-                return now;
+/// What stays the same in a pass.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    intent: &'a Intent,
+    ports: &'a Ports,
+    settings: &'a Settings,
+    mode: Mode,
+    span: Span,
+}
+
+impl Pass<'_> {
+    /// Looks, and acts on what was seen; and begins again when that was out of date.
+    async fn attempts(&self, members: &mut Members) -> (Look, Option<PassHold>, Done) {
+        let (mut patience, mut done) = (Patience::default(), Done::default());
+        let mut rounds = 1;
+        loop {
+            let (look, attempt) = self.attempt(members, &mut patience, &mut done).await;
+            match attempt {
+                Attempt::Finished(hold) => return (look, hold, done),
+                Attempt::Again if rounds == ROUNDS => return (look, Some(PassHold::Overtaken), done),
+                Attempt::Again => rounds += 1,
             }
+        }
+    }
+
+    /// One look, and what follows from it: each part of the endpoints is changed as soon as it has been read.
+    async fn attempt(
+        &self,
+        members: &mut Members,
+        patience: &mut Patience,
+        done: &mut Done,
+    ) -> (Look, Attempt) {
+        let Self { intent, ports, span, .. } = *self;
+        let mut looking = begin_when_promoted(intent, ports, span.deadline, members).await;
+        let Verdict::Primary(primary) = looking.verdict.clone() else {
+            return (looking.look(), Attempt::Finished(None));
         };
-        let Some(primary) = primary_of(&now.look).cloned() else { return now };
-        if mode == Mode::DryRun {
-            now.steps = report::planned_steps(checked.plan());
-            return now;
+        if self.mode == Mode::DryRun {
+            return self.rehearse(looking, done).await;
         }
-        if changes(checked.plan()).any(|change| now.lost.contains(change)) {
-            // Nobody has changed it: it was refused for another reason.
-            return now;
-        }
-        if let Some(other) = in_the_way(&now, &primary, &patience, ports) {
+        if let Some(other) = in_the_way(&looking.memory, &primary, patience, done, ports) {
             info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
             if patience.wait(&other, intent, ports, span.deadline).await {
-                done = Some(now);
-                continue;
+                return (looking.look(), Attempt::Again);
             }
-            now.hold = Some(PassHold::Busy(other)).filter(|_| !checked.plan().is_empty());
-            return now;
+            while looking.next().await.is_some() {}
+            let look = looking.look();
+            if !done.has_tried() {
+                done.retarget = story(intent, &look);
+            }
+            let hold = Some(PassHold::Busy(other)).filter(|_| !look.plan.is_empty());
+            return (look, Attempt::Finished(hold));
         }
-        if checked.plan().is_empty() {
-            now.bury();
-            return now;
-        }
-        match prepared(intent, &now.look, checked.plan(), ports, span).await {
-            Prepared::Yes => {}
-            Prepared::TooLate => {
-                now.hold = Some(PassHold::Crowded);
-                return now;
-            }
-            Prepared::Stale => {
-                done = Some(now);
-                continue;
+        let mut acting = Acting::new(*self, primary, done.has_tried());
+        loop {
+            tokio::select! {
+                biased;
+                seen = looking.next(), if acting.is_open() => match seen {
+                    Some(seen) => acting.see(seen, &mut looking, members, done).await,
+                    None => acting.close(),
+                },
+                Some(event) = acting.working.join_next() => acting.take(event, &mut looking, members, done).await,
+                else => break,
             }
         }
-        let permit = match leave(intent, &mut now, &primary, ports, settings, span).await {
-            Leave::Granted(permit) => permit,
-            Leave::LookAgain => {
-                done = Some(now);
-                continue;
+        let attempt = acting.end(&looking, done);
+        (looking.look(), attempt)
+    }
+
+    /// Says what would be done.
+    async fn rehearse(&self, mut looking: Looking, done: &mut Done) -> (Look, Attempt) {
+        while looking.next().await.is_some() {}
+        let look = looking.look();
+        done.retarget = story(self.intent, &look);
+        let hold = match check(self.intent, &look.plan, &look.world, &look) {
+            Ok(checked) => {
+                done.steps = report::planned_steps(checked.plan());
+                None
             }
-            Leave::Held(hold) => {
-                now.hold = Some(hold);
-                return now;
+            Err(refusal) => Some(PassHold::Refused(refusal.to_string())),
+        };
+        (look, Attempt::Finished(hold))
+    }
+}
+
+/// An attempt that writes.
+struct Acting<'a> {
+    pass: Pass<'a>,
+    primary: Primary,
+    /// Whether an earlier attempt has sent anything: what it tells of its move then stands.
+    is_told: bool,
+    state: State,
+    permit: Option<Permit>,
+    /// Parts whose writes wait for their turn, and whether others do already.
+    waiting: Vec<Ready>,
+    is_preparing: bool,
+    working: JoinSet<Event>,
+    /// What became of the steps of each part.
+    results: BTreeMap<PartKey, Vec<StepReport>>,
+}
+
+/// A part that is to be changed.
+struct Ready {
+    part: Part,
+    checked: Checked,
+}
+
+/// What an attempt has begun has ended.
+enum Event {
+    /// The writes of these parts had their turn, or not in time.
+    Prepared { parts: Vec<Ready>, is_in_time: bool },
+    /// A part was changed, or that was tried.
+    Applied { key: PartKey, plan: Plan, steps: Vec<StepReport> },
+}
+
+/// Whether an attempt takes on more.
+enum State {
+    /// Another part may be changed.
+    Open,
+    /// Every part has been read, and what was begun is waited for.
+    Closed,
+    /// The same, and it gives a reason.
+    Held(PassHold),
+    /// The same, and then the pass begins again.
+    OutOfDate,
+}
+
+impl<'a> Acting<'a> {
+    fn new(pass: Pass<'a>, primary: Primary, is_told: bool) -> Self {
+        Self {
+            pass,
+            primary,
+            is_told,
+            state: State::Open,
+            permit: None,
+            waiting: Vec::new(),
+            is_preparing: false,
+            working: JoinSet::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// Whether what was found to differ may still be changed.
+    fn may_go(&self) -> bool {
+        matches!(self.state, State::Open | State::Closed)
+    }
+
+    /// A part has been read: it is changed if it differs.
+    async fn see(&mut self, seen: PartLook, looking: &mut Looking, members: &mut Members, done: &mut Done) {
+        let intent = self.pass.intent;
+        done.settle(&seen, &self.primary);
+        let look = looking.look();
+        if !self.is_told {
+            done.retarget = story(intent, &look);
+        }
+        let checked = match check(intent, &seen.plan, &seen.world, &look) {
+            Ok(checked) => checked,
+            Err(refusal) => {
+                self.state = State::Held(PassHold::Refused(refusal.to_string()));
+                return;
             }
         };
-        now.unsure.clear();
-        let steps = apply(&checked, &permit, ports, span).await;
-        let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
-        // What came too late for the permit was not sent, and lost nothing.
-        let lost = if permit.is_valid() { lost(checked.plan(), &steps) } else { Vec::new() };
-        // Once: the next pass is soon enough for whoever goes on losing.
-        let looks_again = now.lost.is_empty() && !lost.is_empty();
-        if is_complete || (permit.is_valid() && !looks_again) || Instant::now() >= span.deadline {
-            now.steps.extend(steps);
-            return now;
+        // What was refused although it has not changed was refused for another reason.
+        let is_refused = changes(checked.plan()).any(|change| done.lost.contains(change));
+        if checked.plan().is_empty() || is_refused {
+            return;
         }
-        // The permit ran out in the middle, or somebody else was quicker; what was done is done, and the rest is decided
-        // anew.
-        let (sure, tried): (Vec<_>, Vec<_>) =
-            steps.into_iter().partition(|step| step.result == StepResult::Done);
-        now.steps.extend(sure);
-        now.unsure = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
-        now.tried_for = Some(primary.timeline);
-        now.lost.extend(lost);
-        done = Some(now);
+        let ready = Ready { part: seen.part, checked };
+        if writes(ready.checked.plan()).is_empty() {
+            return self.go(ready, looking, members, done).await;
+        }
+        self.waiting.push(ready);
+        self.prepare();
     }
-    let mut last = match done {
-        Some(done) => done,
-        None => Done::new(look(intent, ports, span.deadline).await),
-    };
-    last.hold = Some(PassHold::Overtaken);
-    last
+
+    /// Waits for the writes' turn before anything is committed to: a permit runs out within seconds. Parts that need no turn
+    /// do not wait with them.
+    fn prepare(&mut self) {
+        if self.is_preparing || self.waiting.is_empty() {
+            return;
+        }
+        self.is_preparing = true;
+        let parts = std::mem::take(&mut self.waiting);
+        let mut needs = Needs::new();
+        for (line, count) in parts.iter().flat_map(|ready| writes(ready.checked.plan())) {
+            *needs.entry(line).or_default() += count;
+        }
+        let (calls, until) = (self.pass.ports.calls.clone(), reads_until(self.pass.span.deadline));
+        self.working.spawn(async move {
+            let is_in_time = timeout_at(until, calls.prepare(&needs)).await.is_ok();
+            Event::Prepared { parts, is_in_time }
+        });
+    }
+
+    /// Changes a part.
+    async fn go(&mut self, ready: Ready, looking: &mut Looking, members: &mut Members, done: &mut Done) {
+        let permit = match self.permit(looking, members, done).await {
+            Ok(permit) => permit,
+            Err(state) => {
+                self.state = state;
+                return;
+            }
+        };
+        let Ready { part, checked } = ready;
+        // They are tried again.
+        done.unsure.retain(|step| !part.covers(&step.endpoint));
+        let (ports, span) = (self.pass.ports.clone(), self.pass.span);
+        self.working.spawn(async move {
+            let steps = apply(&checked, &permit, &ports, span).await;
+            Event::Applied { key: part.key, plan: checked.plan().clone(), steps }
+        });
+    }
+
+    /// Leave to write: what was granted for another part, while it lasts.
+    async fn permit(
+        &mut self,
+        looking: &mut Looking,
+        members: &mut Members,
+        done: &mut Done,
+    ) -> Result<Permit, State> {
+        let Pass { intent, ports, span, .. } = self.pass;
+        if let Some(permit) = &self.permit {
+            return if permit.is_valid() { Ok(permit.clone()) } else { Err(State::OutOfDate) };
+        }
+        if !members.are_fresh(FRESH_FOR) {
+            let until = reads_until(span.deadline);
+            members.ask(intent, ports, FRESH_FOR, until);
+            members.settle(intent, ports, until).await;
+            if !Sight::of(intent, members.sites(intent)).agrees(&looking.sight) {
+                return Err(State::OutOfDate);
+            }
+        }
+        match leave(self.pass, &mut looking.memory, &self.primary, done).await {
+            Leave::Granted(permit) => {
+                self.permit = Some(permit.clone());
+                Ok(permit)
+            }
+            Leave::LookAgain => Err(State::OutOfDate),
+            Leave::Held(hold) => Err(State::Held(hold)),
+        }
+    }
+
+    /// Something that was begun has ended.
+    async fn take(
+        &mut self,
+        event: Result<Event, JoinError>,
+        looking: &mut Looking,
+        members: &mut Members,
+        done: &mut Done,
+    ) {
+        match event {
+            Ok(Event::Prepared { is_in_time: false, .. }) => {
+                self.is_preparing = false;
+                if self.may_go() {
+                    self.state = State::Held(PassHold::Crowded);
+                }
+            }
+            Ok(Event::Prepared { parts, .. }) => {
+                self.is_preparing = false;
+                for ready in parts {
+                    if self.may_go() {
+                        self.go(ready, looking, members, done).await;
+                    }
+                }
+                self.prepare();
+            }
+            Ok(Event::Applied { key, plan, steps }) => self.applied(key, &plan, steps, done),
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    /// A part has been changed, or that was tried.
+    fn applied(&mut self, key: PartKey, plan: &Plan, steps: Vec<StepReport>, done: &mut Done) {
+        let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
+        let is_valid = self.permit.as_ref().is_some_and(Permit::is_valid);
+        // What came too late for the permit was not sent, and lost nothing.
+        let lost = if is_valid { lost(plan, &steps) } else { Vec::new() };
+        // Once: the next pass is soon enough for whoever goes on losing.
+        let looks_again = done.lost.is_empty() && !lost.is_empty();
+        self.results.insert(key, steps);
+        if is_complete || (is_valid && !looks_again) || Instant::now() >= self.pass.span.deadline {
+            return;
+        }
+        // The permit ran out in the middle, or another process was quicker; what was done is done, and the rest is decided
+        // anew.
+        done.lost.extend(lost);
+        self.state = State::OutOfDate;
+    }
+
+    /// Everything that was sent has ended.
+    fn end(self, looking: &Looking, done: &mut Done) -> Attempt {
+        let steps = self.results.into_values().flatten();
+        if matches!(self.state, State::OutOfDate) {
+            let (sure, tried): (Vec<_>, Vec<_>) = steps.partition(|step| step.result == StepResult::Done);
+            done.steps.extend(sure);
+            let tried: Vec<_> = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
+            if !tried.is_empty() {
+                done.unsure.extend(tried);
+                done.tried_for = Some(self.primary.timeline);
+            }
+            return Attempt::Again;
+        }
+        let has_written = self.permit.is_some();
+        done.steps.extend(steps);
+        match self.state {
+            State::Held(hold) => Attempt::Finished(Some(hold)),
+            State::Open | State::Closed | State::OutOfDate => {
+                if !has_written && looking.look().plan.is_empty() {
+                    done.bury(&looking.memory);
+                }
+                Attempt::Finished(None)
+            }
+        }
+    }
 }
 
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
@@ -275,45 +520,17 @@ fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
     changes(plan).filter(is_lost).cloned().collect()
 }
 
-fn check(intent: &Intent, look: &Look) -> Result<Checked, Refusal> {
+fn check(intent: &Intent, plan: &Plan, world: &World, look: &Look) -> Result<Checked, Refusal> {
     let nothing = Memory::default();
-    audit(&look.plan, intent, &look.world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
-}
-
-fn primary_of(look: &Look) -> Option<&Primary> {
-    match &look.verdict {
-        Verdict::Primary(primary) => Some(primary),
-        Verdict::Hold(_) => None,
-    }
+    audit(plan, intent, world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
 }
 
 fn story(intent: &Intent, look: &Look) -> Option<Retarget> {
-    let primary = primary_of(look)?;
+    let Verdict::Primary(primary) = &look.verdict else { return None };
     match &look.memory {
         Ok(memory) => retarget(intent, memory, &look.world, primary, &look.plan),
         Err(_) => Retarget::untold(intent, &look.world, &look.plan),
     }
-}
-
-/// Whether the writes of a plan can be sent without waiting for others.
-enum Prepared {
-    Yes,
-    Stale,
-    TooLate,
-}
-
-/// Waits for the writes' turn before anything is committed to: a permit runs out within seconds.
-async fn prepared(intent: &Intent, look: &Look, plan: &Plan, ports: &Ports, span: Span) -> Prepared {
-    let began = Instant::now();
-    if timeout_at(reads_until(span.deadline), ports.calls.prepare(&writes(plan))).await.is_err() {
-        return Prepared::TooLate;
-    }
-    if began.elapsed() < STALE_AFTER {
-        return Prepared::Yes;
-    }
-    let before = Sight::of(intent, look.world.sites.clone());
-    let now = Sight::of(intent, members(intent, ports, span.deadline).await);
-    if now.agrees(&before) { Prepared::Yes } else { Prepared::Stale }
 }
 
 /// Whether this pass may write now.
@@ -324,14 +541,8 @@ enum Leave {
 }
 
 /// Asks memory for leave to write.
-async fn leave(
-    intent: &Intent,
-    now: &mut Done,
-    primary: &Primary,
-    ports: &Ports,
-    settings: &Settings,
-    span: Span,
-) -> Leave {
+async fn leave(pass: Pass<'_>, memory: &mut Read<Memory>, primary: &Primary, done: &mut Done) -> Leave {
+    let Pass { intent, ports, settings, span, .. } = pass;
     let without_memory = |failure| {
         if settings.needs_memory {
             Leave::Held(PassHold::MemoryUnavailable(failure))
@@ -339,14 +550,14 @@ async fn leave(
             Leave::Granted(Permit::new(&ports.clock, super::commit::ACT_WITHIN))
         }
     };
-    let memory = match &now.look.memory {
+    let known = match memory {
         Ok(memory) => memory.clone(),
         Err(failure) => return without_memory(failure.clone()),
     };
-    match commit(intent, &memory, primary, now.retarget.as_ref(), ports, span.deadline).await {
-        Commit::Granted(permit, memory) => {
-            now.committed = Some(memory.revision);
-            now.look.memory = Ok(*memory);
+    match commit(intent, &known, primary, done.retarget.as_ref(), ports, span.deadline).await {
+        Commit::Granted(permit, committed) => {
+            done.committed = Some(committed.revision);
+            *memory = Ok(*committed);
             Leave::Granted(permit)
         }
         Commit::Overtaken => Leave::LookAgain,
@@ -355,10 +566,16 @@ async fn leave(
 }
 
 /// Another one's commit that has to be waited for.
-fn in_the_way(now: &Done, primary: &Primary, patience: &Patience, ports: &Ports) -> Option<Acting> {
-    let acting = now.look.memory.as_ref().ok()?.acting.as_ref()?;
+fn in_the_way(
+    memory: &Read<Memory>,
+    primary: &Primary,
+    patience: &Patience,
+    done: &Done,
+    ports: &Ports,
+) -> Option<memory::Acting> {
+    let acting = memory.as_ref().ok()?.acting.as_ref()?;
     // Our own is in the way only if what was sent for an earlier primary may still arrive.
-    let is_under_way = !now.unsure.is_empty() && now.tried_for != Some(primary.timeline);
+    let is_under_way = !done.unsure.is_empty() && done.tried_for != Some(primary.timeline);
     let is_over = (acting.by == ports.identity && !is_under_way)
         || patience.is_over(acting.revision)
         || is_abandoned(acting, ports.clock.now());

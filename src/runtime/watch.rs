@@ -16,11 +16,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::apply::Span;
 use super::insync::Insync;
-use super::observe::{members, recall};
-use super::pass::{self, Mode, pass};
+use super::members::Members;
+use super::observe::recall;
+use super::pass::{self, Mode, pass_with};
 use crate::domain::budget::{Urgency, reads};
 use crate::domain::intent::Intent;
-use crate::domain::report::ClusterReport;
+use crate::domain::part::is_writer;
+use crate::domain::report::{self, ClusterReport, StepReport, StepResult};
 use crate::domain::sight::Sight;
 use crate::ports::Ports;
 use rhythm::Rhythm;
@@ -67,6 +69,7 @@ pub async fn watch(
     mut tell: impl FnMut(News, &ClusterReport),
 ) {
     let mut rhythm = Rhythm::new(settings.pace, Instant::now() + after);
+    let mut members = Members::default();
     let mut turn: Option<Turn> = None;
     // The newest changes on their way to Route 53's servers; nobody waits for what they have replaced.
     let mut arriving: Fuse<BoxFuture<'_, ClusterReport>> = Fuse::terminated();
@@ -77,8 +80,9 @@ pub async fn watch(
             ports = come(&mut turn) => {
                 if let Some(Turn { reason, sight, .. }) = turn.take() {
                     let span = Span::of(settings.pass.limit);
-                    let report = pass(intent, &ports, &settings.pass, Mode::Apply).await;
-                    rhythm.passed(reason, sight, &report, Instant::now());
+                    let report =
+                        pass_with(intent, &ports, &settings.pass, Mode::Apply, &mut members).await;
+                    rhythm.passed(reason, sight, is_unfinished(intent, &report), &report, Instant::now());
                     tell(News::Passed(reason), &report);
                     if insync.is_due(&report) {
                         let report = ClusterReport { warnings: Vec::new(), ..report };
@@ -97,11 +101,14 @@ pub async fn watch(
         }
         lines.beat.send_replace(Instant::now());
         let ports = new_ports();
-        let sight = tokio::select! {
+        let until = Instant::now() + settings.pass.limit;
+        members.ask(intent, &ports, Duration::ZERO, until);
+        tokio::select! {
             biased;
             _ = lines.stop.changed() => continue,
-            members = members(intent, &ports, Instant::now() + settings.pass.limit) => Sight::of(intent, members),
-        };
+            () = members.settle(intent, &ports, until) => {}
+        }
+        let sight = Sight::of(intent, members.sites(intent));
         let reason = rhythm.looked(&sight, Instant::now());
         let urgency = match rhythm.urgency(&sight) {
             Some(urgency) => urgency,
@@ -142,6 +149,16 @@ async fn come(turn: &mut Option<Turn>) -> Ports {
         Some(turn) => (&mut turn.admitted).await,
         None => pending().await,
     }
+}
+
+/// Whether a pass has left writes behind: it knows the primary and may not act, or a step failed on an endpoint that
+/// follows the primary.
+fn is_unfinished(intent: &Intent, report: &ClusterReport) -> bool {
+    let is_left = |step: &StepReport| {
+        matches!(step.result, StepResult::Failed | StepResult::Skipped) && is_writer(intent, &step.endpoint)
+    };
+    report.steps.iter().any(is_left)
+        || report.holds.iter().any(|hold| matches!(hold.reason, report::Reason::Pass(_)))
 }
 
 /// Before the first pass, only memory can tell what the endpoints follow.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use repoint::adapters::aws::{in_region, load};
+use repoint::adapters::clock::SystemClock;
 use repoint::adapters::ec2::Ec2;
 use repoint::adapters::elbv2::Elbv2;
 use repoint::adapters::route53::Route53;
-use repoint::domain::endpoint::{GroupArn, TargetType};
+use repoint::domain::endpoint::{GroupArn, Target, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::record::{Answer, RecordName, RecordPlace, RecordType, Routing, ZoneId};
-use repoint::ports::{Calls, Instances, TargetGroups, Zones};
+use repoint::ports::{Calls, Clock, Instances, Permit, TargetGroups, Zones};
+use repoint::runtime::commit::ACT_WITHIN;
 
 use crate::support::http::{Reply, Request, Server, xml};
 
@@ -69,6 +71,23 @@ async fn an_error_names_the_call_the_resource_and_what_helps() {
         let says_action = failure.hint().is_some_and(|hint| hint.contains("IAM action"));
         assert_eq!(says_action, kind == Kind::Denied);
     }
+}
+
+/// As on a pooled connection whose other end has gone without a word.
+#[tokio::test]
+async fn a_write_that_is_not_answered_is_sent_again_while_its_commit_holds() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::Hang,
+        _ => xml(200, "<RegisterTargetsResponse><RegisterTargetsResult/></RegisterTargetsResponse>"),
+    })
+    .await;
+    let (groups, calls) = elbv2(&server.url()).await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let permit = Permit::new(&clock, ACT_WITHIN);
+    let target = Target { id: "10.0.1.12".to_owned(), port: 5432 };
+    groups.register(&arn(), &[target], &permit).await.unwrap();
+    assert_eq!(calls.counts()["elasticloadbalancing:RegisterTargets"], 2);
 }
 
 #[tokio::test]

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::config::Builder;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
 };
 
 use super::Elbv2;
-use crate::adapters::aws::{Counted, Fenced, failure};
+use crate::adapters::aws::{Counted, Fenced, failure, prompt};
 use crate::domain::budget::Line;
 use crate::domain::endpoint::GroupArn;
 use crate::domain::failure::{Failure, Kind};
@@ -60,6 +61,7 @@ impl Listeners for Elbv2 {
             .listener_arn(arn.as_str())
             .default_actions(written(forward))
             .customize()
+            .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, MODIFY).on(&line))
             .interceptor(Fenced::new(permit, MODIFY, arn.as_str()))
             .send()

@@ -74,6 +74,8 @@ pub struct Rhythm {
     audit_at: Instant,
     /// When an unfinished pass is made again, and how long that waited.
     retry: Option<(Instant, Duration)>,
+    /// The last pass has left writes behind: it may not act, or a step failed on an endpoint that follows the primary.
+    is_behind: bool,
     urgent_until: Option<Instant>,
     is_poked: bool,
     /// What the last pass began with, and when it ended.
@@ -88,6 +90,7 @@ impl Rhythm {
             look_at: first,
             audit_at: first,
             retry: None,
+            is_behind: false,
             urgent_until: None,
             is_poked: false,
             passed: None,
@@ -121,15 +124,24 @@ impl Rhythm {
         }
     }
 
-    /// Whether there is a primary to follow, or only something to make sure of; `None` before the first pass.
+    /// Whether there is a primary to follow, or only something to make sure of; `None` before the first pass. An endpoint
+    /// that could not be read is no reason to go first: while a service is away, that is so for every cluster.
     pub fn urgency(&self, sight: &Sight) -> Option<Urgency> {
         let (known, _) = self.passed.as_ref()?;
-        let follows = sight.names_a_primary() && (self.retry.is_some() || !sight.agrees(known));
+        let follows = sight.names_a_primary() && (self.is_behind || !sight.agrees(known));
         Some(if follows { Urgency::Failover } else { Urgency::Audit })
     }
 
-    /// A pass has ended that began with this sight.
-    pub fn passed(&mut self, reason: Reason, sight: Sight, report: &ClusterReport, now: Instant) {
+    /// A pass has ended that began with this sight, and may have left writes behind.
+    pub fn passed(
+        &mut self,
+        reason: Reason,
+        sight: Sight,
+        is_behind: bool,
+        report: &ClusterReport,
+        now: Instant,
+    ) {
+        self.is_behind = is_behind;
         let is_led = matches!(report.verdict, VerdictReport::Primary(_));
         match reason {
             Reason::Start | Reason::Change if is_led => self.urgent_until = None,

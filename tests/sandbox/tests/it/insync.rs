@@ -11,6 +11,7 @@ use repoint::ports::{Budget, Calls, Ports};
 use repoint::runtime::apply::Span;
 use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
+use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_sandbox::Millis;
 use repoint_sandbox::aws::error::AwsError;
@@ -192,25 +193,26 @@ async fn in_a_fleet_who_waits_keeps_nobody_back() {
     let audits: Vec<Intent> = (1..=40).map(|number| audited(number, &moving)).collect();
     let (budget, insync, began) = (Budget::new(100), waiting(120), Instant::now());
     let ports = || Ports { calls: Calls::new(budget.clone()), ..named(&line, "fleet") };
-    let turn = |intent: &Intent, ports: Ports| -> BoxFuture<'_, BoxFuture<'_, (Duration, bool)>> {
-        let is_moving = intent.scope == moving.scope;
-        let (line, insync, intent) = (line.clone(), insync.clone(), intent.clone());
-        #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
-        let turn = async move {
-            let (came, span) = (began.elapsed(), Span::of(LONG));
-            if !is_moving {
-                return sleep(Duration::from_secs(30)).map(move |()| (came, false)).boxed();
-            }
-            let report = pass(&intent, &ports, &Settings { limit: LONG, ..SETTINGS }, Mode::Apply).await;
-            assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
-            let arrived = async move {
-                let report = insync.wait(report, || named(&line, "waiting"), span).await;
-                (came, seen(&report).iter().all(Option::is_some))
+    let turn =
+        |intent: &Intent, ports: Ports, _: Members| -> BoxFuture<'_, BoxFuture<'_, (Duration, bool)>> {
+            let is_moving = intent.scope == moving.scope;
+            let (line, insync, intent) = (line.clone(), insync.clone(), intent.clone());
+            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+            let turn = async move {
+                let (came, span) = (began.elapsed(), Span::of(LONG));
+                if !is_moving {
+                    return sleep(Duration::from_secs(30)).map(move |()| (came, false)).boxed();
+                }
+                let report = pass(&intent, &ports, &Settings { limit: LONG, ..SETTINGS }, Mode::Apply).await;
+                assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+                let arrived = async move {
+                    let report = insync.wait(report, || named(&line, "waiting"), span).await;
+                    (came, seen(&report).iter().all(Option::is_some))
+                };
+                arrived.boxed()
             };
-            arrived.boxed()
+            turn.boxed()
         };
-        turn.boxed()
-    };
     let intents: Vec<&Intent> = audits.iter().chain([&moving]).collect();
     let mut turns = fleet(&intents, &ports, LONG, None, &turn).await;
     assert_eq!(turns.pop().unwrap().map(|(_, is_seen)| is_seen), Some(true));

@@ -7,6 +7,7 @@ mod aws;
 mod demo;
 mod door;
 mod http;
+mod independent;
 mod insync;
 mod line;
 mod pass;

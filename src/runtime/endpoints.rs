@@ -1,0 +1,195 @@
+//! Reading one part of the endpoints, and what that part rests on.
+//!
+//! Invariants: unknown is not absent (2), so what cannot be read stands there as a failure; bounded (10), so no read
+//! outlasts its end; independent (15), so a part waits for its own reads and for no other's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+use tokio::sync::{OnceCell, watch};
+use tokio::time::Instant;
+
+use super::observe::by;
+use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
+use crate::domain::intent::{Intent, Strategy};
+use crate::domain::listener::{Listener, ListenerArn};
+use crate::domain::memory::Memory;
+use crate::domain::part::Part;
+use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
+use crate::domain::verdict::Verdict;
+use crate::domain::world::{InstancesByAddress, Read, Sites, World};
+use crate::ports::Ports;
+
+/// Where the members' PostgreSQL listens, as members say or as is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    primary: Option<String>,
+    all: BTreeSet<String>,
+}
+
+impl Hosts {
+    /// Of all that is known.
+    #[must_use]
+    pub fn of(sites: &Sites, memory: Option<&Memory>, verdict: &Verdict) -> Self {
+        let answers = sites.values().flat_map(BTreeMap::values);
+        let views = answers.filter_map(|answer| answer.view.as_ref().ok());
+        let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
+        let known = memory
+            .into_iter()
+            .flat_map(|memory| sites.keys().flat_map(|site| memory.members_of(site.as_ref()).values()));
+        let known = known.filter_map(|known| known.address.as_ref());
+        let primary = match verdict {
+            Verdict::Primary(primary) => primary.address.as_ref().map(|address| address.host.clone()),
+            Verdict::Hold(_) => None,
+        };
+        Self { primary, all: listed.chain(known).map(|address| address.host.clone()).collect() }
+    }
+
+    /// What a part rests on: a group or a record that follows the primary, where the primary is and nothing else.
+    fn of_part(&self, part: &Part) -> BTreeSet<String> {
+        if part.needs_every_member() { self.all.clone() } else { self.primary.iter().cloned().collect() }
+    }
+}
+
+/// Names and instances that were looked up in one look, each once for all parts.
+#[derive(Clone, Default)]
+pub struct Lookups {
+    names: Cells<String, Vec<IpAddr>>,
+    instances: Cells<(String, BTreeSet<IpAddr>), InstancesByAddress>,
+}
+
+type Cells<K, V> = Arc<Mutex<BTreeMap<K, Arc<OnceCell<Read<V>>>>>>;
+
+/// The place of one result, which the first who asks fills.
+fn cell<K: Ord, V>(cells: &Cells<K, V>, key: K) -> Arc<OnceCell<Read<V>>> {
+    // Nothing is half done where one panicked: each change is one insertion.
+    cells.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
+}
+
+impl Lookups {
+    /// The addresses of a host name.
+    async fn name(&self, host: &str, ports: &Ports, until: Instant) -> Read<Vec<IpAddr>> {
+        let cell = cell(&self.names, host.to_owned());
+        cell.get_or_init(|| by(until, "DNS", &host, ports.resolver.resolve(host))).await.clone()
+    }
+
+    /// The running instances with these addresses in a Region.
+    async fn instances(
+        &self,
+        region: &str,
+        addresses: &BTreeSet<IpAddr>,
+        ports: &Ports,
+        until: Instant,
+    ) -> Option<Read<InstancesByAddress>> {
+        let ec2 = ports.instances.as_ref()?;
+        let cell = cell(&self.instances, (region.to_owned(), addresses.clone()));
+        let find = || by(until, "ec2:DescribeInstances", &"*", ec2.find(region, addresses));
+        Some(cell.get_or_init(find).await.clone())
+    }
+}
+
+/// Reads the endpoints of a part at once, and what they rest on as soon as `hosts` are known; a world without members.
+pub async fn read(
+    part: &Part,
+    ports: &Ports,
+    until: Instant,
+    mut hosts: watch::Receiver<Option<Hosts>>,
+    lookups: &Lookups,
+) -> World {
+    let (groups, listeners, records) = tokio::join!(
+        groups(&part.intent, ports, until),
+        listeners(&part.intent, ports, until),
+        records(&part.intent, ports, until)
+    );
+    // The look that has gone away wants no answer.
+    let hosts = hosts.wait_for(Option::is_some).await.ok().and_then(|hosts| hosts.clone());
+    let hosts = hosts.unwrap_or_default().of_part(part);
+    let names = names(&hosts, ports, until, lookups).await;
+    let instances = instances(&hosts, &groups, &names, ports, until, lookups).await;
+    World { sites: Sites::new(), groups, listeners, records, names, instances }
+}
+
+async fn groups(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {
+    let reads = intent.groups.iter().map(|group| async {
+        let read = by(
+            until,
+            "elasticloadbalancing:DescribeTargetHealth",
+            &group.arn,
+            // What a warm group holds rests on its health check.
+            ports.groups.read(&group.arn, matches!(group.strategy, Strategy::Warm { .. })),
+        );
+        (group.arn.clone(), read.await)
+    });
+    join_all(reads).await.into_iter().collect()
+}
+
+/// The listeners whose weights follow the primary.
+async fn listeners(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<ListenerArn, Read<Listener>> {
+    let reads = intent.listeners().into_keys().map(|arn| async move {
+        let read = ports.listeners.read(arn);
+        (arn.clone(), by(until, "elasticloadbalancing:DescribeListeners", arn, read).await)
+    });
+    join_all(reads).await.into_iter().collect()
+}
+
+async fn records(
+    intent: &Intent,
+    ports: &Ports,
+    until: Instant,
+) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
+    let mut zones: BTreeMap<&ZoneId, BTreeSet<RecordPlace>> = BTreeMap::new();
+    for record in &intent.records {
+        zones.entry(&record.key.place.zone).or_default().insert(record.key.place.clone());
+    }
+    let reads = zones.iter().map(|(zone, places)| async move {
+        let read = by(until, "route53:ListResourceRecordSets", zone, ports.zones.read(zone, places)).await;
+        let of_place = |place: &RecordPlace| match &read {
+            Ok(sets) => Ok(sets.get(place).cloned().unwrap_or_default()),
+            Err(failure) => Err(failure.clone()),
+        };
+        places.iter().map(|place| (place.clone(), of_place(place))).collect::<Vec<_>>()
+    });
+    join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// Looks up the hosts that are names.
+async fn names(
+    hosts: &BTreeSet<String>,
+    ports: &Ports,
+    until: Instant,
+    lookups: &Lookups,
+) -> BTreeMap<String, Read<Vec<IpAddr>>> {
+    let names = hosts.iter().filter(|host| host.parse::<IpAddr>().is_err());
+    let reads = names.map(|host| async { (host.clone(), lookups.name(host, ports, until).await) });
+    join_all(reads).await.into_iter().collect()
+}
+
+/// Finds the instances at these hosts, in each Region that has a group of instances.
+async fn instances(
+    hosts: &BTreeSet<String>,
+    groups: &BTreeMap<GroupArn, Read<TargetGroup>>,
+    names: &BTreeMap<String, Read<Vec<IpAddr>>>,
+    ports: &Ports,
+    until: Instant,
+    lookups: &Lookups,
+) -> BTreeMap<String, Read<InstancesByAddress>> {
+    let regions: BTreeSet<&str> = groups
+        .iter()
+        .filter(|(_, group)| group.as_ref().is_ok_and(|group| group.target_type == TargetType::Instance))
+        .map(|(arn, _)| arn.region())
+        .collect();
+    let resolved = names.values().flatten().flatten().copied();
+    let addresses: BTreeSet<IpAddr> =
+        hosts.iter().filter_map(|host| host.parse().ok()).chain(resolved).collect();
+    if addresses.is_empty() {
+        return BTreeMap::new();
+    }
+    let addresses = &addresses;
+    let reads = regions.into_iter().map(|region| async move {
+        let read = lookups.instances(region, addresses, ports, until).await?;
+        Some((region.to_owned(), read))
+    });
+    join_all(reads).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,318 @@
+//! What each member of a cluster said last.
+//!
+//! Invariant 15: each member is asked on its own, and an answer that cannot matter is not waited for. The usual loss on EC2
+//! is a host that drops packets: neither an answer nor a refusal. A member that was silent last time is asked beside the
+//! others and waited for by none of them; until it answers it is unreadable, whatever it said before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::observe::{recall, too_late};
+use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
+use crate::domain::failure::{Failure, Kind};
+use crate::domain::intent::Intent;
+use crate::domain::memory::Memory;
+use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
+use crate::domain::world::{Answers, MemberAnswer, Read, Sites, World};
+use crate::ports::Ports;
+
+/// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
+/// off.
+const MOST_MEMBERS: usize = 64;
+/// How much longer the others may take once a new primary is known and every member that has answered agrees.
+const GRACE: Duration = Duration::from_millis(300);
+/// And once a member is seen to be promoting: it is asked again then, and the others with it.
+const PROMOTING_GRACE: Duration = Duration::from_millis(25);
+/// A question that failed after so long was met by silence; a host that is there refuses within a round trip.
+const SILENT_AFTER: Duration = Duration::from_millis(300);
+/// How old an answer may be at the moment of the commit; the members are asked again for what is older, which costs AWS
+/// nothing.
+pub const FRESH_FOR: Duration = Duration::from_millis(250);
+
+/// A member's place: its site, and where its REST API is.
+type Place = (Option<SiteName>, ApiUrl);
+
+/// The members of one cluster, in one process. They remain known from one look to the next; dropping it ends every
+/// question under way.
+#[derive(Debug, Default)]
+pub struct Members {
+    seats: BTreeMap<Place, Seat>,
+    asking: JoinSet<(Place, MemberAnswer)>,
+    /// The members that the state knows.
+    remembered: BTreeSet<Place>,
+    /// The highest timeline that was acted for, where the state has told it.
+    applied: Option<Timeline>,
+}
+
+/// One member.
+#[derive(Debug, Default)]
+struct Seat {
+    /// Its last answer, and when that came.
+    answer: Option<(MemberAnswer, Instant)>,
+    /// When the question under way was asked.
+    asked: Option<Instant>,
+    /// Its last question was met by silence.
+    is_silent: bool,
+}
+
+impl Seat {
+    /// What is known of it now: with a question under way, nothing.
+    fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
+        let failed = |answer: &MemberAnswer| answer.health.is_err() && answer.view.is_err();
+        match (&self.answer, self.asked) {
+            (Some((answer, _)), None) => Some(answer.clone()),
+            // In the words of last time, so that a member that stays silent is not told of anew with each look.
+            (Some((answer, _)), Some(_)) if failed(answer) => Some(answer.clone()),
+            (_, Some(_)) => Some(unanswered(url)),
+            (None, None) => None,
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.asked.is_some() && !self.is_silent
+    }
+}
+
+/// How long the rest may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// As long as a question may take: their word may change everything.
+    Whole,
+    /// So much longer.
+    Only(Duration),
+}
+
+impl Members {
+    /// Takes note of what the state knows: members to ask as well, and the timeline that a new primary must be above.
+    pub fn remember(&mut self, intent: &Intent, memory: &Memory) {
+        self.applied = memory.highest_timeline;
+        let of_site = |site: &Option<SiteName>| {
+            let urls = memory.members_of(site.as_ref()).values().filter_map(|known| known.api_url.clone());
+            urls.map(|url| (site.clone(), url)).collect::<Vec<_>>()
+        };
+        self.remembered = intent.sites.iter().flat_map(|site| of_site(&site.name)).collect();
+    }
+
+    /// Asks every member that is not being asked, and whose answer is older than that. A question ends by `until`.
+    pub fn ask(&mut self, intent: &Intent, ports: &Ports, older_than: Duration, until: Instant) {
+        self.forget(intent);
+        for place in self.due(intent) {
+            let seat = self.seats.entry(place.clone()).or_default();
+            let is_old = seat.answer.as_ref().is_none_or(|(_, at)| at.elapsed() > older_than);
+            if seat.asked.is_none() && is_old {
+                self.ask_one(place, ports, until);
+            }
+        }
+    }
+
+    /// Waits until every member has answered that can matter, or until `until`. Members that only `/cluster` names are asked
+    /// as soon as it does.
+    pub async fn settle(&mut self, intent: &Intent, ports: &Ports, until: Instant) {
+        let mut only: Option<(Rest, Instant)> = None;
+        loop {
+            while let Some(answered) = self.asking.try_join_next() {
+                self.take(answered);
+            }
+            for place in self.newly_listed(intent) {
+                self.ask_one(place, ports, until);
+            }
+            if !self.seats.values().any(Seat::is_awaited) {
+                return;
+            }
+            let rest = self.rest(intent);
+            let since = match only {
+                Some((before, since)) if before == rest => since,
+                _ => Instant::now(),
+            };
+            only = Some((rest, since));
+            let end = match rest {
+                Rest::Whole => until,
+                Rest::Only(time) => until.min(since + time),
+            };
+            match timeout_at(end, self.asking.join_next()).await {
+                Ok(Some(answered)) => self.take(answered),
+                Ok(None) => return,
+                Err(_) => return self.give_up(rest),
+            }
+        }
+    }
+
+    /// Those who were given their grace are not waited for again before they answer.
+    fn give_up(&mut self, rest: Rest) {
+        if rest == Rest::Only(GRACE) {
+            for seat in self.seats.values_mut() {
+                seat.is_silent |= seat.asked.is_some();
+            }
+        }
+    }
+
+    /// What the members of each site say.
+    #[must_use]
+    pub fn sites(&self, intent: &Intent) -> Sites {
+        intent.sites.iter().map(|site| (site.name.clone(), self.answers(site.name.as_ref()))).collect()
+    }
+
+    /// Whether no answer is older than that.
+    #[must_use]
+    pub fn are_fresh(&self, within: Duration) -> bool {
+        let answered = self.seats.values().filter(|seat| seat.asked.is_none());
+        answered
+            .filter_map(|seat| seat.answer.as_ref())
+            .all(|(answer, at)| (answer.health.is_err() && answer.view.is_err()) || at.elapsed() <= within)
+    }
+
+    fn answers(&self, site: Option<&SiteName>) -> Answers {
+        let here = self.seats.iter().filter(|((its, _), _)| its.as_ref() == site);
+        here.filter_map(|((_, url), seat)| Some((url.clone(), seat.known(url)?))).collect()
+    }
+
+    /// Who is configured, remembered, or known from an earlier look.
+    fn due(&self, intent: &Intent) -> BTreeSet<Place> {
+        let mut due: BTreeSet<Place> = self.seats.keys().cloned().collect();
+        for site in &intent.sites {
+            due.extend(site.members.iter().map(|url| (site.name.clone(), url.clone())));
+            let answers = self.answers(site.name.as_ref());
+            let here = self.remembered.iter().filter(|(its, _)| *its == site.name);
+            due.extend(here.filter(|(_, url)| !is_asked(&answers, url)).cloned());
+        }
+        due
+    }
+
+    /// Forgets those whom no configuration, state or `/cluster` names any more, and those that a configured member turned
+    /// out to be.
+    fn forget(&mut self, intent: &Intent) {
+        let mut named: BTreeSet<Place> = self.remembered.clone();
+        for site in &intent.sites {
+            let answers = self.answers(site.name.as_ref());
+            let (seeds, others): (Answers, Answers) = answers
+                .iter()
+                .map(|(url, answer)| (url.clone(), answer.clone()))
+                .partition(|(url, _)| site.members.contains(url));
+            named.extend(listed(&site.scope, &answers).map(|url| (site.name.clone(), url.clone())));
+            for url in others.keys().filter(|url| is_asked(&seeds, url)) {
+                named.remove(&(site.name.clone(), url.clone()));
+            }
+            named.extend(site.members.iter().map(|url| (site.name.clone(), url.clone())));
+        }
+        self.seats.retain(|place, _| named.contains(place));
+    }
+
+    /// The members that some `/cluster` lists, and that have not been asked under any name.
+    fn newly_listed(&self, intent: &Intent) -> Vec<Place> {
+        let of_site = |(site, scope): (&Option<SiteName>, &Scope)| {
+            let answers = self.answers(site.as_ref());
+            let room = MOST_MEMBERS.saturating_sub(answers.len());
+            let unasked = unasked(scope, &answers).into_iter().take(room);
+            unasked.map(|url| (site.clone(), url)).collect::<Vec<_>>()
+        };
+        intent.sites.iter().map(|site| (&site.name, &site.scope)).flat_map(of_site).collect()
+    }
+
+    fn ask_one(&mut self, place: Place, ports: &Ports, until: Instant) {
+        self.seats.entry(place.clone()).or_default().asked = Some(Instant::now());
+        let patroni = ports.patroni.clone();
+        self.asking.spawn(async move {
+            let answer = timeout_at(until, patroni.ask(&place.1)).await;
+            let answer = answer.unwrap_or_else(|_| MemberAnswer {
+                peer: None,
+                health: Err(too_late("GET /primary", &place.1)),
+                view: Err(too_late("GET /cluster", &place.1)),
+            });
+            (place, answer)
+        });
+    }
+
+    fn take(&mut self, answered: Result<(Place, MemberAnswer), tokio::task::JoinError>) {
+        let (place, answer) = match answered {
+            Ok(answered) => answered,
+            // A panic is the pass's, as if it had asked by itself.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return,
+            },
+        };
+        // One that is named no more may still answer.
+        let Some(seat) = self.seats.get_mut(&place) else { return };
+        let took = seat.asked.take().map(|asked| asked.elapsed()).unwrap_or_default();
+        seat.is_silent = answer.health.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
+        seat.answer = Some((answer, Instant::now()));
+    }
+
+    /// How long those are waited for who have not answered yet, by what the others say.
+    fn rest(&self, intent: &Intent) -> Rest {
+        let world = World { sites: self.sites(intent), ..World::default() };
+        match verdict(intent, &world, &Memory::default()) {
+            Verdict::Primary(primary) if self.is_new(&primary, intent, &world) => Rest::Only(GRACE),
+            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => Rest::Only(PROMOTING_GRACE),
+            Verdict::Primary(_) | Verdict::Hold(_) => Rest::Whole,
+        }
+    }
+
+    /// Whether a primary is above all that was acted for, alone, and known by more than what the state remembers.
+    fn is_new(&self, primary: &Primary, intent: &Intent, world: &World) -> bool {
+        let site = primary.site.as_ref();
+        let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
+        let answers = world.answers_of(site);
+        let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
+        self.applied.is_some_and(|applied| primary.timeline > applied)
+            && primary.rivals.is_empty()
+            && seeds.iter().any(has_answered)
+    }
+}
+
+/// What every member says, those that are remembered too; and what is remembered.
+pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (World, Read<Memory>) {
+    let mut members = Members::default();
+    members.ask(intent, ports, Duration::ZERO, deadline);
+    let memory = recall(intent, ports, deadline).await;
+    if let Ok(memory) = &memory {
+        members.remember(intent, memory);
+        members.ask(intent, ports, FRESH_FOR, deadline);
+    }
+    members.settle(intent, ports, deadline).await;
+    (World { sites: members.sites(intent), ..World::default() }, memory)
+}
+
+/// The URLs of the members that some `/cluster` of this scope lists.
+fn listed<'a>(expected: &'a Scope, answers: &'a Answers) -> impl Iterator<Item = &'a ApiUrl> {
+    let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
+    let ours = views.filter(move |view| view.scope.as_ref().is_none_or(|scope| scope == expected));
+    ours.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref())
+}
+
+/// The members that some `/cluster` of this scope lists and that have not been asked under any name.
+fn unasked(expected: &Scope, answers: &Answers) -> BTreeSet<ApiUrl> {
+    let named: BTreeSet<&MemberName> =
+        answers.values().filter_map(|answer| answer.health.as_ref().ok()?.name.as_ref()).collect();
+    let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
+    views
+        .filter(|view| view.scope.as_ref().is_none_or(|scope| scope == expected))
+        .flat_map(|view| &view.members)
+        .filter(|listed| !named.contains(&listed.name))
+        .filter_map(|listed| listed.api_url.as_ref())
+        .filter(|url| !is_asked(answers, url))
+        .cloned()
+        .collect()
+}
+
+/// Whether the URL, or the address that it stands for, has answered or is being asked.
+fn is_asked(answers: &Answers, url: &ApiUrl) -> bool {
+    let mut peers = answers.values().filter_map(|answer| answer.peer);
+    let address = url.host().parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, url.port()));
+    answers.contains_key(url) || address.is_some_and(|address| peers.any(|peer| peer == address))
+}
+
+/// A member that has been asked and has not answered yet.
+fn unanswered(url: &ApiUrl) -> MemberAnswer {
+    let failure = |call: &str| Failure {
+        kind: Kind::Unavailable,
+        call: call.to_owned(),
+        resource: url.to_string(),
+        message: "no answer yet".to_owned(),
+    };
+    MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
+}

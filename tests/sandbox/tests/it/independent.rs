@@ -1,0 +1,170 @@
+//! Invariant 15: an endpoint waits for what it needs itself, and for nothing else. Times are simulated, and so exact.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repoint::domain::cluster::ApiUrl;
+use repoint::domain::failure::{Failure, Kind};
+use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
+use repoint::domain::report::{ClusterReport, Outcome};
+use repoint::domain::world::{MemberAnswer, Read};
+use repoint::ports::{Patroni, Permit, Ports, Zones};
+use repoint::runtime::pass::{Mode, pass};
+use repoint_sandbox::Millis;
+use repoint_sandbox::door::Line;
+use repoint_sandbox::patroni::MemberId;
+use tokio::time::{Instant, sleep};
+
+use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
+
+/// Route 53, which answers after so long.
+struct SlowZones {
+    line: Arc<Line>,
+    after: Duration,
+}
+
+#[async_trait]
+impl Zones for SlowZones {
+    async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
+        sleep(self.after).await;
+        Zones::read(&*self.line, zone, places).await
+    }
+
+    async fn change(
+        &self,
+        zone: &ZoneId,
+        changes: &[RecordChange],
+        permit: &Permit,
+    ) -> Vec<Result<ChangeId, Failure>> {
+        self.line.change(zone, changes, permit).await
+    }
+
+    async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
+        self.line.is_insync(change).await
+    }
+}
+
+fn with_slow_zones(line: &Line, after: Duration) -> Ports {
+    let own = Arc::new(Line { identity: "slow".to_owned(), ..line.clone() });
+    Ports { zones: Arc::new(SlowZones { line: own, after }), ..named(line, "slow") }
+}
+
+async fn look(line: &Line, ports: &Ports) -> ClusterReport {
+    let intent = line.world().resources.intent.clone();
+    pass(&intent, ports, &SETTINGS, Mode::Apply).await
+}
+
+/// A cluster that was passed over once, and whose primary is pg2 since.
+async fn switched() -> Line {
+    let line = world();
+    assert_eq!(look(&line, &named(&line, "first")).await.outcome, Outcome::Converged);
+    switchover(&line, PG2).await;
+    sleep(Duration::from_secs(10)).await;
+    line
+}
+
+fn host(line: &Line, member: MemberId) -> String {
+    line.world().cluster.spec(member).postgres.0.to_string()
+}
+
+/// How long it takes until the group holds that member alone, from now on.
+async fn until_moved(line: &Line, member: MemberId) -> Millis {
+    let began = line.now();
+    let host = host(line, member);
+    while group(line) != [host.clone()] {
+        sleep(Duration::from_millis(1)).await;
+    }
+    line.now() - began
+}
+
+const NEVER: Duration = Duration::from_hours(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_group_does_not_wait_for_a_zone_that_hangs() {
+    let line = switched().await;
+    let ports = with_slow_zones(&line, NEVER);
+    let (report, moved) = tokio::join!(look(&line, &ports), until_moved(&line, PG2));
+    assert!(moved < 250, "{moved} ms");
+    assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+    let unread = report.holds.iter().find(|hold| hold.message.contains("route53:ListResourceRecordSets"));
+    assert!(unread.is_some(), "{:?}", report.holds);
+}
+
+/// The leave to write that the group was given has run out by then.
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_is_slow_is_changed_in_the_same_pass() {
+    let line = switched().await;
+    let ports = with_slow_zones(&line, Duration::from_secs(8));
+    let report = look(&line, &ports).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert_eq!(report.steps.len(), 3, "{:?}", report.steps);
+}
+
+/// The zone answers when the primary is pg3 already: what was seen eight seconds ago is not acted on.
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_before_a_slow_answer_is_seen_again() {
+    let line = switched().await;
+    let ports = with_slow_zones(&line, Duration::from_secs(8));
+    let (report, ()) = tokio::join!(look(&line, &ports), async {
+        sleep(Duration::from_secs(5)).await;
+        switchover(&line, PG3).await;
+    });
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert_eq!(group(&line), [host(&line, PG3)]);
+    let records: Vec<_> = report.steps.iter().filter(|step| step.replaces.is_some()).collect();
+    assert!(records.iter().all(|step| step.target == host(&line, PG3)), "{records:?}");
+}
+
+/// Members of which one neither answers nor refuses.
+struct Silent {
+    line: Arc<Line>,
+    member: MemberId,
+}
+
+#[async_trait]
+impl Patroni for Silent {
+    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+        let is_silent =
+            self.line.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
+        if is_silent {
+            sleep(Duration::from_secs(2)).await;
+            let failure = |call: &str| Failure {
+                kind: Kind::Unavailable,
+                call: call.to_owned(),
+                resource: url.to_string(),
+                message: "no connection within the time allowed".to_owned(),
+            };
+            return MemberAnswer {
+                peer: None,
+                health: Err(failure("GET /primary")),
+                view: Err(failure("GET /cluster")),
+            };
+        }
+        self.line.ask(url).await
+    }
+}
+
+fn with_silent(line: &Line, member: MemberId) -> Ports {
+    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
+    Ports { patroni: Arc::new(Silent { line: own, member }), ..named(line, "run") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_300_ms_for_a_silent_seed_once_a_new_primary_is_known() {
+    let line = switched().await;
+    let ports = with_silent(&line, PG1);
+    let (report, moved) = tokio::join!(look(&line, &ports), until_moved(&line, PG2));
+    assert!((300..500).contains(&moved), "{moved} ms");
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+}
+
+/// Nothing has moved, and the silent one might know better: it is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_a_silent_seed_whose_word_could_matter() {
+    let line = world();
+    let began = Instant::now();
+    look(&line, &with_silent(&line, PG3)).await;
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+}
