@@ -104,7 +104,7 @@ async fn wait_for_promotion(
             Verdict::Hold(hold) if hold.kind() != HoldKind::Promoting => return true,
             Verdict::Hold(hold) if !is_told => {
                 let left = until.saturating_duration_since(Instant::now()).as_secs();
-                info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
+                info!(cluster.name = %intent.name, seconds_left = left, "{hold}; looking again");
                 is_told = true;
             }
             Verdict::Hold(_) => {}

@@ -74,7 +74,7 @@ pub async fn observe_site(
 /// The store's own, or that it took too long.
 pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<Memory> {
     let deadline = deadline.min(Instant::now() + RECALL_WITHIN);
-    by(deadline, "reading memory", &intent.scope, ports.store.load(&intent.scope)).await
+    by(deadline, "reading memory", &intent.name, ports.store.load(&intent.name)).await
 }
 
 /// Members that are remembered and that nobody names any more are asked as well.

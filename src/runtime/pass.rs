@@ -134,6 +134,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     let mut holds = report::holds(&verdict, &plan);
     holds.extend(done.hold.as_ref().map(PassHold::report));
     let mut report = ClusterReport {
+        name: intent.name.clone(),
         scope: intent.scope.clone(),
         outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
         verdict: VerdictReport::from(&verdict),
@@ -179,6 +180,12 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             None => Done { retarget: story(intent, &look), ..Done::new(look) },
             Some(before) => before.and_then(intent, look),
         };
+        if let Ok(memory) = &now.look.memory
+            && memory.is_of_others(intent)
+        {
+            (now.hold, now.retarget) = (Some(PassHold::of_others(memory)), None);
+            return now;
+        }
         let checked = match check(intent, &now.look) {
             Ok(checked) => checked,
             Err(refusal) => {
@@ -196,7 +203,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             return now;
         }
         if let Some(other) = in_the_way(&now, &primary, &patience, ports) {
-            info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
+            info!(cluster.name = %intent.name, by = %other.by, "another repoint is acting; waiting for it");
             if patience.wait(&other, intent, ports, span.deadline).await {
                 done = Some(now);
                 continue;
