@@ -281,21 +281,22 @@ impl App {
         Status { version: VERSION, clusters: looks.into_iter().flatten().collect() }
     }
 
-    /// Accepts the system identifier and timeline that a cluster has now; `None` if it is not configured.
+    /// Accepts the system identifier and timeline that a cluster has now, for the endpoints of this entry.
     ///
     /// # Errors
     /// If nobody can be named the primary, or memory is out of reach.
-    pub async fn adopt(&self, scope: &str) -> Option<Result<Adopted, AdoptError>> {
+    pub async fn adopt(&self, intent: &Intent) -> Result<Adopted, AdoptError> {
         let deadline = Instant::now() + self.settings.deadline;
-        let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
-        Some(adopt(intent, &self.ports(), deadline).await)
+        adopt(intent, &self.ports(), deadline).await
     }
 
-    /// Follows a cluster until it has a primary and its endpoints point there, or time runs out; `None` if it is not
-    /// configured.
-    pub async fn follow(&self, scope: &str) -> Option<ClusterReport> {
-        let intent = self.settings.clusters.iter().find(|intent| intent.scope.as_str() == scope)?;
-        Some(follow(intent, || self.ports(), &self.pass_settings(self.limits()), &self.insync).await)
+    /// Follows every entry of a scope until it has a primary and its endpoints point there, or time runs out; none if the
+    /// scope is not configured.
+    pub async fn follow(&self, scope: &str) -> Vec<ClusterReport> {
+        let settings = self.pass_settings(self.limits());
+        let follows = self.settings.entries_of_scope(scope).into_iter();
+        let follows = follows.map(|intent| follow(intent, || self.ports(), &settings, &self.insync));
+        join_all(follows).await
     }
 
     /// What a pass talks to, under a name that no other pass has.

@@ -12,7 +12,7 @@ mod budget;
 mod calls;
 mod permit;
 
-use crate::domain::cluster::{ApiUrl, Scope};
+use crate::domain::cluster::{ApiUrl, EntryName};
 use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
 use crate::domain::listener::{Forward, Listener, ListenerArn};
@@ -96,13 +96,13 @@ pub trait Topic: Send + Sync {
 /// Where memory is kept.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// What is remembered of a cluster; nothing, if it was never saved.
-    async fn load(&self, scope: &Scope) -> Read<Memory>;
+    /// What is remembered of an entry; nothing, if it was never saved.
+    async fn load(&self, entry: &EntryName) -> Read<Memory>;
 
     /// Saves `memory` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
     ///
     /// [`Kind::Conflict`]: crate::domain::failure::Kind::Conflict
-    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure>;
+    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure>;
 }
 
 /// The date.

@@ -3,6 +3,7 @@
 //! Law: the passes are made by what is configured and by the time that is left, and the answer is the report. A cluster
 //! that failed fails the invocation, so that retries and the failure destination work.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use repoint::app::{App, Mode};
@@ -148,9 +149,9 @@ impl Handler {
                 millis(began_with)
             ))
         })?;
-        let scopes = chosen.iter().map(|intent| intent.scope.as_str());
+        let names = chosen.iter().map(|intent| intent.name.as_str());
         let late: Vec<&str> =
-            scopes.zip(&ended).filter(|(_, report)| report.is_none()).map(|(scope, _)| scope).collect();
+            names.zip(&ended).filter(|(_, report)| report.is_none()).map(|(name, _)| name).collect();
         if !late.is_empty() {
             return Err(Failure::OutOfTime(format!(
                 "{} ms were left of the invocation, too few for a pass, so nothing was looked at in {}",
@@ -164,15 +165,18 @@ impl Handler {
 
     /// The clusters that are meant, in the order of the configuration.
     fn chosen(&self, order: &Order) -> Result<Vec<&Intent>, Failure> {
-        let known = &self.app.settings().clusters;
+        let settings = self.app.settings();
+        let known = &settings.clusters;
         let Some(wanted) = &order.cluster else { return Ok(known.iter().collect()) };
-        let is_known = |name: &&String| known.iter().any(|intent| intent.scope.as_str() == name.as_str());
-        if let Some(unknown) = wanted.iter().find(|name| !is_known(name)) {
-            let known = known.iter().map(|intent| intent.scope.to_string()).collect();
-            return Err(Failure::UnknownCluster { unknown: unknown.clone(), known });
+        let mut chosen = BTreeSet::new();
+        for name in wanted {
+            let called = settings.entries_called(name);
+            if called.is_empty() {
+                return Err(Failure::UnknownCluster { unknown: name.clone(), known: settings.names() });
+            }
+            chosen.extend(called.into_iter().map(|intent| &intent.name));
         }
-        let is_wanted = |intent: &&Intent| wanted.iter().any(|name| name == intent.scope.as_str());
-        Ok(known.iter().filter(is_wanted).collect())
+        Ok(known.iter().filter(|intent| chosen.contains(&intent.name)).collect())
     }
 }
 

@@ -49,7 +49,7 @@ fn level_of(name: &str) -> &'static str {
 
 /// Sums up the pass over a cluster.
 pub fn tell(cluster: &ClusterReport) {
-    let (scope, outcome, duration_ms) = (&cluster.scope, cluster.outcome.as_str(), cluster.duration_ms);
+    let (name, outcome, duration_ms) = (&cluster.name, cluster.outcome.as_str(), cluster.duration_ms);
     let (verdict, primary) = match &cluster.verdict {
         VerdictReport::Primary(primary) => {
             (primary.kind.to_owned(), primary.member.as_ref().map(ToString::to_string))
@@ -61,7 +61,7 @@ pub fn tell(cluster: &ClusterReport) {
     // One macro call for each level: the level is part of what the compiler builds for it.
     macro_rules! line {
         ($level:ident) => {
-            $level!(cluster.name = %scope, outcome, verdict, primary, steps, duration_ms, why, "pass ended")
+            $level!(cluster.name = %name, outcome, verdict, primary, steps, duration_ms, why, "pass ended")
         };
     }
     match cluster.outcome {
@@ -70,6 +70,6 @@ pub fn tell(cluster: &ClusterReport) {
         Outcome::Failed => line!(error),
     }
     for warning in &cluster.warnings {
-        warn!(cluster.name = %scope, "{warning}");
+        warn!(cluster.name = %name, "{warning}");
     }
 }

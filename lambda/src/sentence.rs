@@ -6,7 +6,7 @@ use repoint::domain::report::{ClusterReport, Outcome, Report, StepResult, descri
 pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {
     let clusters = report.clusters.iter().filter(|cluster| cluster.outcome == outcome);
     let all: Vec<String> = clusters
-        .map(|cluster| format!("{} {}: {}", cluster.scope, outcome.as_str(), reasons(cluster).join("; ")))
+        .map(|cluster| format!("{} {}: {}", cluster.name, outcome.as_str(), reasons(cluster).join("; ")))
         .collect();
     (!all.is_empty()).then(|| all.join("\n"))
 }

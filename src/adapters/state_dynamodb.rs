@@ -1,6 +1,6 @@
 //! Memory in DynamoDB, for Lambdas and for several machines.
 //!
-//! Law: one item a cluster, read consistently, and replaced only if its revision is still the one that was read
+//! Law: one item an entry, read consistently, and replaced only if its revision is still the one that was read
 //! (`PutItem`, `ConditionExpression`).
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::aws::{Counted, failure};
-use crate::domain::cluster::Scope;
+use crate::domain::cluster::EntryName;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::Memory;
 use crate::domain::world::Read;
@@ -18,7 +18,8 @@ const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
 /// The version of the item's shape; it rises when an older repoint could not read it.
 const VERSION: &str = "1";
-/// The table's partition key, a string.
+/// The table's partition key, a string. It holds the entry's name, which is the scope unless the configuration says
+/// otherwise.
 const KEY: &str = "scope";
 
 /// One table.
@@ -36,9 +37,9 @@ impl StateTable {
         Self { client, table, calls }
     }
 
-    fn damaged(&self, scope: &Scope, what: &str) -> Failure {
+    fn damaged(&self, entry: &EntryName, what: &str) -> Failure {
         self.unreadable(format!(
-            "the item `{scope}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
+            "the item `{entry}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
              repoint then begins anew and takes the cluster as it finds it"
         ))
     }
@@ -51,12 +52,12 @@ impl StateTable {
 
 #[async_trait]
 impl Store for StateTable {
-    async fn load(&self, scope: &Scope) -> Read<Memory> {
+    async fn load(&self, entry: &EntryName) -> Read<Memory> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(KEY, AttributeValue::S(scope.to_string()))
+            .key(KEY, AttributeValue::S(entry.to_string()))
             .consistent_read(true)
             .customize()
             .interceptor(Counted::new(&self.calls, GET))
@@ -68,24 +69,24 @@ impl Store for StateTable {
             Some(VERSION) => {}
             Some(other) => {
                 return Err(self.unreadable(format!(
-                    "the item `{scope}` has version {other}, and this repoint knows version {VERSION}; it was left as it is: a \
+                    "the item `{entry}` has version {other}, and this repoint knows version {VERSION}; it was left as it is: a \
                      newer repoint wrote it, so run that one"
                 )));
             }
-            None => return Err(self.damaged(scope, "has no version")),
+            None => return Err(self.damaged(entry, "has no version")),
         }
         let text = item.get("memory").and_then(|memory| memory.as_s().ok());
-        let text = text.ok_or_else(|| self.damaged(scope, "has no memory"))?;
+        let text = text.ok_or_else(|| self.damaged(entry, "has no memory"))?;
         let memory: Memory = serde_json::from_str(text)
-            .map_err(|error| self.damaged(scope, &format!("cannot be read ({error})")))?;
+            .map_err(|error| self.damaged(entry, &format!("cannot be read ({error})")))?;
         let revision = item.get("revision").and_then(|revision| revision.as_n().ok());
         if revision != Some(&memory.revision.to_string()) {
-            return Err(self.damaged(scope, "has a revision that is not its memory's"));
+            return Err(self.damaged(entry, "has a revision that is not its memory's"));
         }
         Ok(memory)
     }
 
-    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let resource = format!("table {}", self.table);
         let text = serde_json::to_string(memory).map_err(|error| Failure {
             kind: Kind::Invalid,
@@ -97,7 +98,7 @@ impl Store for StateTable {
             .client
             .put_item()
             .table_name(&self.table)
-            .item(KEY, AttributeValue::S(scope.to_string()))
+            .item(KEY, AttributeValue::S(entry.to_string()))
             .item("version", AttributeValue::N(VERSION.to_owned()))
             .item("revision", AttributeValue::N(memory.revision.to_string()))
             .item("memory", AttributeValue::S(text));

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, sleep};
 
-use crate::domain::cluster::Scope;
+use crate::domain::cluster::EntryName;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::Memory;
 use crate::domain::world::Read;
@@ -69,7 +69,7 @@ struct Mark {
 
 /// What one who wants to save waits for.
 struct Draft {
-    scope: Scope,
+    entry: EntryName,
     memory: Memory,
     reply: oneshot::Sender<Result<(), Failure>>,
 }
@@ -84,7 +84,7 @@ struct Version {
 #[serde(deny_unknown_fields)]
 struct Contents {
     version: u32,
-    clusters: BTreeMap<Scope, Memory>,
+    clusters: BTreeMap<EntryName, Memory>,
 }
 
 impl StateFile {
@@ -129,17 +129,17 @@ impl StateFile {
 
 #[async_trait]
 impl Store for StateFile {
-    async fn load(&self, scope: &Scope) -> Read<Memory> {
-        let (this, scope) = (self.clone(), scope.clone());
-        let load = move || Ok(this.contents()?.clusters.get(&scope).cloned().unwrap_or_default());
+    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+        let (this, entry) = (self.clone(), entry.clone());
+        let load = move || Ok(this.contents()?.clusters.get(&entry).cloned().unwrap_or_default());
         blocking(READ, &self.path, load).await
     }
 
-    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
         let is_first = {
             let mut waiting = held(&self.shared.waiting);
-            waiting.push(Draft { scope: scope.clone(), memory: memory.clone(), reply });
+            waiting.push(Draft { entry: entry.clone(), memory: memory.clone(), reply });
             waiting.len() == 1
         };
         if is_first {
@@ -179,9 +179,9 @@ impl StateFile {
         let mut accepted = Vec::new();
         // Who gave up meanwhile has not saved.
         for draft in drafts.into_iter().filter(|draft| !draft.reply.is_closed()) {
-            let stored = contents.clusters.get(&draft.scope).map_or(0, |stored| stored.revision);
+            let stored = contents.clusters.get(&draft.entry).map_or(0, |stored| stored.revision);
             if stored + 1 == draft.memory.revision {
-                contents.clusters.insert(draft.scope.clone(), draft.memory.clone());
+                contents.clusters.insert(draft.entry.clone(), draft.memory.clone());
                 accepted.push(draft);
             } else {
                 let message =

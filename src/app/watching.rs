@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::App;
-use crate::domain::cluster::Scope;
+use crate::domain::cluster::EntryName;
+use crate::domain::intent::Intent;
 use crate::domain::report::ClusterReport;
 use crate::runtime::watch::{Lines, News, Pace, Settings, watch};
 
@@ -23,20 +24,23 @@ pub struct Watching {
     tasks: JoinSet<()>,
     stop: channel::Sender<bool>,
     bell: Bell,
-    beats: BTreeMap<Scope, channel::Receiver<Instant>>,
+    beats: BTreeMap<EntryName, channel::Receiver<Instant>>,
     /// The longest that a cluster may go without looking.
     longest: Duration,
 }
 
-/// Lets a cluster look at once.
+/// Lets clusters look at once.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<BTreeMap<Scope, Arc<Notify>>>);
+pub struct Bell(Arc<Vec<(Intent, Arc<Notify>)>>);
 
 impl Bell {
-    /// `false` if no cluster of that name is watched.
+    /// Wakes every entry of that scope, one that has a site of that scope, and one of that name; `false` if none is
+    /// watched.
     #[must_use]
     pub fn ring(&self, scope: &str) -> bool {
-        self.0.get(&Scope::new(scope)).map(|poke| poke.notify_one()).is_some()
+        let is_meant = |intent: &Intent| intent.has_scope(scope) || intent.name.as_str() == scope;
+        let meant = self.0.iter().filter(|(intent, _)| is_meant(intent));
+        meant.inspect(|(_, poke)| poke.notify_one()).count() > 0
     }
 }
 
@@ -50,14 +54,14 @@ impl Watching {
         };
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
-        let (mut pokes, mut beats) = (BTreeMap::new(), BTreeMap::new());
+        let (mut pokes, mut beats) = (Vec::new(), BTreeMap::new());
         // The first looks are spread over an interval, as later ones are by chance; passes wait for their turn.
         let apart = interval / u32::try_from(app.settings.clusters.len()).unwrap_or(u32::MAX).max(1);
         for (number, intent) in (0..).zip(&app.settings.clusters) {
             let (beat, heard) = channel::channel(Instant::now());
-            beats.insert(intent.scope.clone(), heard);
+            beats.insert(intent.name.clone(), heard);
             let poke: Arc<Notify> = Arc::default();
-            pokes.insert(intent.scope.clone(), poke.clone());
+            pokes.push((intent.clone(), poke.clone()));
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
             let (app, intent) = (app.clone(), intent.clone());
             tasks.spawn(async move {
@@ -76,9 +80,9 @@ impl Watching {
 
     /// Clusters that should have looked long ago.
     #[must_use]
-    pub fn stuck(&self) -> Vec<&Scope> {
+    pub fn stuck(&self) -> Vec<&EntryName> {
         let is_stuck = |beat: &channel::Receiver<Instant>| beat.borrow().elapsed() > self.longest;
-        self.beats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(scope, _)| scope).collect()
+        self.beats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(name, _)| name).collect()
     }
 
     /// How many clusters are watched.

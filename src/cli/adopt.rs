@@ -8,37 +8,51 @@ use super::{Format, print};
 use crate::app::App;
 use crate::app::{AdoptError, Adopted};
 use crate::config::Settings;
+use crate::domain::cluster::EntryName;
 use crate::domain::report::Tone;
 use crate::domain::verdict::HoldKind;
 
 /// Changes memory, and nothing else.
-pub async fn main(settings: Settings, scope: &str, format: Format) -> ExitCode {
+pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {
+    let intent = match &settings.entries_called(called)[..] {
+        [] => return print::usage_error(&format!("the configuration has no cluster `{called}`")),
+        [only] => (*only).clone(),
+        several => {
+            let names: Vec<&str> = several.iter().map(|intent| intent.name.as_str()).collect();
+            let names = names.join(", ");
+            return print::usage_error(&format!(
+                "several entries have the scope `{called}`; say which one: {names}"
+            ));
+        }
+    };
     let app = match App::new(settings).await {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    let Some(adopted) = app.adopt(scope).await else {
-        return print::usage_error(&format!("the configuration has no cluster `{scope}`"));
-    };
+    let adopted = app.adopt(&intent).await;
+    let (scope, name) = (&intent.scope, &intent.name);
     match (&adopted, format) {
         (Ok(adopted), Format::Json) => print::json(&json!({
             "scope": scope,
+            "name": name,
             "adopted": { "system_id": adopted.primary.system_id, "timeline": adopted.primary.timeline },
             "before": { "system_id": adopted.before.system_id, "timeline": adopted.before.highest_timeline },
         })),
-        (Ok(adopted), Format::Text) => text(scope, adopted),
+        (Ok(adopted), Format::Text) => text(name, adopted),
         (Err(error), Format::Json) => {
-            print::json(&json!({ "scope": scope, "error": error_text(error), "hint": hint(error) }));
+            print::json(
+                &json!({ "scope": scope, "name": name, "error": error_text(error), "hint": hint(error) }),
+            );
         }
         (Err(error), Format::Text) => {
             let not_adopted = print::paint(Tone::Bad, "not adopted");
-            anstream::println!("{scope}  {not_adopted}: {}\n  {}", error_text(error), hint(error));
+            anstream::println!("{name}  {not_adopted}: {}\n  {}", error_text(error), hint(error));
         }
     }
     print::exit(adopted.is_ok())
 }
 
-fn text(scope: &str, adopted: &Adopted) {
+fn text(name: &EntryName, adopted: &Adopted) {
     let Adopted { before, primary } = adopted;
     let member = primary.member.as_ref().map_or("an unnamed member", |member| member.as_str());
     let known = match (&before.system_id, before.highest_timeline) {
@@ -47,8 +61,8 @@ fn text(scope: &str, adopted: &Adopted) {
     };
     let is_adopted = print::paint(Tone::Good, "adopted");
     anstream::println!(
-        "{scope}  {is_adopted} system {} on timeline {}, whose primary is {member}; before: {known}\n  \
-         nothing was moved; see `repoint plan --cluster {scope}`",
+        "{name}  {is_adopted} system {} on timeline {}, whose primary is {member}; before: {known}\n  \
+         nothing was moved; see `repoint plan --cluster {name}`",
         primary.system_id,
         primary.timeline,
     );

@@ -4,6 +4,7 @@
 //! this process with all its children (`patroni/postgresql/callback_executor.py`), and `on_role_change` comes before the
 //! promotion is finished.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 use super::print;
 use crate::app::control;
 use crate::config::{HandOver, Settings};
+use crate::domain::intent::Intent;
 
 /// A daemon on the same host answers within a millisecond; one that does not is passed over.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);
@@ -43,12 +45,12 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
         return print::usage_error("Patroni appends three arguments: ACTION ROLE SCOPE");
     };
     let Called { action, role, scope } = called;
-    if !settings.clusters.iter().any(|intent| intent.scope.as_str() == scope) {
-        let known: Vec<&str> = settings.clusters.iter().map(|intent| intent.scope.as_str()).collect();
+    if settings.entries_of_scope(scope).is_empty() {
+        let known: BTreeSet<&str> = settings.clusters.iter().flat_map(Intent::scopes).collect();
         return print::usage_error(&format!(
             "{} has no cluster `{scope}`; it has {}",
             config.display(),
-            known.join(", ")
+            known.into_iter().collect::<Vec<_>>().join(", ")
         ));
     }
     let detached = match &settings.callback.hand_over {

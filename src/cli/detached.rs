@@ -10,7 +10,7 @@ use super::watch::log_arrivals;
 use super::{block_on, print};
 use crate::app::App;
 use crate::config::{HandOver, Settings};
-use crate::domain::report::Outcome;
+use crate::domain::report::{ClusterReport, Outcome};
 
 /// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should.
 pub fn main(settings: Settings, arguments: &[String]) -> ExitCode {
@@ -43,26 +43,28 @@ async fn look(settings: Settings, called: Called<'_>) -> ExitCode {
             }
         };
     }
-    let Some(report) = app.follow(scope).await else {
+    let reports = app.follow(scope).await;
+    if reports.is_empty() {
         return print::usage_error(&format!("the configuration has no cluster `{scope}`"));
-    };
+    }
+    reports.iter().for_each(log);
+    let is_good = |report: &ClusterReport| matches!(report.outcome, Outcome::Converged | Outcome::Changed);
+    print::exit(reports.iter().all(is_good))
+}
+
+fn log(report: &ClusterReport) {
+    let (name, outcome) = (report.name.as_str(), report.outcome.as_str());
     match report.outcome {
         Outcome::Converged | Outcome::Changed | Outcome::Planned => {
-            info!(
-                cluster.name = scope,
-                outcome = report.outcome.as_str(),
-                duration_ms = report.duration_ms,
-                "callback"
-            );
+            info!(cluster.name = name, outcome, duration_ms = report.duration_ms, "callback");
         }
         Outcome::Held | Outcome::Failed => {
             let why = report.first_trouble().unwrap_or_default();
-            warn!(cluster.name = scope, outcome = report.outcome.as_str(), "callback: {why}");
+            warn!(cluster.name = name, outcome, "callback: {why}");
         }
     }
-    log_arrivals(&report);
+    log_arrivals(report);
     for warning in &report.warnings {
-        warn!(cluster.name = scope, "callback: {warning}");
+        warn!(cluster.name = name, "callback: {warning}");
     }
-    print::exit(matches!(report.outcome, Outcome::Converged | Outcome::Changed))
 }

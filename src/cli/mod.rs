@@ -29,6 +29,7 @@ use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Environment, Rights, Settings};
+use crate::domain::cluster::EntryName;
 
 /// Keeps NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
 #[derive(Debug, Parser)]
@@ -69,8 +70,8 @@ struct Common {
         default_value = "repoint.toml"
     )]
     config: PathBuf,
-    /// Only this cluster; may be given several times
-    #[arg(long, global = true, value_name = "SCOPE")]
+    /// Only this cluster, by its name or scope; may be given several times
+    #[arg(long, global = true, value_name = "NAME")]
     cluster: Vec<String>,
     /// How the answer is written
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
@@ -185,8 +186,8 @@ Example:
 A cluster that was made anew or restored to an earlier point is held (`wrong_cluster`, `stale`) until somebody says
 that this is meant: an old copy of a database that comes back must not get the traffic by itself.")]
     Adopt {
-        /// The cluster
-        scope: String,
+        /// The cluster, by its name; or by its scope, if only one entry has it
+        name: String,
     },
     /// Print the IAM policy that this configuration needs, and no more
     #[command(after_help = "\
@@ -264,7 +265,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Callback { arguments, detached: true } => detached::main(settings, &arguments),
         Work::Status => block_on(status::main(settings, format)),
         Work::TestAlert => block_on(test_alert::main(settings, format)),
-        Work::Adopt { scope } => block_on(adopt::main(settings, &scope, format)),
+        Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances } => {
             iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances)
         }
@@ -298,16 +299,19 @@ fn block_on(main: impl Future<Output = ExitCode>) -> ExitCode {
 /// The configuration, with only the chosen clusters.
 fn settings(common: &Common, environment: &Environment) -> Result<Settings, String> {
     let mut settings = config::load(&common.config, environment).map_err(|error| error.to_string())?;
-    let known: BTreeSet<String> = settings.clusters.iter().map(|cluster| cluster.scope.to_string()).collect();
-    let chosen: BTreeSet<&String> = common.cluster.iter().collect();
-    if let Some(unknown) = chosen.iter().find(|scope| !known.contains(**scope)) {
-        let known: Vec<String> = known.into_iter().collect();
-        return Err(format!(
-            "--cluster {unknown}: {} has no such cluster; it has {}",
-            common.config.display(),
-            known.join(", ")
-        ));
+    let mut chosen: BTreeSet<EntryName> = BTreeSet::new();
+    for wanted in &common.cluster {
+        let called = settings.entries_called(wanted);
+        if called.is_empty() {
+            let known: BTreeSet<String> = settings.names().into_iter().collect();
+            return Err(format!(
+                "--cluster {wanted}: {} has no such cluster; it has {}",
+                common.config.display(),
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        chosen.extend(called.into_iter().map(|intent| intent.name.clone()));
     }
-    settings.clusters.retain(|cluster| chosen.is_empty() || chosen.contains(&cluster.scope.to_string()));
+    settings.clusters.retain(|intent| chosen.is_empty() || chosen.contains(&intent.name));
     Ok(settings)
 }

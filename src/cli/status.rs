@@ -40,7 +40,7 @@ fn cluster(status: &ClusterStatus) -> String {
             format!("{}: {message}", print::paint(Tone::Bad, kind.as_str()))
         }
     };
-    let scope = print::paint(Tone::Strong, status.scope.as_str());
+    let entry = print::paint(Tone::Strong, status.name.as_str());
     let sites = if status.sites.is_empty() {
         String::new()
     } else {
@@ -68,7 +68,7 @@ fn cluster(status: &ClusterStatus) -> String {
     } else {
         String::new()
     };
-    format!("{scope}  {verdict}{paused}\n\n{sites}{members}{errors}\n{endpoints}{warnings}{conditions}")
+    format!("{entry}  {verdict}{paused}\n\n{sites}{members}{errors}\n{endpoints}{warnings}{conditions}")
 }
 
 fn condition(condition: &ConditionStatus) -> String {

@@ -138,7 +138,7 @@ impl Daemon {
         if stuck.is_empty() {
             tell_systemd(&[NotifyState::Watchdog]);
         } else {
-            let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::Scope::as_str).collect();
+            let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::EntryName::as_str).collect();
             error!("no look for too long at {}", names.join(", "));
         }
     }
@@ -194,7 +194,7 @@ fn log(news: News, report: &ClusterReport) {
         News::Arrived => log_arrivals(report),
     }
     for warning in &report.warnings {
-        warn!(cluster.name = report.scope.as_str(), "{warning}");
+        warn!(cluster.name = report.name.as_str(), "{warning}");
     }
 }
 
@@ -202,27 +202,27 @@ fn log(news: News, report: &ClusterReport) {
 pub fn log_arrivals(report: &ClusterReport) {
     for step in report.steps.iter().filter(|step| step.insync_at_ms.is_some()) {
         let (endpoint, at_ms) = (&step.endpoint, step.insync_at_ms);
-        info!(cluster.name = report.scope.as_str(), %endpoint, at_ms, "on all of Route 53's servers");
+        info!(cluster.name = report.name.as_str(), %endpoint, at_ms, "on all of Route 53's servers");
     }
 }
 
 /// A line for each pass that somebody may want to read about; what was as it should be is for the curious.
 fn log_pass(reason: &str, report: &ClusterReport) {
-    let (scope, outcome) = (report.scope.as_str(), report.outcome.as_str());
+    let (name, outcome) = (report.name.as_str(), report.outcome.as_str());
     let duration_ms = report.duration_ms;
     match report.outcome {
         Outcome::Converged | Outcome::Planned => {
-            tracing::debug!(cluster.name = scope, outcome, reason, duration_ms, "pass");
+            tracing::debug!(cluster.name = name, outcome, reason, duration_ms, "pass");
         }
         Outcome::Changed => {
             for step in &report.steps {
-                info!(cluster.name = scope, endpoint = %step.endpoint, "{}", step.summary());
+                info!(cluster.name = name, endpoint = %step.endpoint, "{}", step.summary());
             }
-            info!(cluster.name = scope, outcome, reason, duration_ms, "pass");
+            info!(cluster.name = name, outcome, reason, duration_ms, "pass");
         }
         Outcome::Held | Outcome::Failed => {
             let why = report.first_trouble().unwrap_or_default();
-            warn!(cluster.name = scope, outcome, reason, duration_ms, "pass: {why}");
+            warn!(cluster.name = name, outcome, reason, duration_ms, "pass: {why}");
         }
     }
 }

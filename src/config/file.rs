@@ -108,6 +108,7 @@ pub struct Lambda {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
+    pub name: Option<Spanned<String>>,
     pub scope: Spanned<String>,
     pub members: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]

@@ -120,6 +120,32 @@ impl std::fmt::Debug for Pem {
     }
 }
 
+impl Settings {
+    /// The entries that are meant by a name, or else by the scope of an entry: several entries may have one.
+    #[must_use]
+    pub fn entries_called(&self, name: &str) -> Vec<&Intent> {
+        let named: Vec<&Intent> =
+            self.clusters.iter().filter(|intent| intent.name.as_str() == name).collect();
+        if named.is_empty() {
+            self.clusters.iter().filter(|intent| intent.scope.as_str() == name).collect()
+        } else {
+            named
+        }
+    }
+
+    /// The entries that a callback of that scope is about: all that have the scope, or a site that has it.
+    #[must_use]
+    pub fn entries_of_scope(&self, scope: &str) -> Vec<&Intent> {
+        self.clusters.iter().filter(|intent| intent.has_scope(scope)).collect()
+    }
+
+    /// The names of all entries, for an error that says which there are.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.clusters.iter().map(|intent| intent.name.to_string()).collect()
+    }
+}
+
 /// Reads, checks and completes the configuration.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use super::environment::Environment;
 use super::file::{Cluster, File};
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
-use crate::domain::cluster::{Scope, SystemId};
+use crate::domain::cluster::{EntryName, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
 use crate::domain::intent::{Intent, RecordIntent};
 
@@ -36,6 +36,9 @@ const LONGEST: Duration = Duration::from_mins(15);
 const LIMIT_PERCENT: u32 = 90;
 /// From the smallest share to far beyond what AWS raises its limits to.
 const LIMIT_PERCENTS: RangeInclusive<u32> = 1..=100_000;
+
+/// The longest name of an entry, in bytes: it is a key of the state table, and stands in the subject of alerts.
+const LONGEST_NAME: usize = 255;
 
 /// The variables that stand for a key of the file.
 const VARIABLES: [&str; 24] = [
@@ -381,25 +384,58 @@ impl Resolver<'_> {
                 .with_hint("add a [[cluster]] with its `scope` and `members`");
             self.problems.push(problem);
         }
-        let mut scopes: BTreeMap<String, usize> = BTreeMap::new();
+        let mut names: BTreeMap<EntryName, &Cluster> = BTreeMap::new();
         let mut intents = Vec::new();
         for cluster in clusters {
             let cluster = cluster.get_ref();
-            let scope = cluster.scope.get_ref();
-            let line = self.source.line(&cluster.scope.span());
-            if scope.trim().is_empty() {
+            if cluster.scope.get_ref().trim().is_empty() {
                 self.complain(&cluster.scope.span(), "cluster.scope", "it is empty");
             }
-            if let Some(first) = scopes.insert(scope.clone(), line) {
-                let message = format!("cluster `{scope}` is named twice, first in line {first}");
-                self.complain(&cluster.scope.span(), "cluster.scope", message);
+            let name = self.entry_name(cluster);
+            match names.get(&name) {
+                Some(first) => self.same_name(&name, first, cluster),
+                None => drop(names.insert(name.clone(), cluster)),
             }
-            intents.push(self.cluster(cluster));
+            intents.push(self.cluster(name, cluster));
         }
         intents
     }
 
-    fn cluster(&mut self, cluster: &Cluster) -> Intent {
+    /// What the entry is called: its state is kept under that, and alerts carry it.
+    fn entry_name(&mut self, cluster: &Cluster) -> EntryName {
+        let Some(name) = &cluster.name else { return EntryName::new(cluster.scope.get_ref()) };
+        let (text, span) = (name.get_ref(), name.span());
+        if text.trim().is_empty() {
+            self.complain(&span, "cluster.name", "it is empty");
+        }
+        if text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+            let message = format!("it may have {LONGEST_NAME} bytes at most, and no control characters");
+            self.complain(&span, "cluster.name", message);
+        }
+        EntryName::new(text)
+    }
+
+    /// Two entries of one name would share a state, and each would follow the other's primary.
+    fn same_name(&mut self, name: &EntryName, first: &Cluster, second: &Cluster) {
+        let of = |cluster: &Cluster| match &cluster.name {
+            Some(given) => ("cluster.name", given.span()),
+            None => ("cluster.scope", cluster.scope.span()),
+        };
+        let (key, span) = of(second);
+        let line = self.source.line(&of(first).1);
+        let problem = if first.scope.get_ref() == second.scope.get_ref() && second.name.is_none() {
+            let message = format!("cluster `{name}` is named twice, first in line {line}");
+            let hint = "give each entry a `name` of its own: several entries may have one scope, as Citus groups have";
+            self.source.problem(&span, Some(key), message).with_hint(hint)
+        } else {
+            let message = format!("two entries are called `{name}`, the first in line {line}");
+            let hint = "give each entry a `name` of its own; where none is given, the scope is the name";
+            self.source.problem(&span, Some(key), message).with_hint(hint)
+        };
+        self.problems.push(problem);
+    }
+
+    fn cluster(&mut self, name: EntryName, cluster: &Cluster) -> Intent {
         let system_id = cluster.system_id.as_ref().and_then(|id| {
             self.spanned(id, "cluster.system_id", |text| {
                 let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -410,24 +446,24 @@ impl Resolver<'_> {
         });
         let scope = Scope::new(cluster.scope.get_ref());
         let sites = self.sites(&scope, cluster);
-        let mut groups = self.groups(&scope, &cluster.target_group);
-        groups.extend(self.groups_of_sites(&scope, cluster));
+        let mut groups = self.groups(&name, &cluster.target_group);
+        groups.extend(self.groups_of_sites(&name, cluster));
         groups.sort_by(|a, b| a.arn.cmp(&b.arn));
         let mut records: Vec<RecordIntent> =
-            cluster.record.iter().filter_map(|record| self.record(&scope, &sites, record)).collect();
+            cluster.record.iter().filter_map(|record| self.record(&name, &sites, record)).collect();
         records.sort_by(|a, b| a.key.cmp(&b.key));
-        Intent { scope, sites, system_id, groups, records }
+        Intent { name, scope, sites, system_id, groups, records }
     }
 
     /// Two claims on one endpoint would undo each other for ever.
-    fn claim(&mut self, scope: &Scope, endpoint: Endpoint, span: &Range<usize>, key: &str) {
+    fn claim(&mut self, entry: &EntryName, endpoint: Endpoint, span: &Range<usize>, key: &str) {
         let line = self.source.line(span);
         let what = match &endpoint {
             Endpoint::Group(arn) => format!("target group `{}`", arn.name()),
             Endpoint::Listener(arn) => format!("listener `{}`", arn.name()),
             Endpoint::Record(record) => format!("record `{record}`"),
         };
-        if let Some((owner, first)) = self.claimed.insert(endpoint, (scope.to_string(), line)) {
+        if let Some((owner, first)) = self.claimed.insert(endpoint, (entry.to_string(), line)) {
             let message = format!("{what} is claimed twice, first by cluster `{owner}` in line {first}");
             self.complain(span, key, message);
         }

@@ -91,6 +91,7 @@ fn groups_of<'a>(intent: &'a Intent, site: Option<&SiteName>) -> Vec<&'a GroupIn
 fn cluster(intent: &Intent) -> Value {
     let members = intent.site(None).map(|only| &only.members);
     json!({
+        "name": intent.name,
         "scope": intent.scope,
         "members": members,
         "site": intent.sites.iter().filter_map(|its| site(its, intent)).collect::<Vec<_>>(),

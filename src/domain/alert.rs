@@ -110,17 +110,17 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
         }
     };
     let document = Document {
-        cluster: report.scope.to_string(),
+        cluster: report.name.to_string(),
         event: "retargeted",
         severity: "info",
         status: "triggered",
-        dedup_key: format!("{}/retargeted/{timeline}", report.scope),
+        dedup_key: format!("{}/retargeted/{timeline}", report.name),
         cause: Some(retarget.cause),
         subject: None,
         lasted_seconds: None,
         report: report.clone(),
     };
-    message(&format!("{}: {story}", report.scope), "", document)
+    message(&format!("{}: {story}", report.name), "", document)
 }
 
 /// A condition began, lasts or ended.
@@ -136,11 +136,11 @@ pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase,
     };
     let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
     let document = Document {
-        cluster: report.scope.to_string(),
+        cluster: report.name.to_string(),
         event: condition.kind.as_str(),
         severity: if phase == Phase::Ended { "info" } else { condition.kind.severity() },
         status,
-        dedup_key: format!("{}/{}{subject}", report.scope, condition.kind.as_str()),
+        dedup_key: format!("{}/{}{subject}", report.name, condition.kind.as_str()),
         cause: None,
         subject: condition.subject.clone(),
         lasted_seconds: Some(lasted),
@@ -151,7 +151,7 @@ pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase,
     } else {
         format!("{}\n\n", condition.message)
     };
-    message(&format!("{}: {story}", report.scope), &words, document)
+    message(&format!("{}: {story}", report.name), &words, document)
 }
 
 /// A condition in a few words.
@@ -178,6 +178,7 @@ fn describe(condition: &Condition) -> String {
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
         ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),
+        ConditionKind::StateOfOtherEndpoints => "CANNOT ACT, its state belongs to other endpoints".to_owned(),
         ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
     }
 }

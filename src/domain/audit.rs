@@ -3,6 +3,7 @@
 //! Law: it is written from the laws, not from the planner, and shares no code with it. A plan that it refuses is a
 //! mistake in repoint: nothing of it is applied, and people are told. [`Checked`] can be had from here alone.
 
+mod identity;
 mod listener;
 
 use std::collections::BTreeSet;
@@ -53,6 +54,14 @@ pub enum Refusal {
         /// What memory or the configuration holds.
         expected: SystemId,
     },
+    /// Law 14: what the state knows makes nobody the primary.
+    #[error(
+        "it follows {0}, and no configured member lists it, although some can tell who belongs to the cluster (law 14)"
+    )]
+    Unconfirmed(String),
+    /// Law 14: a cluster is not identified by its scope alone.
+    #[error("the state is kept for other endpoints than those that are configured (law 14)")]
+    StateOfOthers,
     /// Law 4: a site that another one was followed after may lack what was written there.
     #[error(
         "it goes to {to}, which another site was followed after, and which nobody has seen to follow that (law 4)"
@@ -131,6 +140,10 @@ pub fn audit(
     }
     let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
     never_backwards(primary, intent, memory)?;
+    if memory.is_of_others(intent) {
+        return Err(Refusal::StateOfOthers);
+    }
+    identity::is_configured(primary, intent, world, memory)?;
     never_back_to_a_site(primary, world, memory)?;
     let mut touched = BTreeSet::new();
     for lane in &plan.lanes {

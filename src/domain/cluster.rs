@@ -40,6 +40,10 @@ name! {
     Scope
 }
 name! {
+    /// The name of a configured entry: what its state, alerts and reports go by. Several entries may have one scope.
+    EntryName
+}
+name! {
     /// The name of one member of a cluster, unique within its scope.
     MemberName
 }

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cluster::{ApiUrl, MemberName, Scope, SiteName, SystemId};
-use super::endpoint::GroupArn;
+use super::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
+use super::endpoint::{Endpoint, GroupArn};
 use super::listener::ListenerArn;
 use super::record::{Alias, Failover, RecordKey};
 
 /// One cluster and its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Intent {
+    /// What this entry is called: unique in a configuration, and the key of its state.
+    pub name: EntryName,
     /// What the cluster is called: Patroni's scope.
     pub scope: Scope,
     /// Where it runs, in the order of preference: one unnamed site, or several with names.
@@ -31,6 +33,26 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Whether a callback of that scope is about this entry: its own scope, or that of one of its sites.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|its| its == scope)
+    }
+
+    /// Its scope, and those of its sites.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let sites = self.sites.iter().map(|site| site.scope.as_str());
+        std::iter::once(self.scope.as_str()).chain(sites)
+    }
+
+    /// Everything that may be written: target groups, listeners and records.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let groups = self.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
+        let listeners = self.listeners().into_keys().map(|arn| Endpoint::Listener(arn.clone()));
+        let records = self.records.iter().map(|record| Endpoint::Record(record.key.clone()));
+        groups.chain(listeners.collect::<Vec<_>>()).chain(records)
+    }
+
     /// How far each kind of readers may be behind.
     pub fn reader_limits(&self) -> impl Iterator<Item = u64> {
         let groups = self.groups.iter().filter_map(|group| match group.role {

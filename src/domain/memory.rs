@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Address, ApiUrl, MemberName, SiteName, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target};
+use super::intent::Intent;
 use super::retarget::Retarget;
 use super::verdict::{Primary, label};
 use super::world::Answers;
@@ -40,6 +41,9 @@ pub struct Memory {
     pub highest_timeline: Option<Timeline>,
     /// The system identifier that timeline belongs to.
     pub system_id: Option<SystemId>,
+    /// The endpoints that it is kept for. An entry that has none of them is about another cluster, whatever its name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub endpoints: BTreeSet<String>,
     /// The primary that every endpoint was last seen to follow.
     pub primary: Option<LastPrimary>,
     /// The site that anybody has last acted for.
@@ -132,6 +136,9 @@ pub struct Letter {
     pub claimed_at: Timestamp,
 }
 
+/// How much of the endpoints' names is kept, in bytes: some 60 endpoints, and one is enough to tell whose a state is.
+const MOST_ENDPOINT_BYTES: usize = 8 * 1024;
+
 /// The most letters that wait: enough for a bad night without SNS, and far below DynamoDB's 400 KB for an item.
 pub const MOST_LETTERS: usize = 32;
 
@@ -156,6 +163,29 @@ impl Memory {
             apart: self.apart_beside(primary),
             ..self.clone()
         }
+    }
+
+    /// The same, kept for the endpoints that are configured now.
+    #[must_use]
+    pub fn kept_for(self, intent: &Intent) -> Self {
+        let configured: BTreeSet<String> = intent.endpoints().map(|endpoint| endpoint.to_string()).collect();
+        let mut bytes = 0;
+        let fits = |endpoint: &String| {
+            bytes += endpoint.len();
+            bytes <= MOST_ENDPOINT_BYTES
+        };
+        let endpoints: BTreeSet<String> = configured.into_iter().take_while(fits).collect();
+        // An entry without endpoints moves nothing, and gives away nobody's state.
+        if endpoints.is_empty() { self } else { Self { endpoints, ..self } }
+    }
+
+    /// Whether it is kept for endpoints none of which is configured: two configurations share a name and a store.
+    #[must_use]
+    pub fn is_of_others(&self, intent: &Intent) -> bool {
+        let mut configured = intent.endpoints().map(|endpoint| endpoint.to_string()).peekable();
+        !self.endpoints.is_empty()
+            && configured.peek().is_some()
+            && !configured.any(|endpoint| self.endpoints.contains(&endpoint))
     }
 
     /// The sites that live apart while this primary is followed: those before, the site that is left for it and those of its

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cluster::{MemberName, Scope, SiteName, SystemId, Timeline};
+use super::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
 use super::plan::{EndpointReasonKind, Plan};
 use super::retarget::Cause;
 use super::verdict::{HoldKind, Rival, Verdict, label};
@@ -77,8 +77,10 @@ impl Outcome {
 /// The report of one cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterReport {
-    /// Which cluster.
+    /// Patroni's scope.
     pub scope: Scope,
+    /// Which entry of the configuration.
+    pub name: EntryName,
     /// How it ended.
     pub outcome: Outcome,
     /// Who is the primary, or why nobody.

@@ -5,11 +5,13 @@
 use tokio::time::Instant;
 
 use super::commit::update;
-use super::members::observe;
+use super::members::configured;
+use super::observe::recall;
 use crate::domain::failure::Failure;
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::verdict::{Hold, Primary, Verdict, verdict};
+use crate::domain::world::World;
 use crate::ports::Ports;
 
 /// What was accepted.
@@ -32,19 +34,21 @@ pub enum AdoptError {
     Memory(#[source] Failure),
 }
 
-/// Looks at the cluster as if nothing were remembered, and remembers what it finds.
+/// Looks at the cluster as if nothing were remembered, and remembers what it finds, for the endpoints that are configured
+/// now. Members that only the state knows are not asked: they may be of the cluster that was replaced (invariant 14).
 ///
 /// # Errors
 /// If nobody can be named the primary, or memory is out of reach.
 pub async fn adopt(intent: &Intent, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
-    let (world, memory) = observe(intent, ports, deadline).await;
-    let before = memory.map_err(AdoptError::Memory)?;
+    let (sites, memory) = tokio::join!(configured(intent, ports, deadline), recall(intent, ports, deadline));
+    let (world, before) = (World { sites, ..World::default() }, memory.map_err(AdoptError::Memory)?);
     match verdict(intent, &world, &Memory::default()) {
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
         Verdict::Primary(primary) => {
             // Passes may be saving at the same time.
-            let adopted =
-                update(intent, before.clone(), ports, deadline, |memory| Some(memory.adopted(&primary)));
+            let adopted = update(intent, before.clone(), ports, deadline, |memory| {
+                Some(memory.adopted(&primary).kept_for(intent))
+            });
             adopted.await.map_err(AdoptError::Memory)?;
             Ok(Adopted { before, primary })
         }

@@ -57,7 +57,7 @@ pub async fn commit(
     deadline: Instant,
 ) -> Commit {
     let permit = Permit::new(&ports.clock, ACT_WITHIN);
-    let next = memory.committed(primary, moves, &ports.identity, ports.clock.now());
+    let next = memory.committed(primary, moves, &ports.identity, ports.clock.now()).kept_for(intent);
     let Err(failure) = save(intent, &next, ports, deadline).await else {
         return Commit::Granted(permit, Box::new(next));
     };
@@ -78,8 +78,8 @@ pub async fn commit(
 /// The store's own, [`Kind::Conflict`] included; or that it took too long.
 pub async fn save(intent: &Intent, memory: &Memory, ports: &Ports, deadline: Instant) -> Result<(), Failure> {
     let until = deadline.min(Instant::now() + SAVE_WITHIN);
-    let saved = timeout_at(until, ports.store.save(&intent.scope, memory)).await;
-    saved.unwrap_or_else(|_| Err(too_late("writing memory", &intent.scope)))
+    let saved = timeout_at(until, ports.store.save(&intent.name, memory)).await;
+    saved.unwrap_or_else(|_| Err(too_late("writing memory", &intent.name)))
 }
 
 /// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.

@@ -82,7 +82,7 @@ pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &
     members.ask(intent, ports, FRESH_FOR, until);
     // Endpoints are read after memory: what another process has done and told of is then no change from outside.
     let memory = recall(intent, ports, until).await;
-    if let Ok(memory) = &memory {
+    if let Some(memory) = memory.as_ref().ok().filter(|memory| !memory.is_of_others(intent)) {
         members.remember(intent, memory);
         members.ask(intent, ports, FRESH_FOR, until);
     }
@@ -216,7 +216,7 @@ async fn wait_for_promotion(
             Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {
                 if !std::mem::replace(&mut is_told, true) {
                     let left = until.saturating_duration_since(Instant::now()).as_secs();
-                    info!(cluster.name = %intent.scope, seconds_left = left, "{hold}; looking again");
+                    info!(cluster.name = %intent.name, seconds_left = left, "{hold}; looking again");
                 }
             }
             Verdict::Hold(_) | Verdict::Primary(_) => return true,

@@ -11,13 +11,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::observe::{recall, too_late};
+use super::observe::too_late;
 use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
-use crate::domain::world::{Answers, MemberAnswer, Read, Sites, World};
+use crate::domain::world::{Answers, MemberAnswer, Sites, World};
 use crate::ports::Ports;
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
@@ -264,17 +264,12 @@ impl Members {
     }
 }
 
-/// What every member says, those that are remembered too; and what is remembered.
-pub async fn observe(intent: &Intent, ports: &Ports, deadline: Instant) -> (World, Read<Memory>) {
+/// What every member says that is configured, or listed by one that is.
+pub async fn configured(intent: &Intent, ports: &Ports, deadline: Instant) -> Sites {
     let mut members = Members::default();
     members.ask(intent, ports, Duration::ZERO, deadline);
-    let memory = recall(intent, ports, deadline).await;
-    if let Ok(memory) = &memory {
-        members.remember(intent, memory);
-        members.ask(intent, ports, FRESH_FOR, deadline);
-    }
     members.settle(intent, ports, deadline).await;
-    (World { sites: members.sites(intent), ..World::default() }, memory)
+    members.sites(intent)
 }
 
 /// The URLs of the members that some `/cluster` of this scope lists.

@@ -22,7 +22,7 @@ const RECALL_WITHIN: Duration = Duration::from_secs(3);
 /// The store's own, or that it took too long.
 pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<Memory> {
     let deadline = deadline.min(Instant::now() + RECALL_WITHIN);
-    by(deadline, "reading memory", &intent.scope, ports.store.load(&intent.scope)).await
+    by(deadline, "reading memory", &intent.name, ports.store.load(&intent.name)).await
 }
 
 /// A read that ends by the deadline.

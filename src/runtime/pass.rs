@@ -141,6 +141,7 @@ pub async fn pass_with(
     let mut holds = report::holds(&verdict, &plan);
     holds.extend(hold.as_ref().map(PassHold::report));
     let mut report = ClusterReport {
+        name: intent.name.clone(),
         scope: intent.scope.clone(),
         outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
         verdict: VerdictReport::from(&verdict),
@@ -210,6 +211,9 @@ impl Pass<'_> {
     ) -> (Look, Attempt) {
         let Self { intent, ports, span, .. } = *self;
         let mut looking = begin_when_promoted(intent, ports, span.deadline, members).await;
+        if let Some(hold) = of_others(intent, &looking.memory) {
+            return (looking.look(), Attempt::Finished(Some(hold)));
+        }
         let Verdict::Primary(primary) = looking.verdict.clone() else {
             return (looking.look(), Attempt::Finished(None));
         };
@@ -217,7 +221,7 @@ impl Pass<'_> {
             return self.rehearse(looking, done).await;
         }
         if let Some(other) = in_the_way(&looking.memory, &primary, patience, done, ports) {
-            info!(cluster.name = %intent.scope, by = %other.by, "another repoint is acting; waiting for it");
+            info!(cluster.name = %intent.name, by = %other.by, "another repoint is acting; waiting for it");
             if patience.wait(&other, intent, ports, span.deadline).await {
                 return (looking.look(), Attempt::Again);
             }
@@ -563,6 +567,12 @@ async fn leave(pass: Pass<'_>, memory: &mut Read<Memory>, primary: &Primary, don
         Commit::Overtaken => Leave::LookAgain,
         Commit::Unavailable(failure) => without_memory(failure),
     }
+}
+
+/// The state was made for other endpoints than this entry has, so nothing is told from it and nothing rests on it.
+fn of_others(intent: &Intent, memory: &Read<Memory>) -> Option<PassHold> {
+    let memory = memory.as_ref().ok().filter(|memory| memory.is_of_others(intent))?;
+    Some(PassHold::of_others(memory))
 }
 
 /// Another one's commit that has to be waited for.

@@ -40,10 +40,12 @@ pub async fn tell(
         let now = ports.clock.now();
         let (folded, new) = fold(memory, pass, rules, now);
         alerts.clone_from(&new);
-        let mut next = with_claims(memory, folded, ports, now)?;
+        // Letters in another entry's state are for its own topic.
+        let mut next =
+            if memory.is_of_others(intent) { folded? } else { with_claims(memory, folded, ports, now)? };
         if ports.topic.is_some() {
             for (index, alert) in new.iter().enumerate() {
-                next.post(letter(alert, &format!("{}-{}-{index}", intent.scope, next.revision), ports, now));
+                next.post(letter(alert, &format!("{}-{}-{index}", intent.name, next.revision), ports, now));
             }
         }
         Some(next)
@@ -96,7 +98,7 @@ impl Told {
     async fn publish_unsaved(&mut self, alerts: &[Alert], intent: &Intent, ports: &Ports, deadline: Instant) {
         let now = ports.clock.now();
         for (index, alert) in alerts.iter().enumerate() {
-            let id = format!("{}-{}-{index}", intent.scope, now.0);
+            let id = format!("{}-{}-{index}", intent.name, now.0);
             self.publish(&letter(alert, &id, ports, now), ports, deadline).await;
             self.alerts.push(alert.subject.clone());
         }

@@ -97,6 +97,7 @@ async fn the_json_report_keeps_its_names() {
       "clusters": [
         {
           "scope": "batman",
+          "name": "batman",
           "outcome": "changed",
           "verdict": {
             "kind": "primary",

@@ -95,6 +95,7 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     fail_on_hold = false
 
     [[cluster]]
+    name = "batman"
     scope = "batman"
     members = ["http://10.0.1.11:8008", "http://pg2.internal:8008"]
 
@@ -170,6 +171,7 @@ async fn a_cluster_named_twice_is_refused() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}{CLUSTER}")).await, @r#"
     error: repoint.toml:5: `cluster.scope`: cluster `batman` is named twice, first in line 2
       5 | scope = "batman"
+      hint: give each entry a `name` of its own: several entries may have one scope, as Citus groups have
     "#);
 }
 

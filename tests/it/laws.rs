@@ -220,7 +220,10 @@ proptest! {
         for sets in shuffled.records.values_mut().flatten() {
             sets.reverse();
         }
-        let (before, after) = (verdict(&intent, &world, &memory), verdict(&intent, &shuffled, &memory));
+        // What is asked is what is configured.
+        let mut there = intent.clone();
+        there.sites[0].members = shuffled.answers_of(None).keys().cloned().collect();
+        let (before, after) = (verdict(&intent, &world, &memory), verdict(&there, &shuffled, &memory));
         let kind = |verdict: &Verdict| match verdict {
             Verdict::Primary(primary) => Ok((primary.member.clone(), primary.timeline)),
             Verdict::Hold(hold) => Err(hold.kind()),

@@ -17,6 +17,7 @@ mod budget;
 mod commands;
 mod configuration;
 mod faces;
+mod identity;
 mod infra;
 mod laws;
 mod layers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{Scope, SystemId, Timeline};
+use repoint::domain::cluster::{EntryName, SystemId, Timeline};
 use repoint::domain::memory::{Acting, Memory, Timestamp};
 use repoint::ports::{Clock as _, Store as _};
 use serde_json::json as value;
@@ -25,11 +25,11 @@ const NOWHERE: &str = "/sys/repoint/state.json";
 /// Saves that as what the last run has left.
 async fn remember(repoint: &Repoint, memory: Memory) {
     let store = StateFile::new(repoint.state_file());
-    store.save(&Scope::new("batman"), &Memory { revision: 1, ..memory }).await.unwrap();
+    store.save(&EntryName::new("batman"), &Memory { revision: 1, ..memory }).await.unwrap();
 }
 
 async fn remembered(repoint: &Repoint) -> Memory {
-    StateFile::new(repoint.state_file()).load(&Scope::new("batman")).await.unwrap()
+    StateFile::new(repoint.state_file()).load(&EntryName::new("batman")).await.unwrap()
 }
 
 fn applied(timeline: u32, system: &str) -> Memory {
@@ -191,6 +191,7 @@ async fn a_primary_behind_what_was_applied_is_stale() {
     --- stdout
     {
       "scope": "batman",
+      "name": "batman",
       "adopted": {
         "system_id": "7710341171024913225",
         "timeline": 4

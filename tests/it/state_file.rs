@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{Address, MemberName, Scope, SiteName, SystemId, Timeline};
+use repoint::domain::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{
     Acting, Condition, ConditionKind, KnownMember, LastPrimary, Letter, Memory, Timestamp,
@@ -23,8 +23,8 @@ fn folder() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-fn batman() -> Scope {
-    Scope::new("batman")
+fn batman() -> EntryName {
+    EntryName::new("batman")
 }
 
 fn letter(id: &str) -> Letter {
@@ -49,6 +49,7 @@ fn full(revision: u64) -> Memory {
         told,
     };
     Memory {
+        endpoints: [].into(),
         revision,
         highest_timeline: Some(Timeline(4)),
         system_id: Some(SystemId::new(SYSTEM)),
@@ -98,12 +99,12 @@ async fn what_is_saved_is_loaded() {
     assert!(!path.exists(), "looking makes no file");
 
     store.save(&batman(), &full(1)).await.unwrap();
-    store.save(&Scope::new("robin"), &empty(1)).await.unwrap();
+    store.save(&EntryName::new("robin"), &empty(1)).await.unwrap();
     store.save(&batman(), &Memory { outbox: Vec::new(), ..full(2) }).await.unwrap();
     let another = StateFile::new(path.clone());
     assert_eq!(another.load(&batman()).await, Ok(Memory { outbox: Vec::new(), ..full(2) }));
-    assert_eq!(another.load(&Scope::new("robin")).await, Ok(empty(1)));
-    assert_eq!(another.load(&Scope::new("joker")).await, Ok(Memory::default()));
+    assert_eq!(another.load(&EntryName::new("robin")).await, Ok(empty(1)));
+    assert_eq!(another.load(&EntryName::new("joker")).await, Ok(Memory::default()));
     assert_eq!(files(folder.path()), ["state.json", "state.json.lock"]);
     assert!(fs::read_to_string(path).unwrap().ends_with("}\n"), "people read it, too");
 }
@@ -220,7 +221,7 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     twice: reading the state file on FILE: it is damaged (trailing characters at line 80 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `primary`, `site`, `apart`, `members`, `members_of_sites`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `endpoints`, `primary`, `site`, `apart`, `members`, `members_of_sites`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 6 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     no version: reading the state file on FILE: it is damaged (missing field `version` at line 79 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 2, and this repoint knows version 1: a newer repoint wrote it, so run that one
@@ -267,7 +268,7 @@ async fn those_who_save_together_are_written_together() {
     let folder = folder();
     let path = folder.path().join("state.json");
     let store = StateFile::new(path.clone());
-    let scopes: Vec<Scope> = (0..100).map(|number| Scope::new(format!("batman-{number}"))).collect();
+    let scopes: Vec<EntryName> = (0..100).map(|number| EntryName::new(format!("batman-{number}"))).collect();
     store.save(&scopes[7], &full(1)).await.unwrap();
     let watched = fs::metadata(&path).unwrap().ino();
     let memories = [full(1), full(2)];
@@ -289,7 +290,7 @@ async fn those_who_save_together_are_written_together() {
 async fn who_gives_up_keeps_nobody_waiting() {
     let folder = folder();
     let store = StateFile::new(folder.path().join("state.json"));
-    let (robin, memory) = (Scope::new("robin"), full(1));
+    let (robin, memory) = (EntryName::new("robin"), full(1));
     let mut given_up = Box::pin(store.save(&robin, &memory));
     assert!(futures::poll!(&mut given_up).is_pending());
     let (scope, memory) = (batman(), full(1));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repoint::domain::alert::{Alert, Phase, of_condition, retargeted};
-use repoint::domain::cluster::{MemberName, Scope, SystemId, Timeline};
+use repoint::domain::cluster::{EntryName, MemberName, Scope, SystemId, Timeline};
 use repoint::domain::endpoint::Endpoint;
 use repoint::domain::memory::{Condition, ConditionKind, Timestamp};
 use repoint::domain::plan::TargetStep;
@@ -16,6 +16,7 @@ fn report() -> ClusterReport {
     let step = TargetStep::Register(target("10.0.1.12", 5432));
     ClusterReport {
         scope: Scope::new("batman"),
+        name: EntryName::new("batman"),
         outcome: Outcome::Changed,
         verdict: VerdictReport::Primary(PrimaryReport {
             site: None,
@@ -122,7 +123,7 @@ fn a_message_and_its_resolution_share_their_key() {
 
 #[test]
 fn a_subject_is_short_plain_ascii_whatever_the_names() {
-    let long = ClusterReport { scope: Scope::new(format!("böse\n{}", "x".repeat(200))), ..report() };
+    let long = ClusterReport { name: EntryName::new(format!("böse\n{}", "x".repeat(200))), ..report() };
     let subject =
         retargeted(&long, &Retarget { cause: Cause::Adoption, previous: None, previous_site: None }).subject;
     assert!(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::domain::cluster::{Scope, SystemId, Timeline};
+use repoint::domain::cluster::{EntryName, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{Acting, Letter, Memory, Timestamp};
 use repoint::domain::record::{Answer, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId};
@@ -191,7 +191,7 @@ fn memory(revision: u64) -> Memory {
 #[tokio::test]
 async fn memory_comes_back_as_it_was_saved() {
     let (_aws, table) = table().await;
-    let (scope, other) = (Scope::new("batman"), Scope::new("robin"));
+    let (scope, other) = (EntryName::new("batman"), EntryName::new("robin"));
     assert_eq!(table.load(&scope).await.unwrap(), Memory::default(), "nothing was saved yet");
     for revision in 1..=3 {
         table.save(&scope, &memory(revision)).await.unwrap();
@@ -203,7 +203,7 @@ async fn memory_comes_back_as_it_was_saved() {
 #[tokio::test]
 async fn only_the_revision_just_before_is_replaced() {
     let (_aws, table) = table().await;
-    let scope = Scope::new("batman");
+    let scope = EntryName::new("batman");
     let conflict = async |revision| {
         let failure = table.save(&scope, &memory(revision)).await.unwrap_err();
         assert_eq!(failure.kind, Kind::Conflict, "{failure}");
@@ -221,7 +221,7 @@ async fn only_the_revision_just_before_is_replaced() {
 #[tokio::test]
 async fn of_two_saves_at_once_one_wins() {
     let (_aws, table) = table().await;
-    let scope = Scope::new("batman");
+    let scope = EntryName::new("batman");
     for revision in 1..=20 {
         let (one, two) = (memory(revision), memory(revision));
         let saved = tokio::join!(table.save(&scope, &one), table.save(&scope, &two));
@@ -235,7 +235,7 @@ async fn a_table_that_is_not_there_is_not_found() {
     let (aws, _) = table().await;
     let client = aws_sdk_dynamodb::Client::new(&aws.config().await);
     let missing = StateTable::new(client, "other".to_owned(), Calls::default());
-    let scope = Scope::new("batman");
+    let scope = EntryName::new("batman");
     assert_eq!(missing.load(&scope).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(missing.save(&scope, &memory(1)).await.unwrap_err().kind, Kind::NotFound);
 }

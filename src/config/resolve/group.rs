@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::{LONGEST_GRACE, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
-use crate::domain::cluster::{MemberName, Scope};
+use crate::domain::cluster::{EntryName, MemberName};
 use crate::domain::endpoint::{Endpoint, GroupArn};
 use crate::domain::intent::{GroupIntent, GroupRole, Strategy};
 use crate::domain::listener::ListenerArn;
@@ -20,17 +20,17 @@ pub(super) const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
 impl Resolver<'_> {
     /// The groups of a cluster, in the order of their ARNs. Groups behind one listener are one cluster's, and each has
     /// a member of its own.
-    pub(super) fn groups(&mut self, scope: &Scope, groups: &[TargetGroup]) -> Vec<GroupIntent> {
+    pub(super) fn groups(&mut self, entry: &EntryName, groups: &[TargetGroup]) -> Vec<GroupIntent> {
         let mut intents: Vec<GroupIntent> = Vec::new();
         for group in groups {
-            let Some(intent) = self.group(scope, group) else { continue };
+            let Some(intent) = self.group(entry, group) else { continue };
             if let Strategy::Weighted { listener, member } = &intent.strategy {
                 let is_behind = |other: &&GroupIntent| matches!(&other.strategy, Strategy::Weighted { listener: its, .. } if its == listener);
                 let mut behind = intents.iter().filter(is_behind).peekable();
                 if behind.peek().is_none() {
                     let span = group.listener.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
                     let endpoint = Endpoint::Listener(listener.clone());
-                    self.claim(scope, endpoint, &span, "cluster.target_group.listener");
+                    self.claim(entry, endpoint, &span, "cluster.target_group.listener");
                 }
                 if behind.any(|other| other.strategy.member() == Some(member)) {
                     let span = group.member.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
@@ -44,7 +44,7 @@ impl Resolver<'_> {
         intents
     }
 
-    fn group(&mut self, scope: &Scope, group: &TargetGroup) -> Option<GroupIntent> {
+    fn group(&mut self, entry: &EntryName, group: &TargetGroup) -> Option<GroupIntent> {
         let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse);
         let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
         if let Some((0, span)) = &port {
@@ -52,7 +52,7 @@ impl Resolver<'_> {
         }
         let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
         let (arn, strategy) = (arn?, strategy?);
-        self.claim(scope, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
+        self.claim(entry, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
         Some(GroupIntent { arn, site: None, role, strategy, port: port.map(|(port, _)| *port) })
     }
 

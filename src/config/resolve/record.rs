@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
-use crate::domain::cluster::Scope;
+use crate::domain::cluster::EntryName;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{PointsTo, RecordIntent, Site};
 use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
@@ -14,7 +14,12 @@ use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetI
 const LONGEST_TTL: u32 = 2_147_483_647;
 
 impl Resolver<'_> {
-    pub(super) fn record(&mut self, scope: &Scope, sites: &[Site], record: &Record) -> Option<RecordIntent> {
+    pub(super) fn record(
+        &mut self,
+        entry: &EntryName,
+        sites: &[Site],
+        record: &Record,
+    ) -> Option<RecordIntent> {
         let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
         let name = self.spanned(&record.name, "cluster.record.name", record_name);
         for (key, text) in [
@@ -45,7 +50,7 @@ impl Resolver<'_> {
             place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
             set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
         };
-        self.claim(scope, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
+        self.claim(entry, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
         Some(RecordIntent {
             key,
             failover: record.failover.as_ref().map(|failover| *failover.get_ref()),

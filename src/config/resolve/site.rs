@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
-use crate::domain::cluster::{ApiUrl, Scope, SiteName};
+use crate::domain::cluster::{ApiUrl, EntryName, Scope, SiteName};
 use crate::domain::endpoint::GroupArn;
 use crate::domain::intent::{GroupIntent, Site};
 use crate::domain::record::{Alias, Failover, RecordType};
@@ -107,7 +107,7 @@ impl Resolver<'_> {
     }
 
     /// The target groups of the sites, each in its site's Region.
-    pub(super) fn groups_of_sites(&mut self, scope: &Scope, cluster: &Cluster) -> Vec<GroupIntent> {
+    pub(super) fn groups_of_sites(&mut self, entry: &EntryName, cluster: &Cluster) -> Vec<GroupIntent> {
         let mut groups = Vec::new();
         for site in &cluster.site {
             for group in &site.target_group {
@@ -118,7 +118,7 @@ impl Resolver<'_> {
                     self.complain(&group.arn.span(), "cluster.site.target_group.arn", message);
                 }
             }
-            let its = self.groups(scope, &site.target_group).into_iter();
+            let its = self.groups(entry, &site.target_group).into_iter();
             groups.extend(its.map(|group| GroupIntent { site: Some(name(site)), ..group }));
         }
         groups

@@ -66,6 +66,8 @@ pub enum ConditionKind {
     PlanRefused,
     /// Something should be changed, and memory is out of reach.
     MemoryUnavailable,
+    /// What is remembered was kept for endpoints none of which is configured.
+    StateOfOtherEndpoints,
 }
 
 impl ConditionKind {
@@ -89,6 +91,7 @@ impl ConditionKind {
             Self::ApplyFailed => "apply_failed",
             Self::PlanRefused => "plan_refused",
             Self::MemoryUnavailable => "memory_unavailable",
+            Self::StateOfOtherEndpoints => "state_of_other_endpoints",
         }
     }
 
@@ -111,7 +114,8 @@ impl ConditionKind {
             | Self::SplitBrain
             | Self::WrongCluster
             | Self::ApplyFailed
-            | Self::PlanRefused => false,
+            | Self::PlanRefused
+            | Self::StateOfOtherEndpoints => false,
         }
     }
 
@@ -134,7 +138,8 @@ impl ConditionKind {
             | Self::ApplyFailed
             | Self::PlanRefused
             | Self::TargetHealth
-            | Self::MemoryUnavailable => "critical",
+            | Self::MemoryUnavailable
+            | Self::StateOfOtherEndpoints => "critical",
         }
     }
 }
@@ -151,6 +156,8 @@ pub struct Findings {
     unknown: Vec<ConditionKind>,
     /// The sites of whose members it could not tell.
     dark: Vec<Option<SiteName>>,
+    /// What is remembered is of others, so that nothing else is said of it.
+    is_of_others: bool,
 }
 
 impl Findings {
@@ -167,7 +174,11 @@ impl Findings {
             subject.is_some_and(|subject| subject.starts_with(&prefix))
         };
         let is_dark = kind == ConditionKind::MemberUnreachable && self.dark.iter().any(is_there);
-        !self.unknown.contains(&kind) && !is_dark
+        !self.unknown.contains(&kind) && !is_dark && !self.is_of_others
+    }
+
+    pub(super) fn is_of_others(&self) -> bool {
+        self.is_of_others
     }
 
     pub(super) fn present(&self) -> &[Finding] {
@@ -188,6 +199,11 @@ pub fn findings(
 ) -> Findings {
     use ConditionKind as Kind;
 
+    if let Some(memory) = memory.filter(|memory| memory.is_of_others(intent)) {
+        let words = PassHold::of_others(memory).to_string();
+        let present = vec![(Kind::StateOfOtherEndpoints, own_subject(intent), words)];
+        return Findings { present, is_of_others: true, ..Findings::default() };
+    }
     let mut found = Findings::default();
     match verdict {
         Verdict::Primary(primary) => {
@@ -227,7 +243,10 @@ pub fn findings(
                     Some((Kind::MemoryUnavailable, None, failure.to_string()))
                 }
                 // The other one tells, or the next pass.
-                PassHold::Busy(_) | PassHold::Overtaken | PassHold::Crowded => None,
+                PassHold::Busy(_)
+                | PassHold::Overtaken
+                | PassHold::Crowded
+                | PassHold::StateOfOtherEndpoints(_) => None,
             });
             found.present.extend(unfollowed);
         }
@@ -265,6 +284,12 @@ pub fn findings(
         found.unknown.push(Kind::SiteUnreachable);
     }
     found
+}
+
+/// By what an entry is known in a state that is not its own: the first of its endpoints.
+#[must_use]
+pub fn own_subject(intent: &Intent) -> Option<String> {
+    intent.endpoints().map(|endpoint| endpoint.to_string()).min()
 }
 
 /// Whether any `/cluster` says who the members are, now that this is the primary.

@@ -14,7 +14,10 @@ use crate::domain::verdict::{Primary, Verdict};
 use crate::domain::witness::{Witness, witnesses};
 use crate::domain::world::World;
 
-use super::condition::Findings;
+use super::condition::{Findings, own_subject};
+
+/// How long another entry's word that this state is not its own is kept, so that it is not told each time.
+const OTHERS_KEPT_FOR_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// When people are told. All in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +79,19 @@ impl From<&Memory> for Remembered {
 /// The next memory, unless nothing is new; and what people are to be told.
 #[must_use]
 pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Option<Memory>, Vec<Alert>) {
-    let mut next = Memory { revision: memory.revision + 1, ..memory.clone() };
     let mut alerts = Vec::new();
+    let is_of_others = memory.is_of_others(pass.intent);
+    if is_of_others != pass.findings.is_of_others() {
+        // It has changed hands since the pass looked.
+        return (None, alerts);
+    }
+    let mut next = Memory { revision: memory.revision + 1, ..memory.clone() };
+    if is_of_others {
+        // It holds what another entry needs: all that is added is that people were told.
+        next.conditions = conditions(memory, pass, rules, now, &mut alerts);
+        return ((next.conditions != memory.conditions).then_some(next), alerts);
+    }
+    next = next.kept_for(pass.intent);
     if next.acting.as_ref().is_some_and(|acting| Some(acting.revision) == pass.committed) {
         next.acting = None;
     }
@@ -166,6 +180,11 @@ fn is_followed(report: &ClusterReport) -> bool {
     }
 }
 
+/// Whether it was put there by an entry that this state is not kept for.
+fn is_of_another_entry(condition: &Condition, pass: &Ended) -> bool {
+    condition.kind == ConditionKind::StateOfOtherEndpoints && condition.subject != own_subject(pass.intent)
+}
+
 fn conditions(
     memory: &Memory,
     pass: &Ended,
@@ -177,6 +196,12 @@ fn conditions(
     for known in &memory.conditions {
         match pass.findings.message(known.kind, known.subject.as_deref()) {
             Some(message) => open.push(Condition { message: message.to_owned(), ..known.clone() }),
+            None if is_of_another_entry(known, pass) => {
+                // That entry refreshes nothing here, and may long have a state of its own.
+                if now.since(known.since) < OTHERS_KEPT_FOR_MS {
+                    open.push(known.clone());
+                }
+            }
             None if !pass.findings.knows(known.kind, known.subject.as_deref()) => open.push(known.clone()),
             None if known.told.is_some() => {
                 alerts.push(alert::of_condition(pass.report, known, Phase::Ended, now));
@@ -191,7 +216,7 @@ fn conditions(
         }
     }
     open.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
-    for condition in &mut open {
+    for condition in open.iter_mut().filter(|condition| !is_of_another_entry(condition, pass)) {
         let phase = match condition.told {
             None if now.since(condition.since) >= rules.grace_of(condition.kind) => Phase::Began,
             Some(told) if rules.reminder_ms.is_some_and(|interval| now.since(told) >= interval) => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::endpoint::Endpoint;
 use crate::domain::failure::Failure;
-use crate::domain::memory::Acting;
+use crate::domain::memory::{Acting, Memory};
 use crate::domain::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
 use crate::domain::verdict::{HoldKind, Verdict};
 
@@ -55,6 +55,12 @@ pub enum PassHold {
     /// The auditor refused the plan.
     #[error("the plan was refused, and nothing of it was done: {0}")]
     Refused(String),
+    /// What is remembered was kept for endpoints none of which is configured; some of them.
+    #[error(
+        "the state of this name is kept for other endpoints ({}), none of which is configured here, so nothing is moved",
+        .0.join(", ")
+    )]
+    StateOfOtherEndpoints(Vec<String>),
 }
 
 /// The name of a [`PassHold`] in reports.
@@ -71,9 +77,20 @@ pub enum PassHoldKind {
     Crowded,
     /// [`PassHold::Refused`].
     Refused,
+    /// [`PassHold::StateOfOtherEndpoints`].
+    StateOfOtherEndpoints,
 }
 
+/// How many endpoints of another entry are named: enough to know it by.
+const OTHERS_NAMED: usize = 2;
+
 impl PassHold {
+    /// The state is kept for other endpoints than those that are configured.
+    #[must_use]
+    pub fn of_others(memory: &Memory) -> Self {
+        Self::StateOfOtherEndpoints(memory.endpoints.iter().take(OTHERS_NAMED).cloned().collect())
+    }
+
     fn kind(&self) -> PassHoldKind {
         match self {
             Self::MemoryUnavailable(_) => PassHoldKind::MemoryUnavailable,
@@ -81,6 +98,7 @@ impl PassHold {
             Self::Overtaken => PassHoldKind::Overtaken,
             Self::Crowded => PassHoldKind::Crowded,
             Self::Refused(_) => PassHoldKind::Refused,
+            Self::StateOfOtherEndpoints(_) => PassHoldKind::StateOfOtherEndpoints,
         }
     }
 
@@ -95,6 +113,11 @@ impl PassHold {
             Self::Busy(_) | Self::Overtaken | Self::Crowded => "the next pass looks again".to_owned(),
             Self::Refused(_) => {
                 "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
+                    .to_owned()
+            }
+            Self::StateOfOtherEndpoints(_) => {
+                "give each entry its own `name`, or each configuration its own state file or table; if the endpoints were \
+                 replaced, `repoint adopt NAME` accepts the new ones"
                     .to_owned()
             }
         };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Reason, VerdictReport, holds, planned_steps, warnings};
-use crate::domain::cluster::{Address, Scope, SiteName, Timeline};
+use super::{PassHold, Reason, VerdictReport, holds, planned_steps, warnings};
+use crate::domain::cluster::{Address, EntryName, Scope, SiteName, Timeline};
 use crate::domain::endpoint::{Endpoint, GroupArn, TargetHealth};
 use crate::domain::intent::Intent;
 use crate::domain::listener::{Listener, ListenerArn};
@@ -42,8 +42,10 @@ impl Status {
 /// The status of one cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterStatus {
-    /// Which cluster.
+    /// Patroni's scope.
     pub scope: Scope,
+    /// Which entry of the configuration.
+    pub name: EntryName,
     /// Who is the primary.
     pub verdict: VerdictReport,
     /// Whether Patroni is in maintenance mode: it then elects nobody.
@@ -152,25 +154,30 @@ pub fn status(
     plan: &Plan,
     now: Timestamp,
 ) -> ClusterStatus {
-    let groups = intent.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
-    let listeners = intent.listeners().into_keys().map(|arn| Endpoint::Listener(arn.clone()));
-    let records = intent.records.iter().map(|record| Endpoint::Record(record.key.clone()));
     let answers = world.sites.values().flat_map(BTreeMap::values);
     ClusterStatus {
         scope: intent.scope.clone(),
+        name: intent.name.clone(),
         verdict: VerdictReport::from(verdict),
         is_paused: answers.flat_map(|answer| &answer.view).any(|view| view.paused),
         sites: sites(intent, world, memory.as_ref().ok(), verdict),
         members: world.sites.iter().flat_map(|(site, answers)| members(site.as_ref(), answers)).collect(),
-        endpoints: groups
-            .chain(listeners)
-            .chain(records)
+        endpoints: intent
+            .endpoints()
             .map(|endpoint| standing(endpoint, intent, world, verdict, plan))
             .collect(),
-        warnings: warnings(verdict, plan),
+        warnings: warnings(verdict, plan)
+            .into_iter()
+            .chain(memory.as_ref().ok().and_then(|memory| of_others(intent, memory)))
+            .collect(),
         conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
         memory_error: memory.as_ref().err().map(ToString::to_string),
     }
+}
+
+/// That what is remembered is of another entry.
+fn of_others(intent: &Intent, memory: &Memory) -> Option<String> {
+    memory.is_of_others(intent).then(|| PassHold::of_others(memory).to_string())
 }
 
 fn conditions(memory: &Memory, now: Timestamp) -> impl Iterator<Item = ConditionStatus> {

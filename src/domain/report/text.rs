@@ -32,7 +32,7 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
     let _ = writeln!(
         text,
         "{}  {}  {}",
-        paint(Tone::Strong, report.scope.as_str()),
+        paint(Tone::Strong, report.name.as_str()),
         paint(tone, report.outcome.as_str()),
         paint(Tone::Faint, &format!("{} ms", report.duration_ms)),
     );

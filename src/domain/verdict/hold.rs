@@ -64,6 +64,16 @@ pub enum Hold {
         /// A member that is named as leader and answers that it is none.
         denied_by: Option<String>,
     },
+    /// Only members that the state remembers claim to be the primary, and a configured member lists none of them.
+    #[error(
+        "{claimant} claims to be the primary, but {witness}, which the configuration names, does not list it: add it to `members` if it belongs to the cluster"
+    )]
+    Unlisted {
+        /// With its timeline.
+        claimant: String,
+        /// The configured member.
+        witness: String,
+    },
     /// The leader replicates from another site.
     #[error("{leader} leads a standby cluster, which takes no writes; another site may hold the primary")]
     StandbyCluster {
@@ -126,7 +136,7 @@ pub enum HoldKind {
     Promoting,
     /// [`Hold::Unreachable`].
     Unreachable,
-    /// [`Hold::NoPrimary`].
+    /// [`Hold::NoPrimary`] and [`Hold::Unlisted`].
     NoPrimary,
     /// [`Hold::StandbyCluster`].
     StandbyCluster,
@@ -148,7 +158,7 @@ impl Hold {
             }
             Self::Promoting { .. } => HoldKind::Promoting,
             Self::Unreachable { .. } => HoldKind::Unreachable,
-            Self::NoPrimary { .. } => HoldKind::NoPrimary,
+            Self::NoPrimary { .. } | Self::Unlisted { .. } => HoldKind::NoPrimary,
             Self::StandbyCluster { .. } => HoldKind::StandbyCluster,
             Self::Stale { .. } => HoldKind::Stale,
             Self::StaleSite { .. } => HoldKind::StaleSite,

@@ -4,6 +4,7 @@
 //! this pass and on memory, and it is the same whatever order the answers came in (13). It must never name a primary
 //! whose own account is incomplete.
 
+mod confirmed;
 mod hold;
 mod site;
 
@@ -16,6 +17,7 @@ use super::intent::{Intent, Site};
 use super::memory::Memory;
 use super::witness::{Claim, Witness, witnesses};
 use super::world::{Answers, World};
+use confirmed::{Confirmed, is_configured};
 use site::Found;
 
 /// What a pass may act on.
@@ -95,14 +97,18 @@ fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Fou
     let (strangers, ours): (Vec<_>, Vec<_>) =
         witnesses(answers).into_iter().partition(|witness| foreign(witness, site, intent, memory).is_some());
     let claims = claims(&ours);
+    let confirmed = Confirmed::of(site, &ours);
     let leader = |witness: &&Witness| {
         let own = witness.health();
-        own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == State::Running)
+        let leads = own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == State::Running);
+        leads && confirmed.has(witness)
     };
+    let wrong = wrong_member(site, intent, memory, &strangers);
     Found {
+        is_wrong: wrong.is_some(),
         site: site.name.clone(),
         replays: ours.iter().find(leader).and_then(|leader| leader.health()?.timeline),
-        lead: lead(site, intent, memory, &ours, &strangers, &claims),
+        lead: wrong.map_or_else(|| lead(site, intent, memory, &ours, &strangers, &claims, &confirmed), Err),
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
         claims: rivals(site, &claims),
     }
@@ -126,24 +132,42 @@ fn lead(
     ours: &[Witness],
     strangers: &[Witness],
     claims: &[(&Witness, Claim)],
+    confirmed: &Confirmed,
 ) -> Result<Primary, Hold> {
+    let contested = || Hold::Contested {
+        claimants: claims.iter().map(|(witness, claim)| claim.described(witness)).collect(),
+    };
     let chosen = match claims {
-        [] => return Err(no_claimant(site, intent, memory, ours, strangers)),
+        [] => return Err(no_claimant(site, intent, memory, ours, strangers, confirmed)),
         [only] => only,
         [first, second, ..] => {
             let same_system = claims.iter().all(|(_, claim)| claim.system_id == first.1.system_id);
             if !same_system || first.1.timeline == second.1.timeline {
-                return Err(Hold::Contested {
-                    claimants: claims.iter().map(|(witness, claim)| claim.described(witness)).collect(),
-                });
+                return Err(contested());
             }
             first
         }
     };
-    match contradiction(chosen, ours) {
-        Some(hold) => Err(hold),
-        None => Ok(accept(site, chosen, claims, ours, memory)),
+    let contradicted = contradiction(chosen, ours);
+    let is_remembered_alone = |(witness, _): &(&Witness, Claim)| !confirmed.has(witness);
+    match (contradicted, &confirmed.by) {
+        (Some(hold), _) => Err(hold),
+        (None, Some(by)) if is_remembered_alone(chosen) => {
+            let claimant = chosen.1.described(chosen.0);
+            let is_only = claims.iter().all(is_remembered_alone);
+            Err(if is_only { Hold::Unlisted { claimant, witness: by.clone() } } else { contested() })
+        }
+        (None, _) => Ok(accept(site, chosen, claims, ours, memory)),
     }
+}
+
+/// A configured member that belongs to another system. Whoever else claims, an operator has to say which cluster is meant.
+fn wrong_member(site: &Site, intent: &Intent, memory: &Memory, strangers: &[Witness]) -> Option<Hold> {
+    // Another scope tells that an address has changed hands: such a member says nothing of this cluster.
+    let may_be_ours =
+        |witness: &&Witness| is_configured(site, witness) && witness.foreign(&site.scope, None).is_none();
+    let wrong = strangers.iter().find(may_be_ours)?;
+    Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, intent, memory)? })
 }
 
 /// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,
@@ -231,11 +255,13 @@ fn no_claimant(
     memory: &Memory,
     ours: &[Witness],
     strangers: &[Witness],
+    confirmed: &Confirmed,
 ) -> Hold {
+    let ours: Vec<&Witness> = ours.iter().filter(|witness| confirmed.has(witness)).collect();
     if let Some((witness, why)) = ours.iter().find_map(|witness| Some((witness, witness.not_yet()?))) {
         return Hold::Promoting { member: witness.label(), why };
     }
-    let readable: Vec<&Witness> = ours.iter().filter(|witness| witness.is_readable()).collect();
+    let readable: Vec<&Witness> = ours.iter().copied().filter(|witness| witness.is_readable()).collect();
     let stranger = strangers.iter().find(|witness| readable.is_empty() || witness.answers_primary());
     if let Some((witness, found)) =
         stranger.and_then(|witness| Some((witness, foreign(witness, site, intent, memory)?)))
@@ -245,7 +271,7 @@ fn no_claimant(
     if readable.is_empty() {
         return Hold::Unreachable {
             leader: None,
-            failures: ours.iter().filter_map(Witness::failure).collect(),
+            failures: ours.iter().filter_map(|witness| witness.failure()).collect(),
         };
     }
     if let Some(leader) = readable.iter().find_map(|witness| witness.standby_leader()) {
@@ -266,7 +292,7 @@ fn no_claimant(
         }
         witness => Hold::Unreachable {
             leader: Some(leader.name.to_string()),
-            failures: witness.and_then(Witness::failure).into_iter().collect(),
+            failures: witness.and_then(|witness| witness.failure()).into_iter().collect(),
         },
     }
 }

@@ -30,6 +30,8 @@ use crate::domain::memory::Memory;
 /// What the members of one site say of it.
 pub(super) struct Found {
     pub site: Option<SiteName>,
+    /// Whether a configured member there belongs to another system.
+    pub is_wrong: bool,
     /// Who leads it, or why nobody can be named.
     pub lead: Result<Primary, Hold>,
     /// Who claims to be the primary, the highest timeline first.
@@ -58,6 +60,10 @@ impl Found {
 
 /// Chooses among the sites.
 pub(super) fn choose(found: &[Found], memory: &Memory) -> Verdict {
+    // Whoever else claims: an operator has to say which cluster is meant.
+    if found.iter().any(|found| found.is_wrong) {
+        return Verdict::Hold(nobody(found, |_| None));
+    }
     let followed = found.iter().find(|found| found.is_followed(memory));
     let vouched_for = followed.and_then(Found::follows);
     let is_apart = |found: &Found| {

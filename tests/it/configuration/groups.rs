@@ -35,6 +35,7 @@ async fn groups_are_shown_with_what_they_mean() {
     let shown = ran.split_once("[[cluster]]").unwrap().1.replace(ARN.split_once("pg-writer").unwrap().0, "");
     insta::assert_snapshot!(shown, @r#"
 
+    name = "batman"
     scope = "batman"
     members = ["http://10.0.1.11:8008"]
 

@@ -34,6 +34,7 @@ async fn sites_are_shown_as_they_were_understood() {
     let ran = check(SITES).await;
     insta::assert_snapshot!(ran.split_once("[[cluster]]").unwrap().1, @r#"
 
+    name = "batman"
     scope = "batman"
 
     [[cluster.site]]

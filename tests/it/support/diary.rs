@@ -119,6 +119,13 @@ impl Diary {
         Made { remembered: Remembered::from(then), ..made }
     }
 
+    /// Sees that what is remembered is kept for other endpoints, and holds.
+    pub fn make_of_others(&self, members: &World) -> Made {
+        let (world, verdict, plan) = self.look(members, &self.memory);
+        let hold = PassHold::of_others(&self.memory);
+        self.made(world, verdict, &plan, Vec::new(), Some(&hold), None, None)
+    }
+
     /// Remembers and tells; whether there was anything to remember.
     pub fn fold(&mut self, second: i64, made: &Made) -> bool {
         let (next, alerts) = fold(&self.memory, &made.ended(), &self.rules, at(second));
@@ -196,6 +203,7 @@ impl Diary {
         left_alone.extend(unfollowed.map(PassHold::report));
         let report = ClusterReport {
             scope: self.intent.scope.clone(),
+            name: self.intent.name.clone(),
             outcome: outcome(false, &steps, &left_alone),
             verdict: VerdictReport::from(&verdict),
             cause: retarget.as_ref().map(|retarget| retarget.cause),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use repoint::domain::cluster::{
-    Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+    Address, ApiUrl, EntryName, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
 use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
@@ -23,6 +23,7 @@ pub const GROUP: &str =
 /// The cluster that the tests speak of: `batman`, with pg1 to pg3 as seeds.
 pub fn intent() -> Intent {
     Intent {
+        name: EntryName::new("batman"),
         scope: Scope::new("batman"),
         sites: vec![Site {
             name: None,

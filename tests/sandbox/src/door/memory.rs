@@ -1,7 +1,7 @@
 //! Memory: a table with conditional writes.
 
 use async_trait::async_trait;
-use repoint::domain::cluster::Scope;
+use repoint::domain::cluster::EntryName;
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
 use repoint::domain::world::Read;
@@ -18,7 +18,7 @@ fn failure(call: &str, kind: Kind, message: &str) -> Failure {
 
 #[async_trait]
 impl Store for Line {
-    async fn load(&self, _scope: &Scope) -> Read<Memory> {
+    async fn load(&self, _entry: &EntryName) -> Read<Memory> {
         self.call(GET, "table repoint", None, |world, _| {
             if world.is_memory_down {
                 return Err(failure(GET, Kind::Unavailable, "no answer within the time allowed"));
@@ -28,7 +28,7 @@ impl Store for Line {
         .await
     }
 
-    async fn save(&self, _scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, _entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let (next, by) = (memory.clone(), self.identity.clone());
         self.call(PUT, "table repoint", None, move |world, now| {
             if world.is_memory_down {

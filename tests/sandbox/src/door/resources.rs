@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use repoint::domain::cluster::{ApiUrl, MemberName, Scope};
+use repoint::domain::cluster::{ApiUrl, EntryName, MemberName, Scope};
 use repoint::domain::endpoint::GroupArn;
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use repoint::domain::listener::ListenerArn;
@@ -283,6 +283,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
         records.insert(0, RecordIntent { key, ..record(None, None, points_to) });
     }
     Intent {
+        name: EntryName::new(&**cluster.scope()),
         scope: Scope::new(&**cluster.scope()),
         sites: vec![Site {
             name: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use repoint::domain::cluster::{ApiUrl, Scope};
+use repoint::domain::cluster::{ApiUrl, EntryName, Scope};
 use repoint::domain::intent::Intent;
 use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::ports::{Budget, Calls, Ports};
@@ -177,6 +177,7 @@ async fn who_goes_away_leaves_the_others_their_answer() {
 fn audited(number: u8, like: &Intent) -> Intent {
     let mut intent = Intent { groups: Vec::new(), records: Vec::new(), ..like.clone() };
     intent.scope = Scope::new(format!("audited-{number}"));
+    intent.name = EntryName::new(intent.scope.as_str());
     intent.sites[0].members = vec![ApiUrl::parse(&format!("http://172.31.2.{number}:8008")).unwrap()];
     intent
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::domain::budget;
-use repoint::domain::cluster::Scope;
+use repoint::domain::cluster::EntryName;
 use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::Memory;
@@ -188,19 +188,19 @@ enum Mood {
 
 #[async_trait]
 impl Store for Moody {
-    async fn load(&self, scope: &Scope) -> Read<Memory> {
-        self.line.load(scope).await
+    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+        self.line.load(entry).await
     }
 
-    async fn save(&self, scope: &Scope, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let is_chosen =
             (self.chosen)(&self.line.world.lock().unwrap_or_else(PoisonError::into_inner), memory);
         if !is_chosen || self.is_over.swap(true, Ordering::SeqCst) {
-            return self.line.save(scope, memory).await;
+            return self.line.save(entry, memory).await;
         }
         match self.mood {
             Mood::Late(time) => {
-                let saved = self.line.save(scope, memory).await;
+                let saved = self.line.save(entry, memory).await;
                 sleep(time).await;
                 saved
             }
@@ -215,7 +215,7 @@ impl Store for Moody {
                         .register_targets(now, &group, &[TargetDescription::new("172.31.1.3", 5432)])
                         .unwrap();
                 }
-                self.line.save(scope, memory).await
+                self.line.save(entry, memory).await
             }
             Mood::Refuses => Err(Failure {
                 kind: Kind::Throttled,
