@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use repoint::domain::text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     known.ok_or_else(|| {
         Failure::UnknownEvent(format!(
             "this event is none that repoint understands: {}; expected {EXPECTED}, {DIRECT}, or {TEST_ALERT}",
-            seen(event)
+            text::message(&seen(event))
         ))
     })
 }
@@ -113,6 +114,7 @@ fn is_request(event: &Value) -> bool {
 fn body(event: &Value) -> Result<Order, Failure> {
     // Somebody who asks for `?dry_run=true` must not get a real pass.
     if let Some(query) = event["rawQueryString"].as_str().filter(|query| !query.is_empty()) {
+        let query = text::message(query);
         let message = format!("the query `{query}` is not read: put the order into the body, {DIRECT}");
         return Err(Failure::UnknownEvent(message));
     }
@@ -138,6 +140,7 @@ fn is_direct(event: &Value) -> bool {
 
 fn order(value: &Value) -> Result<Order, Failure> {
     let bad = |why: &dyn std::fmt::Display| {
+        let why = text::message(&why.to_string());
         Failure::UnknownEvent(format!("this order is not understood: {why}; expected {DIRECT}"))
     };
     if !value.is_object() {

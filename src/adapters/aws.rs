@@ -15,6 +15,7 @@ use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
 use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
+use crate::domain::text;
 use crate::ports::{Calls, Permit};
 
 /// A healthy control plane answers within a second, and TCP sends its first packet again after one.
@@ -173,6 +174,7 @@ where
             }
         }
     };
+    let message = text::message(&message);
     Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Law: whoever can reach the socket can say "look", and nothing else. Its file is for the daemon's own user and group.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,8 +13,12 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader as Async
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
+use crate::domain::text;
+
 /// The longest line; a scope is a path in the DCS, and far shorter.
 const LONGEST_LINE: u64 = 1024;
+/// The longest answer of the daemon: a line and what is said of it.
+const LONGEST_ANSWER: u64 = 4 * LONGEST_LINE;
 /// Whoever connects and says nothing is not waited for.
 const LINE_WITHIN: Duration = Duration::from_secs(2);
 /// What is asked of the daemon, before the scope.
@@ -97,8 +101,8 @@ impl Caller {
         let Ok(Ok(1..)) = heard else { return };
         let answer = match line.trim_end().strip_prefix(LOOK) {
             Some(scope) if look(scope) => DONE.to_owned(),
-            Some(scope) => format!("the daemon watches no cluster `{scope}`"),
-            None => format!("`{}` means nothing to the daemon", line.trim_end()),
+            Some(scope) => format!("the daemon watches no cluster `{}`", text::message(scope)),
+            None => format!("`{}` means nothing to the daemon", text::message(&line)),
         };
         // Who does not wait for the answer has been heard all the same.
         drop(timeout(LINE_WITHIN, stream.write_all(format!("{answer}\n").as_bytes())).await);
@@ -115,15 +119,17 @@ pub fn look(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
     stream.set_write_timeout(Some(within))?;
     stream.write_all(format!("{LOOK}{scope}\n").as_bytes())?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            io::Error::new(ErrorKind::TimedOut, format!("no answer within {} ms", within.as_millis()))
+    BufReader::new(stream).take(LONGEST_ANSWER).read_line(&mut answer).map_err(|error| {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                io::Error::new(ErrorKind::TimedOut, format!("no answer within {} ms", within.as_millis()))
+            }
+            _ => error,
         }
-        _ => error,
     })?;
     match answer.trim_end() {
         DONE => Ok(()),
         "" => Err(io::Error::new(ErrorKind::UnexpectedEof, "it hung up")),
-        refusal => Err(io::Error::other(refusal.to_owned())),
+        refusal => Err(io::Error::other(text::message(refusal))),
     }
 }

@@ -14,6 +14,7 @@ use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecor
 
 use super::aws::kind;
 use crate::domain::failure::{Failure, Kind};
+use crate::domain::text;
 
 /// Listens to one call.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +64,7 @@ impl Intercept for Heard {
         if let Some((code, words)) =
             error.and_then(|error| Some((error.code()?, error.message().unwrap_or_default())))
         {
-            self.set(Some((kind(code, words), format!("{code}: {words}"))));
+            self.set(Some((kind(code, words), text::message(&format!("{code}: {words}")))));
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::domain::cluster::ApiUrl;
 use crate::domain::failure::{Failure, Kind};
+use crate::domain::text;
 use crate::domain::world::{MemberAnswer, Read, View};
 use crate::ports::Patroni;
 
@@ -135,7 +136,8 @@ impl Rest {
             match serde_json::from_slice(&body) {
                 Ok(json) => Ok((status, json)),
                 Err(error) => {
-                    Err(failure(Kind::Invalid, format!("answered what is not Patroni's JSON: {error}")))
+                    let why = text::message(&error.to_string());
+                    Err(failure(Kind::Invalid, format!("answered what is not Patroni's JSON: {why}")))
                 }
             }
         };
@@ -170,9 +172,24 @@ impl Patroni for Rest {
         };
         MemberAnswer {
             peer: primary.peer.or(cluster.peer),
-            health: primary.read.map(|(status, health)| health.into_domain(status == StatusCode::OK)),
-            view: cluster.read.map(|(_, view)| View::from(view)),
+            health: primary.read.and_then(|(status, health)| {
+                let health = health.into_domain(status == StatusCode::OK);
+                health.map_err(|error| refused("GET /primary", url, &error))
+            }),
+            view: cluster.read.and_then(|(_, view)| {
+                View::try_from(view).map_err(|error| refused("GET /cluster", url, &error))
+            }),
         }
+    }
+}
+
+/// An answer with something in it that nothing may be known by.
+fn refused(call: &str, url: &ApiUrl, error: &wire::WireError) -> Failure {
+    Failure {
+        kind: Kind::Invalid,
+        call: call.to_owned(),
+        resource: url.to_string(),
+        message: format!("the answer is refused: {error}"),
     }
 }
 
@@ -186,7 +203,7 @@ fn reason(error: &reqwest::Error) -> String {
     while let Some(cause) = deepest.source() {
         deepest = cause;
     }
-    deepest.to_string()
+    text::message(&deepest.to_string())
 }
 
 #[cfg(test)]
@@ -209,6 +226,6 @@ mod tests {
     fn health_is_read_without_the_fields_that_are_missing_while_postgresql_is_down() {
         let health: wire::Health = serde_json::from_str(r#"{"state": "stopped", "role": "replica"}"#)
             .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(health.into_domain(false).timeline, None);
+        assert_eq!(health.into_domain(false).map(|own| own.timeline).ok(), Some(None));
     }
 }

@@ -11,11 +11,12 @@ use std::net::IpAddr;
 
 use super::cluster::{Address, Role, SiteName, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target, TargetType};
+use super::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use super::memory::Memory;
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{
-    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId,
+    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, RecordType, Routing, ZoneId,
 };
 use super::verdict::{Primary, Verdict};
 use super::world::{Listed, World};
@@ -109,6 +110,14 @@ pub enum Refusal {
     /// Law 3.
     #[error("it points {endpoint} at {at}, and whom it follows is not there (law 3)")]
     WrongNode {
+        /// The endpoint.
+        endpoint: String,
+        /// Where it would point.
+        at: String,
+    },
+    /// Law 8: what only this machine believes.
+    #[error("it points {endpoint} at {at}, which other machines cannot use (law 8)")]
+    OwnView {
         /// The endpoint.
         endpoint: String,
         /// Where it would point.
@@ -226,6 +235,11 @@ fn group(
         .filter(|health| health.state != "draining")
         .map(|health| health.target.clone())
         .collect();
+    let opens = steps.iter().filter_map(|step| match step {
+        TargetStep::Register(target) => Some(target.id.as_str()),
+        TargetStep::Deregister(_) => None,
+    });
+    usable_anywhere(&arn.to_string(), opens, intent, primary)?;
     let belongs = |target: &Target| may_hold(target, configured, read.target_type, world, primary);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
     let mut opened = BTreeSet::new();
@@ -315,6 +329,22 @@ fn is_at(
     }
 }
 
+/// No address is one that each machine has for itself, unless the operator calls the members by such addresses.
+fn usable_anywhere<'a>(
+    endpoint: &str,
+    places: impl Iterator<Item = &'a str>,
+    intent: &Intent,
+    primary: &Primary,
+) -> Result<(), Refusal> {
+    let configured = intent.site(primary.site.as_ref()).into_iter().flat_map(|site| &site.members);
+    let is_lab = configured.filter_map(|url| url.host().parse().ok()).any(is_loopback);
+    let mut ips = places.filter_map(|place| place.parse::<IpAddr>().ok());
+    match ips.find(|ip| !is_fit_address(*ip) && !(is_lab && is_loopback(*ip))) {
+        Some(ip) => Err(Refusal::OwnView { endpoint: endpoint.to_owned(), at: ip.to_string() }),
+        None => Ok(()),
+    }
+}
+
 fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
     match (host.parse(), world.names.get(host)) {
         (Ok(ip), _) => vec![ip],
@@ -358,6 +388,12 @@ fn record(
     }
     if !carries_over(there, &change.after, *ttl_seconds, configured) {
         return Err(Refusal::Rewrites(key.to_string()));
+    }
+    usable_anywhere(&key.to_string(), values.iter().map(String::as_str), intent, primary)?;
+    if key.place.record_type == RecordType::Cname
+        && let Some(at) = values.iter().find(|value| !is_qualified_name(value))
+    {
+        return Err(Refusal::OwnView { endpoint: key.to_string(), at: at.clone() });
     }
     let stray = values.iter().find(|value| !is_fit(value, configured.points_to, world, primary));
     match stray {

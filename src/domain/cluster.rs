@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::is_control;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -247,6 +249,9 @@ pub enum ApiUrlError {
     /// Patroni's `GET` endpoints need no password, and one would end up in reports.
     #[error("it must not carry a user name or password")]
     UserInfo,
+    /// Something after the port, which would not be asked for.
+    #[error("`{0}` is too much: repoint asks for /primary and /cluster, so the URL ends after the port")]
+    Path(String),
 }
 
 impl ApiUrl {
@@ -255,6 +260,23 @@ impl ApiUrl {
     /// # Errors
     /// Says what is missing or too much.
     pub fn parse(text: &str) -> Result<Self, ApiUrlError> {
+        Self::parts(text).map(|(url, _)| url)
+    }
+
+    /// Reads a URL that somebody wrote for repoint: what stands after the port must not be lost without a word. A single
+    /// slash says nothing.
+    ///
+    /// # Errors
+    /// Says what is missing or too much.
+    pub fn parse_base(text: &str) -> Result<Self, ApiUrlError> {
+        match Self::parts(text)? {
+            (url, "" | "/") => Ok(url),
+            (_, path) => Err(ApiUrlError::Path(path.to_owned())),
+        }
+    }
+
+    /// The base of a URL, and what stands after it.
+    fn parts(text: &str) -> Result<(Self, &str), ApiUrlError> {
         let (https, rest) = if let Some(rest) = text.strip_prefix("http://") {
             (false, rest)
         } else if let Some(rest) = text.strip_prefix("https://") {
@@ -262,7 +284,7 @@ impl ApiUrl {
         } else {
             return Err(ApiUrlError::Scheme);
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(ApiUrlError::UserInfo);
         }
@@ -276,16 +298,13 @@ impl ApiUrl {
                 None => (authority, None),
             },
         };
-        if host.is_empty() || host.contains(char::is_whitespace) {
+        if host.is_empty() || host.contains(|one: char| one.is_whitespace() || is_control(one)) {
             return Err(ApiUrlError::Host);
         }
         let port = port.ok_or(ApiUrlError::NoPort)?;
         let number = port.parse::<u16>().ok().filter(|port| *port > 0);
-        Ok(Self {
-            https,
-            host: host.to_ascii_lowercase(),
-            port: number.ok_or_else(|| ApiUrlError::Port(port.to_owned()))?,
-        })
+        let port = number.ok_or_else(|| ApiUrlError::Port(port.to_owned()))?;
+        Ok((Self { https, host: host.to_ascii_lowercase(), port }, path))
     }
 
     /// The host: an IP address or a DNS name, in lower case.

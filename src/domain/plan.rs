@@ -13,9 +13,10 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::cluster::{Address, MemberName};
+use super::cluster::{Address, ApiUrl, MemberName};
 use super::endpoint::{Endpoint, GroupArn, Target};
 use super::failure::Failure;
+use super::host::{is_fit, is_loopback, is_name, is_qualified_name};
 use super::intent::{Intent, Strategy};
 use super::listener::{ListenerArn, Reweighting};
 use super::memory::{Memory, Timestamp};
@@ -260,12 +261,13 @@ impl EndpointReason {
 pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
     let Verdict::Primary(primary) = verdict else { return Plan::default() };
     let mut plan = Plan::default();
+    let hosts = Hosts::of(intent, world, primary);
     let intent = &intent.with_groups(|group| group.site.is_none() || group.site == primary.site);
     for wanted in &intent.groups {
         let steps = match &wanted.strategy {
             Strategy::Weighted { .. } => continue,
-            Strategy::Exclusive => group::steps(wanted, world, primary),
-            Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, world, primary).map(|group| {
+            Strategy::Exclusive => group::steps(wanted, hosts, primary),
+            Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, hosts, primary).map(|group| {
                 plan.concerns.extend(group.concerns(&wanted.arn));
                 group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
             }),
@@ -279,9 +281,9 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
         }
     }
     for (arn, groups) in intent.listeners() {
-        weighted::listener(arn, &groups, world, primary, &mut plan);
+        weighted::listener(arn, &groups, hosts, primary, &mut plan);
     }
-    let (zones, holds) = record::changes(intent, world, primary);
+    let (zones, holds) = record::changes(intent, hosts, primary);
     plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
     plan.holds.extend(holds);
     plan
@@ -292,17 +294,56 @@ fn primary_address(primary: &Primary) -> Result<&Address, EndpointReason> {
     primary.address.as_ref().ok_or(EndpointReason::AddressUnknown)
 }
 
-/// The addresses of a member's host, whether it is an address itself or a name.
-fn addresses(world: &World, host: &str) -> Result<Vec<IpAddr>, EndpointReason> {
-    if let Ok(address) = host.parse() {
-        return Ok(vec![address]);
+/// What was seen, with the hosts of it as any machine would use them.
+#[derive(Clone, Copy)]
+struct Hosts<'a> {
+    world: &'a World,
+    /// The configuration itself names members by loopback addresses, as a laboratory on one machine does.
+    are_local: bool,
+}
+
+impl<'a> Hosts<'a> {
+    fn of(intent: &Intent, world: &'a World, primary: &Primary) -> Self {
+        let members = intent.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
+        let is_local = |url: &ApiUrl| url.host().parse().is_ok_and(is_loopback);
+        Self { world, are_local: members.iter().any(is_local) }
     }
-    match world.names.get(host) {
-        Some(Ok(addresses)) => Ok(addresses.clone()),
-        Some(Err(failure)) => Err(EndpointReason::Unreadable(failure.clone())),
-        None => Err(EndpointReason::AddressUnfit(format!("the host name `{host}` was not looked up"))),
+
+    /// The addresses of a member's host, whether it is an address itself or a name.
+    fn addresses(self, host: &str) -> Result<Vec<IpAddr>, EndpointReason> {
+        let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+        if let Ok(address) = host.parse() {
+            let is_meant = self.are_local && is_loopback(address);
+            return if is_meant || is_fit(address) {
+                Ok(vec![address])
+            } else {
+                unfit(format!(
+                    "Patroni reports the address {address}, which other machines cannot use; {REMEDY}"
+                ))
+            };
+        }
+        if !is_name(host) {
+            return unfit(format!("`{host}` is neither one address nor one host name; {REMEDY}"));
+        }
+        let addresses = match self.world.names.get(host) {
+            Some(Ok(addresses)) => addresses,
+            Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
+            None => return unfit(format!("the host name `{host}` was not looked up")),
+        };
+        let (fit, own): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| is_fit(**address));
+        if fit.is_empty() && !own.is_empty() {
+            let own = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return unfit(format!(
+                "`{host}` resolves to {own} here, which other machines cannot use (see /etc/hosts); {REMEDY}"
+            ));
+        }
+        Ok(fit)
     }
 }
+
+/// What an operator does about a host that cannot be used.
+const REMEDY: &str =
+    "give the member an address that all machines can use, in Patroni's `postgresql.connect_address`";
 
 /// The one address of that family; with several there is no telling which one Patroni means.
 fn sole(
@@ -320,19 +361,24 @@ fn sole(
     }
 }
 
-/// The address of a host for a record of that type.
-fn address_for(world: &World, host: &str, record_type: RecordType) -> Result<String, EndpointReason> {
-    let (family, found) = match record_type {
-        RecordType::A => ("IPv4", sole(host, &addresses(world, host)?, "IPv4", IpAddr::is_ipv4)?),
-        RecordType::Aaaa => ("IPv6", sole(host, &addresses(world, host)?, "IPv6", IpAddr::is_ipv6)?),
+/// What a record of that type says of a host.
+fn address_for(hosts: Hosts, host: &str, record_type: RecordType) -> Result<String, EndpointReason> {
+    let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+    let (family, is_of): (_, fn(&IpAddr) -> bool) = match record_type {
+        RecordType::A => ("IPv4", IpAddr::is_ipv4),
+        RecordType::Aaaa => ("IPv6", IpAddr::is_ipv6),
         RecordType::Cname if host.parse::<IpAddr>().is_ok() => {
-            return Err(EndpointReason::AddressUnfit(format!(
-                "a CNAME points at a host name, and Patroni reports the address {host}"
-            )));
+            return unfit(format!("a CNAME points at a host name, and Patroni reports the address {host}"));
         }
-        RecordType::Cname => return Ok(host.to_owned()),
+        RecordType::Cname if is_qualified_name(host) => return Ok(host.to_owned()),
+        RecordType::Cname => {
+            return unfit(format!(
+                "a CNAME points at a qualified host name such as pg1.example.com, and Patroni reports `{host}`; {REMEDY}"
+            ));
+        }
     };
-    found
-        .map(|address| address.to_string())
-        .ok_or_else(|| EndpointReason::AddressUnfit(format!("`{host}` has no {family} address")))
+    match sole(host, &hosts.addresses(host)?, family, is_of)? {
+        Some(address) => Ok(address.to_string()),
+        None => unfit(format!("`{host}` has no {family} address")),
+    }
 }

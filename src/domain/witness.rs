@@ -3,8 +3,9 @@
 //! Law: a member that answers under two names is one witness, so that it cannot contest itself; and where its answers
 //! differ, the weaker claim counts.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline};
 use super::world::{Health, Listed, MemberAnswer, View};
@@ -17,7 +18,7 @@ pub struct Witness<'a> {
 }
 
 /// A complete claim to be the primary.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The timeline on which it takes writes.
     pub timeline: Timeline,
@@ -38,13 +39,14 @@ impl Claim {
 pub fn witnesses(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Witness<'_>> {
     let mut witnesses: Vec<Witness> = Vec::new();
     for (url, answer) in answers {
-        let mut witness = Witness { name: own_name(url, answer), answers: vec![(url, answer)] };
-        // One answer may tie together two that had nothing in common: its name is the one's, its address the other's.
-        for same in witnesses.extract_if(.., |other| other.is_same_member(&witness)).collect::<Vec<_>>() {
-            witness.name = same.name.or(witness.name);
-            witness.answers.splice(0..0, same.answers);
+        let witness = Witness { name: own_name(url, answer), answers: vec![(url, answer)] };
+        put_together(&mut witnesses, witness);
+    }
+    if witnesses.iter().any(|witness| witness.name.is_none() && witness.is_readable()) {
+        name_by_others(&mut witnesses);
+        for witness in std::mem::take(&mut witnesses) {
+            put_together(&mut witnesses, witness);
         }
-        witnesses.push(witness);
     }
     // By name, so that it does not matter at which address each was asked.
     witnesses.sort_by_cached_key(Witness::label);
@@ -61,24 +63,32 @@ pub fn primarys_view<'a>(witnesses: &[Witness<'a>], primary: &MemberName) -> Opt
     })
 }
 
-/// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it under the address it was asked at.
-/// That it answers 200 makes it none of the names there: the listed leader may be the one before.
+/// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it. That it answers 200 makes it none of
+/// the names there: the listed leader may be the one before.
 fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {
-    let health = answer.health.as_ref().ok();
-    if let Some(name) = health.and_then(|health| health.name.as_ref()) {
-        return Some(name.clone());
+    let own = answer.health.as_ref().ok().and_then(|health| health.name.clone());
+    own.or_else(|| {
+        let members = &answer.view.as_ref().ok()?.members;
+        names::entry(members, url, answer).map(|listed| listed.name.clone())
+    })
+}
+
+/// Whom the others' `/cluster` lists where a member was asked, for those that nothing of their own names.
+fn name_by_others(witnesses: &mut [Witness]) {
+    let named: Vec<Option<MemberName>> = witnesses.iter().map(|own| own.named_by(&*witnesses)).collect();
+    for (witness, name) in witnesses.iter_mut().zip(named) {
+        witness.name = witness.name.take().or(name);
     }
-    let members = &answer.view.as_ref().ok()?.members;
-    let listed = members.iter().find(|listed| listed.api_url.as_ref() == Some(url)).or_else(|| {
-        members.iter().find(|listed| {
-            let api = listed.api_url.as_ref();
-            let address = api.and_then(|api| Some((api.host().parse::<IpAddr>().ok()?, api.port())));
-            address.is_some_and(|(ip, port)| {
-                answer.peer.is_some_and(|peer| peer.ip() == ip && peer.port() == port)
-            })
-        })
-    });
-    listed.map(|listed| listed.name.clone())
+}
+
+/// Adds a witness to those that are there, as the one that it is, if it is one of them.
+fn put_together<'a>(witnesses: &mut Vec<Witness<'a>>, mut witness: Witness<'a>) {
+    // One answer may tie together two that had nothing in common: its name is the one's, its address the other's.
+    for same in witnesses.extract_if(.., |other| other.is_same_member(&witness)).collect::<Vec<_>>() {
+        witness.name = same.name.or(witness.name);
+        witness.answers.splice(0..0, same.answers);
+    }
+    witnesses.push(witness);
 }
 
 fn answer_scope(answer: &MemberAnswer) -> Option<&Scope> {
@@ -102,17 +112,54 @@ impl<'a> Witness<'a> {
         self.answers.iter().map(|(url, _)| *url)
     }
 
+    /// The one name that other members' `/cluster` gives to where it was asked. One of another cluster names nobody of ours.
+    fn named_by(&self, others: &[Self]) -> Option<MemberName> {
+        if self.name.is_some() || !self.is_readable() {
+            return None;
+        }
+        let views = others.iter().filter(|other| self.agrees_with(other)).filter_map(Witness::view);
+        let names: BTreeSet<&MemberName> =
+            views.filter_map(|view| self.entry_in(view)).map(|listed| &listed.name).collect();
+        names.first().filter(|_| names.len() == 1).map(|name| (*name).clone())
+    }
+
+    /// Its entry in a `/cluster`, by its name or by where it was asked.
+    #[must_use]
+    pub fn entry_in<'v>(&self, view: &'v View) -> Option<&'v Listed> {
+        match &self.name {
+            Some(name) => view.member(name),
+            None => self.answers.iter().find_map(|(url, answer)| names::entry(&view.members, url, answer)),
+        }
+    }
+
+    /// Whether a REST address is where it was asked, or the address that it answered from.
+    #[must_use]
+    pub fn answers_at(&self, listed: &Listed) -> bool {
+        self.answers.iter().any(|(url, answer)| names::is_rest_of(listed, url, answer.peer))
+    }
+
+    /// Takes over the answers of one that is the same member.
+    pub fn absorb(&mut self, same: Self) {
+        self.answers.extend(same.answers);
+    }
+
+    /// Whether both may belong to one cluster, as far as they tell.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let agree = |a: Option<String>, b: Option<String>| a.is_none() || b.is_none() || a == b;
+        agree(self.scope().map(ToString::to_string), other.scope().map(ToString::to_string))
+            && agree(self.system_id(), other.system_id())
+    }
+
     fn is_same_member(&self, other: &Self) -> bool {
         let same_peer = self.answers.iter().any(|(_, mine)| {
             mine.peer.is_some() && other.answers.iter().any(|(_, its)| its.peer == mine.peer)
         });
         // A clone that was restored elsewhere may carry our member's name.
-        let agree = |a: Option<String>, b: Option<String>| a.is_none() || b.is_none() || a == b;
+        let (mine, its) = (self.claimed_timeline(), other.claimed_timeline());
         let same_name = self.name.is_some()
             && self.name == other.name
-            && agree(self.scope().map(ToString::to_string), other.scope().map(ToString::to_string))
-            && agree(self.system_id(), other.system_id())
-            && agree(self.claimed_timeline(), other.claimed_timeline());
+            && self.agrees_with(other)
+            && (mine.is_none() || its.is_none() || mine == its);
         // One proxy may stand before several members, which then all answer from its address.
         let named_apart = self.name.is_some() && other.name.is_some() && self.name != other.name;
         (same_peer && !named_apart) || same_name
@@ -168,7 +215,7 @@ impl<'a> Witness<'a> {
     pub fn is(&self, listed: &Listed) -> bool {
         match &self.name {
             Some(name) => *name == listed.name,
-            None => self.answers.iter().any(|(url, _)| listed.api_url.as_ref() == Some(url)),
+            None => self.answers_at(listed),
         }
     }
 

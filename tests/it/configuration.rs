@@ -210,6 +210,24 @@ async fn an_empty_or_senseless_member_list_is_refused() {
     "#);
 }
 
+/// It would not be asked for: Patroni answers `/primary` and `/cluster` at the root alone.
+#[tokio::test]
+async fn what_stands_after_the_port_of_a_member_is_refused() {
+    for path in ["/patroni", "?a=b", "#x", "//"] {
+        let members =
+            format!("[[cluster]]\nscope = \"batman\"\nmembers = [\"http://10.0.1.11:8008{path}\"]\n");
+        let said = refused(members).await;
+        let named =
+            format!("repoint.toml:3: `cluster.members`: `http://10.0.1.11:8008{path}`: `{path}` is too much");
+        assert!(said.contains(&named), "{said}");
+    }
+    assert!(
+        check("[[cluster]]\nscope = \"batman\"\nmembers = [\"http://10.0.1.11:8008/\"]\n")
+            .await
+            .contains("8008")
+    );
+}
+
 #[tokio::test]
 async fn senseless_values_are_refused_all_at_once() {
     let configuration = format!(

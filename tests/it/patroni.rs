@@ -1,5 +1,7 @@
 //! Patroni's REST API: the answers of real nodes, and what else may listen on that port.
 
+mod text;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What is planned, case by case. The properties stand in `laws`.
 
+mod hosts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::cluster::{Address, ListedRole};

@@ -1,6 +1,7 @@
 //! Patroni's JSON, as versions 2.1 to 4.1 write it (`api.py`, and `cluster_as_json` in `utils.py`).
 //!
-//! Law: fields that come and go with the version or the state are optional, and unknown ones are passed over.
+//! Law: fields that come and go with the version or the state are optional, and unknown ones are passed over. Words are
+//! cleaned; an answer in which a name, a host or an address is not fit to be one is refused as a whole, and says which.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,29 @@ use serde_json::Value;
 use crate::domain::cluster::{
     Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
+use crate::domain::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
 use crate::domain::world;
+
+/// The most members of a cluster, or streams of a member: far above any real one.
+const MOST: usize = 256;
+
+/// Why an answer is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    #[error("{0} {1}")]
+    Name(&'static str, NameError),
+    #[error("it lists more than {MOST} {0}")]
+    TooMany(&'static str),
+}
+
+type Wire<T> = Result<T, WireError>;
+
+fn identity(what: &'static str, most: usize, text: Option<String>) -> Wire<Option<String>> {
+    if let Some(text) = &text {
+        text::name(text, most).map_err(|error| WireError::Name(what, error))?;
+    }
+    Ok(text)
+}
 
 #[derive(Deserialize)]
 pub struct Health {
@@ -38,22 +61,33 @@ struct Myself {
 }
 
 impl Health {
-    pub fn into_domain(self, answers_primary: bool) -> world::Health {
-        world::Health {
+    /// # Errors
+    /// If something that identifies a member, a cluster or a system is not fit to.
+    pub fn into_domain(self, answers_primary: bool) -> Wire<world::Health> {
+        // Patroni says "" for a system that is not there yet.
+        let system_id = self.database_system_identifier.filter(|id| !id.is_empty());
+        if self.replication.len() > MOST {
+            return Err(WireError::TooMany("streams"));
+        }
+        Ok(world::Health {
             answers_primary,
-            role: Role::from(self.role.as_str()),
-            state: State::from(self.state.as_str()),
+            role: Role::from(text::word(&self.role).as_str()),
+            state: State::from(text::word(&self.state).as_str()),
             timeline: timeline(self.timeline),
-            system_id: self.database_system_identifier.filter(|id| !id.is_empty()).map(SystemId::new),
-            scope: self.patroni.scope.map(Scope::new),
-            name: self.patroni.name.map(MemberName::new),
+            system_id: identity("the system identifier", LONGEST_NAME, system_id)?.map(SystemId::new),
+            scope: identity("the scope", LONGEST_NAME, self.patroni.scope)?.map(Scope::new),
+            name: identity("the member's name", LONGEST_NAME, self.patroni.name)?.map(MemberName::new),
             feeds: self
                 .replication
                 .into_iter()
                 .filter(|line| line.state.as_deref() == Some("streaming"))
-                .filter_map(|line| line.application_name.map(MemberName::new))
+                // Any client may stream under any name: one that is none is no member.
+                .filter_map(|line| {
+                    line.application_name.filter(|name| text::name(name, LONGEST_NAME).is_ok())
+                })
+                .map(MemberName::new)
                 .collect(),
-        }
+        })
     }
 }
 
@@ -65,13 +99,18 @@ pub struct View {
     pause: bool,
 }
 
-impl From<View> for world::View {
-    fn from(view: View) -> Self {
-        Self {
-            scope: view.scope.map(Scope::new),
-            members: view.members.into_iter().map(world::Listed::from).collect(),
-            paused: view.pause,
+impl TryFrom<View> for world::View {
+    type Error = WireError;
+
+    fn try_from(view: View) -> Wire<Self> {
+        if view.members.len() > MOST {
+            return Err(WireError::TooMany("members"));
         }
+        Ok(Self {
+            scope: identity("the scope", LONGEST_NAME, view.scope)?.map(Scope::new),
+            members: view.members.into_iter().map(world::Listed::try_from).collect::<Wire<_>>()?,
+            paused: view.pause,
+        })
     }
 }
 
@@ -90,24 +129,31 @@ struct Member {
     tags: BTreeMap<String, Value>,
 }
 
-impl From<Member> for world::Listed {
-    fn from(member: Member) -> Self {
+impl TryFrom<Member> for world::Listed {
+    type Error = WireError;
+
+    fn try_from(member: Member) -> Wire<Self> {
         let port = member.port.as_ref().and_then(|port| match port {
             Value::String(text) => text.parse().ok(),
             other => other.as_u64().and_then(|port| u16::try_from(port).ok()),
         });
-        let address = member.host.filter(|host| !host.is_empty()).zip(port);
-        Self {
+        text::name(&member.name, LONGEST_NAME).map_err(|error| WireError::Name("a member's name", error))?;
+        // Both are absent for a while where a member has not published them yet.
+        let host = identity("a member's host", LONGEST_HOST, member.host.filter(|host| !host.is_empty()))?;
+        let api_url = member.api_url.filter(|url| !url.is_empty());
+        let api_url = identity("a member's api_url", LONGEST_URL, api_url)?;
+        let address = host.zip(port);
+        Ok(Self {
             name: MemberName::new(member.name),
-            role: ListedRole::from(member.role.as_str()),
-            state: State::from(member.state.as_deref().unwrap_or("unknown")),
-            api_url: member.api_url.and_then(|url| ApiUrl::parse(&url).ok()),
+            role: ListedRole::from(text::word(&member.role).as_str()),
+            state: State::from(text::word(member.state.as_deref().unwrap_or("unknown")).as_str()),
+            api_url: api_url.and_then(|url| ApiUrl::parse(&url).ok()),
             address: address.map(|(host, port)| Address { host, port }),
             timeline: timeline(member.timeline),
             lag_bytes: member.lag.as_ref().and_then(Value::as_u64),
             noloadbalance: member.tags.get("noloadbalance").is_some_and(is_set),
             nofailover: member.tags.get("nofailover").is_some_and(is_set),
-        }
+        })
     }
 }
 

@@ -59,8 +59,11 @@ impl Resolver<'_> {
             let message = "it is empty: name at least one member, as in [\"http://10.0.1.11:8008\"]";
             self.complain(&members.span(), key, message);
         }
-        let mut urls: Vec<ApiUrl> =
-            members.get_ref().iter().filter_map(|member| self.spanned(member, key, ApiUrl::parse)).collect();
+        let mut urls: Vec<ApiUrl> = members
+            .get_ref()
+            .iter()
+            .filter_map(|member| self.spanned(member, key, ApiUrl::parse_base))
+            .collect();
         urls.sort();
         urls.dedup();
         urls

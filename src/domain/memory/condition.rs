@@ -331,7 +331,10 @@ fn members(site: &Site, world: &World, memory: Option<&Memory>, found: &mut Find
     }
     let listed: Vec<_> =
         ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
-    for silent in ours.iter().filter(|witness| !witness.is_readable()) {
+    // What is listed may be another address of a member that answers and does not say its name.
+    let is_nameless = ours.iter().any(|witness| witness.is_readable() && witness.name.is_none());
+    let may_answer = |silent: &Witness| is_nameless && !silent.urls().any(|url| site.members.contains(url));
+    for silent in ours.iter().filter(|witness| !witness.is_readable() && !may_answer(witness)) {
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
         // One that is dead for long is listed no more, and is still somebody.
         let name = name.or_else(|| {

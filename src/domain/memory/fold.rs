@@ -12,7 +12,7 @@ use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
 use crate::domain::retarget::Retarget;
 use crate::domain::verdict::{Primary, Verdict};
 use crate::domain::witness::{Witness, witnesses};
-use crate::domain::world::World;
+use crate::domain::world::{Listed, View, World};
 
 use super::condition::{Findings, own_subject};
 
@@ -127,15 +127,31 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
     let site = primary.site.as_ref();
     let seen = witnesses(pass.world.answers_of(site));
     let own = seen.iter().find(|witness| primary.member.is_some() && witness.name == primary.member);
+    // One that does not say its name is known by what it claims, and by whom its own list has for the leader.
+    let own = own.or_else(|| {
+        let leads = |view: &View| {
+            primary.member.as_ref().and_then(|name| view.member(name)).is_some_and(|own| own.role.leads())
+        };
+        seen.iter().find(|witness| {
+            witness.name.is_none() && witness.answers_primary() && witness.view().is_some_and(leads)
+        })
+    });
     if let Some(view) = own.and_then(Witness::view) {
         // Who is configured will be asked again, listed or not.
         let seeds = pass.intent.site(site).map_or(&[][..], |site| &site.members);
         let known = next.members_of_mut(site);
+        // A member may be listed without its host for a while: at the same URL it is where it was.
+        let where_it_was = |listed: &Listed| {
+            let before = known.get(&listed.name).filter(|before| before.api_url == listed.api_url)?;
+            before.address.clone()
+        };
+        let listed = view.members.iter().map(|listed| {
+            let address = listed.address.clone().or_else(|| where_it_was(listed));
+            (listed.name.clone(), KnownMember { api_url: listed.api_url.clone(), address })
+        });
+        let listed: Vec<_> = listed.collect();
         known.retain(|_, known| known.api_url.as_ref().is_some_and(|url| seeds.contains(url)));
-        known.extend(view.members.iter().map(|listed| {
-            let known = KnownMember { api_url: listed.api_url.clone(), address: listed.address.clone() };
-            (listed.name.clone(), known)
-        }));
+        known.extend(listed);
     }
     // How other sites stand to the one that is followed, however its endpoints fare.
     if next.site == primary.site {

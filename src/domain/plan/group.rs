@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::readers::places;
-use super::{EndpointReason, TargetStep, addresses, primary_address, sole};
+use super::{EndpointReason, Hosts, TargetStep, primary_address, sole};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::{InstanceId, Target, TargetGroup, TargetType};
 use crate::domain::intent::{GroupIntent, GroupRole};
@@ -16,9 +16,10 @@ use crate::domain::world::World;
 /// nothing.
 pub fn steps(
     wanted: &GroupIntent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
 ) -> Result<Vec<TargetStep>, EndpointReason> {
+    let world = hosts.world;
     let group = match world.groups.get(&wanted.arn) {
         Some(Ok(group)) => group,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
@@ -26,9 +27,9 @@ pub fn steps(
     };
     let registered: BTreeSet<&Target> = group.registered().collect();
     let belong = match wanted.role {
-        GroupRole::Writer => vec![target(wanted, group, primary_address(primary)?, world)?],
+        GroupRole::Writer => vec![target(wanted, group, primary_address(primary)?, hosts)?],
         GroupRole::Reader { max_lag_bytes, primary_fallback } => {
-            let target = |address: &Address| target(wanted, group, address, world);
+            let target = |address: &Address| target(wanted, group, address, hosts);
             let is_in = |target: &Target| registered.contains(target);
             places(world, primary, max_lag_bytes, primary_fallback, target, is_in)?
         }
@@ -49,19 +50,19 @@ pub(super) fn target(
     wanted: &GroupIntent,
     group: &TargetGroup,
     address: &Address,
-    world: &World,
+    hosts: Hosts,
 ) -> Result<Target, EndpointReason> {
-    let ip = target_ip(world, &address.host)?;
+    let ip = target_ip(hosts, &address.host)?;
     let id = match group.target_type {
         TargetType::Ip => ip.to_string(),
-        TargetType::Instance => instance_at(ip, wanted.arn.region(), world)?.to_string(),
+        TargetType::Instance => instance_at(ip, wanted.arn.region(), hosts.world)?.to_string(),
     };
     Ok(Target { id, port: wanted.port.unwrap_or(address.port) })
 }
 
 /// The address to register: the IPv4 one, which is a target group's default, or else the IPv6 one.
-fn target_ip(world: &World, host: &str) -> Result<IpAddr, EndpointReason> {
-    let addresses = addresses(world, host)?;
+fn target_ip(hosts: Hosts, host: &str) -> Result<IpAddr, EndpointReason> {
+    let addresses = hosts.addresses(host)?;
     let v4 = sole(host, &addresses, "IPv4", IpAddr::is_ipv4)?;
     let ip = match v4 {
         Some(ip) => Some(ip),

@@ -3,26 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::readers::places;
-use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, primary_address};
+use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, Hosts, address_for, primary_address};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{Intent, PointsTo, RecordIntent};
 use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
-use crate::domain::world::World;
 
 /// The changes that are needed, in the order of zones and keys, and the record sets that are left alone.
 pub fn changes(
     intent: &Intent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
 ) -> (BTreeMap<ZoneId, Vec<RecordChange>>, Vec<EndpointHold>) {
-    let standbys = standbys(world, primary);
+    let standbys = standbys(hosts.world, primary);
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
     let mut holds = Vec::new();
     for wanted in &intent.records {
-        match change(wanted, intent, world, primary, &standbys) {
+        match change(wanted, intent, hosts, primary, &standbys) {
             Ok(None) => {}
             Ok(Some(change)) => zones.entry(wanted.key.place.zone.clone()).or_default().push(change),
             Err(reason) => {
@@ -39,11 +38,11 @@ pub fn changes(
 fn change(
     wanted: &RecordIntent,
     intent: &Intent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
     standbys: &[Standby],
 ) -> Result<Option<RecordChange>, EndpointReason> {
-    let sets = match world.records.get(&wanted.key.place) {
+    let sets = match hosts.world.records.get(&wanted.key.place) {
         Some(Ok(sets)) => sets,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Ok(None),
@@ -51,7 +50,7 @@ fn change(
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
     fits(wanted, &routing, before, sets)?;
-    let answer = answer(wanted, before.map(|set| &set.answer), intent, world, primary, standbys)?;
+    let answer = answer(wanted, before.map(|set| &set.answer), intent, hosts, primary, standbys)?;
     let is_right = before.is_some_and(|set| {
         set.answer.is_same(&answer, wanted.key.place.record_type)
             && set.answer.ttl_seconds() == answer.ttl_seconds()
@@ -77,7 +76,7 @@ fn answer(
     wanted: &RecordIntent,
     before: Option<&Answer>,
     intent: &Intent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
     standbys: &[Standby],
 ) -> Result<Answer, EndpointReason> {
@@ -85,7 +84,7 @@ fn answer(
     let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
     let ttl_seconds = ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
     let answer = |values| Answer::Values { ttl_seconds, values };
-    let value = |address: &Address| address_for(world, &address.host, record_type);
+    let value = |address: &Address| address_for(hosts, &address.host, record_type);
     match wanted.points_to {
         PointsTo::Primary => Ok(answer(vec![value(primary_address(primary)?)?])),
         PointsTo::Standby => {
@@ -98,7 +97,7 @@ fn answer(
         }
         PointsTo::Readers { max_lag_bytes, primary_fallback } => {
             let is_in = |value: &String| before.is_some_and(|before| before.has(value, record_type));
-            let mut values = places(world, primary, max_lag_bytes, primary_fallback, value, is_in)?;
+            let mut values = places(hosts.world, primary, max_lag_bytes, primary_fallback, value, is_in)?;
             // Two members may share an address, and a value stands in a record set once.
             values.sort();
             values.dedup();

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::iter::once;
 
 use super::group::target;
-use super::{Concern, EndpointReason, TargetStep, Worry, primary_address};
+use super::{Concern, EndpointReason, Hosts, TargetStep, Worry, primary_address};
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
 use crate::domain::health_check::{rest_ports, tells_apart};
 use crate::domain::intent::{GroupIntent, GroupRole, Intent};
 use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
 use crate::domain::witness::{Witness, primarys_view, witnesses};
-use crate::domain::world::{Listed, World};
+use crate::domain::world::Listed;
 
 /// A warm group, as it is and as it should be.
 pub struct Warm {
@@ -35,9 +35,10 @@ pub struct Warm {
 pub fn group(
     wanted: &GroupIntent,
     intent: &Intent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
 ) -> Result<Warm, EndpointReason> {
+    let world = hosts.world;
     let unreadable = |failure: &_| EndpointReason::Unreadable(Clone::clone(failure));
     let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
@@ -48,8 +49,8 @@ pub fn group(
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
     let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
     let view = primarys_view(&witnesses, name).ok_or(EndpointReason::ReplicasUnknown)?;
-    let first = target(wanted, group, primary_address(primary)?, world)?;
-    let found = |listed: &Listed| match target(wanted, group, listed.address.as_ref()?, world) {
+    let first = target(wanted, group, primary_address(primary)?, hosts)?;
+    let found = |listed: &Listed| match target(wanted, group, listed.address.as_ref()?, hosts) {
         Ok(target) => Some(Ok(target)),
         // Whoever cannot be found cannot be registered; the others can.
         Err(EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_)) => None,
@@ -68,7 +69,7 @@ pub fn group(
     };
     let fit = fit.map(|fit| {
         let sure = fit.into_iter().flatten().filter(|reader| reader.may_come_in);
-        sure.filter_map(|reader| target(wanted, group, &reader.address, world).ok()).collect()
+        sure.filter_map(|reader| target(wanted, group, &reader.address, hosts).ok()).collect()
     });
     Ok(Warm {
         primary: first,

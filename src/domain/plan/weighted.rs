@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::group::target;
 use super::{
-    Concern, EndpointHold, EndpointReason, Lane, ListenerStep, Plan, TargetStep, Worry, primary_address,
+    Concern, EndpointHold, EndpointReason, Hosts, Lane, ListenerStep, Plan, TargetStep, Worry,
+    primary_address,
 };
 use crate::domain::cluster::{Address, MemberName};
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
@@ -29,10 +30,11 @@ struct Filling<'a> {
 pub fn listener(
     arn: &ListenerArn,
     groups: &[(&MemberName, &GroupIntent)],
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
     plan: &mut Plan,
 ) {
+    let world = hosts.world;
     let weights = weights(arn, groups, world, primary);
     plan.concerns.extend(
         without_group(groups, world, primary).map(|member| Concern {
@@ -46,7 +48,7 @@ pub fn listener(
     let mut unfilled = None;
     for (member, wanted) in groups {
         let is_primarys = primary.member.as_ref() == Some(member);
-        match filling(member, wanted, world, primary) {
+        match filling(member, wanted, hosts, primary) {
             Ok(filling) if is_primarys => first = filling,
             Ok(filling) => others.extend(filling),
             Err(reason) => {
@@ -120,15 +122,16 @@ impl Filling<'_> {
 fn filling<'a>(
     member: &MemberName,
     wanted: &'a GroupIntent,
-    world: &World,
+    hosts: Hosts,
     primary: &Primary,
 ) -> Result<Option<Filling<'a>>, EndpointReason> {
+    let world = hosts.world;
     let group = match world.groups.get(&wanted.arn) {
         Some(Ok(group)) => group,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Err(EndpointReason::ReplicasUnknown),
     };
-    let at = |address: &Address| target(wanted, group, address, world);
+    let at = |address: &Address| target(wanted, group, address, hosts);
     let seen = witnesses(world.answers_of(primary.site.as_ref()));
     let listed = seen.iter().filter_map(Witness::view).flat_map(|view| &view.members);
     let mut belong: BTreeSet<Target> = BTreeSet::new();

@@ -29,6 +29,23 @@ pub enum Hold {
         /// The timeline of the named one, where anybody knows it.
         timeline: Option<Timeline>,
     },
+    /// The highest claimant is no known member: neither does another member list it, nor does state have it.
+    #[error(
+        "{claimant} claims to be the primary{}, but {}: it may be a restored copy of the cluster",
+        if rivals.is_empty() { String::new() } else { format!(", and so does {}", rivals.join(", ")) },
+        omitted_by.as_ref().map_or_else(
+            || "no other member that answers lists it, and it is not in the state".to_owned(),
+            |witness| format!("it is not among the members that {witness} lists"),
+        )
+    )]
+    UnknownMember {
+        /// With its timeline.
+        claimant: String,
+        /// A member that answers and leaves it out.
+        omitted_by: Option<String>,
+        /// The other claimants, each with its timeline.
+        rivals: Vec<String>,
+    },
     /// A member answers 200 and is not, or not yet, a running primary.
     #[error("{member} holds the leader key but {why}")]
     Promoting {
@@ -130,7 +147,7 @@ pub enum Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
-    /// [`Hold::Contested`], [`Hold::Contradicted`] and [`Hold::ContestedSites`].
+    /// [`Hold::Contested`], [`Hold::Contradicted`], [`Hold::UnknownMember`] and [`Hold::ContestedSites`].
     Contested,
     /// [`Hold::Promoting`].
     Promoting,
@@ -153,9 +170,10 @@ impl Hold {
     #[must_use]
     pub fn kind(&self) -> HoldKind {
         match self {
-            Self::Contested { .. } | Self::Contradicted { .. } | Self::ContestedSites { .. } => {
-                HoldKind::Contested
-            }
+            Self::Contested { .. }
+            | Self::Contradicted { .. }
+            | Self::UnknownMember { .. }
+            | Self::ContestedSites { .. } => HoldKind::Contested,
             Self::Promoting { .. } => HoldKind::Promoting,
             Self::Unreachable { .. } => HoldKind::Unreachable,
             Self::NoPrimary { .. } | Self::Unlisted { .. } => HoldKind::NoPrimary,

@@ -4,8 +4,10 @@
 //! this pass and on memory, and it is the same whatever order the answers came in (13). It must never name a primary
 //! whose own account is incomplete.
 
+mod claims;
 mod confirmed;
 mod hold;
+mod known;
 mod site;
 
 pub use hold::{Hold, HoldKind};
@@ -17,6 +19,7 @@ use super::intent::{Intent, Site};
 use super::memory::Memory;
 use super::witness::{Claim, Witness, witnesses};
 use super::world::{Answers, World};
+use claims::contradiction;
 use confirmed::{Confirmed, is_configured};
 use site::Found;
 
@@ -94,9 +97,10 @@ fn found(intent: &Intent, world: &World, memory: &Memory) -> Vec<Found> {
 
 /// What the members of one site say of it.
 fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Found {
-    let (strangers, ours): (Vec<_>, Vec<_>) =
+    let (strangers, mut ours): (Vec<_>, Vec<_>) =
         witnesses(answers).into_iter().partition(|witness| foreign(witness, site, intent, memory).is_some());
-    let claims = claims(&ours);
+    claims::tell_names(&mut ours, site, memory);
+    let claims = claims::claims(&ours, memory);
     let confirmed = Confirmed::of(site, &ours);
     let leader = |witness: &&Witness| {
         let own = witness.health();
@@ -112,16 +116,6 @@ fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Fou
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
         claims: rivals(site, &claims),
     }
-}
-
-/// Who claims to be the primary, the highest timeline first.
-fn claims<'a, 'w>(ours: &'a [Witness<'w>]) -> Vec<(&'a Witness<'w>, Claim)> {
-    let mut claims: Vec<(&Witness, Claim)> =
-        ours.iter().filter_map(|witness| Some((witness, witness.claim()?))).collect();
-    claims.sort_by(|(a, claim_a), (b, claim_b)| {
-        claim_b.timeline.cmp(&claim_a.timeline).then_with(|| a.label().cmp(&b.label()))
-    });
-    claims
 }
 
 /// Who leads one site. The table of `Hold`'s variants and the order of the questions here are the whole rule.
@@ -148,7 +142,8 @@ fn lead(
             first
         }
     };
-    let contradicted = contradiction(chosen, ours);
+    let contradicted =
+        contradiction(chosen, ours).or_else(|| known::unknown_member(site, memory, claims, ours));
     let is_remembered_alone = |(witness, _): &(&Witness, Claim)| !confirmed.has(witness);
     match (contradicted, &confirmed.by) {
         (Some(hold), _) => Err(hold),
@@ -175,36 +170,6 @@ fn wrong_member(site: &Site, intent: &Intent, memory: &Memory, strangers: &[Witn
 fn foreign(witness: &Witness, site: &Site, intent: &Intent, memory: &Memory) -> Option<String> {
     let expected = [&intent.system_id, &memory.system_id];
     expected.into_iter().find_map(|system_id| witness.foreign(&site.scope, system_id.as_ref()))
-}
-
-/// Somebody readable names another leader, on the same or a higher timeline, or on one that nobody can tell.
-fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witness]) -> Option<Hold> {
-    let mut promotion = None;
-    for witness in ours {
-        for listed in witness.view().into_iter().flat_map(|view| &view.members) {
-            if !listed.role.leads() || primary.is(listed) {
-                continue;
-            }
-            let named = ours.iter().find(|other| other.is(listed));
-            let timeline = listed.timeline.or_else(|| named?.health()?.timeline);
-            if timeline.is_some_and(|timeline| timeline < claim.timeline) {
-                continue;
-            }
-            // The named leader answers 200 and is on its way: that is a promotion, if there is no quarrel besides.
-            match named.and_then(|named| Some((named, named.not_yet()?))) {
-                Some((named, why)) => promotion = Some(Hold::Promoting { member: named.label(), why }),
-                None => {
-                    return Some(Hold::Contradicted {
-                        claimant: claim.described(primary),
-                        witness: witness.label(),
-                        named: listed.name.to_string(),
-                        timeline,
-                    });
-                }
-            }
-        }
-    }
-    promotion
 }
 
 fn rivals(site: &Site, claims: &[(&Witness, Claim)]) -> Vec<Rival> {

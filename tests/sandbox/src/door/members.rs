@@ -13,9 +13,9 @@ use repoint::ports::{Patroni, Resolver};
 use tokio::time::sleep;
 
 use super::Line;
-use crate::patroni::Lag;
 use crate::patroni::rest::{self, Silence};
-use crate::simulation::Node;
+use crate::patroni::{Lag, MemberId};
+use crate::simulation::{Node, World};
 
 /// How long `repoint` waits for a member, by default.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Patroni for Line {
     async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
         let at: Option<IpAddr> = url.host().parse().ok();
-        let node = self.world().member_at(url.host());
+        let node = self.world().member_asked_at(url.host());
         let (health, view) =
             tokio::join!(self.get(url, "GET /primary", node), self.get(url, "GET /cluster", node));
         MemberAnswer {
@@ -40,7 +40,8 @@ type Answer = (Result<Health, Silence>, Result<View, Silence>);
 
 impl Line {
     async fn get(&self, url: &ApiUrl, name: &str, node: Option<Node>) -> Read<Answer> {
-        let Some(Node { side, member }) = node else { return Err(silent(url, name, Silence::Refused)) };
+        let Some(node) = node else { return Err(silent(url, name, Silence::Refused)) };
+        let Node { side, member } = node;
         let observer = self.reconciler;
         let is_health = name == "GET /primary";
         let answer = self
@@ -51,6 +52,8 @@ impl Line {
                 if world.is_cut_off(side) {
                     return Ok((Err(Silence::TimedOut), Err(Silence::TimedOut)));
                 }
+                let (cluster, member) =
+                    world.clone_at(node).map_or((cluster, member), |clone| (clone, MemberId(0)));
                 Ok(if is_health {
                     let health = cluster.health(now, member, observer);
                     (health.map(|(is_primary, health)| own(is_primary, &health)), nothing.1)
@@ -59,6 +62,11 @@ impl Line {
                 })
             })
             .await?;
+        let is_real = |world: &World| world.clone_at(node).is_none();
+        if answer.1.as_ref().is_ok_and(|view| !view.members.is_empty()) && is_real(&self.world()) {
+            let by = self.identity.clone();
+            self.world().heard(&by, node);
+        }
         let silence = if is_health { answer.0.as_ref().err() } else { answer.1.as_ref().err() };
         if silence == Some(&Silence::TimedOut) {
             sleep(PATIENCE).await;

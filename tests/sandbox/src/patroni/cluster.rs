@@ -140,6 +140,21 @@ impl Cluster {
         &self.members[member].spec
     }
 
+    /// Puts every member behind a translation of addresses: it is asked elsewhere than it lists, and what it lists is not
+    /// reached from outside.
+    pub fn translate(&mut self) {
+        for member in self.members.iter_mut() {
+            let outside = member.spec.rest.0.replacen("172.31.", "198.18.", 1);
+            member.spec.rest.0 = Arc::from(outside);
+        }
+    }
+
+    /// Whether a member's node is down.
+    #[must_use]
+    pub fn is_down(&self, member: MemberId) -> bool {
+        matches!(self.members[member].process, Process::Down(_))
+    }
+
     /// Whether a member has left for good.
     #[must_use]
     pub fn has_left(&self, member: MemberId) -> bool {

@@ -42,7 +42,8 @@ impl Version {
     }
 
     /// `patroni.name`, and `scope` in `/cluster`: since 3.2.
-    pub(super) fn names_itself(self) -> bool {
+    #[must_use]
+    pub fn names_itself(self) -> bool {
         self >= Self::V3_3
     }
 

@@ -55,6 +55,10 @@ pub enum Event {
     EditWeights(MemberId),
     /// An operator points the name somewhere.
     EditRecord(MemberId),
+    /// The cluster is restored from a backup, as another one with a DCS of its own, at the address of a dead member.
+    StartClone(MemberId),
+    /// It is taken away again.
+    StopClone(MemberId),
 }
 
 /// What befalls a Patroni cluster.

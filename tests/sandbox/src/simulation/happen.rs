@@ -82,6 +82,8 @@ pub(super) fn happen(world: &mut World, now: Millis, event: Event) {
         }
         Event::EditWeights(member) => edit_weights(world, now, member),
         Event::EditRecord(member) => edit_record(world, now, member),
+        Event::StartClone(member) => world.start_clone(now, member),
+        Event::StopClone(member) => drop(world.clones.remove(&member)),
     }
 }
 

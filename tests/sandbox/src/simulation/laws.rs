@@ -80,7 +80,9 @@ pub struct Laws {
     /// When one was a standby cluster for the last time.
     parted: Option<Millis>,
     /// For which system and timeline each reconciler has committed to act.
-    acts: BTreeMap<String, (SystemId, Timeline)>,
+    pub(super) acts: BTreeMap<String, (SystemId, Timeline)>,
+    /// The members whose `/cluster` each pass has read while there was a clone.
+    pub(super) heard: BTreeMap<String, BTreeSet<MemberId>>,
     /// The highest timeline that a write was made for.
     written: Option<(SystemId, Timeline)>,
     /// When operators last edited each group or name.
@@ -165,6 +167,9 @@ pub(super) fn watch(world: &mut World, now: Millis) {
 /// Laws 3 to 7, of one deed that has just been done.
 pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) {
     *world.laws.deeds.entry(by.to_owned()).or_default() += 1;
+    if world.is_fooled(now, by) {
+        return;
+    }
     match deed {
         Deed::Registered { group, targets } => {
             own_group(world, now, group);

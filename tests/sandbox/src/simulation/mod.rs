@@ -3,6 +3,7 @@
 //! Law: one seed, one night. Everything that happens is in the [`Scenario`]'s list of events or drawn from its seed, so
 //! that a night can be had again, and made shorter.
 
+mod clones;
 mod event;
 mod happen;
 mod laws;

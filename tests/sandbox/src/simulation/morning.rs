@@ -37,6 +37,7 @@ pub(super) fn dawn(line: &Line) {
     let observers = world.weather.len();
     world.weather.fill(Weather::FAIR);
     world.is_memory_down = false;
+    world.clones.clear();
     world.account.denials.clear();
     small_buckets(&mut world, false);
     for service in [Service::Elbv2, Service::Route53, Service::Ec2] {

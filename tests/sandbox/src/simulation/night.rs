@@ -104,7 +104,10 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
         });
         Cluster::new(scope, 7_000_000_000_000_000_000, 3, settings, members.collect(), 0)
     };
-    let home = cluster("batman", 1, scenario.members, scenario.settings.clone());
+    let mut home = cluster("batman", 1, scenario.members, scenario.settings.clone());
+    if scenario.is_behind_nat {
+        home.translate();
+    }
     let mut world = World::new(home, scenario.shape, scenario.seed ^ 0x5eed)?;
     if let Some(Beside { members, has_aliases }) = scenario.beside {
         let settings = Settings { standby_cluster: true, ..scenario.settings.clone() };

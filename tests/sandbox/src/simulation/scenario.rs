@@ -26,6 +26,8 @@ pub struct Scenario {
     pub needs_memory: bool,
     /// A second site, if there is one.
     pub beside: Option<Beside>,
+    /// Members are asked at other addresses than they list.
+    pub is_behind_nat: bool,
     /// What happens, in the order of time.
     pub events: Vec<(Millis, Event)>,
 }
@@ -92,7 +94,18 @@ impl Scenario {
             quirks(&mut rng, beside, reconcilers, &mut events);
             events.sort_by_key(|(at, _)| *at);
         }
-        Self { seed, members, reconcilers, settings, shape, needs_memory, beside, events }
+        let is_behind_nat = beside.is_none() && rng.u32(0..5) == 0;
+        // Replicas that nothing names are not known to answer for themselves: they are not taken for readers or standbys.
+        let shape = if is_behind_nat && !settings.version.names_itself() {
+            let none = false;
+            crate::door::Shape { has_readers: none, has_reader_record: none, is_pair: none, ..shape }
+        } else {
+            shape
+        };
+        if beside.is_none() && rng.u32(0..4) == 0 {
+            clone(&mut rng, members, &mut events);
+        }
+        Self { seed, members, reconcilers, settings, shape, needs_memory, beside, is_behind_nat, events }
     }
 }
 
@@ -258,6 +271,21 @@ fn quirks(rng: &mut fastrand::Rng, beside: Beside, reconcilers: usize, events: &
         events.push((at, begins));
         events.extend(ends.map(|ends| (later, ends)));
     }
+}
+
+/// Draws how a member is lost, and a clone of the cluster is started at its address for a while.
+fn clone(rng: &mut fastrand::Rng, members: usize, events: &mut Vec<(Millis, Event)>) {
+    let member = MemberId(rng.usize(0..members));
+    let lost = rng.u64(500..MORNING - 20_000);
+    let begins = lost + rng.u64(100..15_000);
+    let ends = begins + rng.u64(5_000..25_000);
+    events.extend([
+        (lost, Event::In(Side::Home, Mishap::Crash(member, Silence::Refused))),
+        (begins, Event::StartClone(member)),
+        (ends, Event::StopClone(member)),
+        (ends + 1, Event::In(Side::Home, Mishap::Start(member))),
+    ]);
+    events.sort_by_key(|(at, _)| *at);
 }
 
 fn weather(rng: &mut fastrand::Rng) -> Weather {

@@ -8,13 +8,14 @@ use repoint::domain::memory::{Letter, Memory};
 use repoint::domain::record::RecordChange;
 use repoint::domain::report::Outcome;
 
+use super::clones::Clones;
 use super::laws::Laws;
 use super::sites::{Away, Node, Side, replicate};
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::error::AwsError;
 use crate::door::{Resources, Shape, Weather};
-use crate::patroni::Cluster;
+use crate::patroni::{Cluster, Spec};
 
 /// What a reconciler did to an endpoint.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub enum Deed {
 pub struct World {
     /// The Patroni cluster; of two, the one in the first site.
     pub cluster: Cluster,
+    /// Restored copies of it.
+    pub clones: Clones,
     /// The AWS account.
     pub account: Account,
     /// What the operators have in it.
@@ -84,6 +87,7 @@ impl World {
         Ok(Self {
             resources: Resources::new(&mut account, &cluster, shape)?,
             cluster,
+            clones: Clones::new(),
             account,
             away: None,
             memory: Memory::default(),
@@ -108,6 +112,10 @@ impl World {
                     if side == Side::Home { event.to_string() } else { format!("{side:?}: {event}") }
                 });
             }
+        }
+        for clone in self.clones.values_mut() {
+            clone.advance(now);
+            drop(clone.take_events());
         }
         replicate(self, now);
         super::laws::watch(self, now);
@@ -200,12 +208,22 @@ impl World {
         cluster.map_or_else(String::new, |cluster| cluster.spec(node.member).postgres.0.to_string())
     }
 
-    /// The member whose node has that address.
+    /// The member whose PostgreSQL has that address.
     #[must_use]
     pub fn member_at(&self, host: &str) -> Option<Node> {
+        self.member_that(|spec| *spec.postgres.0 == *host)
+    }
+
+    /// The member that is asked at that address.
+    #[must_use]
+    pub fn member_asked_at(&self, host: &str) -> Option<Node> {
+        self.member_that(|spec| *spec.rest.0 == *host)
+    }
+
+    fn member_that(&self, is_it: impl Fn(&Spec) -> bool) -> Option<Node> {
         Side::BOTH.into_iter().find_map(|side| {
             let cluster = self.cluster_of(side)?;
-            let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;
+            let member = cluster.ids().find(|id| is_it(cluster.spec(*id)))?;
             Some(Node { side, member })
         })
     }

@@ -1,0 +1,67 @@
+//! Clones of the cluster, restored from a backup while it lives on.
+//!
+//! Law: a clone has the scope and the system identifier of its original, and nothing else of it. Who asks the address of the
+//! dead member whose place it has taken is answered by the clone.
+
+use std::collections::BTreeMap;
+
+use super::laws::Law;
+use super::sites::{Node, Side};
+use super::world::World;
+use crate::Millis;
+use crate::patroni::{Cluster, MemberId, Settings, Spec};
+
+/// So far is a clone ahead of its original: further than a night of failovers gets, so that who follows it can be told.
+const AHEAD: u32 = 100;
+
+/// The clones, by the member whose address each has.
+pub type Clones = BTreeMap<MemberId, Cluster>;
+
+impl World {
+    /// Starts a clone at the address of a member that is dead, if the cluster has a leader to be cloned.
+    pub(super) fn start_clone(&mut self, now: Millis, member: MemberId) {
+        let Some((_, timeline)) = self.cluster.leader() else { return };
+        let Some(system_id) = self.cluster.system_id() else { return };
+        let original = self.cluster.spec(member);
+        let spec = Spec { name: "restored".into(), ..original.clone() };
+        let settings = Settings { standby_cluster: false, ..self.cluster.settings().clone() };
+        let scope = self.cluster.scope().to_string();
+        let clone = Cluster::new(&scope, system_id, timeline + AHEAD, settings, vec![spec], now);
+        self.clones.insert(member, clone);
+    }
+
+    /// The clone that answers where a member is asked: while that one itself is down.
+    #[must_use]
+    pub fn clone_at(&self, node: Node) -> Option<&Cluster> {
+        let clone = self.clones.get(&node.member).filter(|_| node.side == Side::Home);
+        clone.filter(|_| self.cluster.is_down(node.member))
+    }
+
+    /// A pass has read the `/cluster` of a real member.
+    pub fn heard(&mut self, by: &str, node: Node) {
+        if !self.clones.is_empty() && node.side == Side::Home {
+            self.laws.heard.entry(by.to_owned()).or_default().insert(node.member);
+        }
+    }
+
+    /// Whether a pass acts for a clone. It must not where another member answers, which does not know it; if none does,
+    /// nothing tells the clone from the real one.
+    pub(super) fn is_fooled(&mut self, now: Millis, by: &str) -> bool {
+        let Some(timeline) = self.laws.acts.get(by).map(|(_, timeline)| timeline.0) else { return false };
+        if timeline <= AHEAD {
+            return false;
+        }
+        let observer =
+            by.strip_prefix('r').and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
+        let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
+        let answers = |member: &MemberId| {
+            self.cluster.view(now, *member, observer).is_ok_and(|view| !view.members.is_empty())
+        };
+        if let Some(member) = heard.iter().find(|member| answers(member)) {
+            let how =
+                format!("{by} acts for a clone on timeline {timeline}, and {member:?} does not list it");
+            self.laws.broken(now, Law::NeverGuess, how);
+        }
+        true
+    }
+}
