@@ -66,9 +66,10 @@ fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Re
     let leads = |url: &&ApiUrl| {
         let own = answers.get(*url).and_then(|answer| answer.health.as_ref().ok());
         own.is_some_and(|own| {
+            // One whose PostgreSQL cannot be queried for a moment tells neither.
             own.answers_primary
-                && own.timeline == Some(primary.timeline)
-                && own.system_id.as_ref() == Some(&primary.system_id)
+                && own.timeline.is_none_or(|timeline| timeline == primary.timeline)
+                && own.system_id.as_ref().is_none_or(|system_id| *system_id == primary.system_id)
         })
     };
     if reached.iter().any(leads) {

@@ -142,17 +142,18 @@ fn lead(
             first
         }
     };
-    let contradicted =
-        contradiction(chosen, ours).or_else(|| known::unknown_member(site, memory, claims, ours));
     let is_remembered_alone = |(witness, _): &(&Witness, Claim)| !confirmed.has(witness);
-    match (contradicted, &confirmed.by) {
+    match (contradiction(chosen, ours), &confirmed.by) {
         (Some(hold), _) => Err(hold),
         (None, Some(by)) if is_remembered_alone(chosen) => {
             let claimant = chosen.1.described(chosen.0);
             let is_only = claims.iter().all(is_remembered_alone);
             Err(if is_only { Hold::Unlisted { claimant, witness: by.clone() } } else { contested() })
         }
-        (None, _) => Ok(accept(site, chosen, claims, ours, memory)),
+        (None, _) => match known::unknown_member(site, memory, claims, ours) {
+            Some(hold) => Err(hold),
+            None => Ok(accept(site, chosen, claims, ours, memory)),
+        },
     }
 }
 
