@@ -8,16 +8,16 @@ mod listener;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::cluster::{Address, Role, SiteName, SystemId, Timeline};
+use super::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target, TargetType};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
-use super::memory::Memory;
+use super::memory::{Memory, Timestamp};
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId,
 };
 use super::verdict::{Primary, Verdict};
-use super::world::{Listed, World};
+use super::world::{Health, Listed, World};
 
 /// A plan that breaks no law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,11 @@ pub enum Refusal {
     Repeats(String),
 }
 
-/// Checks a plan against the laws.
+/// How long after another member has begun to lead a replica may stay where it is because it answers: what the design
+/// allows, and as long again, since a plan may be older than its audit.
+const STAYS_FOR_MS: u64 = 60_000;
+
+/// Checks a plan against the laws, at this time.
 ///
 /// # Errors
 /// The first law that it breaks.
@@ -125,6 +129,7 @@ pub fn audit(
     world: &World,
     verdict: &Verdict,
     memory: &Memory,
+    now: Timestamp,
 ) -> Result<Checked, Refusal> {
     if plan.lanes.is_empty() {
         return Ok(Checked(plan.clone()));
@@ -132,27 +137,48 @@ pub fn audit(
     let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
     never_backwards(primary, intent, memory)?;
     never_back_to_a_site(primary, world, memory)?;
+    let seen = &Seen { world, primary, leads_newly: leads_newly(primary, memory, now) };
     let mut touched = BTreeSet::new();
     for lane in &plan.lanes {
         match lane {
             Lane::Group { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
-                group(arn, steps, intent, world, primary)?;
+                group(arn, steps, intent, seen)?;
                 listener::closes_nothing_in_use(arn, steps, intent, world, primary)?;
             }
             Lane::Listener { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
-                listener::listener(arn, steps, intent, world, primary, &mut touched)?;
+                listener::listener(arn, steps, intent, seen, &mut touched)?;
             }
             Lane::Zone { zone, changes } => {
                 for change in changes {
                     once(&mut touched, change.after.key.to_string())?;
-                    record(zone, change, intent, world, primary)?;
+                    record(zone, change, intent, seen)?;
                 }
             }
         }
     }
     Ok(Checked(plan.clone()))
+}
+
+/// What a plan is judged by.
+struct Seen<'a> {
+    world: &'a World,
+    primary: &'a Primary,
+    /// Whether replicas may still be on their way to it.
+    leads_newly: bool,
+}
+
+/// Whether memory holds that another one led until lately, or led before.
+fn leads_newly(primary: &Primary, memory: &Memory, now: Timestamp) -> bool {
+    let before = memory.leader.as_ref().map(|known| (known.timeline, &known.member, known.since));
+    match before {
+        Some((timeline, member, since)) if timeline == primary.timeline && *member == primary.member => {
+            since.is_some_and(|Timestamp(since)| since.abs_diff(now.0) < STAYS_FOR_MS)
+        }
+        Some(_) => true,
+        None => memory.highest_timeline.is_some_and(|applied| applied < primary.timeline),
+    }
 }
 
 fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal> {
@@ -194,13 +220,8 @@ fn never_back_to_a_site(primary: &Primary, world: &World, memory: &Memory) -> Re
 
 /// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
 /// something registers the primary first.
-fn group(
-    arn: &GroupArn,
-    steps: &[TargetStep],
-    intent: &Intent,
-    world: &World,
-    primary: &Primary,
-) -> Result<(), Refusal> {
+fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { world, primary, .. } = *seen;
     let configured = intent.groups.iter().find(|group| group.arn == *arn);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(arn.to_string()))?;
     if configured.site.as_ref().is_some_and(|site| primary.site.as_ref() != Some(site)) {
@@ -213,7 +234,9 @@ fn group(
         .filter(|health| health.state != "draining")
         .map(|health| health.target.clone())
         .collect();
-    let belongs = |target: &Target| may_hold(target, configured, read.target_type, world, primary);
+    let before = members.clone();
+    let belongs =
+        |target: &Target| may_hold(target, configured, read.target_type, before.contains(target), seen);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
     let mut opened = BTreeSet::new();
     for step in steps {
@@ -255,9 +278,10 @@ fn may_hold(
     target: &Target,
     configured: &GroupIntent,
     target_type: TargetType,
-    world: &World,
-    primary: &Primary,
+    is_there: bool,
+    seen: &Seen,
 ) -> bool {
+    let Seen { world, primary, .. } = *seen;
     let is_at = |address: &Address| is_at(target, address, configured, target_type, world);
     let is_primary = primary.address.as_ref().is_some_and(is_at);
     let views =
@@ -270,14 +294,27 @@ fn may_hold(
         (Strategy::Weighted { member, .. }, _) => there.any(|listed| listed.name == *member),
         (Strategy::Exclusive, GroupRole::Writer) => is_primary,
         (Strategy::Exclusive, GroupRole::Reader { primary_fallback, .. }) if is_primary => primary_fallback,
-        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => {
-            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
-        }
+        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => there.any(|listed| {
+            may_be_read_from(listed, max_lag_bytes) || (is_there && may_still_be_read_from(listed, seen))
+        }),
     }
 }
 
 fn may_be_read_from(listed: &Listed, max_lag_bytes: u64) -> bool {
     !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)
+}
+
+/// Whether a member that is in may stay whatever its lag: just after another one has begun to lead, if it says that it is
+/// a replica and lives.
+fn may_still_be_read_from(listed: &Listed, seen: &Seen) -> bool {
+    // Before 3.2 a member does not say its name, and whose word it is can be told in more ways than are worth repeating.
+    let is_its = |own: &&Health| own.name.as_ref().is_none_or(|name| *name == listed.name);
+    let answers = seen.world.answers_of(seen.primary.site.as_ref()).values();
+    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
+    let is_live_replica = |own: &Health| {
+        !own.answers_primary && own.role == Role::Replica && !matches!(own.state, State::Other(_))
+    };
+    seen.leads_newly && !listed.noloadbalance && said.any(is_live_replica)
 }
 
 /// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports.
@@ -310,13 +347,8 @@ fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
     }
 }
 
-fn record(
-    zone: &ZoneId,
-    change: &RecordChange,
-    intent: &Intent,
-    world: &World,
-    primary: &Primary,
-) -> Result<(), Refusal> {
+fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { world, primary, .. } = *seen;
     let key = &change.after.key;
     let configured = intent.records.iter().find(|record| record.key == *key && key.place.zone == *zone);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(key.to_string()))?;
@@ -346,7 +378,8 @@ fn record(
     if !carries_over(there, &change.after, *ttl_seconds, configured) {
         return Err(Refusal::Rewrites(key.to_string()));
     }
-    let stray = values.iter().find(|value| !is_fit(value, configured.points_to, world, primary));
+    let is_there = |value: &str| there.is_some_and(|before| before.answer.has(value, key.place.record_type));
+    let stray = values.iter().find(|value| !is_fit(value, configured.points_to, is_there(value), seen));
     match stray {
         Some(at) => Err(Refusal::WrongNode { endpoint: key.to_string(), at: at.clone() }),
         None => Ok(()),
@@ -406,7 +439,8 @@ fn carries_over(
 
 /// Whether a value is where the record should point: at the primary; at a member that is not the primary; or at one that is
 /// listed with a lag within the limit, and at the primary only where it may take the place of replicas.
-fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) -> bool {
+fn is_fit(value: &str, points_to: PointsTo, is_there: bool, seen: &Seen) -> bool {
+    let Seen { world, primary, .. } = *seen;
     let is_at = |host: &str| {
         RecordName::new(host) == RecordName::new(value)
             || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
@@ -421,9 +455,9 @@ fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) ->
         PointsTo::Primary => at_primary,
         PointsTo::Standby => !at_primary && there.next().is_some(),
         PointsTo::Readers { primary_fallback, .. } if at_primary => primary_fallback,
-        PointsTo::Readers { max_lag_bytes, .. } => {
-            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
-        }
+        PointsTo::Readers { max_lag_bytes, .. } => there.any(|listed| {
+            may_be_read_from(listed, max_lag_bytes) || (is_there && may_still_be_read_from(listed, seen))
+        }),
         // An alias has no values.
         PointsTo::Site => false,
     }

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::intent::{Intent, Strategy};
 use super::listener::{ListenerArn, Reweighting};
 use super::memory::{Memory, Timestamp};
+use super::readers::settling;
 use super::record::{RecordChange, RecordType, ZoneId};
 use super::verdict::{Primary, Verdict};
 use super::world::World;
@@ -248,16 +249,17 @@ impl EndpointReason {
 }
 
 /// Compares what is wanted with what was read. Without a primary nothing is planned. Memory tells how long a target has
-/// belonged to no member by `now`.
+/// belonged to no member by `now`, and whether another leader is new.
 #[must_use]
 pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
     let Verdict::Primary(primary) = verdict else { return Plan::default() };
     let mut plan = Plan::default();
     let intent = &intent.with_groups(|group| group.site.is_none() || group.site == primary.site);
+    let settling = &settling(world, primary, memory, now);
     for wanted in &intent.groups {
         let steps = match &wanted.strategy {
             Strategy::Weighted { .. } => continue,
-            Strategy::Exclusive => group::steps(wanted, world, primary),
+            Strategy::Exclusive => group::steps(wanted, world, primary, settling),
             Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, world, primary).map(|group| {
                 plan.concerns.extend(group.concerns(&wanted.arn));
                 group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
@@ -274,7 +276,7 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
     for (arn, groups) in intent.listeners() {
         weighted::listener(arn, &groups, world, primary, &mut plan);
     }
-    let (zones, holds) = record::changes(intent, world, primary);
+    let (zones, holds) = record::changes(intent, world, primary, settling);
     plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
     plan.holds.extend(holds);
     plan

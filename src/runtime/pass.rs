@@ -179,7 +179,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
             None => Done { retarget: story(intent, &look), ..Done::new(look) },
             Some(before) => before.and_then(intent, look),
         };
-        let checked = match check(intent, &now.look) {
+        let checked = match check(intent, &now.look, ports) {
             Ok(checked) => checked,
             Err(refusal) => {
                 now.hold = Some(PassHold::Refused(refusal.to_string()));
@@ -275,9 +275,10 @@ fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
     changes(plan).filter(is_lost).cloned().collect()
 }
 
-fn check(intent: &Intent, look: &Look) -> Result<Checked, Refusal> {
+fn check(intent: &Intent, look: &Look, ports: &Ports) -> Result<Checked, Refusal> {
     let nothing = Memory::default();
-    audit(&look.plan, intent, &look.world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
+    let memory = look.memory.as_ref().unwrap_or(&nothing);
+    audit(&look.plan, intent, &look.world, &look.verdict, memory, ports.clock.now())
 }
 
 fn primary_of(look: &Look) -> Option<&Primary> {

@@ -48,7 +48,7 @@ fn planned(world: &World, memory: &Memory, now: u64) -> Plan {
     let intent = of(warm_intent(LEAVE_AFTER));
     let verdict = verdict(&intent, world, memory);
     let plan = plan(&intent, world, &verdict, memory, Timestamp(now));
-    assert_eq!(audit(&plan, &intent, world, &verdict, memory).err(), None);
+    assert_eq!(audit(&plan, &intent, world, &verdict, memory, Timestamp(0)).err(), None);
     plan
 }
 
@@ -234,7 +234,7 @@ fn the_auditor_keeps_members_in_and_strangers_out() {
     let verdict = verdict(&intent, &world, &Memory::default());
     let refusal = |steps| {
         let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
-        audit(&plan, &intent, &world, &verdict, &Memory::default()).err()
+        audit(&plan, &intent, &world, &verdict, &Memory::default(), Timestamp(0)).err()
     };
     let (open, close) = (
         |id: &str| TargetStep::Register(target(id, 5432)),

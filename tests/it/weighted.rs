@@ -49,7 +49,7 @@ fn checked_for(intent: &Intent, world: &World) -> Plan {
     let memory = Memory::default();
     let verdict = verdict(intent, world, &memory);
     let plan = plan(intent, world, &verdict, &memory, Timestamp(0));
-    assert_eq!(audit(&plan, intent, world, &verdict, &memory).err(), None);
+    assert_eq!(audit(&plan, intent, world, &verdict, &memory, Timestamp(0)).err(), None);
     plan
 }
 

@@ -83,6 +83,7 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
     }
     if !is_overtaken(memory, pass) {
         if let Verdict::Primary(primary) = pass.verdict {
+            next.leader = memory.led_by(primary, now);
             remember(&mut next, primary, pass);
             let is_ours_to_tell = next.acting.is_none() && is_worth_telling(memory, pass, primary);
             if let Some(retarget) = pass.retarget.filter(|_| is_ours_to_tell) {

@@ -8,6 +8,7 @@ use super::{EndpointReason, TargetStep, addresses, primary_address, sole};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::{InstanceId, Target, TargetGroup, TargetType};
 use crate::domain::intent::{GroupIntent, GroupRole};
+use crate::domain::readers::Reader;
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
@@ -18,6 +19,7 @@ pub fn steps(
     wanted: &GroupIntent,
     world: &World,
     primary: &Primary,
+    settling: &[Reader],
 ) -> Result<Vec<TargetStep>, EndpointReason> {
     let group = match world.groups.get(&wanted.arn) {
         Some(Ok(group)) => group,
@@ -30,7 +32,7 @@ pub fn steps(
         GroupRole::Reader { max_lag_bytes, primary_fallback } => {
             let target = |address: &Address| target(wanted, group, address, world);
             let is_in = |target: &Target| registered.contains(target);
-            places(world, primary, max_lag_bytes, primary_fallback, target, is_in)?
+            places(world, primary, settling, max_lag_bytes, primary_fallback, target, is_in)?
         }
     };
     let first = belong.first().ok_or(EndpointReason::NoReader)?;

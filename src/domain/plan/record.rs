@@ -7,22 +7,34 @@ use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, address_for, prim
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{Intent, PointsTo, RecordIntent};
+use crate::domain::readers::Reader;
 use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
+
+/// Those that records may point at.
+#[derive(Clone, Copy)]
+struct Nodes<'a> {
+    primary: &'a Primary,
+    /// In order of preference.
+    standbys: &'a [Standby],
+    /// The replicas that may stay although they are not known to stream.
+    settling: &'a [Reader],
+}
 
 /// The changes that are needed, in the order of zones and keys, and the record sets that are left alone.
 pub fn changes(
     intent: &Intent,
     world: &World,
     primary: &Primary,
+    settling: &[Reader],
 ) -> (BTreeMap<ZoneId, Vec<RecordChange>>, Vec<EndpointHold>) {
-    let standbys = standbys(world, primary);
+    let nodes = Nodes { primary, standbys: &standbys(world, primary), settling };
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
     let mut holds = Vec::new();
     for wanted in &intent.records {
-        match change(wanted, intent, world, primary, &standbys) {
+        match change(wanted, intent, world, nodes) {
             Ok(None) => {}
             Ok(Some(change)) => zones.entry(wanted.key.place.zone.clone()).or_default().push(change),
             Err(reason) => {
@@ -40,8 +52,7 @@ fn change(
     wanted: &RecordIntent,
     intent: &Intent,
     world: &World,
-    primary: &Primary,
-    standbys: &[Standby],
+    nodes: Nodes,
 ) -> Result<Option<RecordChange>, EndpointReason> {
     let sets = match world.records.get(&wanted.key.place) {
         Some(Ok(sets)) => sets,
@@ -51,7 +62,7 @@ fn change(
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
     fits(wanted, &routing, before, sets)?;
-    let answer = answer(wanted, before.map(|set| &set.answer), intent, world, primary, standbys)?;
+    let answer = answer(wanted, before.map(|set| &set.answer), intent, world, nodes)?;
     let is_right = before.is_some_and(|set| {
         set.answer.is_same(&answer, wanted.key.place.record_type)
             && set.answer.ttl_seconds() == answer.ttl_seconds()
@@ -78,8 +89,7 @@ fn answer(
     before: Option<&Answer>,
     intent: &Intent,
     world: &World,
-    primary: &Primary,
-    standbys: &[Standby],
+    Nodes { primary, standbys, settling }: Nodes,
 ) -> Result<Answer, EndpointReason> {
     let record_type = wanted.key.place.record_type;
     let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
@@ -98,7 +108,7 @@ fn answer(
         }
         PointsTo::Readers { max_lag_bytes, primary_fallback } => {
             let is_in = |value: &String| before.is_some_and(|before| before.has(value, record_type));
-            let mut values = places(world, primary, max_lag_bytes, primary_fallback, value, is_in)?;
+            let mut values = places(world, primary, settling, max_lag_bytes, primary_fallback, value, is_in)?;
             // Two members may share an address, and a value stands in a record set once.
             values.sort();
             values.dedup();

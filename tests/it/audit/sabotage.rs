@@ -40,7 +40,7 @@ impl Attempt {
     }
 
     pub fn audit(&self) -> Result<Checked, Refusal> {
-        audit(&self.plan, &self.intent, &self.world, &self.verdict, &self.memory)
+        audit(&self.plan, &self.intent, &self.world, &self.verdict, &self.memory, Timestamp(0))
     }
 
     fn primary(&self) -> Option<Primary> {
