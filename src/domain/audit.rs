@@ -16,7 +16,7 @@ use super::plan::{Lane, Plan, TargetStep};
 use super::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, Routing, ZoneId,
 };
-use super::verdict::{Primary, Verdict};
+use super::verdict::{Hold, Primary, Verdict};
 use super::world::{Health, Listed, World};
 
 /// A plan that breaks no law.
@@ -34,7 +34,7 @@ impl Checked {
 /// Why a plan must not be applied; the number is the law's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Law 3.
+    /// Law 3. Endpoints of readers may follow the leader of a standby cluster.
     #[error("it moves endpoints although nobody is known to be the primary (law 3)")]
     NoPrimary,
     /// Law 4.
@@ -134,7 +134,14 @@ pub fn audit(
     if plan.lanes.is_empty() {
         return Ok(Checked(plan.clone()));
     }
-    let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
+    let (primary, is_standby) = match verdict {
+        Verdict::Primary(primary) => (primary, false),
+        Verdict::Hold(Hold::StandbyCluster { serves: Some(leader), .. }) => (&**leader, true),
+        Verdict::Hold(_) => return Err(Refusal::NoPrimary),
+    };
+    if is_standby {
+        serves_readers_alone(plan, intent, world, primary)?;
+    }
     never_backwards(primary, intent, memory)?;
     never_back_to_a_site(primary, world, memory)?;
     let seen = &Seen { world, primary, leads_newly: leads_newly(primary, memory, now) };
@@ -179,6 +186,36 @@ fn leads_newly(primary: &Primary, memory: &Memory, now: Timestamp) -> bool {
         Some(_) => true,
         None => memory.highest_timeline.is_some_and(|applied| applied < primary.timeline),
     }
+}
+
+/// A standby cluster takes no writes: only endpoints of readers follow its leader, which says that it is one.
+fn serves_readers_alone(
+    plan: &Plan,
+    intent: &Intent,
+    world: &World,
+    leader: &Primary,
+) -> Result<(), Refusal> {
+    let answers = world.answers_of(leader.site.as_ref()).values();
+    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok());
+    let leads = said.any(|own| {
+        own.role == Role::StandbyLeader
+            && own.timeline == Some(leader.timeline)
+            && own.system_id.as_ref() == Some(&leader.system_id)
+    });
+    let is_readers = |lane: &Lane| match lane {
+        Lane::Listener { .. } => false,
+        Lane::Group { arn, .. } => {
+            let mut groups = intent.groups.iter();
+            groups.any(|group| group.arn == *arn && matches!(group.role, GroupRole::Reader { .. }))
+        }
+        Lane::Zone { changes, .. } => changes.iter().all(|change| {
+            let mut records = intent.records.iter();
+            records.any(|record| {
+                record.key == change.after.key && matches!(record.points_to, PointsTo::Readers { .. })
+            })
+        }),
+    };
+    if leads && plan.lanes.iter().all(is_readers) { Ok(()) } else { Err(Refusal::NoPrimary) }
 }
 
 fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal> {
@@ -347,6 +384,15 @@ fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
     }
 }
 
+/// Whether nobody knows where a listed member is, so that what stands in a record may be its address (law 2).
+fn hides(seen: &Seen) -> bool {
+    let Seen { world, primary, .. } = *seen;
+    let views =
+        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
+    let mut listed = views.flat_map(|view| &view.members);
+    listed.any(|listed| listed.address.as_ref().is_none_or(|address| ips_of(&address.host, world).is_empty()))
+}
+
 fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
     let Seen { world, primary, .. } = *seen;
     let key = &change.after.key;
@@ -379,7 +425,12 @@ fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) ->
         return Err(Refusal::Rewrites(key.to_string()));
     }
     let is_there = |value: &str| there.is_some_and(|before| before.answer.has(value, key.place.record_type));
-    let stray = values.iter().find(|value| !is_fit(value, configured.points_to, is_there(value), seen));
+    let may_be_anybodys = |value: &str| {
+        matches!(configured.points_to, PointsTo::Readers { .. }) && is_there(value) && hides(seen)
+    };
+    let stray = values
+        .iter()
+        .find(|value| !is_fit(value, configured.points_to, is_there(value), seen) && !may_be_anybodys(value));
     match stray {
         Some(at) => Err(Refusal::WrongNode { endpoint: key.to_string(), at: at.clone() }),
         None => Ok(()),

@@ -21,8 +21,8 @@ const COMES_IN_AT: u64 = 2;
 pub struct Reader {
     /// Its name.
     pub member: MemberName,
-    /// Where its PostgreSQL listens.
-    pub address: Address,
+    /// Where its PostgreSQL listens, if any `/cluster` says so.
+    pub address: Option<Address>,
     /// Whether it may come in; if not, it may only stay.
     pub may_come_in: bool,
 }
@@ -39,7 +39,7 @@ pub fn readers(world: &World, leader: &Primary, max_lag_bytes: u64) -> Option<Ve
         let answers = own(&witnesses, listed).is_some_and(is_replica);
         Some(Reader {
             member: listed.name.clone(),
-            address: listed.address.clone()?,
+            address: address(&witnesses, listed),
             may_come_in: lag_bytes <= max_lag_bytes / COMES_IN_AT && answers,
         })
     };
@@ -77,9 +77,10 @@ pub fn settling(world: &World, leader: &Primary, memory: &Memory, now: Timestamp
         .filter(|listed| is_listed_as_replica(listed) && !listed.noloadbalance)
         .filter(|listed| last != Some(&listed.name))
         .filter(|listed| own(&witnesses, listed).filter(is_of_the_system).is_some_and(is_replica))
-        .filter_map(|listed| {
-            let (member, address) = (listed.name.clone(), listed.address.clone()?);
-            Some(Reader { member, address, may_come_in: false })
+        .map(|listed| Reader {
+            member: listed.name.clone(),
+            address: address(&witnesses, listed),
+            may_come_in: false,
         })
         .collect();
     readers.sort();
@@ -99,6 +100,14 @@ fn fed<'a>(witnesses: &[Witness<'a>], leader: &Primary) -> BTreeSet<&'a MemberNa
         (is_leader || is_replica(own)).then_some(&own.feeds)
     });
     feeds.flatten().collect()
+}
+
+/// Where a member's PostgreSQL listens: Patroni may list a member without that for a while.
+fn address(witnesses: &[Witness], listed: &Listed) -> Option<Address> {
+    let views = witnesses.iter().filter_map(Witness::view);
+    let elsewhere =
+        || views.filter_map(|view| view.member(&listed.name)).find_map(|same| same.address.clone());
+    listed.address.clone().or_else(elsewhere)
 }
 
 /// What a listed member says of itself.

@@ -110,7 +110,7 @@ impl Done {
             })
         };
         let is_known = |step: &StepReport| !look.plan.holds.iter().any(|hold| hold.endpoint == step.endpoint);
-        if primary_of(&look).map(|primary| primary.timeline) == self.tried_for {
+        if look.verdict.leader().map(|leader| leader.timeline) == self.tried_for {
             let (again, settled): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut self.unsure).into_iter().partition(is_planned);
             for step in settled {
@@ -186,7 +186,7 @@ async fn look_and_act(intent: &Intent, ports: &Ports, settings: &Settings, mode:
                 return now;
             }
         };
-        let Some(primary) = primary_of(&now.look).cloned() else { return now };
+        let Some(primary) = now.look.verdict.leader().cloned() else { return now };
         if mode == Mode::DryRun {
             now.steps = report::planned_steps(checked.plan());
             return now;

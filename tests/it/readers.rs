@@ -1,7 +1,9 @@
 //! Groups of readers: who is in, who is out, and when the primary takes their place.
 
+mod places;
 mod record;
 mod settling;
+mod standby;
 
 use std::collections::{BTreeMap, BTreeSet};
 
