@@ -175,6 +175,10 @@ fn describe(condition: &Condition) -> String {
             let (listener, member) = subject.rsplit_once(' ').unwrap_or((subject, "a member"));
             format!("{} could not follow {member}", short(listener))
         }
+        ConditionKind::MemberUnplaced => {
+            let (endpoint, member) = subject.rsplit_once(' ').unwrap_or((subject, "a member"));
+            format!("{member} has no place in {}", short(endpoint))
+        }
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
         ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),

@@ -9,17 +9,17 @@ mod listener;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::cluster::{Address, Role, SiteName, SystemId, Timeline};
+use super::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
 use super::endpoint::{GroupArn, Target, TargetType};
 use super::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
-use super::memory::Memory;
+use super::memory::{Memory, Timestamp};
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, RecordType, Routing, ZoneId,
 };
-use super::verdict::{Primary, Verdict};
-use super::world::{Listed, World};
+use super::verdict::{Hold, Primary, Verdict};
+use super::world::{Health, Listed, World};
 
 /// A plan that breaks no law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Checked {
 /// Why a plan must not be applied; the number is the law's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Law 3.
+    /// Law 3. Endpoints of readers may follow the leader of a standby cluster.
     #[error("it moves endpoints although nobody is known to be the primary (law 3)")]
     NoPrimary,
     /// Law 4.
@@ -133,7 +133,11 @@ pub enum Refusal {
     Repeats(String),
 }
 
-/// Checks a plan against the laws.
+/// How long after another member has begun to lead a replica may stay where it is because it answers: what the design
+/// allows, and as long again, since a plan may be older than its audit.
+const STAYS_FOR_MS: u64 = 60_000;
+
+/// Checks a plan against the laws, at this time.
 ///
 /// # Errors
 /// The first law that it breaks.
@@ -143,38 +147,97 @@ pub fn audit(
     world: &World,
     verdict: &Verdict,
     memory: &Memory,
+    now: Timestamp,
 ) -> Result<Checked, Refusal> {
     if plan.lanes.is_empty() {
         return Ok(Checked(plan.clone()));
     }
-    let Verdict::Primary(primary) = verdict else { return Err(Refusal::NoPrimary) };
+    let (primary, is_standby) = match verdict {
+        Verdict::Primary(primary) => (primary, false),
+        Verdict::Hold(Hold::StandbyCluster { serves: Some(leader), .. }) => (&**leader, true),
+        Verdict::Hold(_) => return Err(Refusal::NoPrimary),
+    };
+    if is_standby {
+        serves_readers_alone(plan, intent, world, primary)?;
+    }
     never_backwards(primary, intent, memory)?;
     if memory.is_of_others(intent) {
         return Err(Refusal::StateOfOthers);
     }
     identity::is_configured(primary, intent, world, memory)?;
     never_back_to_a_site(primary, world, memory)?;
+    let seen = &Seen { world, primary, leads_newly: leads_newly(primary, memory, now) };
     let mut touched = BTreeSet::new();
     for lane in &plan.lanes {
         match lane {
             Lane::Group { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
-                group(arn, steps, intent, world, primary)?;
+                group(arn, steps, intent, seen)?;
                 listener::closes_nothing_in_use(arn, steps, intent, world, primary)?;
             }
             Lane::Listener { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
-                listener::listener(arn, steps, intent, world, primary, &mut touched)?;
+                listener::listener(arn, steps, intent, seen, &mut touched)?;
             }
             Lane::Zone { zone, changes } => {
                 for change in changes {
                     once(&mut touched, change.after.key.to_string())?;
-                    record(zone, change, intent, world, primary)?;
+                    record(zone, change, intent, seen)?;
                 }
             }
         }
     }
     Ok(Checked(plan.clone()))
+}
+
+/// What a plan is judged by.
+struct Seen<'a> {
+    world: &'a World,
+    primary: &'a Primary,
+    /// Whether replicas may still be on their way to it.
+    leads_newly: bool,
+}
+
+/// Whether memory holds that another one led until lately, or led before.
+fn leads_newly(primary: &Primary, memory: &Memory, now: Timestamp) -> bool {
+    let before = memory.leader.as_ref().map(|known| (known.timeline, &known.member, known.since));
+    match before {
+        Some((timeline, member, since)) if timeline == primary.timeline && *member == primary.member => {
+            since.is_some_and(|Timestamp(since)| since.abs_diff(now.0) < STAYS_FOR_MS)
+        }
+        Some(_) => true,
+        None => memory.highest_timeline.is_some_and(|applied| applied < primary.timeline),
+    }
+}
+
+/// A standby cluster takes no writes: only endpoints of readers follow its leader, which says that it is one.
+fn serves_readers_alone(
+    plan: &Plan,
+    intent: &Intent,
+    world: &World,
+    leader: &Primary,
+) -> Result<(), Refusal> {
+    let answers = world.answers_of(leader.site.as_ref()).values();
+    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok());
+    let leads = said.any(|own| {
+        own.role == Role::StandbyLeader
+            && own.timeline == Some(leader.timeline)
+            && own.system_id.as_ref() == Some(&leader.system_id)
+    });
+    let is_readers = |lane: &Lane| match lane {
+        Lane::Listener { .. } => false,
+        Lane::Group { arn, .. } => {
+            let mut groups = intent.groups.iter();
+            groups.any(|group| group.arn == *arn && matches!(group.role, GroupRole::Reader { .. }))
+        }
+        Lane::Zone { changes, .. } => changes.iter().all(|change| {
+            let mut records = intent.records.iter();
+            records.any(|record| {
+                record.key == change.after.key && matches!(record.points_to, PointsTo::Readers { .. })
+            })
+        }),
+    };
+    if leads && plan.lanes.iter().all(is_readers) { Ok(()) } else { Err(Refusal::NoPrimary) }
 }
 
 fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal> {
@@ -216,13 +279,8 @@ fn never_back_to_a_site(primary: &Primary, world: &World, memory: &Memory) -> Re
 
 /// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
 /// something registers the primary first.
-fn group(
-    arn: &GroupArn,
-    steps: &[TargetStep],
-    intent: &Intent,
-    world: &World,
-    primary: &Primary,
-) -> Result<(), Refusal> {
+fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { world, primary, .. } = *seen;
     let configured = intent.groups.iter().find(|group| group.arn == *arn);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(arn.to_string()))?;
     if configured.site.as_ref().is_some_and(|site| primary.site.as_ref() != Some(site)) {
@@ -240,7 +298,9 @@ fn group(
         TargetStep::Deregister(_) => None,
     });
     usable_anywhere(&arn.to_string(), opens, intent, primary)?;
-    let belongs = |target: &Target| may_hold(target, configured, read.target_type, world, primary);
+    let before = members.clone();
+    let belongs =
+        |target: &Target| may_hold(target, configured, read.target_type, before.contains(target), seen);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
     let mut opened = BTreeSet::new();
     for step in steps {
@@ -282,9 +342,10 @@ fn may_hold(
     target: &Target,
     configured: &GroupIntent,
     target_type: TargetType,
-    world: &World,
-    primary: &Primary,
+    is_there: bool,
+    seen: &Seen,
 ) -> bool {
+    let Seen { world, primary, .. } = *seen;
     let is_at = |address: &Address| is_at(target, address, configured, target_type, world);
     let is_primary = primary.address.as_ref().is_some_and(is_at);
     let views =
@@ -297,14 +358,27 @@ fn may_hold(
         (Strategy::Weighted { member, .. }, _) => there.any(|listed| listed.name == *member),
         (Strategy::Exclusive, GroupRole::Writer) => is_primary,
         (Strategy::Exclusive, GroupRole::Reader { primary_fallback, .. }) if is_primary => primary_fallback,
-        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => {
-            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
-        }
+        (Strategy::Exclusive, GroupRole::Reader { max_lag_bytes, .. }) => there.any(|listed| {
+            may_be_read_from(listed, max_lag_bytes) || (is_there && may_still_be_read_from(listed, seen))
+        }),
     }
 }
 
 fn may_be_read_from(listed: &Listed, max_lag_bytes: u64) -> bool {
     !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)
+}
+
+/// Whether a member that is in may stay whatever its lag: just after another one has begun to lead, if it says that it is
+/// a replica and lives.
+fn may_still_be_read_from(listed: &Listed, seen: &Seen) -> bool {
+    // Before 3.2 a member does not say its name, and whose word it is can be told in more ways than are worth repeating.
+    let is_its = |own: &&Health| own.name.as_ref().is_none_or(|name| *name == listed.name);
+    let answers = seen.world.answers_of(seen.primary.site.as_ref()).values();
+    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
+    let is_live_replica = |own: &Health| {
+        !own.answers_primary && own.role == Role::Replica && !matches!(own.state, State::Other(_))
+    };
+    seen.leads_newly && !listed.noloadbalance && said.any(is_live_replica)
 }
 
 /// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports.
@@ -353,13 +427,17 @@ fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
     }
 }
 
-fn record(
-    zone: &ZoneId,
-    change: &RecordChange,
-    intent: &Intent,
-    world: &World,
-    primary: &Primary,
-) -> Result<(), Refusal> {
+/// Whether nobody knows where a listed member is, so that what stands in a record may be its address (law 2).
+fn hides(seen: &Seen) -> bool {
+    let Seen { world, primary, .. } = *seen;
+    let views =
+        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
+    let mut listed = views.flat_map(|view| &view.members);
+    listed.any(|listed| listed.address.as_ref().is_none_or(|address| ips_of(&address.host, world).is_empty()))
+}
+
+fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { world, primary, .. } = *seen;
     let key = &change.after.key;
     let configured = intent.records.iter().find(|record| record.key == *key && key.place.zone == *zone);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(key.to_string()))?;
@@ -395,7 +473,13 @@ fn record(
     {
         return Err(Refusal::OwnView { endpoint: key.to_string(), at: at.clone() });
     }
-    let stray = values.iter().find(|value| !is_fit(value, configured.points_to, world, primary));
+    let is_there = |value: &str| there.is_some_and(|before| before.answer.has(value, key.place.record_type));
+    let may_be_anybodys = |value: &str| {
+        matches!(configured.points_to, PointsTo::Readers { .. }) && is_there(value) && hides(seen)
+    };
+    let stray = values
+        .iter()
+        .find(|value| !is_fit(value, configured.points_to, is_there(value), seen) && !may_be_anybodys(value));
     match stray {
         Some(at) => Err(Refusal::WrongNode { endpoint: key.to_string(), at: at.clone() }),
         None => Ok(()),
@@ -455,7 +539,8 @@ fn carries_over(
 
 /// Whether a value is where the record should point: at the primary; at a member that is not the primary; or at one that is
 /// listed with a lag within the limit, and at the primary only where it may take the place of replicas.
-fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) -> bool {
+fn is_fit(value: &str, points_to: PointsTo, is_there: bool, seen: &Seen) -> bool {
+    let Seen { world, primary, .. } = *seen;
     let is_at = |host: &str| {
         RecordName::new(host) == RecordName::new(value)
             || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
@@ -470,9 +555,9 @@ fn is_fit(value: &str, points_to: PointsTo, world: &World, primary: &Primary) ->
         PointsTo::Primary => at_primary,
         PointsTo::Standby => !at_primary && there.next().is_some(),
         PointsTo::Readers { primary_fallback, .. } if at_primary => primary_fallback,
-        PointsTo::Readers { max_lag_bytes, .. } => {
-            there.any(|listed| may_be_read_from(listed, max_lag_bytes))
-        }
+        PointsTo::Readers { max_lag_bytes, .. } => there.any(|listed| {
+            may_be_read_from(listed, max_lag_bytes) || (is_there && may_still_be_read_from(listed, seen))
+        }),
         // An alias has no values.
         PointsTo::Site => false,
     }

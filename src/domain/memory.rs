@@ -46,6 +46,9 @@ pub struct Memory {
     pub endpoints: BTreeSet<String>,
     /// The primary that every endpoint was last seen to follow.
     pub primary: Option<LastPrimary>,
+    /// Who was last seen to lead, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<KnownLeader>,
     /// The site that anybody has last acted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteName>,
@@ -91,6 +94,27 @@ impl LastPrimary {
         self.member.as_ref().map(|member| label(self.site.as_ref(), member.as_str()))
     }
 }
+
+/// The leader that was last seen, whether endpoints follow it or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownLeader {
+    /// Its name, where it had one.
+    pub member: Option<MemberName>,
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Since when it is known to lead; absent where nothing was known of the leader before it.
+    pub since: Option<Timestamp>,
+}
+
+impl KnownLeader {
+    fn is(&self, leader: &Primary) -> bool {
+        let is_same_name = self.member.is_none() || leader.member.is_none() || self.member == leader.member;
+        self.timeline == leader.timeline && is_same_name
+    }
+}
+
+/// How long replicas may need until they stream from a new leader and it says so.
+const SETTLES_WITHIN_MS: u64 = 30_000;
 
 /// Where a member was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +174,7 @@ impl Memory {
         let timeline = self.highest_timeline.map_or(primary.timeline, |known| known.max(primary.timeline));
         Self {
             revision,
+            leader: self.led_by(primary, now),
             highest_timeline: Some(timeline),
             system_id: Some(primary.system_id.clone()),
             acting: Some(Acting {
@@ -186,6 +211,30 @@ impl Memory {
         !self.endpoints.is_empty()
             && configured.peek().is_some()
             && !configured.any(|endpoint| self.endpoints.contains(&endpoint))
+    }
+
+    /// Who leads, now that this one is seen to.
+    #[must_use]
+    pub fn led_by(&self, leader: &Primary, now: Timestamp) -> Option<KnownLeader> {
+        if self.leader.as_ref().is_some_and(|known| known.is(leader)) {
+            return self.leader.clone();
+        }
+        let since = self.is_settling(leader, now).then_some(now);
+        Some(KnownLeader { member: leader.member.clone(), timeline: leader.timeline, since })
+    }
+
+    /// Whether this leader has led for so short a time that replicas may still be on their way to it. A time in the future
+    /// is that of another clock, or of one that was set back: it counts for no longer than one in the past.
+    #[must_use]
+    pub fn is_settling(&self, leader: &Primary, now: Timestamp) -> bool {
+        match &self.leader {
+            Some(known) if known.is(leader) => {
+                known.since.is_some_and(|since| since.0.abs_diff(now.0) < SETTLES_WITHIN_MS)
+            }
+            Some(_) => true,
+            // Written by a version that did not remember the leader.
+            None => self.highest_timeline.is_some_and(|highest| highest < leader.timeline),
+        }
     }
 
     /// The sites that live apart while this primary is followed: those before, the site that is left for it and those of its

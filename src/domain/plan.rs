@@ -20,6 +20,7 @@ use super::host::{is_fit, is_loopback, is_name, is_qualified_name};
 use super::intent::{Intent, Strategy};
 use super::listener::{ListenerArn, Reweighting};
 use super::memory::{Memory, Timestamp};
+use super::readers::settling;
 use super::record::{RecordChange, RecordType, ZoneId};
 use super::verdict::{Primary, Verdict};
 use super::world::World;
@@ -37,6 +38,9 @@ pub struct Plan {
     pub holds: Vec<EndpointHold>,
     /// What is not right with endpoints, and nothing is to be done about now.
     pub concerns: Vec<Concern>,
+    /// Whether nothing is held up by there being no primary: every endpoint is one of readers, and those follow the leader
+    /// of a standby cluster as well.
+    pub needs_no_primary: bool,
 }
 
 /// Something about an endpoint that people should know if it lasts.
@@ -75,6 +79,14 @@ pub enum Worry {
         "{0} has no target group behind this listener, which could not follow it if it became the primary"
     )]
     NoGroup(MemberName),
+    /// A member that belongs into an endpoint has no place there.
+    #[error("{member} is left out: {why}")]
+    Unplaced {
+        /// The member.
+        member: MemberName,
+        /// Why.
+        why: EndpointReason,
+    },
 }
 
 fn either(targets: &[Target]) -> String {
@@ -96,6 +108,7 @@ impl Plan {
         self.lanes.extend(other.lanes);
         self.holds.extend(other.holds);
         self.concerns.extend(other.concerns);
+        self.needs_no_primary &= other.needs_no_primary;
     }
 }
 
@@ -162,6 +175,9 @@ pub enum EndpointReason {
     /// No readable `/cluster` says where the primary's PostgreSQL listens.
     #[error("no readable /cluster says where the primary's PostgreSQL listens")]
     AddressUnknown,
+    /// No readable `/cluster` says where a replica's PostgreSQL listens.
+    #[error("no readable /cluster says where the PostgreSQL of {0} listens")]
+    MemberAddressUnknown(MemberName),
     /// The node has no address of the kind that the endpoint needs, or more than one.
     #[error("{0}")]
     AddressUnfit(String),
@@ -219,7 +235,7 @@ pub enum EndpointReason {
 pub enum EndpointReasonKind {
     /// [`EndpointReason::Unreadable`].
     Unreadable,
-    /// [`EndpointReason::AddressUnknown`] and [`EndpointReason::AddressUnfit`].
+    /// [`EndpointReason::AddressUnknown`], [`EndpointReason::MemberAddressUnknown`] and [`EndpointReason::AddressUnfit`].
     Address,
     /// [`EndpointReason::NoInstance`] and [`EndpointReason::NoEc2`].
     NoInstance,
@@ -238,12 +254,31 @@ pub enum EndpointReasonKind {
 }
 
 impl EndpointReason {
+    /// Whether a member's place could not be found out; otherwise it is known to have none.
+    fn is_unknown(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::AddressUnknown | Self::MemberAddressUnknown(_) | Self::NoEc2 => true,
+            Self::AddressUnfit(_)
+            | Self::NoInstance(_)
+            | Self::ReplicasUnknown
+            | Self::NoReader
+            | Self::HealthCheck(_)
+            | Self::Listener(_)
+            | Self::NoGroup { .. }
+            | Self::Unnamed
+            | Self::NoStandby
+            | Self::Routing { .. } => false,
+        }
+    }
+
     /// Its name in reports.
     #[must_use]
     pub fn kind(&self) -> EndpointReasonKind {
         match self {
             Self::Unreadable(_) => EndpointReasonKind::Unreadable,
-            Self::AddressUnknown | Self::AddressUnfit(_) => EndpointReasonKind::Address,
+            Self::AddressUnknown | Self::MemberAddressUnknown(_) | Self::AddressUnfit(_) => {
+                EndpointReasonKind::Address
+            }
             Self::NoInstance(_) | Self::NoEc2 => EndpointReasonKind::NoInstance,
             Self::ReplicasUnknown | Self::NoReader => EndpointReasonKind::NoReader,
             Self::HealthCheck(_) => EndpointReasonKind::HealthCheck,
@@ -255,38 +290,70 @@ impl EndpointReason {
     }
 }
 
-/// Compares what is wanted with what was read. Without a primary nothing is planned. Memory tells how long a target has
-/// belonged to no member by `now`.
+/// Compares what is wanted with what was read. Without a primary nothing is planned, but for the readers of a standby
+/// cluster. Memory tells how long a target has
+/// belonged to no member by `now`, and whether another leader is new.
 #[must_use]
 pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
-    let Verdict::Primary(primary) = verdict else { return Plan::default() };
-    let mut plan = Plan::default();
+    let Some(primary) = verdict.leader() else { return Plan::default() };
     let hosts = Hosts::of(intent, world, primary);
-    let intent = &intent.with_groups(|group| group.site.is_none() || group.site == primary.site);
+    let (intent, needs_no_primary) = match verdict {
+        Verdict::Primary(_) => {
+            (&intent.with_groups(|group| group.site.is_none() || group.site == primary.site), false)
+        }
+        Verdict::Hold(_) => {
+            let readers = readers::only(intent);
+            let is_all = readers == *intent;
+            (&{ readers }, is_all)
+        }
+    };
+    let mut plan = Plan { needs_no_primary, ..Plan::default() };
+    let settling = &settling(world, primary, memory, now);
     for wanted in &intent.groups {
-        let steps = match &wanted.strategy {
+        let needs = match &wanted.strategy {
             Strategy::Weighted { .. } => continue,
-            Strategy::Exclusive => group::steps(wanted, hosts, primary),
+            Strategy::Exclusive => group::steps(wanted, hosts, primary, settling),
             Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, hosts, primary).map(|group| {
-                plan.concerns.extend(group.concerns(&wanted.arn));
-                group.steps(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
+                group.needs(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
             }),
         };
-        match steps {
-            Ok(steps) if steps.is_empty() => {}
-            Ok(steps) => plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps }),
-            Err(reason) => {
-                plan.holds.push(EndpointHold { endpoint: Endpoint::Group(wanted.arn.clone()), reason });
-            }
+        let steps = plan.take(&Endpoint::Group(wanted.arn.clone()), needs).unwrap_or_default();
+        if !steps.is_empty() {
+            plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps });
         }
     }
     for (arn, groups) in intent.listeners() {
         weighted::listener(arn, &groups, hosts, primary, &mut plan);
     }
-    let (zones, holds) = record::changes(intent, hosts, primary);
-    plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
-    plan.holds.extend(holds);
+    record::changes(intent, hosts, primary, settling, &mut plan);
     plan
+}
+
+/// What one endpoint needs.
+#[derive(Debug, Default)]
+struct Needs<T> {
+    /// What to do.
+    what: T,
+    /// What is not right with it.
+    worries: Vec<Worry>,
+    /// Why that may not be all.
+    unknown: Option<EndpointReason>,
+}
+
+impl Plan {
+    /// What to do for an endpoint; the rest that is known of it goes into the plan at once.
+    fn take<T>(&mut self, endpoint: &Endpoint, needs: Result<Needs<T>, EndpointReason>) -> Option<T> {
+        let (what, reason) = match needs {
+            Ok(Needs { what, worries, unknown }) => {
+                let concern = |what| Concern { endpoint: endpoint.clone(), what };
+                self.concerns.extend(worries.into_iter().map(concern));
+                (Some(what), unknown)
+            }
+            Err(reason) => (None, Some(reason)),
+        };
+        self.holds.extend(reason.map(|reason| EndpointHold { endpoint: endpoint.clone(), reason }));
+        what
+    }
 }
 
 /// Where the primary's PostgreSQL listens.

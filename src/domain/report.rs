@@ -182,9 +182,9 @@ impl From<&Verdict> for VerdictReport {
 /// Who else claims to be the primary, and what is not right with endpoints although nothing is to be done about it now.
 #[must_use]
 pub fn warnings(verdict: &Verdict, plan: &Plan) -> Vec<String> {
-    let Verdict::Primary(primary) = verdict else { return Vec::new() };
+    let Some(leader) = verdict.leader() else { return Vec::new() };
     let warning = |rival: &Rival| {
-        let lower = if rival.timeline < primary.timeline { "the lower timeline" } else { "timeline" };
+        let lower = if rival.timeline < leader.timeline { "the lower timeline" } else { "timeline" };
         format!(
             "{} also claims to be the primary, on {lower} {}: stop it, it may be taking writes",
             rival.label(),
@@ -193,7 +193,7 @@ pub fn warnings(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     };
     let concerns =
         plan.concerns.iter().map(|concern| format!("{}: {}", describe(&concern.endpoint), concern.what));
-    primary.rivals.iter().map(warning).chain(concerns).collect()
+    leader.rivals.iter().map(warning).chain(concerns).collect()
 }
 
 /// How the pass ended, by what it did and did not do.

@@ -24,6 +24,8 @@ pub struct Sight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Lead {
     Primary(Option<SiteName>, Option<MemberName>, Option<Address>, Timeline, SystemId),
+    /// The leader of a standby cluster, whose readers are served.
+    Standby(Option<MemberName>, Option<Address>, Timeline, SystemId),
     Nobody(HoldKind),
 }
 
@@ -32,14 +34,19 @@ impl Sight {
     #[must_use]
     pub fn of(intent: &Intent, sites: Sites) -> Self {
         let world = World { sites, ..World::default() };
-        let (lead, readers) = match verdict(intent, &world, &Memory::default()) {
-            Verdict::Primary(primary) => {
-                let readers = intent.reader_limits().map(|limit| readers(&world, &primary, limit)).collect();
-                let Primary { site, member, address, timeline, system_id, .. } = primary;
-                let lead = Lead::Primary(site, member, address, timeline, system_id);
-                (lead, readers)
+        let verdict = verdict(intent, &world, &Memory::default());
+        let readers_of =
+            |leader| intent.reader_limits().map(|limit| readers(&world, leader, limit)).collect();
+        let readers = verdict.leader().map_or_else(Vec::new, readers_of);
+        let leader = verdict.leader().cloned();
+        let lead = match (verdict, leader) {
+            (Verdict::Primary(Primary { site, member, address, timeline, system_id, .. }), _) => {
+                Lead::Primary(site, member, address, timeline, system_id)
             }
-            Verdict::Hold(hold) => (Lead::Nobody(hold.kind()), Vec::new()),
+            (Verdict::Hold(_), Some(Primary { member, address, timeline, system_id, .. })) => {
+                Lead::Standby(member, address, timeline, system_id)
+            }
+            (Verdict::Hold(hold), None) => Lead::Nobody(hold.kind()),
         };
         let mut sites = world.sites;
         for answer in sites.values_mut().flat_map(|answers| answers.values_mut()) {

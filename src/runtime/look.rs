@@ -142,7 +142,8 @@ impl Looking {
     /// What has been seen and planned so far, in the order of the parts.
     #[must_use]
     pub fn look(&self) -> Look {
-        let (mut world, mut plan) = (self.members.clone(), Plan::default());
+        let mut world = self.members.clone();
+        let mut plan = Plan { needs_no_primary: !self.seen.is_empty(), ..Plan::default() };
         for (seen, planned) in self.seen.values() {
             world.add(seen.clone());
             plan.add(planned.clone());

@@ -214,7 +214,7 @@ impl Pass<'_> {
         if let Some(hold) = of_others(intent, &looking.memory) {
             return (looking.look(), Attempt::Finished(Some(hold)));
         }
-        let Verdict::Primary(primary) = looking.verdict.clone() else {
+        let Some(primary) = looking.verdict.leader().cloned() else {
             return (looking.look(), Attempt::Finished(None));
         };
         if self.mode == Mode::DryRun {
@@ -254,7 +254,7 @@ impl Pass<'_> {
         while looking.next().await.is_some() {}
         let look = looking.look();
         done.retarget = story(self.intent, &look);
-        let hold = match check(self.intent, &look.plan, &look.world, &look) {
+        let hold = match check(self.intent, &look.plan, &look.world, &look, self.ports) {
             Ok(checked) => {
                 done.steps = report::planned_steps(checked.plan());
                 None
@@ -343,7 +343,7 @@ impl<'a> Acting<'a> {
         if !self.is_told {
             done.retarget = story(intent, &look);
         }
-        let checked = match check(intent, &seen.plan, &seen.world, &look) {
+        let checked = match check(intent, &seen.plan, &seen.world, &look, self.pass.ports) {
             Ok(checked) => checked,
             Err(refusal) => {
                 self.state = State::Held(PassHold::Refused(refusal.to_string()));
@@ -524,9 +524,16 @@ fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
     changes(plan).filter(is_lost).cloned().collect()
 }
 
-fn check(intent: &Intent, plan: &Plan, world: &World, look: &Look) -> Result<Checked, Refusal> {
+fn check(
+    intent: &Intent,
+    plan: &Plan,
+    world: &World,
+    look: &Look,
+    ports: &Ports,
+) -> Result<Checked, Refusal> {
     let nothing = Memory::default();
-    audit(plan, intent, world, &look.verdict, look.memory.as_ref().unwrap_or(&nothing))
+    let memory = look.memory.as_ref().unwrap_or(&nothing);
+    audit(plan, intent, world, &look.verdict, memory, ports.clock.now())
 }
 
 fn story(intent: &Intent, look: &Look) -> Option<Retarget> {

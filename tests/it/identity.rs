@@ -211,7 +211,7 @@ fn audited(seen: World, intent: &Intent, memory: &Memory) -> Result<(), Refusal>
     });
     let plan = plan(&intent, &world, &mistaken, memory, Timestamp(0));
     assert!(!plan.is_empty());
-    audit(&plan, &intent, &world, &mistaken, memory).map(drop)
+    audit(&plan, &intent, &world, &mistaken, memory, Timestamp(0)).map(drop)
 }
 
 #[test]

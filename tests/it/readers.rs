@@ -1,6 +1,9 @@
 //! Groups of readers: who is in, who is out, and when the primary takes their place.
 
+mod places;
 mod record;
+mod settling;
+mod standby;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +15,11 @@ use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{EndpointReasonKind, Lane, Plan, TargetStep, plan};
 use repoint::domain::sight::Sight;
 use repoint::domain::verdict::verdict;
-use repoint::domain::world::{Listed, World};
+use repoint::domain::world::{Health, Listed, World};
 
 use crate::support::evidence::{
-    GROUP, arn, healthy, intent, ip_group, members_in, name, reader_intent, refused, silence, target,
+    GROUP, answer, arn, healthy, intent, ip_group, members_in, name, primary, reader_intent, refused,
+    silence, target, url,
 };
 
 const LIMIT: u64 = 1000;
@@ -37,12 +41,17 @@ fn planned(group: GroupIntent, world: &World) -> Plan {
     let intent = of(group);
     let verdict = verdict(&intent, world, &Memory::default());
     let plan = plan(&intent, world, &verdict, &Memory::default(), Timestamp(0));
-    assert_eq!(audit(&plan, &intent, world, &verdict, &Memory::default()).err(), None);
+    assert_eq!(audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err(), None);
     plan
 }
 
 fn steps(world: &World) -> Vec<String> {
-    match &planned(reader_intent(LIMIT), world).lanes[..] {
+    words(&planned(reader_intent(LIMIT), world))
+}
+
+/// The steps of a plan for one group.
+fn words(plan: &Plan) -> Vec<String> {
+    match &plan.lanes[..] {
         [] => Vec::new(),
         [Lane::Group { steps, .. }] => steps
             .iter()
@@ -110,6 +119,30 @@ fn who_does_not_stream_goes() {
     }
 }
 
+/// Before 3.0.4 a replica that streams is `running`, and only the member that it streams from lists it.
+#[test]
+fn a_replica_may_stream_from_a_replica() {
+    let mut world = world(both(), |listed| listed.state = State::Running);
+    let mut feeds = |number, fed| {
+        let health = members_in(&mut world).get_mut(&url(number)).unwrap().health.as_mut().unwrap();
+        health.feeds = BTreeSet::from([name(fed)]);
+    };
+    feeds(1, 2);
+    feeds(2, 3);
+    assert_eq!(steps(&world), [""; 0]);
+}
+
+/// A primary that was left behind feeds what the cluster does not have.
+#[test]
+fn what_streams_from_another_primary_goes() {
+    let mut world = world(both(), |listed| listed.state = State::Running);
+    let feeds = |health, fed| Health { feeds: BTreeSet::from([name(fed)]), ..health };
+    let list = members_in(&mut world)[&url(1)].view.clone();
+    let answers = [answer(1, feeds(primary(3), 2), list), answer(2, feeds(primary(2), 3), Err(refused()))];
+    members_in(&mut world).extend(answers);
+    assert_eq!(steps(&world), ["+10.0.1.12", "-10.0.1.13"]);
+}
+
 /// Before 3.0.4 a replica that streams is `running`.
 #[test]
 fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
@@ -161,7 +194,7 @@ fn refusal(world: &World, fallback: bool, steps: Vec<TargetStep>) -> Option<Refu
     let intent = of(GroupIntent { role, ..reader_intent(LIMIT) });
     let verdict = verdict(&intent, world, &Memory::default());
     let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
-    audit(&plan, &intent, world, &verdict, &Memory::default()).err()
+    audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use repoint::adapters::state_file::StateFile;
 use repoint::domain::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{
-    Acting, Condition, ConditionKind, KnownMember, LastPrimary, Letter, Memory, Timestamp,
+    Acting, Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Letter, Memory, Timestamp,
 };
 use repoint::ports::Store as _;
 use tempfile::TempDir;
@@ -59,6 +59,7 @@ fn full(revision: u64) -> Memory {
             address: Some(address.clone()),
             timeline: Timeline(4),
         }),
+        leader: Some(KnownLeader { member: Some(name(1)), timeline: Timeline(4), since: Some(Timestamp(3)) }),
         site: Some(SiteName::new("us-east-1")),
         apart: [SiteName::new("us-west-2")].into(),
         members_of_sites: [(

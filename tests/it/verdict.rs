@@ -424,7 +424,8 @@ fn a_clone_that_carries_our_members_name_is_another_member() {
     clone.peer = Some("10.9.9.9:8008".parse().unwrap());
     let world = world([answer(1, primary(3), Ok(view(1, 3))), (elsewhere, clone)]);
     let hold = the_hold(decide(&world));
-    assert!(matches!(&hold, Hold::UnknownMember { rivals, .. } if rivals.len() == 1), "{hold}");
+    assert_eq!(hold.kind(), HoldKind::Contested, "two members, the higher of which no other one lists");
+    assert!(hold.to_string().contains("pg1 (timeline 4), pg1 (timeline 3)"), "{hold}");
 }
 
 #[test]

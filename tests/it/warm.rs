@@ -48,7 +48,7 @@ fn planned(world: &World, memory: &Memory, now: u64) -> Plan {
     let intent = of(warm_intent(LEAVE_AFTER));
     let verdict = verdict(&intent, world, memory);
     let plan = plan(&intent, world, &verdict, memory, Timestamp(now));
-    assert_eq!(audit(&plan, &intent, world, &verdict, memory).err(), None);
+    assert_eq!(audit(&plan, &intent, world, &verdict, memory, Timestamp(0)).err(), None);
     plan
 }
 
@@ -234,7 +234,7 @@ fn the_auditor_keeps_members_in_and_strangers_out() {
     let verdict = verdict(&intent, &world, &Memory::default());
     let refusal = |steps| {
         let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
-        audit(&plan, &intent, &world, &verdict, &Memory::default()).err()
+        audit(&plan, &intent, &world, &verdict, &Memory::default(), Timestamp(0)).err()
     };
     let (open, close) = (
         |id: &str| TargetStep::Register(target(id, 5432)),
@@ -320,4 +320,41 @@ fn the_last_instance_never_leaves() {
     let plan = planned(&instances(&["i-1", "i-2", "i-3"], &[]), &gone, 10 * LEAVE_AFTER);
     assert_eq!(steps(&plan), [""; 0]);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoInstance);
+}
+
+/// Law 15: whom DNS does not know for now holds nobody else up; law 2: what is there may be that one.
+#[test]
+fn a_member_of_whom_it_is_not_known_where_it_is_holds_nobody_else_up() {
+    let mut world = world(ip_group(&[("10.0.1.12", "healthy"), ("10.0.1.13", "unhealthy")]));
+    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);
+    }
+    world.names.insert("pg3.internal".to_owned(), Err(refused()));
+    let old = memory(&[("10.0.1.13", 0)]);
+    let plan = planned(&world, &old, 10 * LEAVE_AFTER);
+    assert_eq!(steps(&plan), ["+10.0.1.11"]);
+    assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
+    assert_eq!(plan.concerns, [], "it is no surplus");
+
+    world.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
+    let plan = planned(&world, &old, 10 * LEAVE_AFTER);
+    assert_eq!(steps(&plan), ["+10.0.1.11", "-10.0.1.13"]);
+    assert!(
+        plan.concerns
+            .iter()
+            .any(|concern| matches!(&concern.what, Worry::Unplaced { member, .. } if *member == name(3)))
+    );
+}
+
+/// The primary cannot be placed: that is told, the others are kept warm, and nothing is closed.
+#[test]
+fn a_primary_that_cannot_be_placed_holds_nobody_else_up() {
+    let mut world = world(ip_group(&[("10.0.1.99", "unhealthy")]));
+    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        "pg2.internal".clone_into(&mut view.members[1].address.as_mut().unwrap().host);
+    }
+    world.names.insert("pg2.internal".to_owned(), Ok(Vec::new()));
+    let plan = planned(&world, &memory(&[("10.0.1.99", 0)]), 10 * LEAVE_AFTER);
+    assert_eq!(steps(&plan), ["+10.0.1.11", "+10.0.1.13"]);
+    assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Address);
 }

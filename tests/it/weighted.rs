@@ -49,7 +49,7 @@ fn checked_for(intent: &Intent, world: &World) -> Plan {
     let memory = Memory::default();
     let verdict = verdict(intent, world, &memory);
     let plan = plan(intent, world, &verdict, &memory, Timestamp(0));
-    assert_eq!(audit(&plan, intent, world, &verdict, &memory).err(), None);
+    assert_eq!(audit(&plan, intent, world, &verdict, &memory, Timestamp(0)).err(), None);
     plan
 }
 
@@ -482,4 +482,19 @@ proptest! {
         }
         prop_assert_eq!(planned(&intent, &shuffled, &memory), planned(&intent, &world, &memory));
     }
+}
+
+/// Law 15: one that cannot be placed is told of, and the others are served.
+#[test]
+fn a_member_that_cannot_be_placed_is_told_of() {
+    let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
+    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);
+    }
+    world.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
+    let plan = checked(&world);
+    assert_eq!(words(&plan), "pg1=>pg2");
+    assert_eq!(plan.concerns[0].endpoint.to_string(), member_group(3).to_string());
+    assert!(plan.concerns[0].what.to_string().starts_with("pg3 is left out: "), "{plan:?}");
+    assert_eq!(plan.holds, []);
 }

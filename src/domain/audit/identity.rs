@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Refusal;
-use crate::domain::cluster::ApiUrl;
+use crate::domain::cluster::{ApiUrl, Role};
 use crate::domain::intent::{Intent, Site};
 use crate::domain::memory::Memory;
 use crate::domain::verdict::Primary;
@@ -67,7 +67,8 @@ fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Re
         let own = answers.get(*url).and_then(|answer| answer.health.as_ref().ok());
         own.is_some_and(|own| {
             // One whose PostgreSQL cannot be queried for a moment tells neither.
-            own.answers_primary
+            let leads = own.answers_primary || own.role == Role::StandbyLeader;
+            leads
                 && own.timeline.is_none_or(|timeline| timeline == primary.timeline)
                 && own.system_id.as_ref().is_none_or(|system_id| *system_id == primary.system_id)
         })

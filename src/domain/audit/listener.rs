@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Refusal, group, is_at, once};
+use super::{Refusal, Seen, group, is_at, once};
 use crate::domain::endpoint::{GroupArn, Target};
 use crate::domain::intent::{GroupIntent, Intent, Strategy};
 use crate::domain::listener::{Forward, Listener, ListenerArn, Reweighting};
@@ -17,10 +17,10 @@ pub(super) fn listener(
     arn: &ListenerArn,
     steps: &[ListenerStep],
     intent: &Intent,
-    world: &World,
-    primary: &Primary,
+    seen: &Seen,
     touched: &mut BTreeSet<String>,
 ) -> Result<(), Refusal> {
+    let Seen { world, primary, .. } = *seen;
     let ours: Vec<&GroupIntent> = intent.groups.iter().filter(|group| is_behind(group, arn)).collect();
     if ours.is_empty() {
         return Err(Refusal::NotOurs(arn.to_string()));
@@ -59,7 +59,7 @@ pub(super) fn listener(
     }
     for (arn, steps) in of_groups {
         once(touched, arn.to_string())?;
-        group(arn, &steps, intent, world, primary)?;
+        group(arn, &steps, intent, seen)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Memory, Timestamp};
 use crate::domain::cluster::SiteName;
 use crate::domain::endpoint::{Endpoint, Target};
-use crate::domain::intent::{Intent, Site, Strategy};
+use crate::domain::intent::{GroupRole, Intent, PointsTo, Site, Strategy};
 use crate::domain::plan::{Concern, EndpointHold, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
 use crate::domain::verdict::{HoldKind, Primary, Verdict, label};
@@ -60,6 +60,8 @@ pub enum ConditionKind {
     ReaderHealth,
     /// A member that could be promoted has no group behind a listener.
     NoGroup,
+    /// A member has no place in an endpoint that it belongs into.
+    MemberUnplaced,
     /// A change of an endpoint failed.
     ApplyFailed,
     /// The auditor refused a plan.
@@ -88,6 +90,7 @@ impl ConditionKind {
             Self::TargetHealth => "target_health",
             Self::ReaderHealth => "reader_health",
             Self::NoGroup => "no_group",
+            Self::MemberUnplaced => "member_unplaced",
             Self::ApplyFailed => "apply_failed",
             Self::PlanRefused => "plan_refused",
             Self::MemoryUnavailable => "memory_unavailable",
@@ -109,6 +112,7 @@ impl ConditionKind {
             | Self::TargetHealth
             | Self::ReaderHealth
             | Self::NoGroup
+            | Self::MemberUnplaced
             | Self::MemoryUnavailable => true,
             Self::Contested
             | Self::SplitBrain
@@ -129,7 +133,8 @@ impl ConditionKind {
             | Self::EndpointHeld
             | Self::TargetSurplus
             | Self::ReaderHealth
-            | Self::NoGroup => "warning",
+            | Self::NoGroup
+            | Self::MemberUnplaced => "warning",
             Self::NoPrimary
             | Self::StaleSite
             | Self::Contested
@@ -158,6 +163,10 @@ pub struct Findings {
     dark: Vec<Option<SiteName>>,
     /// What is remembered is of others, so that nothing else is said of it.
     is_of_others: bool,
+    /// The endpoints that are held, of which it could not tell who is left out.
+    held: Vec<String>,
+    /// The endpoints that were left alone, of which it could not tell anything.
+    left_alone: Vec<String>,
 }
 
 impl Findings {
@@ -174,7 +183,13 @@ impl Findings {
             subject.is_some_and(|subject| subject.starts_with(&prefix))
         };
         let is_dark = kind == ConditionKind::MemberUnreachable && self.dark.iter().any(is_there);
-        !self.unknown.contains(&kind) && !is_dark && !self.is_of_others
+        let is_of = |endpoint: &String| {
+            let rest = subject.and_then(|subject| subject.strip_prefix(endpoint));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let is_held = kind == ConditionKind::MemberUnplaced && self.held.iter().any(is_of);
+        let is_unknown = self.unknown.contains(&kind) || self.left_alone.iter().any(is_of);
+        !is_unknown && !is_dark && !is_held && !self.is_of_others
     }
 
     pub(super) fn is_of_others(&self) -> bool {
@@ -205,52 +220,22 @@ pub fn findings(
         return Findings { present, is_of_others: true, ..Findings::default() };
     }
     let mut found = Findings::default();
-    match verdict {
-        Verdict::Primary(primary) => {
+    match (verdict, verdict.leader()) {
+        (Verdict::Primary(primary), _) => {
             let rivals = primary.rivals.iter().map(|rival| {
                 let words = format!("it also claims to be primary, on timeline {}", rival.timeline);
                 (Kind::SplitBrain, Some(rival.label()), words)
             });
             found.present.extend(rivals);
-            let holds = plan
-                .holds
-                .iter()
-                .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
-            found.present.extend(holds);
-            found.present.extend(plan.concerns.iter().map(concern));
-            let is_warm = |hold: &EndpointHold| {
-                intent.groups.iter().any(|group| {
-                    matches!(group.strategy, Strategy::Warm { .. })
-                        && hold.endpoint == Endpoint::Group(group.arn.clone())
-                })
-            };
-            if plan.holds.iter().any(is_warm) {
-                // Of a group that cannot be read, nobody knows.
-                found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth, Kind::ReaderHealth]);
-            }
-            let is_listener = |hold: &EndpointHold| matches!(hold.endpoint, Endpoint::Listener(_));
-            if !lists_members(world, primary) || plan.holds.iter().any(is_listener) {
-                found.unknown.push(Kind::NoGroup);
-            }
-            let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
-                let words = step.error.clone().unwrap_or_else(|| "it failed".to_owned());
-                (Kind::ApplyFailed, Some(step.endpoint.to_string()), words)
-            });
-            found.present.extend(failed);
-            let unfollowed = unfollowed.and_then(|hold| match hold {
-                PassHold::Refused(why) => Some((Kind::PlanRefused, None, why.clone())),
-                PassHold::MemoryUnavailable(failure) => {
-                    Some((Kind::MemoryUnavailable, None, failure.to_string()))
-                }
-                // The other one tells, or the next pass.
-                PassHold::Busy(_)
-                | PassHold::Overtaken
-                | PassHold::Crowded
-                | PassHold::StateOfOtherEndpoints(_) => None,
-            });
-            found.present.extend(unfollowed);
+            endpoints(intent, world, primary, plan, steps, unfollowed, &mut found);
         }
-        Verdict::Hold(hold) => {
+        (Verdict::Hold(_), Some(leader)) => {
+            // Another site may hold the primary, and the endpoints of writers stay as they were.
+            found.unknown.push(Kind::SplitBrain);
+            found.left_alone = of_writers(intent);
+            endpoints(intent, world, leader, plan, steps, unfollowed, &mut found);
+        }
+        (Verdict::Hold(hold), None) => {
             found.unknown.extend([
                 Kind::SplitBrain,
                 Kind::EndpointHeld,
@@ -258,6 +243,7 @@ pub fn findings(
                 Kind::TargetHealth,
                 Kind::ReaderHealth,
                 Kind::NoGroup,
+                Kind::MemberUnplaced,
                 Kind::ApplyFailed,
                 Kind::PlanRefused,
                 Kind::MemoryUnavailable,
@@ -292,6 +278,65 @@ pub fn own_subject(intent: &Intent) -> Option<String> {
     intent.endpoints().map(|endpoint| endpoint.to_string()).min()
 }
 
+/// The endpoints that only a primary can be followed with.
+fn of_writers(intent: &Intent) -> Vec<String> {
+    let groups = intent.groups.iter().filter(|group| group.role == GroupRole::Writer);
+    let records =
+        intent.records.iter().filter(|record| !matches!(record.points_to, PointsTo::Readers { .. }));
+    let listeners = intent.listeners().into_keys().map(ToString::to_string);
+    let groups = groups.map(|group| group.arn.to_string());
+    groups.chain(records.map(|record| record.key.to_string())).chain(listeners).collect()
+}
+
+/// What is wrong with endpoints that follow a leader.
+fn endpoints(
+    intent: &Intent,
+    world: &World,
+    leader: &Primary,
+    plan: &Plan,
+    steps: &[StepReport],
+    unfollowed: Option<&PassHold>,
+    found: &mut Findings,
+) {
+    use ConditionKind as Kind;
+
+    let holds = plan
+        .holds
+        .iter()
+        .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
+    found.present.extend(holds);
+    found.present.extend(plan.concerns.iter().map(concern));
+    let is_warm = |hold: &EndpointHold| {
+        intent.groups.iter().any(|group| {
+            matches!(group.strategy, Strategy::Warm { .. })
+                && hold.endpoint == Endpoint::Group(group.arn.clone())
+        })
+    };
+    if plan.holds.iter().any(is_warm) {
+        // Of a group that cannot be read, nobody knows.
+        found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth, Kind::ReaderHealth]);
+    }
+    found.held = plan.holds.iter().map(|hold| hold.endpoint.to_string()).collect();
+    let is_listener = |hold: &EndpointHold| matches!(hold.endpoint, Endpoint::Listener(_));
+    if !lists_members(world, leader) || plan.holds.iter().any(is_listener) {
+        found.unknown.push(Kind::NoGroup);
+    }
+    let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
+        let words = step.error.clone().unwrap_or_else(|| "it failed".to_owned());
+        (Kind::ApplyFailed, Some(step.endpoint.to_string()), words)
+    });
+    found.present.extend(failed);
+    let unfollowed = unfollowed.and_then(|hold| match hold {
+        PassHold::Refused(why) => Some((Kind::PlanRefused, None, why.clone())),
+        PassHold::MemoryUnavailable(failure) => Some((Kind::MemoryUnavailable, None, failure.to_string())),
+        // The other one tells, or the next pass.
+        PassHold::Busy(_) | PassHold::Overtaken | PassHold::Crowded | PassHold::StateOfOtherEndpoints(_) => {
+            None
+        }
+    });
+    found.present.extend(unfollowed);
+}
+
 /// Whether any `/cluster` says who the members are, now that this is the primary.
 fn lists_members(world: &World, primary: &Primary) -> bool {
     let leader = primary.member.as_ref();
@@ -306,6 +351,7 @@ fn concern(concern: &Concern) -> Finding {
         Worry::Unhealthy { .. } => (ConditionKind::TargetHealth, place),
         Worry::Unread { .. } => (ConditionKind::ReaderHealth, place),
         Worry::NoGroup(member) => (ConditionKind::NoGroup, format!("{place} {member}")),
+        Worry::Unplaced { member, .. } => (ConditionKind::MemberUnplaced, format!("{place} {member}")),
     };
     (kind, Some(subject), words)
 }

@@ -96,6 +96,9 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
         next.acting = None;
     }
     if !is_overtaken(memory, pass) {
+        if let Some(leader) = pass.verdict.leader() {
+            next.leader = memory.led_by(leader, now);
+        }
         if let Verdict::Primary(primary) = pass.verdict {
             remember(&mut next, primary, pass);
             let is_ours_to_tell = next.acting.is_none() && is_worth_telling(memory, pass, primary);
@@ -111,7 +114,7 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
 
 /// Whether somebody has acted for a later primary since the pass looked: what is wrong now is for the next pass to see.
 fn is_overtaken(memory: &Memory, pass: &Ended) -> bool {
-    let Verdict::Primary(primary) = pass.verdict else { return false };
+    let Some(primary) = pass.verdict.leader() else { return false };
     if memory.highest_timeline < pass.remembered.timeline {
         return true;
     }

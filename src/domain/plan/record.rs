@@ -2,65 +2,68 @@
 
 use std::collections::BTreeMap;
 
-use super::readers::places;
-use super::{DEFAULT_TTL_SECONDS, EndpointHold, EndpointReason, Hosts, address_for, primary_address};
+use super::readers::{Holder, Wanted, places, unplaced};
+use super::{
+    DEFAULT_TTL_SECONDS, EndpointReason, Hosts, Lane, Needs, Plan, Worry, address_for, primary_address,
+};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{Intent, PointsTo, RecordIntent};
-use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
+use crate::domain::readers::Reader;
+use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, RecordType, Routing, ZoneId};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
 
-/// The changes that are needed, in the order of zones and keys, and the record sets that are left alone.
-pub fn changes(
-    intent: &Intent,
-    hosts: Hosts,
-    primary: &Primary,
-) -> (BTreeMap<ZoneId, Vec<RecordChange>>, Vec<EndpointHold>) {
-    let standbys = standbys(hosts.world, primary);
+/// Those that records may point at.
+#[derive(Clone, Copy)]
+struct Nodes<'a> {
+    primary: &'a Primary,
+    /// In order of preference.
+    standbys: &'a [Standby],
+    /// The replicas that may stay although they are not known to stream.
+    settling: &'a [Reader],
+}
+
+/// Adds the changes that are needed, in the order of zones and keys, and the record sets that are left alone.
+pub fn changes(intent: &Intent, hosts: Hosts, primary: &Primary, settling: &[Reader], plan: &mut Plan) {
+    let nodes = Nodes { primary, standbys: &standbys(hosts.world, primary), settling };
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
-    let mut holds = Vec::new();
     for wanted in &intent.records {
-        match change(wanted, intent, hosts, primary, &standbys) {
-            Ok(None) => {}
-            Ok(Some(change)) => zones.entry(wanted.key.place.zone.clone()).or_default().push(change),
-            Err(reason) => {
-                holds.push(EndpointHold { endpoint: Endpoint::Record(wanted.key.clone()), reason });
-            }
+        let needs = change(wanted, intent, hosts, nodes);
+        let change = plan.take(&Endpoint::Record(wanted.key.clone()), needs).flatten();
+        if let Some(change) = change {
+            zones.entry(wanted.key.place.zone.clone()).or_default().push(change);
         }
     }
     for changes in zones.values_mut() {
         changes.sort_by(|a, b| a.after.key.cmp(&b.after.key));
     }
-    (zones, holds)
+    plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
 }
 
 fn change(
     wanted: &RecordIntent,
     intent: &Intent,
     hosts: Hosts,
-    primary: &Primary,
-    standbys: &[Standby],
-) -> Result<Option<RecordChange>, EndpointReason> {
+    nodes: Nodes,
+) -> Result<Needs<Option<RecordChange>>, EndpointReason> {
     let sets = match hosts.world.records.get(&wanted.key.place) {
         Some(Ok(sets)) => sets,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
-        None => return Ok(None),
+        None => return Ok(Needs::default()),
     };
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
     fits(wanted, &routing, before, sets)?;
-    let answer = answer(wanted, before.map(|set| &set.answer), intent, hosts, primary, standbys)?;
+    let needs = answer(wanted, before.map(|set| &set.answer), intent, hosts, nodes)?;
+    let answer = needs.what;
     let is_right = before.is_some_and(|set| {
         set.answer.is_same(&answer, wanted.key.place.record_type)
             && set.answer.ttl_seconds() == answer.ttl_seconds()
             && wanted.health_check_id.as_ref().is_none_or(|id| set.health_check_id.as_ref() == Some(id))
     });
-    if is_right {
-        return Ok(None);
-    }
     let carried = before.and_then(|set| set.health_check_id.clone());
-    Ok(Some(RecordChange {
+    let change = (!is_right).then(|| RecordChange {
         before: before.cloned(),
         after: RecordSet {
             key: wanted.key.clone(),
@@ -68,7 +71,8 @@ fn change(
             answer,
             health_check_id: wanted.health_check_id.clone().or(carried),
         },
-    }))
+    });
+    Ok(Needs { what: change, worries: needs.worries, unknown: needs.unknown })
 }
 
 /// What the record set should answer with, given what it answers with now.
@@ -77,31 +81,44 @@ fn answer(
     before: Option<&Answer>,
     intent: &Intent,
     hosts: Hosts,
-    primary: &Primary,
-    standbys: &[Standby],
-) -> Result<Answer, EndpointReason> {
+    nodes: Nodes,
+) -> Result<Needs<Answer>, EndpointReason> {
+    let Nodes { primary, settling, .. } = nodes;
     let record_type = wanted.key.place.record_type;
     let ttl_seconds = wanted.ttl_seconds.or(before.and_then(Answer::ttl_seconds));
     let ttl_seconds = ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
     let answer = |values| Answer::Values { ttl_seconds, values };
     let value = |address: &Address| address_for(hosts, &address.host, record_type);
+    let simply = |what| Needs { what, worries: Vec::new(), unknown: None };
     match wanted.points_to {
-        PointsTo::Primary => Ok(answer(vec![value(primary_address(primary)?)?])),
+        PointsTo::Primary => Ok(simply(answer(vec![value(primary_address(primary)?)?]))),
         PointsTo::Standby => {
             let is_current = |standby: &Standby| {
                 let there = value(&standby.address).ok().map(|value| answer(vec![value]));
                 there.zip(before).is_some_and(|(there, before)| there.is_same(before, record_type))
             };
-            let standby = best(standbys, is_current).ok_or(EndpointReason::NoStandby)?;
-            Ok(answer(vec![value(&standby.address)?]))
+            let (standbys, worries) = placeable(nodes.standbys, value);
+            let Some(standby) = best(&standbys, is_current) else {
+                let unplaced = worries.into_iter().find_map(|worry| match worry {
+                    Worry::Unplaced { why, .. } => Some(why),
+                    _ => None,
+                });
+                return Err(unplaced.unwrap_or(EndpointReason::NoStandby));
+            };
+            Ok(Needs { what: answer(vec![value(&standby.address)?]), worries, unknown: None })
         }
         PointsTo::Readers { max_lag_bytes, primary_fallback } => {
-            let is_in = |value: &String| before.is_some_and(|before| before.has(value, record_type));
-            let mut values = places(hosts.world, primary, max_lag_bytes, primary_fallback, value, is_in)?;
+            let readers = Wanted { max_lag_bytes, primary_fallback, settling };
+            let held: Vec<String> = match before {
+                Some(Answer::Values { values, .. }) => values.clone(),
+                Some(Answer::Alias(_)) | None => Vec::new(),
+            };
+            let places = places(hosts.world, primary, readers, &Values { hosts, record_type, held: &held })?;
+            let mut values: Vec<String> = places.belong.into_iter().chain(places.stay).collect();
             // Two members may share an address, and a value stands in a record set once.
             values.sort();
             values.dedup();
-            Ok(answer(values))
+            Ok(Needs { what: answer(values), worries: places.worries, unknown: places.unknown })
         }
         PointsTo::Site => {
             let own = primary.site.as_ref();
@@ -110,8 +127,54 @@ fn answer(
                 Some(Failover::Primary) | None => intent.site(own),
             };
             let alias = site.and_then(|site| site.alias.clone()).map(Answer::Alias);
-            alias.ok_or_else(|| EndpointReason::AddressUnfit("the site has no `alias`".to_owned()))
+            let alias =
+                alias.ok_or_else(|| EndpointReason::AddressUnfit("the site has no `alias`".to_owned()))?;
+            Ok(simply(alias))
         }
+    }
+}
+
+/// The standbys that a record of that type can point at or may, and what is wrong with the others.
+fn placeable(
+    standbys: &[Standby],
+    value: impl Fn(&Address) -> Result<String, EndpointReason>,
+) -> (Vec<Standby>, Vec<Worry>) {
+    let mut worries = Vec::new();
+    let standbys = standbys.iter().filter(|standby| match value(&standby.address) {
+        Err(reason) if !reason.is_unknown() => {
+            worries.push(unplaced(&standby.member, reason));
+            false
+        }
+        Ok(_) | Err(_) => true,
+    });
+    (standbys.cloned().collect(), worries)
+}
+
+/// A record set's values, and how members stand in it.
+struct Values<'a> {
+    hosts: Hosts<'a>,
+    record_type: RecordType,
+    held: &'a [String],
+}
+
+impl Holder<String> for Values<'_> {
+    fn place(&self, address: &Address) -> Result<String, EndpointReason> {
+        let value = address_for(self.hosts, &address.host, self.record_type)?;
+        // As it stands there already, where it is spelled in another way.
+        let is_same = |held: &&String| {
+            let spelled = |value: &String| Answer::Values { ttl_seconds: 0, values: vec![value.clone()] };
+            spelled(held).has(&value, self.record_type)
+        };
+        Ok(self.held.iter().find(is_same).cloned().unwrap_or(value))
+    }
+
+    fn may_be(&self, held: &String, address: &Address) -> bool {
+        let ips = self.hosts.addresses(&address.host);
+        ips.map_or(true, |ips| held.parse().is_ok_and(|ip| ips.contains(&ip)))
+    }
+
+    fn held(&self) -> &[String] {
+        self.held
     }
 }
 

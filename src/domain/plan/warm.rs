@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::iter::once;
 
-use super::group::target;
-use super::{Concern, EndpointReason, Hosts, TargetStep, Worry, primary_address};
-use crate::domain::endpoint::{Endpoint, GroupArn, Target};
+use super::group::{may_be, target};
+use super::{EndpointReason, Hosts, Needs, TargetStep, Worry, primary_address};
+use crate::domain::cluster::Address;
+use crate::domain::endpoint::Target;
 use crate::domain::health_check::{rest_ports, tells_apart};
 use crate::domain::intent::{GroupIntent, GroupRole, Intent};
 use crate::domain::readers::readers;
@@ -18,17 +19,22 @@ use crate::domain::world::Listed;
 
 /// A warm group, as it is and as it should be.
 pub struct Warm {
-    primary: Target,
+    primary: Result<Target, EndpointReason>,
     /// The members, in the order in which the primary lists them, the primary first.
     belong: Vec<Target>,
-    /// Whom anybody lists: the lists of two members are not of the same moment.
-    listed: BTreeSet<Target>,
+    /// What is there and may be a member: the lists of two members are not of the same moment, and not every member can be
+    /// placed.
+    may_belong: BTreeSet<Target>,
     registered: BTreeSet<Target>,
     healthy: Vec<Target>,
     /// The replicas that surely may be read from, in a group of readers.
     readers: Option<Vec<Target>>,
     /// Whether its health check takes the primary as well.
     takes_primary: bool,
+    /// The members that have no place in it.
+    unplaced: Vec<Worry>,
+    /// Why the place of one is not known.
+    unknown: Option<EndpointReason>,
 }
 
 /// Puts together what was read of a group and of the members.
@@ -38,8 +44,8 @@ pub fn group(
     hosts: Hosts,
     primary: &Primary,
 ) -> Result<Warm, EndpointReason> {
-    let world = hosts.world;
     let unreadable = |failure: &_| EndpointReason::Unreadable(Clone::clone(failure));
+    let world = hosts.world;
     let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
     let check = group.check.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
@@ -49,17 +55,38 @@ pub fn group(
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
     let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
     let view = primarys_view(&witnesses, name).ok_or(EndpointReason::ReplicasUnknown)?;
-    let first = target(wanted, group, primary_address(primary)?, hosts)?;
-    let found = |listed: &Listed| match target(wanted, group, listed.address.as_ref()?, hosts) {
-        Ok(target) => Some(Ok(target)),
-        // Whoever cannot be found cannot be registered; the others can.
-        Err(EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_)) => None,
-        Err(reason) => Some(Err(reason)),
+    let registered: BTreeSet<Target> = group.registered().cloned().collect();
+    let at = |address: &Address| target(wanted, group, address, hosts);
+    let address_of = |listed: &Listed| {
+        let unknown = || EndpointReason::MemberAddressUnknown(listed.name.clone());
+        listed.address.clone().ok_or_else(unknown)
     };
-    let others = view.members.iter().filter(|listed| listed.name != *name).filter_map(found);
-    let belong = once(Ok(first.clone())).chain(others).collect::<Result<Vec<_>, _>>()?;
+    let first = primary_address(primary).and_then(at);
+    let others = view.members.iter().filter(|listed| listed.name != *name);
+    let others = others.map(|listed| (&listed.name, address_of(listed).and_then(|address| at(&address))));
+    let (mut belong, mut unplaced, mut unknown) = (Vec::new(), Vec::new(), None);
+    for (member, place) in once((name, first.clone())).chain(others) {
+        match place {
+            Ok(target) => belong.push(target),
+            // One that cannot be found cannot be registered; the others can.
+            Err(reason) if reason.is_unknown() || member == name => unknown = unknown.or(Some(reason)),
+            Err(reason) => unplaced.push(super::readers::unplaced(member, reason)),
+        }
+    }
+    if belong.is_empty() {
+        return Err(unknown.unwrap_or(EndpointReason::ReplicasUnknown));
+    }
     let listed = witnesses.iter().filter_map(Witness::view).flat_map(|view| &view.members);
-    let listed = listed.filter_map(found).collect::<Result<BTreeSet<_>, _>>()?;
+    let addresses: Vec<Option<&Address>> =
+        listed.map(|listed| listed.address.as_ref()).chain([primary.address.as_ref()]).collect();
+    let may_be_member = |held: &&Target| {
+        let is_it = |address: &Address| match at(address) {
+            Ok(target) => target == **held,
+            Err(_) => may_be(wanted, group, held, address, hosts),
+        };
+        addresses.iter().any(|address| address.is_none_or(is_it))
+    };
+    let may_belong = registered.iter().filter(may_be_member).cloned().collect();
     let healthy = group.targets.iter().filter(|listed| listed.state == "healthy");
     let mut healthy: Vec<Target> = healthy.map(|listed| listed.target.clone()).collect();
     healthy.sort();
@@ -69,53 +96,62 @@ pub fn group(
     };
     let fit = fit.map(|fit| {
         let sure = fit.into_iter().flatten().filter(|reader| reader.may_come_in);
-        sure.filter_map(|reader| target(wanted, group, &reader.address, hosts).ok()).collect()
+        sure.filter_map(|reader| at(reader.address.as_ref()?).ok()).collect()
     });
     Ok(Warm {
         primary: first,
         belong,
-        listed,
-        registered: group.registered().cloned().collect(),
+        may_belong,
+        registered,
         healthy,
         readers: fit,
         takes_primary: check.path.as_deref().is_some_and(|path| path.starts_with("/read-only")),
+        unplaced,
+        unknown,
     })
 }
 
 impl Warm {
     /// The targets that belong to no member.
     fn surplus(&self) -> impl Iterator<Item = &Target> {
-        self.registered.iter().filter(|target| !self.belong.contains(target) && !self.listed.contains(target))
+        self.registered
+            .iter()
+            .filter(|target| !self.belong.contains(target) && !self.may_belong.contains(target))
     }
 
-    /// What people should know of it.
-    pub fn concerns(&self, arn: &GroupArn) -> Vec<Concern> {
-        let surplus = self.surplus().cloned().map(Worry::Surplus);
-        let endpoint = Endpoint::Group(arn.clone());
-        surplus.chain(self.unhealthy()).map(|what| Concern { endpoint: endpoint.clone(), what }).collect()
+    /// What it needs, and what people should know of it.
+    pub(super) fn needs(self, may_leave: impl Fn(&Target) -> bool) -> Needs<Vec<TargetStep>> {
+        let what = self.steps(may_leave);
+        let surplus: Vec<Worry> = self.surplus().cloned().map(Worry::Surplus).collect();
+        let unhealthy = self.unhealthy();
+        let worries = surplus.into_iter().chain(unhealthy).chain(self.unplaced).collect();
+        Needs { what, worries, unknown: self.unknown }
     }
 
     /// Where the load balancer and Patroni disagree. How far a replica may be behind is for each to say, so of readers only
     /// those count that are well within repoint's limit, and the primary where the check is not for it.
     fn unhealthy(&self) -> Option<Worry> {
         let healthy = self.healthy.clone();
+        let primary = self.primary.as_ref().ok();
         let Some(readers) = &self.readers else {
-            let is_right = self.healthy == [self.primary.clone()];
-            return (!is_right).then(|| Worry::Unhealthy { healthy, primary: self.primary.clone() });
+            let primary = primary?;
+            let is_right = self.healthy == [primary.clone()];
+            return (!is_right).then(|| Worry::Unhealthy { healthy, primary: primary.clone() });
         };
         let missing: Vec<Target> = readers.iter().filter(|fit| !healthy.contains(fit)).cloned().collect();
-        let has_primary = !self.takes_primary && healthy.contains(&self.primary);
+        let has_primary = !self.takes_primary && primary.is_some_and(|primary| healthy.contains(primary));
         (has_primary || !missing.is_empty()).then(|| Worry::Unread { healthy, readers: readers.clone() })
     }
 
     /// Registers who is missing, and then deregisters those whose time has come. As in any group, whoever closes something
-    /// registers the primary first, since the list may be old.
-    pub fn steps(&self, may_leave: impl Fn(&Target) -> bool) -> Vec<TargetStep> {
-        let leaving: Vec<&Target> = self.surplus().filter(|target| may_leave(target)).collect();
+    /// registers the primary first, since the list may be old; while that cannot be placed nothing is closed.
+    fn steps(&self, may_leave: impl Fn(&Target) -> bool) -> Vec<TargetStep> {
+        let closes = |target: &&Target| self.primary.is_ok() && may_leave(target);
+        let leaving: Vec<&Target> = self.surplus().filter(closes).collect();
         let is_missing = |target: &&Target| !self.registered.contains(target);
         let mut missing: Vec<&Target> = self.belong.iter().filter(is_missing).collect();
         if missing.is_empty() && !leaving.is_empty() {
-            missing.push(&self.primary);
+            missing.extend(&self.primary);
         }
         let register = missing.into_iter().cloned().map(TargetStep::Register);
         register.chain(leaving.into_iter().cloned().map(TargetStep::Deregister)).collect()

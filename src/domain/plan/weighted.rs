@@ -42,6 +42,7 @@ pub fn listener(
             what: Worry::NoGroup(member),
         }),
     );
+    let concerns = &mut plan.concerns;
     let mut hold = |endpoint, reason| plan.holds.push(EndpointHold { endpoint, reason });
     let mut first = None;
     let mut others = Vec::new();
@@ -51,6 +52,11 @@ pub fn listener(
         match filling(member, wanted, hosts, primary) {
             Ok(filling) if is_primarys => first = filling,
             Ok(filling) => others.extend(filling),
+            // One that cannot be found cannot be registered, and its group gets no connections.
+            Err(why @ (EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_))) if !is_primarys => {
+                let endpoint = Endpoint::Group(wanted.arn.clone());
+                concerns.push(Concern { endpoint, what: super::readers::unplaced(member, why) });
+            }
             Err(reason) => {
                 if is_primarys {
                     unfilled = Some(reason.clone());
@@ -145,12 +151,7 @@ fn filling<'a>(
         // The lists of two members are not of the same moment: where any of them has it, it may stay.
         let elsewhere = listed.filter(|listed| listed.name == *member);
         belong.extend(elsewhere.filter_map(|listed| at(listed.address.as_ref()?).ok()));
-        match at(address) {
-            Ok(own) => own,
-            // Whoever cannot be found cannot be registered, and its group gets no connections.
-            Err(EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_)) => return Ok(None),
-            Err(reason) => return Err(reason),
-        }
+        at(address)?
     };
     belong.insert(own.clone());
     let registered: BTreeSet<&Target> = group.registered().collect();

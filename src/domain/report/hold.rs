@@ -135,6 +135,7 @@ impl PassHold {
 pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
     let whole = match verdict {
         Verdict::Primary(_) => None,
+        Verdict::Hold(_) if plan.needs_no_primary => None,
         Verdict::Hold(hold) => Some(HoldReport {
             reason: Reason::Verdict(hold.kind()),
             endpoint: None,

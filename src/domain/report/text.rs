@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ClusterReport, HoldReport, Outcome, StepReport, StepResult, VerdictReport};
+use super::{ClusterReport, HoldReport, Outcome, Reason, StepReport, StepResult, VerdictReport};
 use crate::domain::endpoint::Endpoint;
 
 /// How a piece of text is meant; a terminal may colour it.
@@ -51,6 +51,11 @@ pub fn text(report: &ClusterReport, paint: &dyn Fn(Tone, &str) -> String) -> Str
             paint(Tone::Strong, &name),
             primary.timeline
         );
+    }
+    if let VerdictReport::Hold { message, .. } = &report.verdict
+        && !report.holds.iter().any(|hold| matches!(hold.reason, Reason::Verdict(_)))
+    {
+        let _ = writeln!(text, "  {message}");
     }
     steps(&mut text, &report.steps, paint);
     for hold in &report.holds {

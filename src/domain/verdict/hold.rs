@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Primary;
 use super::site::most_telling;
 use crate::domain::cluster::{SiteName, Timeline};
 
@@ -96,6 +97,8 @@ pub enum Hold {
     StandbyCluster {
         /// The standby leader.
         leader: String,
+        /// The same as it describes itself, where there is no doubt of it: its replicas may be read from.
+        serves: Option<Box<Primary>>,
     },
     /// The claimant is behind what was applied before.
     #[error(

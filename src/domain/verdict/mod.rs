@@ -14,7 +14,7 @@ pub use hold::{Hold, HoldKind};
 
 use std::collections::BTreeSet;
 
-use super::cluster::{Address, MemberName, Role, SiteName, State, SystemId, Timeline};
+use super::cluster::{Address, ListedRole, MemberName, Role, SiteName, State, SystemId, Timeline};
 use super::intent::{Intent, Site};
 use super::memory::Memory;
 use super::witness::{Claim, Witness, witnesses};
@@ -30,6 +30,18 @@ pub enum Verdict {
     Primary(Primary),
     /// Nobody can be named, so nothing is moved.
     Hold(Hold),
+}
+
+impl Verdict {
+    /// The leader whose replicas may be read from: the primary, or the leader of a standby cluster, which takes no writes.
+    #[must_use]
+    pub fn leader(&self) -> Option<&Primary> {
+        match self {
+            Self::Primary(primary) => Some(primary),
+            Self::Hold(Hold::StandbyCluster { serves, .. }) => serves.as_deref(),
+            Self::Hold(_) => None,
+        }
+    }
 }
 
 /// The primary, as it describes itself.
@@ -214,6 +226,23 @@ fn remembered_address(site: &Site, primary: &Witness, memory: &Memory) -> Option
     primary.urls().find_map(|url| memory.address_of(site.name.as_ref(), name, url)).cloned()
 }
 
+/// The leader of a standby cluster, in the form of a primary, which it is but for the writes: the one that says so itself
+/// and that every readable view names. Laws 3 and 4 hold for those who read as well.
+fn standby_leader(site: &Site, memory: &Memory, ours: &[Witness], confirmed: &Confirmed) -> Option<Primary> {
+    let views = ours.iter().filter_map(Witness::view).flat_map(|view| &view.members);
+    let mut named = views.filter(|listed| listed.role.leads());
+    let first = named.next().filter(|listed| listed.role == ListedRole::StandbyLeader)?;
+    if named.any(|other| other.name != first.name) {
+        return None;
+    }
+    let leader = ours.iter().find(|witness| witness.is(first) && confirmed.has(witness))?;
+    let own = leader.health().filter(|own| own.role == Role::StandbyLeader && own.state == State::Running)?;
+    let claim = Claim { timeline: own.timeline?, system_id: own.system_id.clone()? };
+    let is_behind = memory.highest_timeline.is_some_and(|applied| claim.timeline < applied);
+    let claim = (leader, claim);
+    (!is_behind).then(|| accept(site, &claim, std::slice::from_ref(&claim), ours, memory))
+}
+
 /// Nobody of ours claims to be the primary: say which kind of nobody it is.
 fn no_claimant(
     site: &Site,
@@ -223,7 +252,8 @@ fn no_claimant(
     strangers: &[Witness],
     confirmed: &Confirmed,
 ) -> Hold {
-    let ours: Vec<&Witness> = ours.iter().filter(|witness| confirmed.has(witness)).collect();
+    let all = ours;
+    let ours: Vec<&Witness> = all.iter().filter(|witness| confirmed.has(witness)).collect();
     if let Some((witness, why)) = ours.iter().find_map(|witness| Some((witness, witness.not_yet()?))) {
         return Hold::Promoting { member: witness.label(), why };
     }
@@ -241,7 +271,8 @@ fn no_claimant(
         };
     }
     if let Some(leader) = readable.iter().find_map(|witness| witness.standby_leader()) {
-        return Hold::StandbyCluster { leader };
+        let serves = standby_leader(site, memory, all, confirmed).map(Box::new);
+        return Hold::StandbyCluster { leader, serves };
     }
     let named = readable
         .iter()

@@ -4,7 +4,7 @@ use repoint::domain::audit::{Checked, Refusal, audit};
 use repoint::domain::cluster::{SystemId, Timeline};
 use repoint::domain::endpoint::{GroupArn, Target};
 use repoint::domain::intent::{Intent, PointsTo};
-use repoint::domain::memory::{Memory, Timestamp};
+use repoint::domain::memory::{KnownLeader, Memory, Timestamp};
 use repoint::domain::plan::{Lane, Plan, TargetStep, plan};
 use repoint::domain::record::{
     Answer, Failover, RecordChange, RecordName, RecordSet, Routing, SetIdentifier, ZoneId,
@@ -40,7 +40,7 @@ impl Attempt {
     }
 
     pub fn audit(&self) -> Result<Checked, Refusal> {
-        audit(&self.plan, &self.intent, &self.world, &self.verdict, &self.memory)
+        audit(&self.plan, &self.intent, &self.world, &self.verdict, &self.memory, Timestamp(0))
     }
 
     fn primary(&self) -> Option<Primary> {
@@ -432,6 +432,9 @@ impl Sabotage {
             By::PointTheStandbysRecordAtAStranger => attempt.mislead(seed, PointsTo::Standby, STRANGER),
             By::PointTheReadersRecordAtAStranger => attempt.mislead(seed, READERS, STRANGER),
             By::PointTheReadersRecordAtALaggard => {
+                // Just after another member has begun to lead, one that is there may stay.
+                let (member, timeline) = (attempt.primary()?.member, attempt.primary()?.timeline);
+                attempt.memory.leader = Some(KnownLeader { member, timeline, since: None });
                 let laggard = attempt.lag_behind(&at_primary)?;
                 attempt.mislead(seed, READERS, &laggard)
             }

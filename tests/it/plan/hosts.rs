@@ -42,7 +42,15 @@ fn pointed(world: World, record_type: RecordType) -> Result<String, String> {
 
 fn audited(plan: &Plan, intent: &Intent, world: &World) -> Result<(), Refusal> {
     let memory = Memory::default();
-    audit(plan, intent, world, &verdict(intent, world, &memory), &memory).map(|_| ())
+    audit(
+        plan,
+        intent,
+        world,
+        &verdict(intent, world, &memory),
+        &memory,
+        repoint::domain::memory::Timestamp(0),
+    )
+    .map(|_| ())
 }
 
 fn outcome(plan: &Plan) -> Result<String, String> {

@@ -43,7 +43,7 @@ fn planned(wanted: RecordIntent, world: &World) -> Plan {
     let intent = of(wanted);
     let verdict = verdict(&intent, world, &Memory::default());
     let plan = plan(&intent, world, &verdict, &Memory::default(), Timestamp(0));
-    assert_eq!(audit(&plan, &intent, world, &verdict, &Memory::default()).err(), None);
+    assert_eq!(audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err(), None);
     plan
 }
 
@@ -133,7 +133,7 @@ fn refusal(world: &World, fallback: bool, values: &[&str]) -> Option<Refusal> {
     let plan = Plan { lanes: vec![Lane::Zone { zone: place.zone, changes }], ..Plan::default() };
     let intent = of(wanted);
     let verdict = verdict(&intent, world, &Memory::default());
-    audit(&plan, &intent, world, &verdict, &Memory::default()).err()
+    audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err()
 }
 
 #[test]

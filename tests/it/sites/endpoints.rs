@@ -55,7 +55,7 @@ fn world(in_east: How, in_west: How) -> World {
 fn planned(intent: &Intent, world: &World, memory: &Memory) -> (Verdict, Plan) {
     let verdict = verdict(intent, world, memory);
     let plan = plan(intent, world, &verdict, memory, Timestamp(0));
-    assert!(audit(&plan, intent, world, &verdict, memory).is_ok());
+    assert!(audit(&plan, intent, world, &verdict, memory, Timestamp(0)).is_ok());
     (verdict, plan)
 }
 
@@ -165,14 +165,15 @@ fn the_auditor_refuses_a_group_of_another_site() {
     let (intent, world, memory, verdict, mut plan) = honest();
     let steps = vec![TargetStep::Register(target(&site_host(&west(), 2), 5432))];
     plan.lanes = vec![Lane::Group { arn: group(&east()), steps }];
-    let refusal = audit(&plan, &intent, &world, &verdict, &memory).unwrap_err();
+    let refusal = audit(&plan, &intent, &world, &verdict, &memory, Timestamp(0)).unwrap_err();
     assert_eq!(refusal, Refusal::OtherSite(group(&east()).to_string()));
 }
 
 #[test]
 fn the_auditor_refuses_the_way_back() {
     let (intent, mut world, memory, verdict, plan) = honest();
-    let judge = |world: &World, memory: &Memory| audit(&plan, &intent, world, &verdict, memory).err();
+    let judge =
+        |world: &World, memory: &Memory| audit(&plan, &intent, world, &verdict, memory, Timestamp(0)).err();
     let back = Some(Refusal::BackToSite { to: west() });
     assert_eq!(judge(&world, &Memory { apart: [west()].into(), ..memory.clone() }), back);
     assert_eq!(judge(&world, &Memory { highest_timeline: Some(Timeline(6)), ..memory.clone() }), back);
@@ -194,7 +195,7 @@ fn the_auditor_refuses_a_name_that_leads_elsewhere() {
                 spoil(&mut changes[end].after);
             }
         }
-        audit(&plan, &intent, &world, &verdict, &memory).unwrap_err()
+        audit(&plan, &intent, &world, &verdict, &memory, Timestamp(0)).unwrap_err()
     };
     let lead = |to: String| move |set: &mut RecordSet| set.answer = Answer::Alias(alias(&to));
     let key = |end: usize| intent.records[end].key.clone();
