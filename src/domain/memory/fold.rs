@@ -217,9 +217,8 @@ fn conditions(
             Some(message) => open.push(Condition { message: message.to_owned(), ..known.clone() }),
             None if is_of_another_entry(known, pass) => {
                 // That entry refreshes nothing here, and may long have a state of its own.
-                if now.since(known.since) < OTHERS_KEPT_FOR_MS {
-                    open.push(known.clone());
-                }
+                let is_kept = now.since(known.since) < OTHERS_KEPT_FOR_MS;
+                open.extend(is_kept.then(|| known.clone()));
             }
             None if !pass.findings.knows(known.kind, known.subject.as_deref()) => open.push(known.clone()),
             None if known.told.is_some() => {
