@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::apply::{Span, apply};
-use super::commit::{Commit, Patience, commit, is_abandoned};
+use super::commit::{Commit, Patience, commit, is_abandoned, out_of_reach};
 use super::look::{Look, look, look_until_promoted, reads_until};
 use super::observe::members;
 use super::tell::{self, tell};
@@ -131,8 +131,13 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
     ports.calls.step_aside();
     done.steps.append(&mut done.unsure);
     let Look { world, memory, verdict, plan } = done.look;
+    let blocked = out_of_reach(intent, &memory, ports).await;
+    let (blocks, warns) = if settings.needs_memory { (blocked, None) } else { (None, blocked) };
+    let hold = done.hold.or_else(|| blocks.map(PassHold::MemoryUnavailable));
     let mut holds = report::holds(&verdict, &plan);
-    holds.extend(done.hold.as_ref().map(PassHold::report));
+    holds.extend(hold.as_ref().map(PassHold::report));
+    let mut warnings = report::warnings(&verdict, &plan);
+    warnings.extend(warns.as_ref().map(report::without_memory));
     let mut report = ClusterReport {
         scope: intent.scope.clone(),
         outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
@@ -141,7 +146,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         previous_primary: done.retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
         steps: done.steps,
         holds,
-        warnings: report::warnings(&verdict, &plan),
+        warnings,
         alerts: Vec::new(),
         is_untold: false,
         duration_ms: span.elapsed_ms(),
@@ -151,7 +156,7 @@ pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mod
         return report;
     }
     let findings =
-        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, done.hold.as_ref());
+        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
     let ended = Ended {
         intent,
         report: &report,
