@@ -55,6 +55,10 @@ pub enum Event {
     EditWeights(MemberId),
     /// An operator points the name somewhere.
     EditRecord(MemberId),
+    /// Memory can be read, and not written.
+    MemoryReadOnly(bool),
+    /// The clock of a reconciler is so far ahead; 0 sets it back.
+    ClockAhead(usize, Millis),
 }
 
 /// What befalls a Patroni cluster.

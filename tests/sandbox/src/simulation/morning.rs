@@ -37,6 +37,8 @@ pub(super) fn dawn(line: &Line) {
     let observers = world.weather.len();
     world.weather.fill(Weather::FAIR);
     world.is_memory_down = false;
+    world.is_memory_read_only = false;
+    world.clocks_ahead.clear();
     world.account.denials.clear();
     small_buckets(&mut world, false);
     for service in [Service::Elbv2, Service::Route53, Service::Ec2] {

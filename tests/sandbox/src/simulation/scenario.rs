@@ -92,6 +92,8 @@ impl Scenario {
             quirks(&mut rng, beside, reconcilers, &mut events);
             events.sort_by_key(|(at, _)| *at);
         }
+        state_fails(&mut rng, reconcilers, &mut events);
+        events.sort_by_key(|(at, _)| *at);
         Self { seed, members, reconcilers, settings, shape, needs_memory, beside, events }
     }
 }
@@ -257,6 +259,24 @@ fn quirks(rng: &mut fastrand::Rng, beside: Beside, reconcilers: usize, events: &
         };
         events.push((at, begins));
         events.extend(ends.map(|ends| (later, ends)));
+    }
+}
+
+/// Draws how memory cannot be written for a while, and how a clock that was ahead is set back.
+fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
+    let at = rng.u64(500..MORNING - 5_000);
+    let later = at + rng.u64(1_000..25_000);
+    let reconciler = rng.usize(0..reconcilers);
+    match rng.u32(0..10) {
+        0 => events.extend([(at, Event::MemoryReadOnly(true)), (later, Event::MemoryReadOnly(false))]),
+        1 => {
+            let ahead = rng.u64(60_000..100_000_000);
+            events.extend([
+                (at, Event::ClockAhead(reconciler, ahead)),
+                (later, Event::ClockAhead(reconciler, 0)),
+            ]);
+        }
+        _ => {}
     }
 }
 
