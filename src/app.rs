@@ -31,7 +31,7 @@ use crate::domain::intent::Intent;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
 use crate::domain::report::{ClusterReport, Report, VERSION};
-use crate::ports::{Budget, Calls, Clock, Instances, Ports, Store, Topic};
+use crate::ports::{Budget, Calls, Clock, Instances, Ports, Store, Topic, Unsaved};
 use crate::runtime::adopt::adopt;
 use crate::runtime::apply::Span;
 use crate::runtime::fleet::fleet;
@@ -84,6 +84,8 @@ pub struct App {
     insync: Insync,
     sns: Option<aws_sdk_sns::Client>,
     state: State,
+    /// What this process knows while memory is out of reach.
+    unsaved: Unsaved,
     identity: String,
     /// How many passes were begun: no two are the same for those who wait for one.
     passes: AtomicU64,
@@ -166,6 +168,7 @@ impl App {
             insync: Insync::new(settings.wait_insync),
             sns,
             state,
+            unsaved: Unsaved::default(),
             identity: identity(),
             passes: AtomicU64::new(1),
             aws: config,
@@ -321,6 +324,7 @@ impl App {
             topic: topic
                 .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
             store,
+            unsaved: self.unsaved.clone(),
             clock: Arc::new(SystemClock),
             identity: format!("{} pass {}", self.identity, self.passes.fetch_add(1, Ordering::Relaxed)),
             calls,

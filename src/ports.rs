@@ -11,6 +11,7 @@ use async_trait::async_trait;
 mod budget;
 mod calls;
 mod permit;
+mod unsaved;
 
 use crate::domain::cluster::{ApiUrl, EntryName};
 use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
@@ -22,6 +23,7 @@ use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
 pub use budget::Budget;
 pub use calls::Calls;
 pub use permit::Permit;
+pub use unsaved::{Past, Unsaved};
 
 /// The REST API of Patroni's members.
 #[async_trait]
@@ -103,6 +105,12 @@ pub trait Store: Send + Sync {
     ///
     /// [`Kind::Conflict`]: crate::domain::failure::Kind::Conflict
     async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure>;
+
+    /// Whether a save would fail, as far as that can be told without one: what will block the next failover is to be told
+    /// now, not then.
+    async fn check(&self, _entry: &EntryName) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// The date.
@@ -130,6 +138,8 @@ pub struct Ports {
     pub topic: Option<Arc<dyn Topic>>,
     /// Memory.
     pub store: Arc<dyn Store>,
+    /// What this process knows while memory is out of reach; it outlives passes.
+    pub unsaved: Unsaved,
     /// The date.
     pub clock: Arc<dyn Clock>,
     /// Who we are, for the others: host and process.

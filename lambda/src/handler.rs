@@ -17,7 +17,7 @@ use tracing::{error, info};
 use crate::deadline::{limits, usable};
 use crate::error::Failure;
 use crate::event::{Order, Trigger, trigger};
-use crate::sentence::{sentences, with_hint};
+use crate::sentence::{blocked, sentences, untold, with_hint};
 use crate::{http, logs};
 
 /// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
@@ -126,6 +126,13 @@ impl Handler {
     fn judge(&self, report: &Report) -> Result<(), Failure> {
         if let Some(story) = sentences(report, Outcome::Failed) {
             return Err(Failure::ClusterFailed(story));
+        }
+        // What will block the next failover fails this invocation, and not that one.
+        if let Some(story) = blocked(report) {
+            return Err(Failure::ClusterFailed(story));
+        }
+        if let Some(story) = untold(report) {
+            return Err(Failure::AlertFailed(story));
         }
         match sentences(report, Outcome::Held).filter(|_| self.app.settings().lambda.fail_on_hold) {
             Some(story) => Err(Failure::ClusterHeld(story)),

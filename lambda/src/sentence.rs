@@ -11,6 +11,23 @@ pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
+/// Every cluster whose changes the state store blocks. `None` if there is none.
+pub fn blocked(report: &Report) -> Option<String> {
+    let clusters = report.clusters.iter().filter(|cluster| cluster.lacks_memory());
+    told(clusters.map(|cluster| format!("{} held: {}", cluster.scope, reasons(cluster).join("; "))))
+}
+
+/// Every cluster of which something could not be told. `None` if there is none.
+pub fn untold(report: &Report) -> Option<String> {
+    let clusters = report.clusters.iter().filter(|cluster| cluster.is_untold);
+    told(clusters.map(|cluster| format!("{}: {}", cluster.scope, cluster.warnings.join("; "))))
+}
+
+fn told(stories: impl Iterator<Item = String>) -> Option<String> {
+    let all: Vec<String> = stories.collect();
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
 /// Why a cluster is not as it should be.
 pub fn reasons(cluster: &ClusterReport) -> Vec<String> {
     let steps = cluster.steps.iter().filter_map(|step| {

@@ -254,6 +254,8 @@ pub(super) fn kind(code: &str, words: &str) -> Kind {
         | "InternalError"
         | "InternalServerError"
         | "ServiceUnavailable"
+        // Of a global table with strong consistency: another Region writes the item just now.
+        | "ReplicatedWriteConflictException"
         | "Unavailable" => Kind::Unavailable,
         _ => Kind::Invalid,
     }

@@ -16,8 +16,10 @@ use crate::ports::{Calls, Store};
 
 const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
-/// The version of the item's shape; it rises when an older repoint could not read it.
-const VERSION: &str = "1";
+/// The version of the item's shape. It rises when something is added; what an older repoint does not know it keeps.
+const VERSION: u32 = 1;
+/// The oldest version that reads what this one writes. It rises when something changes its meaning.
+const MIN_READER: u32 = 1;
 /// The table's partition key, a string. It holds the entry's name, which is the scope unless the configuration says
 /// otherwise.
 const KEY: &str = "scope";
@@ -65,15 +67,13 @@ impl Store for StateTable {
             .await
             .map_err(|error| failure(GET, &format!("table {}", self.table), &error))?;
         let Some(item) = answer.item() else { return Ok(Memory::default()) };
-        match item.get("version").and_then(|version| version.as_n().ok()).map(String::as_str) {
-            Some(VERSION) => {}
-            Some(other) => {
-                return Err(self.unreadable(format!(
-                    "the item `{entry}` has version {other}, and this repoint knows version {VERSION}; it was left as it is: a \
-                     newer repoint wrote it, so run that one"
-                )));
-            }
-            None => return Err(self.damaged(entry, "has no version")),
+        let number = |name| item.get(name).and_then(|value| value.as_n().ok()?.parse::<u32>().ok());
+        let version = number("version").ok_or_else(|| self.damaged(entry, "has no version"))?;
+        if number("min_reader").unwrap_or(version) > VERSION {
+            return Err(self.unreadable(format!(
+                "the item `{entry}` has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so \
+                 run that one; it was left as it is, and must not be deleted, since it tells which primary is newest"
+            )));
         }
         let text = item.get("memory").and_then(|memory| memory.as_s().ok());
         let text = text.ok_or_else(|| self.damaged(entry, "has no memory"))?;
@@ -99,7 +99,8 @@ impl Store for StateTable {
             .put_item()
             .table_name(&self.table)
             .item(KEY, AttributeValue::S(entry.to_string()))
-            .item("version", AttributeValue::N(VERSION.to_owned()))
+            .item("version", AttributeValue::N(VERSION.to_string()))
+            .item("min_reader", AttributeValue::N(MIN_READER.to_string()))
             .item("revision", AttributeValue::N(memory.revision.to_string()))
             .item("memory", AttributeValue::S(text));
         let before = memory.revision.saturating_sub(1);

@@ -19,12 +19,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::domain::cluster::EntryName;
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::Memory;
+use crate::domain::memory::{Memory, Unknown};
 use crate::domain::world::Read;
 use crate::ports::Store;
 
-/// The version of the file's shape; it rises when an older repoint could not read it.
+mod place;
+
+/// The version of the file's shape. It rises when something is added; what an older repoint does not know it keeps.
 const VERSION: u32 = 1;
+/// The oldest version that reads what this one writes. It rises when something changes its meaning.
+const MIN_READER: u32 = 1;
 const READ: &str = "reading the state file";
 const WRITE: &str = "writing the state file";
 /// The lock is held for milliseconds, unless its holder was stopped.
@@ -74,17 +78,34 @@ struct Draft {
     reply: oneshot::Sender<Result<(), Failure>>,
 }
 
-/// What the file holds. The version is read first, since the rest may mean something else in another one.
+/// What the file holds. The versions are read first, since the rest may mean something else to a later one.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
+    /// The least version that may read it; absent in the first files.
+    min_reader: Option<u32>,
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Contents {
     version: u32,
+    #[serde(default = "first")]
+    min_reader: u32,
     clusters: BTreeMap<EntryName, Memory>,
+    /// What a newer repoint has written, and is to find again.
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+fn first() -> u32 {
+    1
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        let clusters = BTreeMap::new();
+        Self { version: VERSION, min_reader: MIN_READER, clusters, unknown: Unknown::new() }
+    }
 }
 
 impl StateFile {
@@ -94,8 +115,9 @@ impl StateFile {
         Self { path, shared: Arc::default() }
     }
 
+    /// What lies beside the file, or beside the one that it links to: processes that know it by different names share them.
     fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
+        let mut name = place::real(&self.path).into_os_string();
         name.push(suffix);
         PathBuf::from(name)
     }
@@ -108,11 +130,12 @@ impl StateFile {
         }
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|error| io(WRITE, &path, &error))?;
+        place::own(&file, &place::real(&self.path), &path);
         let until = Instant::now() + LOCKED_FOR;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(io(WRITE, &path, &error)),
+                Err(TryLockError::Error(error)) => return Err(unlockable(&path, &error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                     let message = format!(
                         "another process has held the lock for {} s: it hangs or was stopped; find it with `fuser {}`",
@@ -148,6 +171,16 @@ impl Store for StateFile {
         }
         let lost = |_| Err(failure(Kind::Unavailable, WRITE, &self.path, "it was given up".to_owned()));
         answer.await.unwrap_or_else(lost)
+    }
+
+    async fn check(&self, _entry: &EntryName) -> Result<(), Failure> {
+        let path = place::real(&self.path);
+        let beside = [self.beside(".lock"), self.beside(".new")];
+        let check = move || {
+            place::is_writable(&path, &beside)
+                .map_err(|(place, error)| io("checking the state file", &place, &error))
+        };
+        blocking(WRITE, &self.path, check).await
     }
 }
 
@@ -192,7 +225,9 @@ impl StateFile {
         if accepted.is_empty() {
             return;
         }
-        let written = write(&self.path, &self.beside(".new"), &contents).map(|written| {
+        contents.version = contents.version.max(VERSION);
+        contents.min_reader = contents.min_reader.max(MIN_READER);
+        let written = write(&place::real(&self.path), &self.beside(".new"), &contents).map(|written| {
             let known = written.map(|(file, mark)| Known { _file: file, mark, contents: Arc::new(contents) });
             *held(&self.shared.known) = known;
         });
@@ -269,7 +304,7 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
     let (file, mark, bytes) = match opened() {
         Ok(opened) => opened,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok((None, Contents { version: VERSION, ..Contents::default() }));
+            return Ok((None, Contents::default()));
         }
         Err(error) => return Err(io(READ, path, &error)),
     };
@@ -280,10 +315,11 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
         );
         failure(Kind::Invalid, READ, path, message)
     };
-    let Version { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if version != VERSION {
+    let Version { version, min_reader } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if min_reader.unwrap_or(version) > VERSION {
         let message = format!(
-            "it has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so run that one"
+            "it has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so run that one; it was \
+             left as it is, and must not be deleted, since it tells which primary is newest"
         );
         return Err(failure(Kind::Invalid, READ, path, message));
     }
@@ -298,6 +334,8 @@ fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failu
     bytes.push(b'\n');
     let put = || {
         let mut file = File::create(draft)?;
+        // Before there is anything in it.
+        place::own(&file, path, draft);
         file.write_all(&bytes)?;
         file.sync_all()?;
         fs::rename(draft, path)?;
@@ -319,9 +357,22 @@ fn io(call: &str, path: &Path, error: &std::io::Error) -> Failure {
             );
             return failure(Kind::Invalid, call, path, message);
         }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            let message =
+                format!("{error}: free some space there, or name another place with `[state] file`");
+            return failure(Kind::Unavailable, call, path, message);
+        }
         _ => Kind::Unavailable,
     };
     failure(kind, call, path, error.to_string())
+}
+
+/// A file system without locks keeps no two processes apart.
+fn unlockable(path: &Path, error: &std::io::Error) -> Failure {
+    let message = format!(
+        "it cannot be locked ({error}): keep the state file on a local disk, or use `[state] dynamodb_table`"
+    );
+    failure(Kind::Invalid, WRITE, path, message)
 }
 
 fn failure(kind: Kind, call: &str, path: &Path, message: String) -> Failure {

@@ -2,16 +2,24 @@
 //!
 //! Law: a message is first for the person it wakes, and then for programs: words, then one JSON document.
 
-use std::collections::BTreeMap;
+mod summary;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::memory::{Condition, ConditionKind, Timestamp};
-use super::report::{ClusterReport, VerdictReport, text};
+use super::endpoint::Endpoint;
+use super::memory::{Condition, ConditionKind, Timestamp, clipped};
+use super::report::{self, ClusterReport, VerdictReport};
 use super::retarget::{Cause, Retarget};
+pub use summary::CUTS;
 
 /// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
 const SUBJECT_LIMIT: usize = 99;
+/// The most bytes of an attribute: what programs filter by is short.
+const ATTRIBUTE_LIMIT: usize = 256;
+/// The most bytes in which the endpoints that were not moved are named.
+const LEFT_LIMIT: usize = 1000;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +30,8 @@ pub struct Alert {
     pub text: String,
     /// For programs: it follows the words, as one line of JSON.
     pub document: Document,
+    /// What stands before the report in the words.
+    lead: String,
 }
 
 /// The message for programs. Its first five fields are SNS message attributes as well, for filter policies.
@@ -46,8 +56,22 @@ pub struct Document {
     /// How long a condition has lasted, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lasted_seconds: Option<u64>,
+    /// What was left out of the report, which would have been too long for a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// The pass that noticed.
     pub report: ClusterReport,
+}
+
+/// How much of a report is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// So many steps.
+    pub steps: usize,
+    /// So many holds.
+    pub holds: usize,
+    /// So many warnings.
+    pub warnings: usize,
 }
 
 impl Document {
@@ -62,7 +86,8 @@ impl Document {
             ("dedup_key", self.dedup_key.clone()),
         ]);
         attributes.extend(self.cause.map(|cause| ("cause", cause.as_str().to_owned())));
-        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let short = |value: String| clipped(&value, ATTRIBUTE_LIMIT);
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), short(value))).collect()
     }
 }
 
@@ -77,9 +102,9 @@ pub enum Phase {
     Ended,
 }
 
-/// Endpoints have moved, all of them.
+/// Endpoints have moved: all but those that are `left` behind, which are held or whose change failed.
 #[must_use]
-pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
+pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<Endpoint>) -> Alert {
     let (primary, timeline) = match &report.verdict {
         VerdictReport::Primary(primary) => {
             let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
@@ -101,6 +126,7 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
             format!("members have come into target groups or left them, the primary is still {primary}")
         }
         (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
+        (Cause::Late, _) => format!("endpoints that were held follow the primary {primary} now"),
         (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {to}", cause.as_str()),
         (Cause::Correction, Some(from)) => {
             format!("somebody else's change corrected, back from {from} to {primary}")
@@ -118,9 +144,17 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget) -> Alert {
         cause: Some(retarget.cause),
         subject: None,
         lasted_seconds: None,
+        left_out: None,
         report: report.clone(),
     };
-    message(&format!("{}: {story}", report.name), "", document)
+    let left_behind: Vec<String> = left.iter().map(report::describe).collect();
+    let names = clipped(&left_behind.join(", "), LEFT_LIMIT);
+    let (behind, words) = match left_behind.len() {
+        0 => (String::new(), String::new()),
+        1 => (", 1 not moved".to_owned(), format!("Not moved: {names}.\n\n")),
+        count => (format!(", {count} not moved"), format!("Not moved: {names}.\n\n")),
+    };
+    message(&format!("{}: {story}{behind}", report.name), &words, document)
 }
 
 /// A condition began, lasts or ended.
@@ -144,6 +178,7 @@ pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase,
         cause: None,
         subject: condition.subject.clone(),
         lasted_seconds: Some(lasted),
+        left_out: None,
         report: report.clone(),
     };
     let words = if phase == Phase::Ended {
@@ -181,8 +216,9 @@ fn describe(condition: &Condition) -> String {
         }
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
-        ConditionKind::MemoryUnavailable => "CANNOT ACT, memory is out of reach".to_owned(),
+        ConditionKind::MemoryUnavailable => "STATE STORE UNAVAILABLE, changes blocked".to_owned(),
         ConditionKind::StateOfOtherEndpoints => "CANNOT ACT, its state belongs to other endpoints".to_owned(),
+        ConditionKind::Unrecognized => "something that a newer repoint knows".to_owned(),
         ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
     }
 }
@@ -206,8 +242,8 @@ fn spell(seconds: u64) -> String {
 }
 
 fn message(headline: &str, words: &str, document: Document) -> Alert {
-    let report = text(&document.report, &|_, word| word.to_owned());
-    Alert { subject: subject(headline), text: format!("{headline}.\n\n{words}{report}"), document }
+    let lead = format!("{headline}.\n\n{words}");
+    Alert { subject: subject(headline), text: summary::words(&lead, &document), document, lead }
 }
 
 /// SNS wants ASCII without control characters, and the name of a cluster may be anything.

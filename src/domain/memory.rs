@@ -3,8 +3,11 @@
 //! Law: memory makes repoint more careful, never bolder. It refuses what is older than what was applied, it keeps two
 //! reconcilers from acting at once, and it knows what people have been told. It must never name a primary.
 
+mod bounds;
 pub mod condition;
 pub mod fold;
+mod followed;
+mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +19,13 @@ use super::intent::Intent;
 use super::retarget::Retarget;
 use super::verdict::{Primary, label};
 use super::world::Answers;
+pub use bounds::{MOST_BYTES, MOST_LETTER_BYTES, MOST_LETTERS, clipped};
 pub use condition::{Condition, ConditionKind};
+pub use raw::{Raw, Unknown};
+
+/// Two clocks that are right may be so far apart, in milliseconds; a time that lies further ahead was written by a clock
+/// that was wrong, or the own one has been set back.
+const AHEAD_MS: u64 = 60 * 1000;
 
 /// Milliseconds since 1970, by the clock of whoever wrote them: for durations that people read, never for order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,11 +38,22 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Whether this lies further ahead of `now` than two clocks may differ. What was begun then was begun nobody knows when.
+    #[must_use]
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > AHEAD_MS
+    }
+
+    /// Whether so many milliseconds have gone by from `earlier` to here; they have, too, if `earlier` is still to come.
+    #[must_use]
+    pub fn is_past(self, earlier: Self, milliseconds: u64) -> bool {
+        self.since(earlier) > milliseconds || earlier.is_ahead_of(self)
+    }
 }
 
 /// What is remembered of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Memory {
     /// How often this was saved. A save replaces the revision just before its own and no other: that is the fence.
     pub revision: u64,
@@ -44,7 +64,8 @@ pub struct Memory {
     /// The endpoints that it is kept for. An entry that has none of them is about another cluster, whatever its name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub endpoints: BTreeSet<String>,
-    /// The primary that every endpoint was last seen to follow.
+    /// The primary that endpoints were last seen to follow: all of those whose connections go to the primary and that were
+    /// neither held nor failed. The others have a condition of their own.
     pub primary: Option<LastPrimary>,
     /// Who was last seen to lead, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,14 +88,16 @@ pub struct Memory {
     pub conditions: Vec<Condition>,
     /// Messages that have yet to be published.
     pub outbox: Vec<Letter>,
+    /// What a newer version has written and this one does not know: it is kept.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// Where the members of one site were.
 pub type KnownMembers = BTreeMap<MemberName, KnownMember>;
 
-/// The primary of the last pass that left everything right.
+/// The primary that endpoints were last moved to, or found at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LastPrimary {
     /// Its site, where the cluster spans several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,7 +141,6 @@ const SETTLES_WITHIN_MS: u64 = 30_000;
 
 /// Where a member was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct KnownMember {
     /// Its REST API.
     pub api_url: Option<ApiUrl>,
@@ -128,7 +150,6 @@ pub struct KnownMember {
 
 /// A reconciler that has committed and may be writing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Acting {
     /// Which one, for people: host and process.
     pub by: String,
@@ -144,7 +165,6 @@ pub struct Acting {
 
 /// A message that is to be published once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Letter {
     /// What no other message of this cluster has.
     pub id: String,
@@ -162,9 +182,6 @@ pub struct Letter {
 
 /// How much of the endpoints' names is kept, in bytes: some 60 endpoints, and one is enough to tell whose a state is.
 const MOST_ENDPOINT_BYTES: usize = 8 * 1024;
-
-/// The most letters that wait: enough for a bad night without SNS, and far below DynamoDB's 400 KB for an item.
-pub const MOST_LETTERS: usize = 32;
 
 impl Memory {
     /// The next revision, in which `by` acts for `primary`: what is saved before the first write.
@@ -318,12 +335,5 @@ impl Memory {
                 && condition.subject.as_ref() == Some(&subject)
                 && now.since(condition.since) >= milliseconds
         })
-    }
-
-    /// Puts a letter into the outbox.
-    pub fn post(&mut self, letter: Letter) {
-        self.outbox.push(letter);
-        let surplus = self.outbox.len().saturating_sub(MOST_LETTERS);
-        self.outbox.drain(..surplus);
     }
 }

@@ -17,7 +17,7 @@ use super::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline}
 use super::plan::{EndpointReasonKind, Plan};
 use super::retarget::Cause;
 use super::verdict::{HoldKind, Rival, Verdict, label};
-pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds};
+pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_memory};
 pub use insync::Arrival;
 pub use step::{Action, StepReport, StepResult, planned_steps};
 pub use text::{Tone, describe, text};
@@ -37,10 +37,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every cluster is as it should be, or is planned to be.
+    /// Whether every cluster is as it should be, or is planned to be, and all that had to be told was told.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.clusters.iter().all(|cluster| !matches!(cluster.outcome, Outcome::Held | Outcome::Failed))
+        let is_good = |cluster: &ClusterReport| {
+            !matches!(cluster.outcome, Outcome::Held | Outcome::Failed) && !cluster.is_untold
+        };
+        self.clusters.iter().all(is_good)
     }
 }
 
@@ -101,7 +104,7 @@ pub struct ClusterReport {
     /// The subjects of the alerts that this pass brought about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<String>,
-    /// Something could not be told or remembered.
+    /// An alert was not published, or memory was not saved although it is required.
     #[serde(skip)]
     pub is_untold: bool,
     /// How long the pass took, alerts left out, in milliseconds.
@@ -111,6 +114,12 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
+    /// Whether the state store blocks changes, now or as soon as there is one to be made.
+    #[must_use]
+    pub fn lacks_memory(&self) -> bool {
+        self.holds.iter().any(|hold| hold.reason == Reason::Pass(PassHoldKind::MemoryUnavailable))
+    }
+
     /// Why the cluster is not as it should be, in a sentence: the first step that failed, or else the first hold.
     #[must_use]
     pub fn first_trouble(&self) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{MemberName, SiteName, State};
-use super::endpoint::GroupArn;
+use super::endpoint::{Endpoint, GroupArn};
 use super::intent::{GroupRole, Intent, PointsTo, Strategy};
 use super::listener::Forward;
 use super::memory::{ConditionKind, LastPrimary, Memory};
@@ -29,11 +29,14 @@ pub enum Cause {
     Failover,
     /// The primary is the one it was: somebody else changed an endpoint.
     Correction,
+    /// The primary is the one it was: endpoints that were held, or whose change failed, follow it now.
+    Late,
     /// The primary is the one it was: another standby is pointed at.
     Standby,
     /// The primary is the one it was: members have come into an endpoint that does not follow it alone, or left it.
     Members,
-    /// Memory was out of reach, so nobody knows what was before.
+    /// Memory was out of reach, so nobody knows what was before; or a newer version knows.
+    #[serde(other)]
     Unknown,
 }
 
@@ -46,6 +49,7 @@ impl Cause {
             Self::Switchover => "switchover",
             Self::Failover => "failover",
             Self::Correction => "correction",
+            Self::Late => "late",
             Self::Standby => "standby",
             Self::Members => "members",
             Self::Unknown => "unknown",
@@ -55,7 +59,6 @@ impl Cause {
 
 /// A move of endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Retarget {
     /// Why.
     pub cause: Cause,
@@ -94,6 +97,9 @@ pub fn retarget(
         };
     if is_same {
         let cause = match () {
+            () if moves_to_primary(intent, plan, primary) && was_left(intent, memory, plan, primary) => {
+                Cause::Late
+            }
             () if moves_to_primary(intent, plan, primary) => Cause::Correction,
             () if moves_a_standbys_record(intent, plan) => Cause::Standby,
             () => Cause::Members,
@@ -165,13 +171,35 @@ fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<Strin
 /// Whether a plan changes anything that follows the primary, and not only where a standby's record points or who may be
 /// read from.
 fn moves_to_primary(intent: &Intent, plan: &Plan, primary: &Primary) -> bool {
-    let mut lanes = plan.lanes.iter();
-    lanes.any(|lane| match lane {
-        Lane::Group { arn, .. } => is_writer(intent, arn) || is_of_primary(intent, arn, primary),
-        Lane::Listener { .. } => true,
-        Lane::Zone { .. } => false,
-    }) || changes(plan)
-        .any(|change| matches!(points_to(intent, change), Some(PointsTo::Primary | PointsTo::Site)))
+    moved_to_primary(intent, plan, primary).next().is_some()
+}
+
+/// The endpoints that a plan moves to the primary.
+fn moved_to_primary<'a>(
+    intent: &'a Intent,
+    plan: &'a Plan,
+    primary: &'a Primary,
+) -> impl Iterator<Item = Endpoint> + 'a {
+    let lanes = plan.lanes.iter().filter_map(move |lane| match lane {
+        Lane::Group { arn, .. } => (is_writer(intent, arn) || is_of_primary(intent, arn, primary))
+            .then(|| Endpoint::Group(arn.clone())),
+        Lane::Listener { arn, .. } => Some(Endpoint::Listener(arn.clone())),
+        Lane::Zone { .. } => None,
+    });
+    let records = changes(plan)
+        .filter(move |change| matches!(points_to(intent, change), Some(PointsTo::Primary | PointsTo::Site)));
+    lanes.chain(records.map(|change| Endpoint::Record(change.after.key.clone())))
+}
+
+/// Whether all of them were left behind when the others moved.
+fn was_left(intent: &Intent, memory: &Memory, plan: &Plan, primary: &Primary) -> bool {
+    moved_to_primary(intent, plan, primary).all(|endpoint| {
+        let subject = endpoint.to_string();
+        memory.conditions.iter().any(|condition| {
+            matches!(condition.kind, ConditionKind::EndpointHeld | ConditionKind::ApplyFailed)
+                && condition.subject.as_ref() == Some(&subject)
+        })
+    })
 }
 
 fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::observe::{recall, too_late};
 use crate::domain::failure::{Failure, Kind};
@@ -14,6 +14,7 @@ use crate::domain::intent::Intent;
 use crate::domain::memory::{Acting, Memory, Timestamp};
 use crate::domain::retarget::Retarget;
 use crate::domain::verdict::Primary;
+use crate::domain::world::Read;
 use crate::ports::{Permit, Ports};
 
 /// How long a commit is good for. A write at AWS's control plane takes a fraction of a second; one that is throttled for
@@ -35,19 +36,26 @@ const SAVE_WITHIN: Duration = Duration::from_secs(3);
 const ATTEMPTS: u32 = 8;
 /// The wait before the store is asked again after it has refused.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// How long a commit is tried again where the store refuses at once: later, what was seen is too old to act on.
+const RETRY_WITHIN: Duration = Duration::from_secs(1);
+/// What became of a save is asked for at least so long, however much of the time the save took.
+const AT_LEAST: Duration = Duration::from_millis(500);
+/// The longest wait for a disk that is asked whether it could be written.
+const CHECK_WITHIN: Duration = Duration::from_secs(1);
 
 /// How an attempt to commit ended.
 #[derive(Debug)]
 pub enum Commit {
     /// Go on; memory as it is now.
     Granted(Permit, Box<Memory>),
-    /// Somebody else committed first: look again.
+    /// Another reconciler has saved first: look again.
     Overtaken,
     /// Memory cannot be written.
     Unavailable(Failure),
 }
 
-/// Commits to act for `primary`.
+/// Commits to act for `primary`. Only that another one has saved meanwhile is a race that was lost; a store that is full,
+/// throttled, locked, read-only or silent is one that cannot be written.
 pub async fn commit(
     intent: &Intent,
     memory: &Memory,
@@ -56,29 +64,42 @@ pub async fn commit(
     ports: &Ports,
     deadline: Instant,
 ) -> Commit {
-    let permit = Permit::new(&ports.clock, ACT_WITHIN);
-    let next = memory.committed(primary, moves, &ports.identity, ports.clock.now()).kept_for(intent);
-    let Err(failure) = save(intent, &next, ports, deadline).await else {
-        return Commit::Granted(permit, Box::new(next));
-    };
-    match recall(intent, ports, deadline).await {
-        // Our own commit, whose answer was lost, and which may have been sent twice.
-        Ok(stored) if stored == next => Commit::Granted(permit, Box::new(next)),
-        Ok(_) if failure.kind == Kind::Invalid || failure.kind == Kind::Denied => {
-            Commit::Unavailable(failure)
+    let give_up_at = Instant::now() + RETRY_WITHIN;
+    loop {
+        let permit = Permit::new(&ports.clock, ACT_WITHIN);
+        let next =
+            memory.committed(primary, moves, &ports.identity, ports.clock.now()).kept_for(intent).bounded();
+        let Err(failure) = save(intent, &next, ports, deadline).await else {
+            return Commit::Granted(permit, Box::new(next));
+        };
+        match recall(intent, ports, deadline.max(Instant::now() + AT_LEAST)).await {
+            // Our own commit, whose answer was lost, and which may have been sent twice.
+            Ok(stored) if stored == next => return Commit::Granted(permit, Box::new(next)),
+            Ok(stored) if failure.kind == Kind::Conflict || stored.revision != memory.revision => {
+                return Commit::Overtaken;
+            }
+            Err(unread) if failure.kind == Kind::Conflict => return Commit::Unavailable(unread),
+            Ok(_) if is_transient(&failure) && Instant::now() + RETRY_AFTER < give_up_at.min(deadline) => {
+                sleep(RETRY_AFTER).await;
+            }
+            Ok(_) | Err(_) => return Commit::Unavailable(failure),
         }
-        Ok(_) => Commit::Overtaken,
-        Err(failure) => Commit::Unavailable(failure),
     }
 }
 
-/// Saves within a bound.
+/// Whether a store that refused may take the same a moment later.
+fn is_transient(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Throttled | Kind::Unavailable)
+}
+
+/// Saves within a bound, which is half of what is left at most: what is done when that fails needs time, too.
 ///
 /// # Errors
 /// The store's own, [`Kind::Conflict`] included; or that it took too long.
 pub async fn save(intent: &Intent, memory: &Memory, ports: &Ports, deadline: Instant) -> Result<(), Failure> {
-    let until = deadline.min(Instant::now() + SAVE_WITHIN);
-    let saved = timeout_at(until, ports.store.save(&intent.name, memory)).await;
+    let now = Instant::now();
+    let share = (deadline.saturating_duration_since(now) / 2).min(SAVE_WITHIN);
+    let saved = timeout_at(now + share, ports.store.save(&intent.name, memory)).await;
     saved.unwrap_or_else(|_| Err(too_late("writing memory", &intent.name)))
 }
 
@@ -113,7 +134,18 @@ pub async fn update(
     }
 }
 
-/// Whether a commit was abandoned so long ago that no patience is needed.
+/// Why memory could not be saved if it had to be: it cannot be read, or it is known that it cannot be written. What will
+/// block the next failover is to be known now, not then.
+pub async fn out_of_reach(intent: &Intent, memory: &Read<Memory>, ports: &Ports) -> Option<Failure> {
+    if let Err(failure) = memory {
+        return Some(failure.clone());
+    }
+    let checked = timeout(CHECK_WITHIN, ports.store.check(&intent.name)).await;
+    checked.unwrap_or_else(|_| Err(too_late("checking memory", &intent.name))).err()
+}
+
+/// Whether a commit was abandoned so long ago that no patience is needed. One from a time that is still to come was made by
+/// a clock that was wrong: it is waited for as any other.
 #[must_use]
 pub fn is_abandoned(acting: &Acting, now: Timestamp) -> bool {
     now.since(acting.since) > ABANDONED_AFTER_MS

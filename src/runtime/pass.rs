@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::apply::{Span, apply};
-use super::commit::{Commit, Patience, commit, is_abandoned};
+use super::commit::{Commit, Patience, commit, is_abandoned, out_of_reach};
 use super::look::{Look, Looking, PartLook, begin_when_promoted, reads_until};
 use super::members::{FRESH_FOR, Members};
 use super::tell::{self, tell};
@@ -138,8 +138,13 @@ pub async fn pass_with(
     ports.calls.step_aside();
     done.steps.append(&mut done.unsure);
     let Look { world, memory, verdict, plan } = look;
+    let blocked = out_of_reach(intent, &memory, ports).await;
+    let (blocks, warns) = if settings.needs_memory { (blocked, None) } else { (None, blocked) };
+    let hold = hold.or_else(|| blocks.map(PassHold::MemoryUnavailable));
     let mut holds = report::holds(&verdict, &plan);
     holds.extend(hold.as_ref().map(PassHold::report));
+    let mut warnings = report::warnings(&verdict, &plan);
+    warnings.extend(warns.as_ref().map(report::without_memory));
     let mut report = ClusterReport {
         name: intent.name.clone(),
         scope: intent.scope.clone(),
@@ -149,7 +154,7 @@ pub async fn pass_with(
         previous_primary: done.retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
         steps: done.steps,
         holds,
-        warnings: report::warnings(&verdict, &plan),
+        warnings,
         alerts: Vec::new(),
         is_untold: false,
         duration_ms: span.elapsed_ms(),

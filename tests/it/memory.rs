@@ -6,15 +6,17 @@ use std::collections::BTreeSet;
 
 use repoint::domain::cluster::{Address, MemberName, SystemId, Timeline};
 use repoint::domain::memory::fold::Rules;
-use repoint::domain::memory::{ConditionKind, Letter, MOST_LETTERS, Memory, Timestamp};
-use repoint::domain::record::Failover;
+use repoint::domain::memory::{
+    Condition, ConditionKind, KnownMember, Letter, MOST_BYTES, MOST_LETTERS, Memory, Timestamp, Unknown,
+};
+use repoint::domain::record::{Failover, RecordSet, RecordType, Routing};
 use repoint::domain::verdict::Primary;
 use repoint::domain::world::World;
 
 use crate::support::diary::{Diary, RULES, at, healthy_target};
 use crate::support::evidence::{
-    SYSTEM, answer, failover_intent, healthy, host, listed, members_in, name, primary, record, replica,
-    silence, url, view, world,
+    SYSTEM, answer, failover_intent, healthy, host, listed, members_in, name, primary, record, record_intent,
+    replica, silence, url, view, world,
 };
 
 /// Three replicas, and nobody holds the leader key.
@@ -211,6 +213,48 @@ fn an_endpoint_that_stays_held_is_told_after_the_grace() {
     at 70 s: repoint: batman: writer.db.example.com/A/secondary is held, for 1 min 0 s now
     at 100 s: repoint: batman: resolved after 1 min 30 s: writer.db.example.com/A/secondary is held
     ");
+}
+
+/// A year of it mutes no failover, and memory learns whom the others follow.
+#[test]
+fn an_endpoint_that_is_held_for_long_mutes_no_failover() {
+    let mut diary = settled();
+    diary.intent.records = vec![record_intent(RecordType::A)];
+    // Somebody else's kind of routing: repoint does not touch it.
+    diary.sets = vec![RecordSet {
+        routing: Routing::Failover(Failover::Primary),
+        ..record(&diary.intent.records[0], &[&host(9)])
+    }];
+    every_ten_seconds(&mut diary, 10, 100, &healthy(1, 3));
+    assert!(diary.memory.conditions.iter().any(|open| open.kind == ConditionKind::EndpointHeld));
+    diary.lines();
+    every_ten_seconds(&mut diary, 110, 130, &healthy(2, 4));
+    every_ten_seconds(&mut diary, 140, 160, &healthy(3, 5));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 110 s: repoint: batman: switchover from pg1 to pg2, 1 not moved
+    at 140 s: repoint: batman: switchover from pg2 to pg3, 1 not moved
+    ");
+    let known = diary.memory.primary.as_ref().unwrap();
+    assert_eq!((known.member.as_ref(), known.timeline), (Some(&name(3)), Timeline(5)));
+    assert_eq!(diary.memory.highest_timeline, Some(Timeline(5)));
+}
+
+/// The clock was a day ahead when it was noted down, and was then set right.
+#[test]
+fn a_time_that_is_still_to_come_delays_an_alert_by_no_more_than_a_grace() {
+    let mut diary = settled();
+    diary.rules = Rules { reminder_ms: Some(600_000), ..RULES };
+    diary.pass(86_400, &leaderless(3));
+    every_ten_seconds(&mut diary, 10, 700, &leaderless(3));
+    insta::assert_snapshot!(diary.lines(), @"
+    at 70 s: repoint: batman: no primary, for 1 min 0 s now
+    at 670 s: repoint: batman: still no primary, for 11 min 0 s now
+    ");
+    // And once it was told.
+    let told = at(86_400);
+    diary.memory.conditions.iter_mut().for_each(|open| open.told = Some(told));
+    every_ten_seconds(&mut diary, 710, 1310, &leaderless(3));
+    insta::assert_snapshot!(diary.lines(), @"at 1310 s: repoint: batman: still no primary, for 21 min 40 s now");
 }
 
 // Why endpoints move.
@@ -443,4 +487,43 @@ fn the_outbox_keeps_the_newest() {
     }
     assert_eq!(memory.outbox.len(), MOST_LETTERS);
     assert_eq!(memory.outbox[0].id, "5");
+}
+
+/// DynamoDB takes no item above 400 KB, and then not even a commit is saved.
+#[test]
+fn whatever_comes_memory_stays_small() {
+    let long = |number: usize| format!("{number}-{}", "\"\n".repeat(20_000));
+    let condition = |number| Condition {
+        kind: ConditionKind::EndpointHeld,
+        subject: Some(format!("{number}")),
+        message: "x".repeat(700),
+        since: at(0),
+        told: (number % 3 == 0).then(|| at(1)),
+        unknown: Unknown::new(),
+    };
+    let known = |number| KnownMember {
+        api_url: Some(url(1)),
+        address: Some(Address { host: long(number), port: 1 }),
+    };
+    let mut memory = Memory {
+        conditions: (0..2000).map(condition).collect(),
+        members: (0..2000).map(|number| (MemberName::new(format!("pg{number}")), known(number))).collect(),
+        ..Memory::default()
+    };
+    for number in 0..100 {
+        memory.post(Letter {
+            id: number.to_string(),
+            subject: "s".repeat(99),
+            body: "\"".repeat(6_000),
+            attributes: std::collections::BTreeMap::new(),
+            claimed_by: "host".to_owned(),
+            claimed_at: at(0),
+        });
+    }
+    let bounded = memory.bounded();
+    let size = serde_json::to_string(&bounded).unwrap().len();
+    assert!(size < MOST_BYTES, "{size}");
+    assert_eq!(bounded.outbox.last().unwrap().id, "99");
+    assert!(bounded.conditions.iter().all(|open| open.told.is_some()), "those that were told are kept first");
+    assert_eq!(bounded.clone().bounded(), bounded);
 }

@@ -78,14 +78,14 @@ async fn a_state_file_that_cannot_be_written_holds() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     something differs, but memory is out of reach, so nothing is moved: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
+      held     state store unavailable, so changes are blocked: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
                `[state] required = false` lets repoint act without memory
-      alert    repoint: batman: CANNOT ACT, memory is out of reach
+      alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
       warning  memory was not saved, so the next pass may tell this again: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
     --- stderr
     ");
     assert!(written(&aws).is_empty());
-    assert_eq!(published(&aws), ["repoint: batman: CANNOT ACT, memory is out of reach"]);
+    assert_eq!(published(&aws), ["repoint: batman: STATE STORE UNAVAILABLE, changes blocked"]);
 }
 
 #[tokio::test]
@@ -99,9 +99,9 @@ async fn a_damaged_state_file_holds_and_stays_as_it_is() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     something differs, but memory is out of reach, so nothing is moved: reading the state file on state.json: it is damaged (EOF while parsing a string at line 1 column 19), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing a string at line 1 column 19), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
                `[state] required = false` lets repoint act without memory
-      alert    repoint: batman: CANNOT ACT, memory is out of reach
+      alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
     ");
     let json = repoint.run(&["run", "--format", "json"]).await.json();
@@ -131,24 +131,32 @@ async fn without_need_of_memory_it_acts() {
 }
 
 #[tokio::test]
-async fn what_is_right_needs_no_memory() {
+async fn a_state_store_that_cannot_be_read_is_told_although_nothing_differs() {
     let (members, aws) = (patroni().await, aws(all_right).await);
     let repoint = configuration(&members, &aws.url(), &everything());
     std::fs::write(repoint.state_file(), "{").unwrap();
     let ran = repoint.run(&["run"]).await;
     insta::assert_snapshot!(ran.seen(), @"
-    exit 0
+    exit 1
     --- stdout
-    batman  converged  N ms
+    batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4
+      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing an object at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+               `[state] required = false` lets repoint act without memory
+      alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
     ");
     assert!(written(&aws).is_empty());
+    assert_eq!(published(&aws), ["repoint: batman: STATE STORE UNAVAILABLE, changes blocked"]);
 
-    let repoint = configuration(&members, &aws.url(), &everything()).with("REPOINT_STATE_FILE", NOWHERE);
-    let ran = repoint.run(&["run"]).await;
-    assert!(ran.code == 0 && ran.stdout.contains("converged"), "{ran}");
-    assert!(written(&aws).is_empty() && published(&aws).is_empty());
+    let planned = repoint.run(&["plan"]).await;
+    assert!(planned.code == 1 && planned.stdout.contains("state store unavailable"), "{planned}");
+    assert_eq!(published(&aws).len(), 1, "a plan tells nobody");
+
+    // Where it need not be there, it is a warning.
+    let lenient = repoint.with("REPOINT_STATE_REQUIRED", "false");
+    let ran = lenient.run(&["run"]).await;
+    assert!(ran.code == 0 && ran.stdout.contains("converged") && ran.stdout.contains("warning"), "{ran}");
 }
 
 /// Nobody knows how long it has lasted, so silence would last as long as memory is gone.
@@ -164,7 +172,9 @@ async fn a_cluster_without_a_primary_is_told_even_without_memory() {
     let repoint = configuration(&members, &aws.url(), &group());
     std::fs::write(repoint.state_file(), "{").unwrap();
     let ran = repoint.run(&["run"]).await;
-    assert_eq!((ran.code, published(&aws)), (1, vec!["repoint: batman: no primary".to_owned()]), "{ran}");
+    let told = ["repoint: batman: no primary", "repoint: batman: STATE STORE UNAVAILABLE, changes blocked"];
+    assert_eq!(ran.code, 1, "{ran}");
+    assert_eq!(published(&aws), told);
 }
 
 // Memory that says no.
@@ -333,12 +343,12 @@ async fn what_was_not_published_is_published_by_the_next_run_and_once() {
     let repoint = configuration(&members, &aws.url(), &everything());
 
     let first = repoint.run(&["run"]).await;
-    assert!(first.code == 0 && first.stdout.contains("an alert was not published"), "{first}");
+    assert!(first.code == 1 && first.stdout.contains("an alert was not published"), "{first}");
     assert_eq!(remembered(&repoint).await.outbox.len(), 1);
     is_moved.store(true, Ordering::Relaxed);
 
     let again = repoint.run(&["run"]).await;
-    assert!(again.code == 0 && again.stdout.contains("an alert was not published"), "{again}");
+    assert!(again.code == 1 && again.stdout.contains("an alert was not published"), "{again}");
     is_mended.store(true, Ordering::Relaxed);
 
     let mended = repoint.run(&["run"]).await;

@@ -11,7 +11,8 @@ use repoint::adapters::state_file::StateFile;
 use repoint::domain::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{
-    Acting, Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Letter, Memory, Timestamp,
+    Acting, Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Letter, Memory, Raw, Timestamp,
+    Unknown,
 };
 use repoint::ports::Store as _;
 use tempfile::TempDir;
@@ -47,6 +48,7 @@ fn full(revision: u64) -> Memory {
         message: "for \"a reason\",\nin two lines".to_owned(),
         since: Timestamp(1),
         told,
+        unknown: Unknown::new(),
     };
     Memory {
         endpoints: [].into(),
@@ -84,6 +86,7 @@ fn full(revision: u64) -> Memory {
             condition(ConditionKind::MemberUnreachable, Some("pg2"), Some(Timestamp(3))),
         ],
         outbox: vec![letter("batman-1-0")],
+        unknown: Unknown::new(),
     }
 }
 
@@ -113,19 +116,7 @@ async fn what_is_saved_is_loaded() {
 /// Every kind of condition has a name that can be read back.
 #[tokio::test]
 async fn every_condition_is_read_back() {
-    use ConditionKind as Kind;
-    let kinds = [
-        Kind::NoPrimary,
-        Kind::Contested,
-        Kind::SplitBrain,
-        Kind::Stale,
-        Kind::WrongCluster,
-        Kind::MemberUnreachable,
-        Kind::EndpointHeld,
-        Kind::ApplyFailed,
-        Kind::PlanRefused,
-        Kind::MemoryUnavailable,
-    ];
+    let kinds = ConditionKind::ALL;
     let mut memory = full(1);
     let like = memory.conditions[0].clone();
     memory.conditions = kinds.map(|kind| Condition { kind, ..like.clone() }).to_vec();
@@ -183,8 +174,7 @@ async fn good() -> Vec<u8> {
 async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     let good = good().await;
     let text = String::from_utf8(good.clone()).unwrap();
-    let longer = text.replacen("\"revision\"", "\"mood\": \"good\",\n\"revision\"", 1);
-    let newer = text.replacen("\"version\": 1", "\"version\": 2, \"worlds\": []", 1);
+    let newer = text.replacen("\"version\": 1,\n  \"min_reader\": 1", "\"version\": 3, \"min_reader\": 2", 1);
     let without_version = text.replacen("\"version\": 1,", "", 1);
     let wrong = text.replacen("\"highest_timeline\": 4", "\"highest_timeline\": -4", 1);
     let mut flipped = good.clone();
@@ -197,7 +187,6 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
         ("zeroes", vec![0; good.len()]),
         ("a flipped byte", flipped),
         ("twice", [good.clone(), good.clone()].concat()),
-        ("an unknown field", longer.into_bytes()),
         ("a wrong value", wrong.into_bytes()),
         ("no version", without_version.into_bytes()),
         ("a newer version", newer.into_bytes()),
@@ -217,15 +206,14 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing a string at line 42 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 78 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 43 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 79 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 80 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    an unknown field: reading the state file on FILE: it is damaged (unknown field `mood`, expected one of `revision`, `highest_timeline`, `system_id`, `endpoints`, `primary`, `site`, `apart`, `members`, `members_of_sites`, `acting`, `conditions`, `outbox` at line 5 column 12), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 6 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 79 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    a newer version: reading the state file on FILE: it has version 2, and this repoint knows version 1: a newer repoint wrote it, so run that one
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 81 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 80 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    a newer version: reading the state file on FILE: it has version 3, and this repoint knows version 1: a newer repoint wrote it, so run that one; it was left as it is, and must not be deleted, since it tells which primary is newest
     ");
 }
 
@@ -350,4 +338,109 @@ async fn a_full_disk_leaves_the_old_file() {
 
     fs::remove_file(draft).unwrap();
     store.save(&batman(), &full(2)).await.unwrap();
+}
+
+/// A version for each shape that was ever written; they are read for ever.
+#[tokio::test]
+async fn every_version_is_read() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    for golden in [include_str!("state_file/version-1.json"), include_str!("state_file/version-1-first.json")]
+    {
+        fs::write(&path, golden).unwrap();
+        assert_eq!(StateFile::new(path.clone()).load(&batman()).await, Ok(full(1)));
+    }
+    // And the newest is the one that is written.
+    let newest = folder.path().join("newest.json");
+    StateFile::new(newest.clone()).save(&batman(), &full(1)).await.unwrap();
+    assert_eq!(fs::read_to_string(newest).unwrap(), include_str!("state_file/version-1.json"));
+}
+
+/// After a rollback, or while several machines are upgraded one by one.
+#[tokio::test]
+async fn what_a_newer_version_has_written_is_kept() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    fs::write(&path, include_str!("state_file/version-of-the-future.json")).unwrap();
+    let store = StateFile::new(path.clone());
+    let memory = store.load(&batman()).await.unwrap();
+    assert_eq!(memory.highest_timeline, Some(Timeline(4)));
+    assert_eq!(memory.conditions[0].kind, ConditionKind::Unrecognized);
+    assert_eq!(memory.unknown["mood"], Raw::Text("good".to_owned()));
+    store.save(&batman(), &Memory { revision: 2, ..memory }).await.unwrap();
+
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let mut expected = value(include_str!("state_file/version-of-the-future.json"));
+    expected["clusters"]["batman"]["revision"] = 2.into();
+    assert_eq!(value(&fs::read_to_string(&path).unwrap()), expected);
+}
+
+/// `umask 077; sudo repoint adopt` must not shut the daemon out.
+#[tokio::test]
+async fn whoever_saves_leaves_the_file_to_whom_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    StateFile::new(path.clone()).save(&batman(), &full(1)).await.unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    let is_root = fs::metadata(&path).unwrap().uid() == 0;
+    if is_root {
+        std::os::unix::fs::chown(&path, Some(12_345), Some(12_346)).unwrap();
+    }
+    let expected = fs::metadata(&path).unwrap();
+    // Made under a mask as root has it.
+    fs::write(folder.path().join("state.json.new"), "").unwrap();
+    fs::set_permissions(folder.path().join("state.json.new"), fs::Permissions::from_mode(0o600)).unwrap();
+    StateFile::new(path.clone()).save(&batman(), &full(2)).await.unwrap();
+    for name in ["state.json", "state.json.lock"] {
+        let found = fs::metadata(folder.path().join(name)).unwrap();
+        let of = |file: &fs::Metadata| (file.mode() & 0o777, file.uid(), file.gid());
+        assert_eq!(of(&found), of(&expected), "{name}");
+    }
+}
+
+/// The first save of all, by root, in the folder of the user that the daemon runs as.
+#[tokio::test]
+async fn the_first_file_belongs_to_whom_the_folder_does() {
+    let folder = folder();
+    if fs::metadata(folder.path()).unwrap().uid() != 0 {
+        return;
+    }
+    std::os::unix::fs::chown(folder.path(), Some(12_345), Some(12_346)).unwrap();
+    let path = folder.path().join("state.json");
+    StateFile::new(path.clone()).save(&batman(), &full(1)).await.unwrap();
+    for name in ["state.json", "state.json.lock"] {
+        let found = fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (12_345, 12_346), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_followed_and_stays_one() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("real")).unwrap();
+    let (link, real) = (folder.path().join("state.json"), folder.path().join("real/memory.json"));
+    std::os::unix::fs::symlink("real/memory.json", &link).unwrap();
+    let store = StateFile::new(link.clone());
+    for revision in 1..3 {
+        store.save(&batman(), &full(revision)).await.unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(StateFile::new(real.clone()).load(&batman()).await, Ok(full(revision)));
+    }
+    assert_eq!(files(&folder.path().join("real")), ["memory.json", "memory.json.lock"]);
+    assert_eq!(files(folder.path()), ["real", "state.json"]);
+}
+
+#[tokio::test]
+async fn what_would_keep_it_from_being_saved_is_known_before() {
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    let store = StateFile::new(path.clone());
+    assert_eq!(store.check(&batman()).await, Ok(()));
+    assert_eq!(files(folder.path()), [""; 0], "nothing is written for that");
+    store.save(&batman(), &full(1)).await.unwrap();
+    assert_eq!(store.check(&batman()).await, Ok(()));
+    // A file has no room for another one, and root may not make one there either.
+    let failure = StateFile::new(path.join("state.json")).check(&batman()).await.unwrap_err();
+    assert!(failure.resource.starts_with(&path.display().to_string()), "{failure}");
 }

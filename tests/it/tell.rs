@@ -1,11 +1,11 @@
 //! What people are told: subjects, severities, words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::alert::{Alert, Phase, of_condition, retargeted};
 use repoint::domain::cluster::{EntryName, MemberName, Scope, SystemId, Timeline};
 use repoint::domain::endpoint::Endpoint;
-use repoint::domain::memory::{Condition, ConditionKind, Timestamp};
+use repoint::domain::memory::{Condition, ConditionKind, Timestamp, Unknown};
 use repoint::domain::plan::TargetStep;
 use repoint::domain::report::{ClusterReport, Outcome, PrimaryReport, StepReport, VerdictReport};
 use repoint::domain::retarget::{Cause, Retarget};
@@ -40,12 +40,13 @@ fn report() -> ClusterReport {
 }
 
 fn moved(cause: Cause, previous: Option<&str>) -> Alert {
-    retargeted(&report(), &Retarget { cause, previous: previous.map(str::to_owned), previous_site: None })
+    let retarget = Retarget { cause, previous: previous.map(str::to_owned), previous_site: None };
+    retargeted(&report(), &retarget, &BTreeSet::new())
 }
 
 fn condition(kind: ConditionKind, subject: Option<&str>) -> Condition {
     let (subject, message) = (subject.map(str::to_owned), "for a reason".to_owned());
-    Condition { kind, subject, message, since: Timestamp(1_000), told: None }
+    Condition { kind, subject, message, since: Timestamp(1_000), told: None, unknown: Unknown::new() }
 }
 
 fn told(condition: &Condition, phase: Phase, now: u64) -> String {
@@ -124,10 +125,45 @@ fn a_message_and_its_resolution_share_their_key() {
 #[test]
 fn a_subject_is_short_plain_ascii_whatever_the_names() {
     let long = ClusterReport { name: EntryName::new(format!("böse\n{}", "x".repeat(200))), ..report() };
-    let subject =
-        retargeted(&long, &Retarget { cause: Cause::Adoption, previous: None, previous_site: None }).subject;
+    let subject = retargeted(
+        &long,
+        &Retarget { cause: Cause::Adoption, previous: None, previous_site: None },
+        &BTreeSet::new(),
+    )
+    .subject;
     assert!(
         subject.chars().count() < 100 && subject.chars().all(|letter| (' '..='~').contains(&letter)),
         "{subject}"
     );
+}
+
+/// A pass over thirty groups that are all denied: each message has what it is about, and says what it leaves out.
+#[test]
+fn a_long_report_is_cut_and_says_so() {
+    let step = |number: u32| {
+        let group = GROUP.replace("pg-writer", &format!("pg-{number}"));
+        let mut step = StepReport::of_target(
+            Endpoint::Group(arn(&group)),
+            &TargetStep::Register(target("10.0.1.12", 5432)),
+        );
+        step.error = Some("denied ".repeat(200));
+        step
+    };
+    let long = ClusterReport { steps: (0..30).map(step).collect(), ..report() };
+    let subject = long.steps[29].endpoint.to_string();
+    let whole = of_condition(
+        &long,
+        &condition(ConditionKind::ApplyFailed, Some(&subject)),
+        Phase::Began,
+        Timestamp(1_000),
+    );
+    let cut = whole.cut_to(2);
+    assert_eq!(cut.document.left_out.unwrap().steps, 27);
+    assert_eq!(cut.document.report.steps.last().unwrap().endpoint.to_string(), subject);
+    assert!(
+        cut.text.contains("... 27 more steps, 0 more holds and 0 more warnings left out"),
+        "{}",
+        cut.text
+    );
+    assert!(cut.text.len() < 4_000 && whole.text.len() > 30_000);
 }

@@ -6,7 +6,7 @@ use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::endpoint::{HealthCheck, InstanceId, TargetGroup, TargetType};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
 use repoint::domain::memory::condition::findings;
-use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
+use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp, Unknown};
 use repoint::domain::plan::{EndpointReasonKind, Lane, Plan, TargetStep, Worry, plan};
 use repoint::domain::verdict::verdict;
 use repoint::domain::world::World;
@@ -40,6 +40,7 @@ fn memory(surplus: &[(&str, u64)]) -> Memory {
         message: String::new(),
         since: Timestamp(*since),
         told: None,
+        unknown: Unknown::new(),
     };
     Memory { conditions: surplus.iter().map(condition).collect(), ..Memory::default() }
 }

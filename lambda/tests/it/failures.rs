@@ -79,3 +79,37 @@ async fn a_hold_is_a_failure_where_that_is_configured() {
     let page = function.invoke(&event("function_url_post")).await.good();
     assert_eq!(status_and_outcome(&page), (500, "held".to_owned()));
 }
+
+#[tokio::test]
+async fn an_alert_that_is_refused_fails_the_invocation() {
+    let site = Site::start();
+    let function = site.function().await;
+    assert_eq!(cluster(&function.invoke("{}").await.good())["outcome"], "converged");
+    site.switch_over().await;
+    site.deny("sns:Publish");
+    let (kind, message) = function.invoke(&event("scheduled_rule")).await.bad();
+    assert_eq!(kind, "AlertFailed");
+    assert!(message.contains("an alert was not published: sns:Publish on arn:aws:sns:"), "{message}");
+    assert!(message.contains("allow the IAM action `sns:Publish`"), "{message}");
+    assert!(site.is_right(), "the endpoints were moved all the same");
+    assert_eq!(function.invoke(&event("sqs")).await.good(), batch(&IDS), "it is still to be told");
+
+    site.heal_aws();
+    assert_eq!(function.invoke(&event("sqs")).await.good(), batch(&[]));
+}
+
+/// Nothing differs, and the next failover would be held.
+#[tokio::test]
+async fn a_state_store_that_cannot_be_read_fails_the_invocation() {
+    let site = Site::start();
+    let function = site.function().await;
+    assert_eq!(cluster(&function.invoke("{}").await.good())["outcome"], "converged");
+    site.deny("dynamodb:GetItem");
+    let (kind, message) = function.invoke("{}").await.bad();
+    assert_eq!(kind, "ClusterFailed");
+    assert!(
+        message.starts_with("batman held: state store unavailable, so changes are blocked: "),
+        "{message}"
+    );
+    assert!(message.contains("dynamodb:GetItem"), "{message}");
+}

@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Timestamp};
+use super::{Memory, Raw, Timestamp, Unknown, bounds};
 use crate::domain::cluster::SiteName;
 use crate::domain::endpoint::{Endpoint, Target};
+use crate::domain::failure::Failure;
 use crate::domain::intent::{GroupRole, Intent, PointsTo, Site, Strategy};
 use crate::domain::plan::{Concern, EndpointHold, Plan, Worry};
 use crate::domain::report::{PassHold, StepReport, StepResult};
@@ -16,7 +17,7 @@ use crate::domain::world::World;
 
 /// Something that is wrong and lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Condition {
     /// What.
     pub kind: ConditionKind,
@@ -28,10 +29,49 @@ pub struct Condition {
     pub since: Timestamp,
     /// When people were last told; absent while they were not.
     pub told: Option<Timestamp>,
+    /// What a newer version has written of it; its kind, too, if that is [`ConditionKind::Unrecognized`].
+    pub unknown: Unknown,
+}
+
+/// A condition as it is stored: of any kind that a newer version may know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stored {
+    kind: String,
+    subject: Option<String>,
+    message: String,
+    since: Timestamp,
+    told: Option<Timestamp>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+/// Where the name of an unrecognized kind is kept.
+const KIND: &str = "kind";
+
+impl From<Stored> for Condition {
+    fn from(stored: Stored) -> Self {
+        let Stored { kind: name, subject, message, since, told, mut unknown } = stored;
+        let kind = ConditionKind::parse(&name);
+        if kind == ConditionKind::Unrecognized {
+            unknown.insert(KIND.to_owned(), Raw::Text(name));
+        }
+        Self { kind, subject, message, since, told, unknown }
+    }
+}
+
+impl From<Condition> for Stored {
+    fn from(condition: Condition) -> Self {
+        let Condition { kind, subject, message, since, told, mut unknown } = condition;
+        let kind = match unknown.remove(KIND) {
+            Some(Raw::Text(name)) => name,
+            _ => kind.as_str().to_owned(),
+        };
+        Self { kind, subject, message, since, told, unknown }
+    }
 }
 
 /// The name of a condition in alerts, reports and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionKind {
     /// Nobody is known to take writes: an election, a promotion, or a cluster that cannot be reached.
@@ -66,13 +106,41 @@ pub enum ConditionKind {
     ApplyFailed,
     /// The auditor refused a plan.
     PlanRefused,
-    /// Something should be changed, and memory is out of reach.
+    /// The state store cannot be read or written, so that nothing may be changed.
     MemoryUnavailable,
     /// What is remembered was kept for endpoints none of which is configured.
     StateOfOtherEndpoints,
+    /// One that only a newer version knows: it is kept as it is, and left to that one.
+    Unrecognized,
 }
 
 impl ConditionKind {
+    /// All that this version knows.
+    pub const ALL: [Self; 18] = [
+        Self::NoPrimary,
+        Self::Contested,
+        Self::SplitBrain,
+        Self::Stale,
+        Self::StaleSite,
+        Self::WrongCluster,
+        Self::MemberUnreachable,
+        Self::SiteUnreachable,
+        Self::EndpointHeld,
+        Self::TargetSurplus,
+        Self::TargetHealth,
+        Self::ReaderHealth,
+        Self::NoGroup,
+        Self::MemberUnplaced,
+        Self::ApplyFailed,
+        Self::PlanRefused,
+        Self::MemoryUnavailable,
+        Self::StateOfOtherEndpoints,
+    ];
+
+    fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name).unwrap_or(Self::Unrecognized)
+    }
+
     /// The name in snake case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -95,6 +163,7 @@ impl ConditionKind {
             Self::PlanRefused => "plan_refused",
             Self::MemoryUnavailable => "memory_unavailable",
             Self::StateOfOtherEndpoints => "state_of_other_endpoints",
+            Self::Unrecognized => "unrecognized",
         }
     }
 
@@ -113,7 +182,8 @@ impl ConditionKind {
             | Self::ReaderHealth
             | Self::NoGroup
             | Self::MemberUnplaced
-            | Self::MemoryUnavailable => true,
+            | Self::MemoryUnavailable
+            | Self::Unrecognized => true,
             Self::Contested
             | Self::SplitBrain
             | Self::WrongCluster
@@ -134,7 +204,8 @@ impl ConditionKind {
             | Self::TargetSurplus
             | Self::ReaderHealth
             | Self::NoGroup
-            | Self::MemberUnplaced => "warning",
+            | Self::MemberUnplaced
+            | Self::Unrecognized => "warning",
             Self::NoPrimary
             | Self::StaleSite
             | Self::Contested
@@ -189,11 +260,22 @@ impl Findings {
         };
         let is_held = kind == ConditionKind::MemberUnplaced && self.held.iter().any(is_of);
         let is_unknown = self.unknown.contains(&kind) || self.left_alone.iter().any(is_of);
-        !is_unknown && !is_dark && !is_held && !self.is_of_others
+        let is_recognized = kind != ConditionKind::Unrecognized;
+        is_recognized && !is_unknown && !is_dark && !is_held && !self.is_of_others
     }
 
     pub(super) fn is_of_others(&self) -> bool {
         self.is_of_others
+    }
+
+    /// The same, and that memory could not be saved.
+    #[must_use]
+    pub fn and_unsaved(mut self, failure: &Failure) -> Self {
+        if self.message(ConditionKind::MemoryUnavailable, None).is_none() {
+            let words = bounds::words(&failure.to_string());
+            self.present.push((ConditionKind::MemoryUnavailable, None, words));
+        }
+        self
     }
 
     pub(super) fn present(&self) -> &[Finding] {
@@ -201,7 +283,7 @@ impl Findings {
     }
 }
 
-/// What is wrong, by what was seen, decided and done; `unfollowed` is why a known primary was not followed.
+/// What is wrong, by what was seen, decided and done; `unfollowed` is why a known primary was not followed, or would not be.
 #[must_use]
 pub fn findings(
     intent: &Intent,
@@ -246,7 +328,6 @@ pub fn findings(
                 Kind::MemberUnplaced,
                 Kind::ApplyFailed,
                 Kind::PlanRefused,
-                Kind::MemoryUnavailable,
             ]);
             let kind = match hold.kind() {
                 HoldKind::Contested => Some(Kind::Contested),
@@ -268,6 +349,13 @@ pub fn findings(
         // repoint itself may be cut off.
         found.present.retain(|(kind, ..)| *kind != Kind::SiteUnreachable);
         found.unknown.push(Kind::SiteUnreachable);
+    }
+    if let Some(PassHold::MemoryUnavailable(failure)) = unfollowed {
+        found.present.push((Kind::MemoryUnavailable, None, failure.to_string()));
+    }
+    for (_, subject, message) in &mut found.present {
+        *subject = subject.take().map(|subject| bounds::subject(&subject));
+        *message = bounds::words(message);
     }
     found
 }
@@ -358,7 +446,7 @@ fn concern(concern: &Concern) -> Finding {
 
 /// What a surplus target is called.
 pub(super) fn surplus(group: &str, target: &Target) -> String {
-    format!("{group} {target}")
+    bounds::subject(&format!("{group} {target}"))
 }
 
 /// Members of a site that do not answer, if any other does: when none does, the site is what is out of reach, and this says

@@ -3,18 +3,18 @@
 //! Law: alert once (12). A condition is told when it has lasted as long as its grace, at the configured interval, and
 //! when it has ended, if its beginning was told. Whoever saves the result publishes the alerts, and nobody else.
 
-use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp};
+use super::{Condition, ConditionKind, KnownMember, LastPrimary, Memory, Timestamp, Unknown};
 use crate::domain::alert::{self, Alert, Phase};
 use crate::domain::cluster::{SiteName, Timeline};
 use crate::domain::intent::Intent;
-use crate::domain::plan::EndpointReasonKind;
-use crate::domain::report::{ClusterReport, HoldReport, Outcome, Reason};
+use crate::domain::report::{ClusterReport, StepReport, StepResult};
 use crate::domain::retarget::Retarget;
 use crate::domain::verdict::{Primary, Verdict};
 use crate::domain::witness::{Witness, witnesses};
 use crate::domain::world::{Listed, View, World};
 
 use super::condition::{Findings, own_subject};
+use super::followed::{Followed, followed};
 
 /// How long another entry's word that this state is not its own is kept, so that it is not told each time.
 const OTHERS_KEPT_FOR_MS: u64 = 24 * 60 * 60 * 1000;
@@ -100,14 +100,18 @@ pub fn fold(memory: &Memory, pass: &Ended, rules: &Rules, now: Timestamp) -> (Op
             next.leader = memory.led_by(leader, now);
         }
         if let Verdict::Primary(primary) = pass.verdict {
-            remember(&mut next, primary, pass);
-            let is_ours_to_tell = next.acting.is_none() && is_worth_telling(memory, pass, primary);
-            if let Some(retarget) = pass.retarget.filter(|_| is_ours_to_tell) {
-                alerts.push(alert::retargeted(pass.report, retarget));
+            let followed = followed(pass.intent, pass.report, primary);
+            remember(&mut next, primary, pass, followed.as_ref());
+            let is_ours_to_tell = next.acting.is_none() && !others_saw_it(memory, pass, primary);
+            if let (Some(retarget), Some(Followed { left })) =
+                (pass.retarget.filter(|_| is_ours_to_tell), followed)
+            {
+                alerts.push(alert::retargeted(pass.report, retarget, &left));
             }
         }
         next.conditions = conditions(memory, pass, rules, now, &mut alerts);
     }
+    let next = next.bounded();
     let is_new = Memory { revision: memory.revision, ..next.clone() } != *memory;
     ((is_new || !alerts.is_empty()).then_some(next), alerts)
 }
@@ -126,7 +130,7 @@ fn is_overtaken(memory: &Memory, pass: &Ended) -> bool {
     !is_ours || memory.highest_timeline.is_some_and(|highest| primary.timeline < highest)
 }
 
-fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
+fn remember(next: &mut Memory, primary: &Primary, pass: &Ended, followed: Option<&Followed>) {
     let site = primary.site.as_ref();
     let seen = witnesses(pass.world.answers_of(site));
     let own = seen.iter().find(|witness| primary.member.is_some() && witness.name == primary.member);
@@ -161,7 +165,7 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
         next.apart = next.apart_beside(primary);
     }
     // Where another one is acting, its move is remembered and told when that ends, by whoever ends it.
-    if is_followed(pass.report) && next.acting.is_none() {
+    if followed.is_some() && next.acting.is_none() {
         next.apart = next.apart_beside(primary);
         next.site.clone_from(&primary.site);
         next.highest_timeline = Some(primary.timeline);
@@ -175,28 +179,20 @@ fn remember(next: &mut Memory, primary: &Primary, pass: &Ended) {
     }
 }
 
-/// A move is told when it is complete: a failed one is told as a condition.
-fn is_worth_telling(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
-    let others_saw_it = memory.primary.as_ref().is_some_and(|last| {
+/// Whether the move was told already: by what moved, not by what is still held or refused, which may last for a year.
+fn others_saw_it(memory: &Memory, pass: &Ended, primary: &Primary) -> bool {
+    let steps = &pass.report.steps;
+    let is_done = |step: &StepReport| {
+        let mut same = steps.iter().filter(|other| other.endpoint == step.endpoint);
+        same.all(|other| other.result == StepResult::Done)
+    };
+    let nothing_moved = !steps.is_empty() && !steps.iter().any(is_done);
+    memory.primary.as_ref().is_some_and(|last| {
         last.timeline == primary.timeline
             && last.site == primary.site
             && last.member == primary.member
-            && pass.committed.is_none()
-    });
-    is_followed(pass.report) && !others_saw_it
-}
-
-/// Whether every endpoint follows the primary now: one that is held or failed still follows the one before. One that waits
-/// for a standby, or for a replica to read from, is none of them: of two members, one is left after a failover.
-fn is_followed(report: &ClusterReport) -> bool {
-    let waits_for_a_standby = |hold: &HoldReport| {
-        matches!(hold.reason, Reason::Endpoint(EndpointReasonKind::NoStandby | EndpointReasonKind::NoReader))
-    };
-    match report.outcome {
-        Outcome::Converged | Outcome::Changed => true,
-        Outcome::Held => report.holds.iter().all(waits_for_a_standby),
-        Outcome::Planned | Outcome::Failed => false,
-    }
+            && (pass.committed.is_none() || nothing_moved)
+    })
 }
 
 /// Whether it was put there by an entry that this state is not kept for.
@@ -230,12 +226,22 @@ fn conditions(
     for (kind, subject, message) in pass.findings.present() {
         if !open.iter().any(|known| known.kind == *kind && known.subject == *subject) {
             let (subject, message) = (subject.clone(), message.clone());
-            open.push(Condition { kind: *kind, subject, message, since: now, told: None });
+            open.push(Condition {
+                kind: *kind,
+                subject,
+                message,
+                since: now,
+                told: None,
+                unknown: Unknown::new(),
+            });
         }
     }
     open.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
     for condition in open.iter_mut().filter(|condition| !is_of_another_entry(condition, pass)) {
+        restart_what_is_to_come(condition, now);
         let phase = match condition.told {
+            // Whoever knows it tells of it.
+            _ if condition.kind == ConditionKind::Unrecognized => continue,
             None if now.since(condition.since) >= rules.grace_of(condition.kind) => Phase::Began,
             Some(told) if rules.reminder_ms.is_some_and(|interval| now.since(told) >= interval) => {
                 Phase::Lasts
@@ -246,4 +252,15 @@ fn conditions(
         condition.told = Some(now);
     }
     open
+}
+
+/// A time that is still to come was written by a clock that was ahead, or the own clock was set back. It is counted from
+/// now, so that nothing is told later than by one grace, or one reminder.
+fn restart_what_is_to_come(condition: &mut Condition, now: Timestamp) {
+    if condition.since.is_ahead_of(now) {
+        condition.since = now;
+    }
+    if condition.told.is_some_and(|told| told.is_ahead_of(now)) {
+        condition.told = Some(now);
+    }
 }

@@ -41,7 +41,7 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PassHold {
     /// Memory cannot be read or written.
-    #[error("something differs, but memory is out of reach, so nothing is moved: {0}")]
+    #[error("state store unavailable, so changes are blocked: {0}")]
     MemoryUnavailable(Failure),
     /// Another reconciler has committed, and may be writing.
     #[error("another repoint ({}) has been acting for this cluster all the while", .0.by)]
@@ -128,6 +128,15 @@ impl PassHold {
             hint: Some(hint),
         }
     }
+}
+
+/// What is said where memory is out of reach and need not be there.
+#[must_use]
+pub fn without_memory(failure: &Failure) -> String {
+    format!(
+        "state store unavailable: {failure}; changes are made without it, since `[state] required = false`: an old primary is \
+         not recognised by its timeline"
+    )
 }
 
 /// Everything that was left alone.

@@ -272,9 +272,10 @@ async fn names_move_although_a_regions_api_never_answers() {
     regions.is(&["172.31.1.11"], &["172.31.1.11"], 1);
     insta::assert_snapshot!(regions.told().join("\n"), @"
     repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
+    repoint: batman: failover from us-east-1/pg1 to us-west-2/pg1, in another site, 1 not moved
     repoint: batman: nobody in site us-east-1 answers
     repoint: batman: writers-by-ip is held
-    repoint: batman: failover from us-east-1/pg1 to us-west-2/pg1, in another site
+    repoint: batman: endpoints that were held follow the primary us-west-2/pg1 now
     repoint: batman: resolved after N s: writers-by-ip is held
     ");
 }

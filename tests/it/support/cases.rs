@@ -10,7 +10,7 @@ use repoint::domain::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId,
 use repoint::domain::endpoint::{Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
 use repoint::domain::listener::{Forward, Listener, Stickiness};
-use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp};
+use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp, Unknown};
 use repoint::domain::plan::{Plan, plan};
 use repoint::domain::record::{Failover, RecordSet, RecordType};
 use repoint::domain::verdict::verdict;
@@ -217,6 +217,7 @@ pub fn warm_case() -> impl Strategy<Value = (Intent, World, Memory)> {
                 message: String::new(),
                 since: Timestamp(0),
                 told: None,
+                unknown: Unknown::new(),
             })
             .collect();
         (intent, world, memory)

@@ -159,6 +159,8 @@ async fn pause(time: Millis) {
 
 impl Clock for Line {
     fn now(&self) -> Timestamp {
-        Timestamp(BEGINNING + Line::now(self))
+        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let ahead = world.clocks_ahead.get(&self.reconciler).copied().unwrap_or_default();
+        Timestamp(BEGINNING + Line::now(self) + ahead)
     }
 }

@@ -34,6 +34,9 @@ impl Store for Line {
             if world.is_memory_down {
                 return Err(failure(PUT, Kind::Unavailable, "no answer within the time allowed"));
             }
+            if world.is_memory_read_only {
+                return Err(failure(PUT, Kind::Throttled, "ThrottlingException: Rate exceeded"));
+            }
             if world.memory.revision + 1 != next.revision {
                 return Err(failure(PUT, Kind::Conflict, "ConditionalCheckFailedException"));
             }

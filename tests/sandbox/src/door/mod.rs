@@ -17,7 +17,7 @@ mod weather;
 
 use std::sync::Arc;
 
-use repoint::ports::{Calls, Ports};
+use repoint::ports::{Calls, Ports, Unsaved};
 use repoint::runtime::together::Together;
 
 pub(crate) use dns::{ours, their_alias};
@@ -41,6 +41,7 @@ pub fn ports(line: &Line, identity: String) -> Ports {
         resolver: Arc::new(line.clone()),
         topic: Some(Arc::new(line.clone())),
         store: Arc::new(line.clone()),
+        unsaved: Unsaved::default(),
         clock: Arc::new(line),
         identity,
         calls,

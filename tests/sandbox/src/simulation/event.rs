@@ -59,6 +59,10 @@ pub enum Event {
     StartClone(MemberId),
     /// It is taken away again.
     StopClone(MemberId),
+    /// Memory can be read, and not written.
+    MemoryReadOnly(bool),
+    /// The clock of a reconciler is so far ahead; 0 sets it back.
+    ClockAhead(usize, Millis),
 }
 
 /// What befalls a Patroni cluster.

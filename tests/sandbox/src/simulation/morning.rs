@@ -38,6 +38,8 @@ pub(super) fn dawn(line: &Line) {
     world.weather.fill(Weather::FAIR);
     world.is_memory_down = false;
     world.clones.clear();
+    world.is_memory_read_only = false;
+    world.clocks_ahead.clear();
     world.account.denials.clear();
     small_buckets(&mut world, false);
     for service in [Service::Elbv2, Service::Route53, Service::Ec2] {

@@ -119,7 +119,10 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
     world.journal = keeps_journal.then(Vec::new);
     world.laws.is_fenced = scenario.needs_memory;
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
-        matches!(event, Event::MemoryDown(true) | Event::DarkRegion(..))
+        matches!(
+            event,
+            Event::MemoryDown(true) | Event::MemoryReadOnly(true) | Event::ClockAhead(..) | Event::DarkRegion(..)
+        )
             || matches!(event, Event::Weather(_, weather)
                 if weather.crash + weather.lost_answer + weather.lost_request + weather.stopped + weather.slow > 0)
     });

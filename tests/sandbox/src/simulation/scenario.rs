@@ -105,6 +105,8 @@ impl Scenario {
         if beside.is_none() && rng.u32(0..4) == 0 {
             clone(&mut rng, members, &mut events);
         }
+        state_fails(&mut rng, reconcilers, &mut events);
+        events.sort_by_key(|(at, _)| *at);
         Self { seed, members, reconcilers, settings, shape, needs_memory, beside, is_behind_nat, events }
     }
 }
@@ -286,6 +288,24 @@ fn clone(rng: &mut fastrand::Rng, members: usize, events: &mut Vec<(Millis, Even
         (ends + 1, Event::In(Side::Home, Mishap::Start(member))),
     ]);
     events.sort_by_key(|(at, _)| *at);
+}
+
+/// Draws how memory cannot be written for a while, and how a clock that was ahead is set back.
+fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
+    let at = rng.u64(500..MORNING - 5_000);
+    let later = at + rng.u64(1_000..25_000);
+    let reconciler = rng.usize(0..reconcilers);
+    match rng.u32(0..10) {
+        0 => events.extend([(at, Event::MemoryReadOnly(true)), (later, Event::MemoryReadOnly(false))]),
+        1 => {
+            let ahead = rng.u64(60_000..100_000_000);
+            events.extend([
+                (at, Event::ClockAhead(reconciler, ahead)),
+                (later, Event::ClockAhead(reconciler, 0)),
+            ]);
+        }
+        _ => {}
+    }
 }
 
 fn weather(rng: &mut fastrand::Rng) -> Weather {

@@ -1,5 +1,6 @@
 //! The simulated world: a cluster, an account, memory, and the eyes that watch what reconcilers do to it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use repoint::domain::endpoint::Target;
@@ -63,6 +64,10 @@ pub struct World {
     pub memory: Memory,
     /// Memory answers nobody.
     pub is_memory_down: bool,
+    /// Memory can be read, and not written.
+    pub is_memory_read_only: bool,
+    /// How far the clock of each reconciler is ahead; those that are not here are right.
+    pub clocks_ahead: BTreeMap<usize, Millis>,
     /// How bad things are, by reconciler.
     pub weather: Vec<Weather>,
     /// Every choice is drawn from here.
@@ -92,6 +97,8 @@ impl World {
             away: None,
             memory: Memory::default(),
             is_memory_down: false,
+            is_memory_read_only: false,
+            clocks_ahead: BTreeMap::new(),
             weather: vec![Weather::FAIR],
             rng: fastrand::Rng::with_seed(seed),
             laws: Laws::default(),

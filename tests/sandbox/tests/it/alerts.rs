@@ -112,10 +112,11 @@ fn repeated_apply_failures() {
         (50, Event::Allow),
     ]);
     insta::assert_snapshot!(told, @"
+    12 s  switchover from pg1 to pg2, 1 not moved
     12 s  FAILED to change writers-by-ip
-    42 s  still FAILED to change writers-by-ip, for 30 s now
-    50 s  switchover from pg1 to pg2
-    50 s  resolved after 38 s: FAILED to change writers-by-ip
+    45 s  still FAILED to change writers-by-ip, for 32 s now
+    51 s  endpoints that were held follow the primary pg2 now
+    51 s  resolved after 39 s: FAILED to change writers-by-ip
     ");
 }
 

@@ -14,7 +14,7 @@ use repoint::domain::memory::Memory;
 use repoint::domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
 use repoint::domain::world::Read;
 use repoint::ports::{Budget, Calls, Permit, Ports, Store, TargetGroups};
-use repoint::runtime::pass::{Mode, pass};
+use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
@@ -319,4 +319,44 @@ async fn who_waits_too_long_for_its_writes_is_held() {
     assert_eq!(records, report.steps.len(), "{:?}", report.steps);
     assert_eq!(line.world().memory.acting, None);
     assert_eq!(look(&line, &named(&line, "third")).await.outcome, Outcome::Changed);
+}
+
+/// A store that can be read and not written is no race that was lost: the pass says so, and where memory need not be there
+/// it acts all the same.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_read_only_is_no_lost_race() {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    line.world().is_memory_read_only = true;
+    let report = look(&line, &named(&line, "strict")).await;
+    assert!(report.steps.is_empty() && report.lacks_memory(), "{report:?}");
+    assert!(report.holds[0].message.contains("Rate exceeded"), "{report:?}");
+    assert!(report.alerts[0].contains("STATE STORE UNAVAILABLE"), "{report:?}");
+
+    let lenient = Settings { needs_memory: false, ..SETTINGS };
+    let intent = line.world().resources.intent.clone();
+    let report = pass(&intent, &named(&line, "lenient"), &lenient, Mode::Apply).await;
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert!(report.warnings.iter().any(|warning| warning.contains("memory was not saved")), "{report:?}");
+}
+
+/// A process that lives on tells once that memory is away, and that it is back.
+#[tokio::test(start_paused = true)]
+async fn one_process_tells_of_the_store_once() {
+    let line = settled().await;
+    let ports = named(&line, "daemon");
+    look(&line, &ports).await;
+    line.world().is_memory_down = true;
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        let report = look(&line, &ports).await;
+        assert!(report.lacks_memory() && report.outcome == Outcome::Held, "{report:?}");
+        told.extend(report.alerts);
+        sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    line.world().is_memory_down = false;
+    let report = look(&line, &ports).await;
+    assert_eq!(report.outcome, Outcome::Converged, "{report:?}");
+    assert!(report.alerts[0].contains("resolved after"), "{report:?}");
 }

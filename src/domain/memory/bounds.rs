@@ -1,0 +1,146 @@
+//! How large what is remembered may become.
+//!
+//! Law: bounded (10). `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
+//! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
+
+use super::{Condition, KnownMember, KnownMembers, Letter, Memory, Raw, Unknown};
+
+/// The most that the memory of one cluster takes, in bytes of JSON.
+pub const MOST_BYTES: usize = 256 * 1024;
+/// The most letters that wait.
+pub const MOST_LETTERS: usize = 32;
+/// The most that all of them take. The oldest go first.
+const MOST_OUTBOX_BYTES: usize = 128 * 1024;
+/// The most that one letter's subject and body take: SNS takes 256 KiB, with the attributes.
+pub const MOST_LETTER_BYTES: usize = 32 * 1024;
+/// The most that all conditions take.
+const MOST_CONDITION_BYTES: usize = 64 * 1024;
+/// The most that the members of all sites take, and one of them.
+const MOST_MEMBER_BYTES: usize = 32 * 1024;
+const ONE_MEMBER_BYTES: usize = 2 * 1024;
+/// The most that a string from outside takes where it is only read by people, and where conditions are told apart by it.
+const MOST_WORDS: usize = 700;
+const MOST_SUBJECT: usize = 400;
+/// Braces, names of fields and numbers.
+const FRAME: usize = 160;
+
+impl Memory {
+    /// The same, within its bounds.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.bound_outbox();
+        bound_conditions(&mut self.conditions);
+        let mut left = MOST_MEMBER_BYTES;
+        bound_members(&mut self.members, &mut left);
+        for members in self.members_of_sites.values_mut() {
+            bound_members(members, &mut left);
+        }
+        if let Some(primary) = &mut self.primary {
+            primary.member.take_if(|member| weight(member.as_str()) > ONE_MEMBER_BYTES);
+            primary.address.take_if(|address| weight(&address.host) > ONE_MEMBER_BYTES);
+        }
+        if let Some(moves) = self.acting.as_mut().and_then(|acting| acting.moves.as_mut()) {
+            moves.previous = moves.previous.take().map(|previous| clipped(&previous, MOST_SUBJECT));
+        }
+        self
+    }
+
+    /// Puts a letter into the outbox.
+    pub fn post(&mut self, letter: Letter) {
+        self.outbox.push(letter);
+        self.bound_outbox();
+    }
+
+    fn bound_outbox(&mut self) {
+        let mut left = MOST_OUTBOX_BYTES;
+        let fits = |letter: &&Letter| {
+            let weight = weight_of_letter(letter);
+            left = left.saturating_sub(weight);
+            left > 0
+        };
+        let kept = self.outbox.iter().rev().take(MOST_LETTERS).take_while(fits).count();
+        self.outbox.drain(..self.outbox.len() - kept);
+    }
+}
+
+/// What people were told of is kept longest, since they wait for its end; then what is critical.
+fn bound_conditions(conditions: &mut Vec<Condition>) {
+    let mut total: usize = conditions.iter().map(weight_of_condition).sum();
+    while total > MOST_CONDITION_BYTES {
+        let worth =
+            |condition: &Condition| (condition.told.is_some(), condition.kind.severity() == "critical");
+        let least = conditions.iter().map(worth).min();
+        let place = conditions.iter().rposition(|condition| Some(worth(condition)) == least);
+        let Some(place) = place else { return };
+        total -= weight_of_condition(&conditions.remove(place));
+    }
+}
+
+fn bound_members(members: &mut KnownMembers, left: &mut usize) {
+    members.retain(|name, known| {
+        let KnownMember { api_url, address } = known;
+        let url = api_url.as_ref().map_or(0, |url| weight(&url.to_string()));
+        let host = address.as_ref().map_or(0, |address| weight(&address.host));
+        let weight = weight(name.as_str()) + url + host + FRAME;
+        let fits = weight <= ONE_MEMBER_BYTES && weight <= *left;
+        *left -= if fits { weight } else { 0 };
+        fits
+    });
+}
+
+/// A text of no more than so many bytes; what was cut is said.
+#[must_use]
+pub fn clipped(text: &str, most: usize) -> String {
+    const CUT: &str = "... (cut)";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = most.saturating_sub(CUT.len());
+    let end = (0..=end).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{CUT}", &text[..end])
+}
+
+/// Words that people read.
+pub(super) fn words(text: &str) -> String {
+    clipped(text, MOST_WORDS)
+}
+
+/// What a condition is about.
+pub(super) fn subject(text: &str) -> String {
+    clipped(text, MOST_SUBJECT)
+}
+
+/// The bytes of a string in JSON.
+fn weight(text: &str) -> usize {
+    let of_byte = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(of_byte).sum::<usize>() + 4
+}
+
+fn weight_of_letter(letter: &Letter) -> usize {
+    let attributes: usize =
+        letter.attributes.iter().map(|(name, value)| weight(name) + weight(value) + 4).sum();
+    let Letter { id, subject, body, claimed_by, .. } = letter;
+    weight(id) + weight(subject) + weight(body) + weight(claimed_by) + attributes + FRAME
+}
+
+fn weight_of_condition(condition: &Condition) -> usize {
+    let subject = condition.subject.as_deref().map_or(0, weight);
+    weight(&condition.message) + subject + weight_of_unknown(&condition.unknown) + FRAME
+}
+
+fn weight_of_unknown(unknown: &Unknown) -> usize {
+    unknown.iter().map(|(name, raw)| weight(name) + weight_of_raw(raw) + 2).sum()
+}
+
+fn weight_of_raw(raw: &Raw) -> usize {
+    match raw {
+        Raw::Null(()) | Raw::Bool(_) | Raw::Unsigned(_) | Raw::Signed(_) | Raw::Float(_) => 24,
+        Raw::Text(text) => weight(text),
+        Raw::List(list) => list.iter().map(|raw| weight_of_raw(raw) + 2).sum::<usize>() + 2,
+        Raw::Map(map) => weight_of_unknown(map) + 2,
+    }
+}
