@@ -12,6 +12,7 @@ pub mod insync;
 pub mod look;
 pub mod observe;
 pub mod pass;
+pub mod supervise;
 pub mod tell;
 pub mod together;
 pub mod watch;

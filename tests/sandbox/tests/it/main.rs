@@ -9,6 +9,7 @@ mod door;
 mod http;
 mod insync;
 mod line;
+mod panics;
 mod pass;
 mod patroni;
 mod simulation;
