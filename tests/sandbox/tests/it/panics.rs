@@ -228,15 +228,16 @@ async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
     other.scope = Scope::new(OTHER);
     let (panicked, count) = (&Panicked::default(), AtomicU32::new(0));
     let one = |intent, ports| {
-        async move {
+        #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+        let one = async move {
             let passed = panicked.catch(async {
                 let intent: &repoint::domain::intent::Intent = intent;
                 assert_ne!(intent.scope.as_str(), OTHER, "a fault");
                 pass(intent, &ports, &SETTINGS, Mode::Apply).await
             });
             ready(passed.await).boxed()
-        }
-        .boxed()
+        };
+        one.boxed()
     };
     let ports = || named(&line, &format!("run#{}", count.fetch_add(1, Ordering::Relaxed)));
     let passed = fleet(&[&other, &intent], &ports, SETTINGS.limit, None, &one).await;
