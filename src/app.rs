@@ -39,9 +39,12 @@ use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
 use crate::runtime::look::look;
 use crate::runtime::pass::{self, pass_with};
+use crate::runtime::supervise::Panicked;
 use crate::runtime::together::Together;
 
 pub use crate::adapters::control;
+pub use crate::adapters::log_stream::LogStream;
+pub use crate::adapters::panics;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
@@ -193,6 +196,9 @@ impl App {
     /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `tell`
     /// hears of each, once nothing of it is waited for any longer. `None` for which there was no time any more, by
     /// `limits` or since its turn had not come by `until`.
+    ///
+    /// # Panics
+    /// If one of them does, but not before the others have ended.
     pub async fn passes(
         &self,
         clusters: &[&Intent],
@@ -202,13 +208,15 @@ impl App {
         tell: impl Fn(&ClusterReport) + Sync,
     ) -> Vec<Option<ClusterReport>> {
         let (limits, tell) = (&limits, &tell);
+        let panicked = &Panicked::default();
         let pass = |intent, ports, mut members| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
                 let Some(limits) = limits() else { return ready(None).boxed() };
                 let span = Span::of(limits.pass);
                 let settings = self.pass_settings(limits);
-                let report = pass_with(intent, &ports, &settings, mode, &mut members).await;
+                let passed = panicked.catch(pass_with(intent, &ports, &settings, mode, &mut members)).await;
+                let Some(report) = passed else { return ready(None).boxed() };
                 let rest = async move {
                     let report = self.insync.wait(report, || self.ports(), span).await;
                     tell(&report);
@@ -219,6 +227,7 @@ impl App {
             one.boxed()
         };
         let passes = fleet(clusters, &|| self.ports(), self.settings.deadline, until, &pass).await;
+        panicked.go_on();
         passes.into_iter().map(Option::flatten).collect()
     }
 

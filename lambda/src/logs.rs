@@ -4,7 +4,9 @@
 //! sums up its pass.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use repoint::app::{LogStream, panics};
 use repoint::domain::report::{ClusterReport, Outcome, VerdictReport};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -28,12 +30,15 @@ pub fn init(variables: &BTreeMap<String, String>) {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .fmt_fields(JsonFields::new())
         .event_format(JsonLine)
         .with_env_filter(filter)
-        .with_writer(std::io::stdout)
-        .init();
+        .with_writer(Arc::new(LogStream::stdout()));
+    // It fails only where something logs already.
+    drop(log.try_init());
+    panics::log();
 }
 
 /// Lambda's names for levels.

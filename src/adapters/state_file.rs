@@ -160,15 +160,10 @@ impl Store for StateFile {
 
     async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
-        let is_first = {
-            let mut waiting = held(&self.shared.waiting);
-            waiting.push(Draft { entry: entry.clone(), memory: memory.clone(), reply });
-            waiting.len() == 1
-        };
-        if is_first {
-            // On its own: if this caller gives up, the others are saved all the same.
-            tokio::spawn(self.clone().save_waiting());
-        }
+        held(&self.shared.waiting).push(Draft { entry: entry.clone(), memory: memory.clone(), reply });
+        // On its own: if this caller gives up, the others are saved all the same. And each anew: no save rests on one that
+        // came before, and may have died.
+        tokio::spawn(self.clone().save_waiting());
         let lost = |_| Err(failure(Kind::Unavailable, WRITE, &self.path, "it was given up".to_owned()));
         answer.await.unwrap_or_else(lost)
     }
@@ -185,9 +180,12 @@ impl Store for StateFile {
 }
 
 impl StateFile {
-    /// Saves for all who wait when the turn has come. Whoever comes later makes another one.
+    /// Saves for all who wait when the turn has come, if another turn has not.
     async fn save_waiting(self) {
         let _turn = self.shared.turn.lock().await;
+        if held(&self.shared.waiting).is_empty() {
+            return;
+        }
         let lock = self.lock().await;
         let drafts = std::mem::take(&mut *held(&self.shared.waiting));
         let this = self.clone();

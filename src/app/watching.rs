@@ -1,6 +1,7 @@
 //! Every configured cluster, watched at the same time.
 //!
-//! Law: clusters do not wait for each other, and what is wrong with one slows down that one.
+//! Laws: clusters do not wait for each other, and what is wrong with one slows down that one, be it a fault of this very
+//! program. One that is no longer looked at is not passed over in silence.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +10,15 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use tracing::error;
 
 use super::App;
 use crate::domain::cluster::EntryName;
 use crate::domain::intent::Intent;
 use crate::domain::report::ClusterReport;
+use crate::ports::Ports;
+use crate::runtime::insync::Insync;
+use crate::runtime::supervise::{Panics, supervise};
 use crate::runtime::watch::{Lines, News, Pace, Settings, watch};
 
 /// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
@@ -24,9 +29,25 @@ pub struct Watching {
     tasks: JoinSet<()>,
     stop: channel::Sender<bool>,
     bell: Bell,
-    beats: BTreeMap<EntryName, channel::Receiver<Instant>>,
+    watched: BTreeMap<EntryName, Watched>,
     /// The longest that a cluster may go without looking.
     longest: Duration,
+}
+
+/// What is known of one of them.
+struct Watched {
+    /// When it last began to look.
+    beat: channel::Receiver<Instant>,
+    panics: channel::Receiver<Panics>,
+}
+
+impl Watched {
+    /// Whether nothing was looked at for so long, or nothing will be.
+    fn is_stuck(&self, longest: Duration) -> bool {
+        // A task that has ended has dropped its end.
+        let has_ended = self.beat.has_changed().is_err();
+        has_ended || self.panics.borrow().is_lasting() || self.beat.borrow().elapsed() > longest
+    }
 }
 
 /// Lets clusters look at once.
@@ -52,24 +73,47 @@ impl Watching {
             pace: Pace { interval, audit_interval: app.audit_interval() },
             pass: app.pass_settings(app.limits()),
         };
+        let ports = {
+            let app = app.clone();
+            move || app.ports()
+        };
+        Self::over(&app.settings.clusters, ports, settings, &app.insync, tell)
+    }
+
+    /// Begins to watch these, each with ports of its own for each look.
+    pub fn over(
+        clusters: &[Intent],
+        ports: impl Fn() -> Ports + Clone + Send + Sync + 'static,
+        settings: Settings,
+        insync: &Insync,
+        tell: fn(News, &ClusterReport),
+    ) -> Self {
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
-        let (mut pokes, mut beats) = (Vec::new(), BTreeMap::new());
+        let (mut pokes, mut watched) = (Vec::new(), BTreeMap::new());
         // The first looks are spread over an interval, as later ones are by chance; passes wait for their turn.
-        let apart = interval / u32::try_from(app.settings.clusters.len()).unwrap_or(u32::MAX).max(1);
-        for (number, intent) in (0..).zip(&app.settings.clusters) {
+        let apart = settings.pace.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
+        for (number, intent) in (0..).zip(clusters) {
             let (beat, heard) = channel::channel(Instant::now());
-            beats.insert(intent.name.clone(), heard);
+            let (panics, counted) = channel::channel(Panics::default());
+            watched.insert(intent.name.clone(), Watched { beat: heard, panics: counted });
             let poke: Arc<Notify> = Arc::default();
             pokes.push((intent.clone(), poke.clone()));
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
-            let (app, intent) = (app.clone(), intent.clone());
+            let (ports, intent, insync, stopped) =
+                (ports.clone(), intent.clone(), insync.clone(), stopped.clone());
+            let mut after = apart * number;
             tasks.spawn(async move {
-                watch(&intent, || app.ports(), &settings, lines, apart * number, &app.insync, tell).await;
+                let start = || {
+                    let after = std::mem::take(&mut after);
+                    watch(&intent, &ports, &settings, lines.clone(), after, &insync, tell)
+                };
+                let died = |message: &str, pause| died(&intent.name, message, pause);
+                supervise(start, stopped, &panics, died).await;
             });
         }
         let longest = settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;
-        Self { tasks, stop, bell: Bell(Arc::new(pokes)), beats, longest: longest + STUCK_AFTER }
+        Self { tasks, stop, bell: Bell(Arc::new(pokes)), watched, longest: longest + STUCK_AFTER }
     }
 
     /// What lets a cluster look at once.
@@ -78,17 +122,23 @@ impl Watching {
         self.bell.clone()
     }
 
-    /// Clusters that should have looked long ago.
+    /// Clusters that should have looked long ago, or panic whenever they do.
     #[must_use]
     pub fn stuck(&self) -> Vec<&EntryName> {
-        let is_stuck = |beat: &channel::Receiver<Instant>| beat.borrow().elapsed() > self.longest;
-        self.beats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(name, _)| name).collect()
+        let stuck = self.watched.iter().filter(|(_, watched)| watched.is_stuck(self.longest));
+        stuck.map(|(name, _)| name).collect()
+    }
+
+    /// How often one of them has panicked.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.watched.values().map(|watched| watched.panics.borrow().all).sum()
     }
 
     /// How many clusters are watched.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.beats.len()
+        self.watched.len()
     }
 
     /// Ends: what is under way is finished if that takes no longer than `grace`; whether it was.
@@ -96,4 +146,12 @@ impl Watching {
         self.stop.send_replace(true);
         timeout(grace, async { while self.tasks.join_next().await.is_some() {} }).await.is_ok()
     }
+}
+
+fn died(name: &EntryName, message: &str, pause: Duration) {
+    error!(
+        cluster.name = name.as_str(),
+        "the watch of this cluster has panicked, and begins anew in {} s: {message}",
+        pause.as_secs()
+    );
 }

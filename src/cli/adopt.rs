@@ -32,27 +32,30 @@ pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode 
     let adopted = app.adopt(&intent).await;
     let (scope, name) = (&intent.scope, &intent.name);
     match (&adopted, format) {
-        (Ok(adopted), Format::Json) => print::json(&json!({
-            "scope": scope,
-            "name": name,
-            "adopted": { "system_id": adopted.primary.system_id, "timeline": adopted.primary.timeline },
-            "before": { "system_id": adopted.before.system_id, "timeline": adopted.before.highest_timeline },
-        })),
-        (Ok(adopted), Format::Text) => text(name, adopted),
+        (Ok(Adopted { before, primary }), Format::Json) => {
+            let answer = json!({
+                "scope": scope,
+                "name": name,
+                "adopted": { "system_id": primary.system_id, "timeline": primary.timeline },
+                "before": { "system_id": before.system_id, "timeline": before.highest_timeline },
+            });
+            print::json(&answer, true)
+        }
+        (Ok(adopted), Format::Text) => print::text(&text(name, adopted), true),
         (Err(error), Format::Json) => {
-            print::json(
-                &json!({ "scope": scope, "name": name, "error": error_text(error), "hint": hint(error) }),
-            );
+            let answer =
+                json!({ "scope": scope, "name": name, "error": error_text(error), "hint": hint(error) });
+            print::json(&answer, false)
         }
         (Err(error), Format::Text) => {
             let not_adopted = print::paint(Tone::Bad, "not adopted");
-            anstream::println!("{name}  {not_adopted}: {}\n  {}", error_text(error), hint(error));
+            let said = format!("{name}  {not_adopted}: {}\n  {}\n", error_text(error), hint(error));
+            print::text(&said, false)
         }
     }
-    print::exit(adopted.is_ok())
 }
 
-fn text(name: &EntryName, adopted: &Adopted) {
+fn text(name: &EntryName, adopted: &Adopted) -> String {
     let Adopted { before, primary } = adopted;
     let member = primary.member.as_ref().map_or("an unnamed member", |member| member.as_str());
     let known = match (&before.system_id, before.highest_timeline) {
@@ -60,12 +63,11 @@ fn text(name: &EntryName, adopted: &Adopted) {
         _ => "nothing".to_owned(),
     };
     let is_adopted = print::paint(Tone::Good, "adopted");
-    anstream::println!(
+    format!(
         "{name}  {is_adopted} system {} on timeline {}, whose primary is {member}; before: {known}\n  \
-         nothing was moved; see `repoint plan --cluster {name}`",
-        primary.system_id,
-        primary.timeline,
-    );
+         nothing was moved; see `repoint plan --cluster {name}`\n",
+        primary.system_id, primary.timeline,
+    )
 }
 
 fn error_text(error: &AdoptError) -> String {

@@ -13,11 +13,10 @@ pub fn main(settings: &Settings, format: Format) -> ExitCode {
     }
     let shown = show(settings);
     match format {
-        Format::Json => print::json(&shown),
+        Format::Json => print::json(&shown, true),
         Format::Text => match toml::to_string(&shown) {
-            Ok(toml) => anstream::print!("{toml}"),
-            Err(error) => return print::usage_error(&format!("the configuration cannot be shown: {error}")),
+            Ok(toml) => print::text(&toml, true),
+            Err(error) => print::usage_error(&format!("the configuration cannot be shown: {error}")),
         },
     }
-    ExitCode::SUCCESS
 }

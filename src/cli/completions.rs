@@ -1,6 +1,5 @@
 //! `repoint completions`: what a shell needs to complete the command line.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -12,8 +11,5 @@ use super::{Cli, print};
 pub fn main(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "repoint", &mut script);
-    match io::stdout().write_all(&script) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => print::error(&format!("the completions cannot be printed: {error}")),
-    }
+    print::bytes(&script, true)
 }

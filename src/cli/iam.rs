@@ -20,6 +20,5 @@ pub fn main(settings: &Settings, rights: Rights, has_instances: bool) -> ExitCod
              the clusters with `--cluster`, and attach them all"
         );
     }
-    print::json(&policy);
-    ExitCode::SUCCESS
+    print::json(&policy, true)
 }

@@ -1,7 +1,8 @@
 //! The command line: one file per command.
 //!
 //! Law: data goes to stdout, everything else to stderr. Exit 0: every cluster is as it should be; 1: some cluster was
-//! held or failed; 2: usage or configuration.
+//! held or failed, or the answer could not be printed; 2: usage or configuration. Nothing is printed before the work is
+//! done, and no failure of stdout or stderr changes what is done.
 
 mod adopt;
 mod callback;
@@ -22,12 +23,14 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
+use crate::app::{LogStream, panics};
 use crate::config::{self, Environment, Rights, Settings};
 use crate::domain::cluster::EntryName;
 
@@ -48,7 +51,8 @@ Examples:
   repoint status                     members, verdict and endpoints, as a table
   repoint test-alert                 does an alert reach you?
 
-Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed; 2 usage or configuration.
+Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
+or the answer could not be printed; 2 usage or configuration.
 Logs go to stderr; REPOINT_LOG sets their level (error, warn, info, debug, trace)."
 )]
 pub struct Cli {
@@ -235,6 +239,14 @@ impl For {
     }
 }
 
+/// The command line.
+///
+/// # Errors
+/// The exit status, where there is nothing more to do: help was asked for, or the command line is wrong.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| print::instead_of_a_command(&error))
+}
+
 /// Does what the command line says.
 #[must_use]
 pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
@@ -276,12 +288,18 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
 fn log_to_stderr(as_json: bool) {
     let filter =
         EnvFilter::try_from_env("REPOINT_LOG").unwrap_or_else(|_| EnvFilter::new("error,repoint=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if as_json {
-        log.json().flatten_event(true).with_target(false).init();
+    let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(Arc::new(LogStream::stderr()));
+    let begun = if as_json {
+        log.json().flatten_event(true).with_target(false).try_init()
     } else {
-        log.with_target(false).init();
-    }
+        log.with_target(false).try_init()
+    };
+    // It fails only where something logs already.
+    drop(begun);
+    panics::log();
 }
 
 /// Runs it to its end, and waits for nothing that it has left behind, such as a look-up of a name that hangs.

@@ -8,5 +8,5 @@ use crate::config::Settings;
 
 /// Looks, decides, and changes nothing.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {
-    run::pass(settings, format, Mode::DryRun).await
+    run::pass(settings, format, Mode::DryRun, None).await
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::lock::try_lock;
+use super::lock::{Lock, try_lock};
 use super::{Format, block_on, print};
 use crate::app::App;
 use crate::app::Mode;
@@ -19,7 +19,7 @@ const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Looks, changes what differs, and tells people, unless another run does just that.
 pub fn main(settings: Settings, config: &Path, format: Format) -> ExitCode {
-    let _lock = match try_lock(config) {
+    let lock = match try_lock(config) {
         Ok(Some(lock)) => Some(lock),
         Ok(None) => {
             let message = format!(
@@ -34,11 +34,11 @@ pub fn main(settings: Settings, config: &Path, format: Format) -> ExitCode {
             None
         }
     };
-    block_on(pass(settings, format, Mode::Apply))
+    block_on(pass(settings, format, Mode::Apply, lock))
 }
 
-/// One pass, printed.
-pub async fn pass(settings: Settings, format: Format, mode: Mode) -> ExitCode {
+/// One pass, printed. The lock is given up before: whoever reads the report may take any time to.
+pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<Lock>) -> ExitCode {
     let app = match App::new(settings).await {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
@@ -52,13 +52,13 @@ pub async fn pass(settings: Settings, format: Format, mode: Mode) -> ExitCode {
             app.limits().pass.as_secs()
         ));
     };
+    drop(lock);
     match format {
-        Format::Json => print::json(&report),
+        Format::Json => print::json(&report, report.is_good()),
         Format::Text => {
-            for cluster in &report.clusters {
-                anstream::print!("{}", text(cluster, &print::paint));
-            }
+            let clusters: String =
+                report.clusters.iter().map(|cluster| text(cluster, &print::paint)).collect();
+            print::text(&clusters, report.is_good())
         }
     }
-    print::exit(report.is_good())
 }

@@ -21,13 +21,12 @@ pub async fn main(settings: Settings, format: Format) -> ExitCode {
     };
     let status = app.status().await;
     match format {
-        Format::Json => print::json(&status),
+        Format::Json => print::json(&status, status.is_good()),
         Format::Text => {
             let clusters: Vec<String> = status.clusters.iter().map(cluster).collect();
-            anstream::print!("{}", clusters.join("\n"));
+            print::text(&clusters.join("\n"), status.is_good())
         }
     }
-    print::exit(status.is_good())
 }
 
 fn cluster(status: &ClusterStatus) -> String {

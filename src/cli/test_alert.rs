@@ -19,21 +19,17 @@ pub async fn main(settings: Settings, format: Format) -> ExitCode {
         (None, _) => {
             print::usage_error("there is nobody to tell: the configuration has no [alerts] sns_topic_arn")
         }
-        (Some(Ok(topic)), Format::Json) => {
-            print::json(&json!({ "topic": topic.as_str() }));
-            ExitCode::SUCCESS
-        }
+        (Some(Ok(topic)), Format::Json) => print::json(&json!({ "topic": topic.as_str() }), true),
         (Some(Ok(topic)), Format::Text) => {
             let published = print::paint(Tone::Good, "published");
-            anstream::println!(
-                "{published} a test to {}\n  whoever is subscribed to it should have it within a minute",
+            let said = format!(
+                "{published} a test to {}\n  whoever is subscribed to it should have it within a minute\n",
                 topic.as_str()
             );
-            ExitCode::SUCCESS
+            print::text(&said, true)
         }
         (Some(Err(failure)), Format::Json) => {
-            print::json(&json!({ "error": failure.to_string(), "hint": failure.hint() }));
-            ExitCode::FAILURE
+            print::json(&json!({ "error": failure.to_string(), "hint": failure.hint() }), false)
         }
         (Some(Err(failure)), Format::Text) => {
             let hint = failure.hint().map_or(String::new(), |hint| format!("\n  {hint}"));

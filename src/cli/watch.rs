@@ -35,7 +35,8 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
     };
     let mut sign_of_life = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
     sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&daemon.status())]);
+    daemon.told = daemon.status();
+    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&daemon.told)]);
     loop {
         tokio::select! {
             biased;
@@ -43,7 +44,7 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
                 daemon = daemon.reload(load()).await;
-                tell_systemd(&[NotifyState::Status(&daemon.status())]);
+                daemon.tell_status();
             }
             caller = daemon.control.accept() => daemon.answer(caller).await,
             _ = sign_of_life.tick() => daemon.show_life(),
@@ -74,6 +75,8 @@ struct Daemon {
     app: Arc<App>,
     watching: Watching,
     control: Control,
+    /// The status that systemd was told last.
+    told: String,
 }
 
 impl Daemon {
@@ -83,21 +86,21 @@ impl Daemon {
         let watching = Watching::start(&app, log);
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
         tell_of_stretching(&app);
-        Ok(Self { app, watching, control })
+        Ok(Self { app, watching, control, told: String::new() })
     }
 
     /// With the new configuration, if it is one.
     async fn reload(self, loaded: Result<Settings, String>) -> Self {
         match self.prepare(loaded).await {
             Ok((app, control)) => {
-                let Self { watching, control: before, app: old } = self;
+                let Self { watching, control: before, app: old, told } = self;
                 if !watching.stop(old.settings().watch.grace).await {
                     warn!("a pass was cut off, since the configuration was loaded anew");
                 }
                 let watching = Watching::start(&app, log);
                 info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
                 tell_of_stretching(&app);
-                Self { app, watching, control: control.unwrap_or(before) }
+                Self { app, watching, control: control.unwrap_or(before), told }
             }
             Err(message) => {
                 error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
@@ -133,20 +136,38 @@ impl Daemon {
     }
 
     /// systemd starts us anew if this stays away (`systemd.service`, `WatchdogSec`).
-    fn show_life(&self) {
+    fn show_life(&mut self) {
+        self.tell_status();
         let stuck = self.watching.stuck();
         if stuck.is_empty() {
             tell_systemd(&[NotifyState::Watchdog]);
         } else {
             let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::EntryName::as_str).collect();
-            error!("no look for too long at {}", names.join(", "));
+            error!(
+                "not watched any more, since no look has begun for too long or each one panics: {}",
+                names.join(", ")
+            );
         }
     }
 
     fn status(&self) -> String {
         let (wanted, possible) = (self.app.settings().watch.audit_interval, self.app.audit_interval());
         let seldom = (possible > wanted).then(|| format!(", each audited every {} s", possible.as_secs()));
-        format!("watching {} clusters{}", self.watching.count(), seldom.unwrap_or_default())
+        let panics = self.watching.panics();
+        let panics = (panics > 0).then(|| format!(", begun anew after {panics} panics"));
+        let stuck = self.watching.stuck().len();
+        let stuck = (stuck > 0).then(|| format!(", {stuck} of them not watched any more"));
+        let more: String = [seldom, panics, stuck].into_iter().flatten().collect();
+        format!("watching {} clusters{more}", self.watching.count())
+    }
+
+    /// Tells systemd what is new in it.
+    fn tell_status(&mut self) {
+        let status = self.status();
+        if status != self.told {
+            tell_systemd(&[NotifyState::Status(&status)]);
+            self.told = status;
+        }
     }
 
     /// Whether all that was under way was finished.

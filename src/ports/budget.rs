@@ -4,6 +4,7 @@
 //! waited for. A token that is dropped is given back, so nobody who dies or gives up keeps one.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use crate::domain::budget::{Bucket, Line, Rank, Urgency};
 const FAILOVERS_AT_ONCE: usize = 32;
 /// How many that make sure: enough to hide one cluster's timeouts behind the others.
 const AUDITS_AT_ONCE: usize = 16;
+
+/// How long after a panic a line is served again.
+const AGAIN_AFTER_MS: u64 = 100;
 
 /// What one process may ask of AWS, shared by all its passes. The default has no limits.
 #[derive(Clone, Debug, Default)]
@@ -187,13 +191,22 @@ impl Shared {
         next
     }
 
-    /// Serves at that time, and until nobody waits any more, or another one does it sooner.
+    /// Serves at that time, and until nobody waits any more, or another one does it sooner. Whoever is served may panic when
+    /// it is woken, which must not end the others' wait for ever.
     async fn go_on(this: Arc<Self>, line: Line, at: u64) {
         let mut next = Some(at);
         while let Some(at) = next {
             sleep_until(this.began + Duration::from_millis(at)).await;
-            next = Self::serve(&this, &line, By::Server(at));
+            let served = catch_unwind(AssertUnwindSafe(|| Self::serve(&this, &line, By::Server(at))));
+            next = served.unwrap_or_else(|_| Some(this.again(&line)));
         }
+    }
+
+    /// When a line is served whose server has panicked.
+    fn again(&self, line: &Line) -> u64 {
+        let at = self.now() + AGAIN_AFTER_MS;
+        self.lock().queue(line, self.percent, at).served_at = Some(at);
+        at
     }
 }
 

@@ -5,9 +5,11 @@
 //! passes, and last in rank. Each batch is asked about once for all who wait for it, however many clusters' changes it had.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -101,7 +103,9 @@ impl Insync {
         loop {
             let answer = async {
                 sleep(wait).await;
-                zones.is_insync(&change).await
+                // One that panics closes the question, instead of leaving it open for all who come.
+                let asked = AssertUnwindSafe(zones.is_insync(&change)).catch_unwind().await;
+                asked.unwrap_or_else(|_| Err(given_up(&change)))
             };
             let now = tokio::select! {
                 answer = answer => now_known(answer),
@@ -133,6 +137,15 @@ fn now_known(answer: Result<bool, Failure>) -> Known {
             Kind::Throttled | Kind::Unavailable | Kind::NotFound => Known::Open(Some(failure)),
             Kind::Denied | Kind::Invalid | Kind::Conflict => Known::Closed(failure),
         },
+    }
+}
+
+fn given_up(change: &ChangeId) -> Failure {
+    Failure {
+        kind: Kind::Invalid,
+        call: "route53:GetChange".to_owned(),
+        resource: change.to_string(),
+        message: "the question was given up by a fault of repoint, which the log tells of".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod look;
 pub mod members;
 pub mod observe;
 pub mod pass;
+pub mod supervise;
 pub mod tell;
 pub mod together;
 pub mod watch;

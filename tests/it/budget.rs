@@ -1,6 +1,8 @@
 //! Requests are kept under AWS's limits, and those that matter go first.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -255,6 +257,45 @@ async fn what_is_not_used_is_given_back() {
 }
 
 /// One that is asked for again and again is only waited for in its own line.
+/// More of them than there are places.
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_panics_keeps_no_place_and_no_token() {
+    let (budget, needs) = (Budget::new(100), Needs::from([(line(), 1)]));
+    for number in 0..100 {
+        let (calls, needs) = (Calls::new(budget.clone()), needs.clone());
+        let task = tokio::spawn(async move {
+            calls.admit(Urgency::Failover, &needs).await;
+            panic!("a fault of pass {number}");
+        });
+        assert!(timeout(Duration::from_secs(1), task).await.expect("admitted").unwrap_err().is_panic());
+    }
+}
+
+/// One that panics when its turn comes.
+struct Cracked;
+
+impl std::task::Wake for Cracked {
+    fn wake(self: Arc<Self>) {
+        panic!("it cannot be woken");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_panics_when_it_is_served_ends_nobody_elses_wait() {
+    let calls = Calls::new(Budget::new(100));
+    let mut burst = Vec::new();
+    while let Ok(token) = timeout(Duration::from_millis(1), calls.read(&line())).await {
+        burst.push(token);
+    }
+    // They have been answered; the next token comes with time.
+    drop(burst);
+    let (other, own_line) = (calls.clone(), line());
+    let mut cracked = Box::pin(other.read(&own_line));
+    let waker = Arc::new(Cracked).into();
+    assert!(cracked.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    timeout(Duration::from_mins(1), calls.read(&line())).await.expect("served");
+}
+
 #[tokio::test(start_paused = true)]
 async fn lines_do_not_wait_for_each_other() {
     let calls = Calls::new(Budget::new(100));

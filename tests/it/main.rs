@@ -23,6 +23,7 @@ mod laws;
 mod layers;
 mod memory;
 mod memory_commands;
+mod output;
 mod patroni;
 mod permit;
 mod plan;

@@ -84,6 +84,14 @@ impl Cluster {
         postmaster::kill(postmaster).await
     }
 
+    /// Stops the member's Patroni and all of its PostgreSQL where they stand: its address neither answers nor refuses, as
+    /// that of a host that hangs. [`Self::kill9`] ends it.
+    pub async fn silence(&self, member: &Member) -> anyhow::Result<()> {
+        let postmaster = member.postmaster()?;
+        self.freeze(member).await?;
+        postmaster::stop(postmaster).await
+    }
+
     /// Stops the member's Patroni where it stands; its PostgreSQL goes on.
     pub async fn freeze(&self, member: &Member) -> anyhow::Result<()> {
         self.signal(member, Signal::STOP).await

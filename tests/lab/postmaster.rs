@@ -1,4 +1,4 @@
-//! The sudden death of a PostgreSQL server: its postmaster and every process it has.
+//! The sudden death of a PostgreSQL server, and its standstill: its postmaster and every process it has.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +14,7 @@ use crate::wait::wait_until;
 /// The first process of the lab's namespace must reap orphans, or the dead would stay as zombies
 /// and PostgreSQL would believe its old postmaster alive; the shell of `tests/run` does.
 pub async fn kill(postmaster: i32) -> anyhow::Result<()> {
-    let mut processes = children(postmaster).await?;
-    processes.insert(0, postmaster);
+    let processes = processes(postmaster).await?;
     for &process in &processes {
         // A child may have followed its parent before its turn came.
         let _ = send(Signal::KILL, process);
@@ -28,6 +27,23 @@ pub async fn kill(postmaster: i32) -> anyhow::Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Stops every process of the server where it stands. The kernel goes on taking connections for it.
+pub async fn stop(postmaster: i32) -> anyhow::Result<()> {
+    // First, so that it has no more children than are found.
+    send(Signal::STOP, postmaster)?;
+    for process in children(postmaster).await? {
+        // One that has just ended has nothing to hear.
+        let _ = send(Signal::STOP, process);
+    }
+    Ok(())
+}
+
+async fn processes(postmaster: i32) -> anyhow::Result<Vec<i32>> {
+    let mut processes = children(postmaster).await?;
+    processes.insert(0, postmaster);
+    Ok(processes)
 }
 
 async fn children(parent: i32) -> anyhow::Result<Vec<i32>> {

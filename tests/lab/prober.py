@@ -1,11 +1,14 @@
-"""Notes when each PostgreSQL begins to take writes, and when a road first leads to one that does.
+"""Notes when each PostgreSQL begins to take writes, and when each road first leads to one that does.
 
-usage: prober.py ROAD HOST...       each line: seconds since the epoch, `writes` or `road`, the host
+usage: prober.py NAME=HOST:PORT... -- HOST...       each line: seconds since the epoch, `writes` or the road's name, the host
 
-Each is asked over a connection that is kept until it breaks, which costs the machine little, and over a new one then. A
-moment is noted late by a pause and an answer at most: 5 ms, while the machine is not busy.
+The last road is libpq's own, which is given all hosts and looks for one that takes writes; its name is `libpq`. Each is
+asked over a connection that is kept until it breaks or is silent for a second, which costs the machine little, and over a
+new one then. A moment is noted late by a pause and an answer at most: 5 ms, while the machine is not busy.
 """
 
+import os
+import socket
 import sys
 import threading
 import time
@@ -17,6 +20,8 @@ PAUSE = 0.004
 WRITE = """
     SELECT host(inet_server_addr()), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id() END
 """
+# An application has such a limit, or hangs for as long as the host does.
+SILENCE = 1
 noting = threading.Lock()
 
 
@@ -26,26 +31,58 @@ def note(what, host):
         print(f"{moment:.6f} {what} {host}", flush=True)
 
 
-def connect(host, port):
-    connection = psycopg2.connect(
-        host=host, port=port, user="postgres", dbname="postgres", connect_timeout=1
-    )
+def connect(where):
+    # libpq takes no less than two seconds, for each of the hosts.
+    connection = psycopg2.connect(user="postgres", dbname="postgres", connect_timeout=2, **where)
     connection.autocommit = True
     return connection
 
 
-def write(connection):
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE)
-        return cursor.fetchone()
+class Limit:
+    """Ends what is asked over a connection that is silent for too long."""
+
+    def __init__(self):
+        self.asked = None
+        self.lock = threading.Lock()
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while True:
+            time.sleep(SILENCE / 20)
+            with self.lock:
+                if self.asked and time.monotonic() - self.asked[0] > SILENCE:
+                    self.cut(self.asked[1])
+                    self.asked = None
+
+    @staticmethod
+    def cut(connection):
+        try:
+            with socket.socket(fileno=os.dup(connection.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)
+        except (OSError, psycopg2.Error):
+            pass  # It has just ended by itself.
+
+    def note(self, asked):
+        with self.lock:
+            self.asked = asked
 
 
-def probe(what, host, port):
-    connection, took = None, False
+def write(connection, limit):
+    limit.note((time.monotonic(), connection))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(WRITE)
+            return cursor.fetchone()
+    finally:
+        limit.note(None)
+
+
+def probe(what, where):
+    connection, took, limit = None, False, Limit()
     while True:
         try:
-            connection = connection or connect(host, port)
-            server, taken = write(connection)
+            connection = connection or connect(where)
+            server, taken = write(connection, limit)
             if taken and not took:
                 note(what, server)
             took = bool(taken)
@@ -54,9 +91,15 @@ def probe(what, host, port):
         time.sleep(PAUSE)
 
 
-road, *members = sys.argv[1:]
-host, port = road.split(":")
-probes = [("road", host, port)] + [("writes", member, "5432") for member in members]
+split = sys.argv.index("--")
+roads, members = sys.argv[1:split], sys.argv[split + 1 :]
+probes = [("writes", {"host": member, "port": 5432}) for member in members]
+for road in roads:
+    name, address = road.split("=")
+    host, port = address.split(":")
+    probes.append((name, {"host": host, "port": port}))
+every = {"host": ",".join(members), "port": 5432, "target_session_attrs": "read-write"}
+probes.append(("libpq", every))
 threads = [threading.Thread(target=probe, args=arguments, daemon=True) for arguments in probes]
 for thread in threads:
     thread.start()

@@ -1,6 +1,7 @@
-//! How soon the daemon and the callback, each by itself, have followed once a new primary takes writes, and HAProxy on the
-//! same failovers. Times are told, never tested. A failover takes half a minute, so it is done only when asked for, with
-//! `LAB_FAILOVERS=10`.
+//! How soon the daemon and the callback, each by itself, have followed once a new primary takes writes, and HAProxy and
+//! libpq on the same failovers. The old primary is lost in two ways: it is killed, so that its host refuses connections, or
+//! it is stopped, so that its host neither answers nor refuses, which is how EC2 usually loses one. Times are told, never
+//! tested. A failover takes half a minute, so it is done only when asked for: `LAB_FAILOVERS=10` makes ten of each kind.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,19 +17,20 @@ use crate::callback::BY_ITSELF;
 use crate::deployment::Deployment;
 use crate::figures::median;
 use crate::lab::Lab;
+use crate::member::Member;
 use crate::moto::Moto;
 use crate::notes::{Note, first, now};
 use crate::service::{Service, as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
-/// Where [`HAPROXY`] listens.
-const ROAD: &str = "127.0.0.10:6432";
+/// Where [`HAPROXY`] listens, and what the prober's notes call it. libpq needs no road.
+const ROADS: [&str; 2] = ["haproxy_1s_2_1=127.0.0.10:6433", "haproxy_2s_3_2=127.0.0.10:6432"];
 const HAPROXY: &str = include_str!("haproxy.cfg");
 const PROBER: &str = include_str!("prober.py");
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let Ok(failovers) = std::env::var("LAB_FAILOVERS") else { return Vec::new() };
-    vec![stage.trial("promptness::of_each_face_and_of_haproxy_on_the_same_failovers", async move |lab| {
+    vec![stage.trial("promptness::of_each_face_and_of_others_on_the_same_failovers", async move |lab| {
         compare(lab, failovers.parse().context("LAB_FAILOVERS is a number")?).await
     })]
 }
@@ -39,13 +41,48 @@ struct Follower {
     /// The file of notes that tells what it did, and what it is called there.
     notes: PathBuf,
     what: String,
-    /// How late it was after each failover, in milliseconds.
-    delays: Vec<f64>,
+    /// How many seconds late it was after each failover, by how the old primary was lost.
+    delays: [Vec<f64>; 2],
+}
+
+/// How a primary is lost.
+#[derive(Clone, Copy)]
+enum Loss {
+    Killed,
+    Silent,
+}
+
+impl Loss {
+    const ALL: [Self; 2] = [Self::Killed, Self::Silent];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Killed => "killed",
+            Self::Silent => "silent",
+        }
+    }
+
+    async fn strike(self, lab: &Lab, member: &Member) -> anyhow::Result<()> {
+        match self {
+            Self::Killed => lab.cluster.kill9(member).await,
+            Self::Silent => lab.cluster.silence(member).await,
+        }
+    }
+
+    /// Brings the member back, as a standby.
+    async fn mend(self, lab: &Lab, member: &Member) -> anyhow::Result<()> {
+        if matches!(self, Self::Silent) {
+            // If it went on it would be a second primary, until it had seen that it is none.
+            lab.cluster.kill9(member).await?;
+        }
+        lab.cluster.restart(member).await?;
+        lab.cluster.wait_healthy().await
+    }
 }
 
 impl Follower {
     fn new(name: &'static str, notes: &Path, what: &str) -> Self {
-        Self { name, notes: notes.to_owned(), what: what.to_owned(), delays: Vec::new() }
+        Self { name, notes: notes.to_owned(), what: what.to_owned(), delays: <[Vec<f64>; 2]>::default() }
     }
 
     /// When it first followed anybody after `since`; that must be `primary`.
@@ -78,27 +115,30 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     let mut followers = [
         Follower::new("watch", &registrations, &watched.ip_group),
         Follower::new("callback", &registrations, &called.ip_group),
-        Follower::new("HAProxy", &probes, "road"),
+        Follower::new("HAProxy inter 1s fall 2 rise 1", &probes, "haproxy_1s_2_1"),
+        Follower::new("HAProxy inter 2s fall 3 rise 2", &probes, "haproxy_2s_3_2"),
+        Follower::new("libpq, several hosts", &probes, "libpq"),
     ];
     for follower in &followers {
         follower.follows(&leader.host, began).await?;
     }
     for number in 1..=failovers {
-        let old = lab.cluster.leader().await?;
-        let killed = now()?;
-        lab.cluster.kill9(&old).await?;
-        let Note { at: writes, host: new, .. } = first(&probes, killed, "writes").await?;
-        let mut told = format!("failover {number} from {} to {new}:", old.host);
-        for follower in &mut followers {
-            let delay = (follower.follows(&new, killed).await? - writes) * 1e3;
-            write!(told, " {} {delay:.0} ms", follower.name)?;
-            follower.delays.push(delay);
+        for loss in Loss::ALL {
+            let old = lab.cluster.leader().await?;
+            let lost = now()?;
+            loss.strike(lab, &old).await?;
+            let Note { at: writes, host: new, .. } = first(&probes, lost, "writes").await?;
+            let mut told = format!("failover {number} from {}, {}, to {new}:", old.host, loss.name());
+            for follower in &mut followers {
+                let delay = follower.follows(&new, lost).await? - writes;
+                write!(told, " {} {delay:.2} s;", follower.name)?;
+                follower.delays[loss as usize].push(delay);
+            }
+            eprintln!("{told}");
+            loss.mend(lab, &old).await?;
         }
-        eprintln!("{told}");
-        lab.cluster.restart(&old).await?;
-        lab.cluster.wait_healthy().await?;
     }
-    tell(&followers);
+    eprint!("{}", table(&followers));
     Ok(())
 }
 
@@ -118,20 +158,29 @@ fn haproxy(home: &Path) -> anyhow::Result<Service> {
 
 fn prober(lab: &Lab, home: &Path) -> anyhow::Result<Service> {
     let mut command = Command::new(lab.venv.join("bin/python"));
-    command.args(["-c", PROBER, ROAD]).args(lab.cluster.members().iter().map(|member| &member.host));
+    command
+        .args(["-c", PROBER])
+        .args(ROADS)
+        .arg("--")
+        .args(lab.cluster.members().iter().map(|member| &member.host));
     Service::start(command, &home.join("prober.log"))
 }
 
-fn tell(followers: &[Follower]) {
-    let medians = followers.iter().map(|follower| median(follower.delays.iter().copied()));
-    let medians: Vec<f64> = medians.collect();
-    for (follower, delay) in followers.iter().zip(&medians) {
-        let longest = follower.delays.iter().copied().fold(0.0, f64::max);
-        eprintln!(
-            "{}: {delay:.0} ms at the median of {}, {longest:.0} at most; of HAProxy's median, {:.3}",
-            follower.name,
-            follower.delays.len(),
-            delay / medians[medians.len() - 1],
-        );
+fn table(followers: &[Follower]) -> String {
+    let mut table = format!(
+        "seconds from when the new primary takes writes, at the median and at most, of {} failovers of each kind\n{:32}",
+        followers.first().map_or(0, |follower| follower.delays[0].len()),
+        ""
+    );
+    for loss in Loss::ALL {
+        table += &format!("{:>16}", loss.name());
     }
+    for follower in followers {
+        table += &format!("\n{:32}", follower.name);
+        for delays in &follower.delays {
+            let longest = delays.iter().copied().fold(0.0, f64::max);
+            table += &format!("{:>8.2}{longest:>8.2}", median(delays.iter().copied()));
+        }
+    }
+    table + "\n"
 }

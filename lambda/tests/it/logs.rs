@@ -1,9 +1,12 @@
 //! The log is JSON, and each line of an invocation says of which.
 
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use super::support::bootstrap::Bootstrap;
-use super::support::site::{Site, event};
+use super::support::site::{Site, cluster, event};
 
 /// The lines of one invocation.
 fn of<'a>(log: &'a [Value], id: &str) -> Vec<&'a Value> {
@@ -66,4 +69,21 @@ async fn a_level_leaves_out_lines_and_no_ids() {
         let (_, log) = function.stopped().await;
         assert_eq!((log.len(), of(&log, "request-2").len()), (1, 1), "{name}: {log:#?}");
     }
+}
+
+/// A stream that takes nothing.
+fn full() -> Stdio {
+    OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+}
+
+#[tokio::test]
+async fn it_works_whatever_its_log_goes_to() {
+    let site = Site::start();
+    let text = site.configuration();
+    let variables = [("REPOINT_CONFIG_INLINE", text.as_str()), ("REPOINT_LOG", "debug")];
+    let function = Bootstrap::ready_on(&variables, [full(), full()]).await;
+    site.switch_over().await;
+    assert_eq!(cluster(&function.invoke("{}").await.good())["outcome"], "changed");
+    assert!(site.is_right());
+    // Its end is not asked for: the runtime itself prints to stderr then, and panics. Lambda kills it anyway.
 }

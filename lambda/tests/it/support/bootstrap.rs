@@ -35,6 +35,18 @@ impl Bootstrap {
 
     /// Starts the binary that lies there.
     pub async fn start_from(binary: &Path, variables: Variables<'_>) -> Self {
+        Self::start_on(binary, variables, [Stdio::piped(), Stdio::inherit()]).await
+    }
+
+    /// Starts the binary with these for its stdout and stderr, and waits until it takes invocations.
+    pub async fn ready_on(variables: Variables<'_>, outputs: [Stdio; 2]) -> Self {
+        let binary = Path::new(env!("CARGO_BIN_EXE_bootstrap"));
+        let bootstrap = Self::start_on(binary, variables, outputs).await;
+        timeout(PATIENCE, bootstrap.api.ready(1)).await.expect("it does not become ready");
+        bootstrap
+    }
+
+    async fn start_on(binary: &Path, variables: Variables<'_>, [stdout, stderr]: [Stdio; 2]) -> Self {
         let api = RuntimeApi::start().await;
         let mut child = Command::new(binary)
             .env_clear()
@@ -46,13 +58,15 @@ impl Bootstrap {
             .envs(repoint_sandbox::http::door::CREDENTIALS)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let stdout = Arc::new(Mutex::new(Vec::new()));
-        let (seen, pipe) = (stdout.clone(), child.stdout.take().unwrap());
+        let (seen, pipe) = (stdout.clone(), child.stdout.take());
         let reading = tokio::spawn(async move {
+            let Some(pipe) = pipe else { return };
             let mut lines = BufReader::new(pipe).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 seen.lock().unwrap_or_else(PoisonError::into_inner).push(line);

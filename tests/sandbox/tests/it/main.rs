@@ -10,6 +10,7 @@ mod http;
 mod independent;
 mod insync;
 mod line;
+mod panics;
 mod pass;
 mod patroni;
 mod simulation;

@@ -1,0 +1,89 @@
+//! Where log lines go.
+//!
+//! Law: a diagnostic never stops or delays what it is about. A line that the stream does not take (a full disk, a reader
+//! that has gone) is dropped. So is one for which a pipe has no room: whoever reads it may have been stopped, and a write
+//! would wait for as long.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// A pipe that has room has room for so many bytes (`PIPE_BUF` of Linux), and takes them whole.
+const CHUNK: usize = 4096;
+/// How long a reader that was busy is waited for. Once it was waited for in vain, it is not until it reads again.
+const ROOM_WITHIN: Duration = Duration::from_millis(250);
+
+/// A stream for log lines. Every write to it succeeds.
+#[derive(Debug)]
+pub struct LogStream<S> {
+    stream: S,
+    is_stalled: AtomicBool,
+}
+
+impl LogStream<io::Stderr> {
+    /// For programs whose data goes to stdout.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self::new(io::stderr())
+    }
+}
+
+impl LogStream<io::Stdout> {
+    /// For a Lambda function, whose log is its standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self::new(io::stdout())
+    }
+}
+
+impl<S: AsFd> LogStream<S> {
+    /// Lines go straight to the file descriptor, without a buffer.
+    pub fn new(stream: S) -> Self {
+        Self { stream, is_stalled: AtomicBool::new(false) }
+    }
+
+    /// Writes as much of the line as the stream takes.
+    pub fn line(&self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let is_stalled = !self.has_room();
+            self.is_stalled.store(is_stalled, Ordering::Relaxed);
+            if is_stalled {
+                return;
+            }
+            match rustix::io::write(&self.stream, &bytes[..bytes.len().min(CHUNK)]) {
+                Ok(0) => return,
+                Ok(written) => bytes = &bytes[written..],
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether a write would not wait. It may fail all the same.
+    fn has_room(&self) -> bool {
+        let wait = if self.is_stalled.load(Ordering::Relaxed) { Duration::ZERO } else { ROOM_WITHIN };
+        let wait = Timespec::try_from(wait).ok();
+        loop {
+            match poll(&mut [PollFd::new(&self.stream, PollFlags::OUT)], wait.as_ref()) {
+                Ok(ready) => return ready > 0,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+impl<S: AsFd> Write for &LogStream<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
