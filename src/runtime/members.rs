@@ -17,7 +17,8 @@ use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
 use crate::domain::memory::Memory;
 use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
-use crate::domain::world::{Answers, MemberAnswer, Sites, World};
+use crate::domain::witness::witnesses;
+use crate::domain::world::{Answers, MemberAnswer, Sites, View, World};
 use crate::ports::Ports;
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
@@ -42,8 +43,8 @@ type Place = (Option<SiteName>, ApiUrl);
 pub struct Members {
     seats: BTreeMap<Place, Seat>,
     asking: JoinSet<(Place, MemberAnswer)>,
-    /// The members that the state knows.
-    remembered: BTreeSet<Place>,
+    /// The members that the state knows, and their names.
+    remembered: BTreeMap<Place, MemberName>,
     /// The highest timeline that was acted for, where the state has told it.
     applied: Option<Timeline>,
 }
@@ -91,8 +92,10 @@ impl Members {
     pub fn remember(&mut self, intent: &Intent, memory: &Memory) {
         self.applied = memory.highest_timeline;
         let of_site = |site: &Option<SiteName>| {
-            let urls = memory.members_of(site.as_ref()).values().filter_map(|known| known.api_url.clone());
-            urls.map(|url| (site.clone(), url)).collect::<Vec<_>>()
+            let known = memory.members_of(site.as_ref()).iter();
+            let places = known
+                .filter_map(|(name, known)| Some(((site.clone(), known.api_url.clone()?), name.clone())));
+            places.collect::<Vec<_>>()
         };
         self.remembered = intent.sites.iter().flat_map(|site| of_site(&site.name)).collect();
     }
@@ -176,7 +179,7 @@ impl Members {
         for site in &intent.sites {
             due.extend(site.members.iter().map(|url| (site.name.clone(), url.clone())));
             let answers = self.answers(site.name.as_ref());
-            let here = self.remembered.iter().filter(|(its, _)| *its == site.name);
+            let here = self.remembered.keys().filter(|(its, _)| *its == site.name);
             due.extend(here.filter(|(_, url)| !is_asked(&answers, url)).cloned());
         }
         due
@@ -185,7 +188,7 @@ impl Members {
     /// Forgets those whom no configuration, state or `/cluster` names any more, and those that a configured member turned
     /// out to be.
     fn forget(&mut self, intent: &Intent) {
-        let mut named: BTreeSet<Place> = self.remembered.clone();
+        let mut named: BTreeSet<Place> = self.remembered.keys().cloned().collect();
         for site in &intent.sites {
             let answers = self.answers(site.name.as_ref());
             let (seeds, others): (Answers, Answers) = answers
@@ -261,6 +264,20 @@ impl Members {
         self.applied.is_some_and(|applied| primary.timeline > applied)
             && primary.rivals.is_empty()
             && seeds.iter().any(has_answered)
+            && self.is_known(&primary.member, site, answers)
+    }
+
+    /// Whether another member that answers names it as the leader, or the state knows it where it answers: a restored clone
+    /// at the address of a dead member may be quicker than all that would contradict it.
+    fn is_known(&self, primary: &Option<MemberName>, site: Option<&SiteName>, answers: &Answers) -> bool {
+        let Some(name) = primary else { return false };
+        let is_leader = |view: &View| view.member(name).is_some_and(|listed| listed.role.leads());
+        let seen = witnesses(answers);
+        let mut others = seen.iter().filter(|other| other.name.as_ref() != Some(name));
+        let mut claimants =
+            answers.iter().filter(|(_, answer)| answer.health.as_ref().is_ok_and(|own| own.answers_primary));
+        others.any(|other| other.view().is_some_and(is_leader))
+            || claimants.any(|(url, _)| self.remembered.get(&(site.cloned(), url.clone())) == Some(name))
     }
 }
 
