@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::join_all;
-use tokio::sync::{OnceCell, watch};
+use futures::future::{Shared, join_all};
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::Instant;
 
 use super::observe::by;
@@ -53,6 +53,9 @@ impl Hosts {
     }
 }
 
+/// The hosts, as soon as members have told them. Those who wait are woken in the order in which they came.
+pub type KnownHosts = Shared<oneshot::Receiver<Hosts>>;
+
 /// Names and instances that were looked up in one look, each once for all parts.
 #[derive(Clone, Default)]
 pub struct Lookups {
@@ -91,21 +94,14 @@ impl Lookups {
 }
 
 /// Reads the endpoints of a part at once, and what they rest on as soon as `hosts` are known; a world without members.
-pub async fn read(
-    part: &Part,
-    ports: &Ports,
-    until: Instant,
-    mut hosts: watch::Receiver<Option<Hosts>>,
-    lookups: &Lookups,
-) -> World {
+pub async fn read(part: &Part, ports: &Ports, until: Instant, hosts: KnownHosts, lookups: &Lookups) -> World {
     let (groups, listeners, records) = tokio::join!(
         groups(&part.intent, ports, until),
         listeners(&part.intent, ports, until),
         records(&part.intent, ports, until)
     );
     // The look that has gone away wants no answer.
-    let hosts = hosts.wait_for(Option::is_some).await.ok().and_then(|hosts| hosts.clone());
-    let hosts = hosts.unwrap_or_default().of_part(part);
+    let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
     let instances = instances(&hosts, &groups, &names, ports, until, lookups).await;
     World { sites: Sites::new(), groups, listeners, records, names, instances }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures::FutureExt as _;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
@@ -86,7 +87,8 @@ pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &
         members.remember(intent, memory);
         members.ask(intent, ports, FRESH_FOR, until);
     }
-    let (hosts, known) = watch::channel(None);
+    let (hosts, known) = oneshot::channel();
+    let known = known.shared();
     let lookups = Lookups::default();
     let mut reading = JoinSet::new();
     let mut start = |intent: &Intent| {
@@ -109,7 +111,8 @@ pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &
         let its = intent.with_groups(|group| group.site.as_ref() == Some(site));
         start(&Intent { records: Vec::new(), ..its });
     }
-    hosts.send_replace(Some(Hosts::of(&sites, memory.as_ref().ok(), &verdict)));
+    // Where nothing is read, nothing waits for them.
+    drop(hosts.send(Hosts::of(&sites, memory.as_ref().ok(), &verdict)));
     Looking {
         memory,
         verdict,

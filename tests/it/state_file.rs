@@ -51,7 +51,7 @@ fn full(revision: u64) -> Memory {
         unknown: Unknown::new(),
     };
     Memory {
-        endpoints: [].into(),
+        endpoints: ["arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg/0".to_owned()].into(),
         revision,
         highest_timeline: Some(Timeline(4)),
         system_id: Some(SystemId::new(SYSTEM)),
@@ -206,13 +206,13 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 43 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 79 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 46 column 8), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 87 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 81 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 89 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 80 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 88 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 3, and this repoint knows version 1: a newer repoint wrote it, so run that one; it was left as it is, and must not be deleted, since it tells which primary is newest
     ");
 }
@@ -345,10 +345,14 @@ async fn a_full_disk_leaves_the_old_file() {
 async fn every_version_is_read() {
     let folder = folder();
     let path = folder.path().join("state.json");
-    for golden in [include_str!("state_file/version-1.json"), include_str!("state_file/version-1-first.json")]
-    {
+    // The first ones told neither the leader nor the endpoints.
+    let first = Memory { leader: None, endpoints: [].into(), ..full(1) };
+    for (golden, expected) in [
+        (include_str!("state_file/version-1.json"), full(1)),
+        (include_str!("state_file/version-1-first.json"), first),
+    ] {
         fs::write(&path, golden).unwrap();
-        assert_eq!(StateFile::new(path.clone()).load(&batman()).await, Ok(full(1)));
+        assert_eq!(StateFile::new(path.clone()).load(&batman()).await, Ok(expected));
     }
     // And the newest is the one that is written.
     let newest = folder.path().join("newest.json");

@@ -56,6 +56,16 @@ impl Cluster {
         self.key_holder().map(|id| self.members[id].postgres.system_id)
     }
 
+    /// The members whose data are of another system than the leader's: Patroni does not mend that, an operator does
+    /// (`patronictl reinit`).
+    #[must_use]
+    pub fn strays(&self) -> Vec<MemberId> {
+        let Some(system_id) = self.system_id() else { return Vec::new() };
+        self.ids()
+            .filter(|id| !self.has_left(*id) && self.members[*id].postgres.system_id != system_id)
+            .collect()
+    }
+
     /// Whether nothing is under way and every member that answers tells the truth: one leader, with the key and alone,
     /// every key as its member would write it now, every
     /// replica streaming, and nobody who is silent still listed.

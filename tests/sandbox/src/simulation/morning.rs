@@ -102,7 +102,8 @@ pub(super) fn nobody_hangs(line: &Line, settings: &Settings) {
     }
 }
 
-/// Waits until the cluster has come to rest. Where two primaries remain, an operator stops the one without the key.
+/// Waits until the cluster has come to rest. Where two primaries remain, an operator stops the one without the key, and
+/// makes a member with another system's data anew.
 pub(super) async fn rest(line: &Line) {
     let until = line.now() + REST_WITHIN;
     let mut waited = 0;
@@ -118,6 +119,10 @@ pub(super) async fn rest(line: &Line) {
             for side in Side::BOTH {
                 if let Some(cluster) = world.cluster_mut(side) {
                     stop_rivals(cluster, now);
+                    for stray in cluster.strays() {
+                        cluster.crash(now, stray, Silence::Refused);
+                        cluster.start(now, stray);
+                    }
                 }
             }
         }
@@ -129,7 +134,10 @@ pub(super) async fn rest(line: &Line) {
 }
 
 fn is_at_rest(world: &World, now: Millis) -> bool {
-    Side::BOTH.into_iter().filter_map(|side| world.cluster_of(side)).all(|cluster| cluster.is_settled(now))
+    Side::BOTH
+        .into_iter()
+        .filter_map(|side| world.cluster_of(side))
+        .all(|cluster| cluster.is_settled(now) && cluster.strays().is_empty())
 }
 
 fn stop_rivals(cluster: &mut Cluster, now: Millis) {

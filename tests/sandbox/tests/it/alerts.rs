@@ -47,7 +47,7 @@ fn received(events: &[(Millis, Event)]) -> String {
 fn no_primary_for_a_while_then_recovery() {
     let told = received(&[(10, home(Mishap::DcsDown(DcsOutage::Closes))), (55, home(Mishap::DcsUp))]);
     insta::assert_snapshot!(told, @"
-    29 s  no primary, for 12 s now
+    28 s  no primary, for 11 s now
     56 s  resolved after 39 s: no primary
     ");
 }
@@ -64,8 +64,8 @@ fn a_crash_of_the_primary() {
     insta::assert_snapshot!(told, @"
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
-    52 s  still member pg1 does not answer, for 41 s now
-    55 s  resolved after 44 s: member pg1 does not answer
+    51 s  still member pg1 does not answer, for 40 s now
+    57 s  resolved after 46 s: member pg1 does not answer
     ");
 }
 
@@ -98,8 +98,8 @@ fn a_contested_cluster() {
 fn an_old_primary_that_believes_in_itself() {
     let told = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
     insta::assert_snapshot!(told, @"
-    23 s  failover from pg1 to pg2
-    23 s  member pg1 does not answer, for 10 s now
+    21 s  failover from pg1 to pg2
+    27 s  member pg1 does not answer, for 14 s now
     42 s  resolved after 29 s: member pg1 does not answer
     ");
 }
@@ -114,9 +114,9 @@ fn repeated_apply_failures() {
     insta::assert_snapshot!(told, @"
     12 s  switchover from pg1 to pg2, 1 not moved
     12 s  FAILED to change writers-by-ip
-    45 s  still FAILED to change writers-by-ip, for 32 s now
+    43 s  still FAILED to change writers-by-ip, for 31 s now
     51 s  endpoints that were held follow the primary pg2 now
-    51 s  resolved after 39 s: FAILED to change writers-by-ip
+    51 s  resolved after 38 s: FAILED to change writers-by-ip
     ");
 }
 

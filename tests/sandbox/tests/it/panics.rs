@@ -232,7 +232,7 @@ async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
         let one = async move {
             let passed = panicked.catch(async {
                 let intent: &repoint::domain::intent::Intent = intent;
-                assert_ne!(intent.scope.as_str(), OTHER, "a fault");
+                assert_ne!(intent.name.as_str(), OTHER, "a fault");
                 pass(intent, &ports, &SETTINGS, Mode::Apply).await
             });
             ready(passed.await).boxed()
