@@ -215,7 +215,8 @@ impl App {
                 let Some(limits) = limits() else { return ready(None).boxed() };
                 let span = Span::of(limits.pass);
                 let settings = self.pass_settings(limits);
-                let passed = panicked.catch(pass_with(intent, &ports, &settings, mode, &mut members)).await;
+                let passing = Box::pin(pass_with(intent, &ports, &settings, mode, &mut members));
+                let passed = panicked.catch(passing).await;
                 let Some(report) = passed else { return ready(None).boxed() };
                 let rest = async move {
                     let report = self.insync.wait(report, || self.ports(), span).await;

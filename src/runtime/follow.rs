@@ -38,7 +38,7 @@ pub async fn follow(
         let limit = deadline.saturating_duration_since(Instant::now());
         let span = Span::of(limit);
         let settings = Settings { limit, ..*settings };
-        let report = pass_with(intent, &ports, &settings, Mode::Apply, &mut members).await;
+        let report = Box::pin(pass_with(intent, &ports, &settings, Mode::Apply, &mut members)).await;
         let sight = Sight::of(intent, members.sites(intent));
         if matches!(report.outcome, Outcome::Converged | Outcome::Changed) {
             return insync.wait(report, new_ports, span).await;

@@ -264,12 +264,12 @@ impl Members {
         self.applied.is_some_and(|applied| primary.timeline > applied)
             && primary.rivals.is_empty()
             && seeds.iter().any(has_answered)
-            && self.is_known(&primary.member, site, answers)
+            && self.is_known(primary.member.as_ref(), site, answers)
     }
 
     /// Whether another member that answers names it as the leader, or the state knows it where it answers: a restored clone
     /// at the address of a dead member may be quicker than all that would contradict it.
-    fn is_known(&self, primary: &Option<MemberName>, site: Option<&SiteName>, answers: &Answers) -> bool {
+    fn is_known(&self, primary: Option<&MemberName>, site: Option<&SiteName>, answers: &Answers) -> bool {
         let Some(name) = primary else { return false };
         let is_leader = |view: &View| view.member(name).is_some_and(|listed| listed.role.leads());
         let seen = witnesses(answers);

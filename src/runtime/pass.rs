@@ -121,7 +121,7 @@ enum Attempt {
 
 /// The whole pass: look, commit, apply, tell.
 pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
-    pass_with(intent, ports, settings, mode, &mut Members::default()).await
+    Box::pin(pass_with(intent, ports, settings, mode, &mut Members::default())).await
 }
 
 /// The same by a process that has just asked some members: what they said counts, as long as it is fresh.
@@ -198,7 +198,8 @@ impl Pass<'_> {
         let (mut patience, mut done) = (Patience::default(), Done::default());
         let mut rounds = 1;
         loop {
-            let (look, attempt) = self.attempt(members, &mut patience, &mut done).await;
+            // It holds a look at everything, too much for those who hold a pass each for a thousand clusters.
+            let (look, attempt) = Box::pin(self.attempt(members, &mut patience, &mut done)).await;
             match attempt {
                 Attempt::Finished(hold) => return (look, hold, done),
                 Attempt::Again if rounds == ROUNDS => return (look, Some(PassHold::Overtaken), done),

@@ -81,7 +81,7 @@ pub async fn watch(
                 if let Some(Turn { reason, sight, .. }) = turn.take() {
                     let span = Span::of(settings.pass.limit);
                     let report =
-                        pass_with(intent, &ports, &settings.pass, Mode::Apply, &mut members).await;
+                        Box::pin(pass_with(intent, &ports, &settings.pass, Mode::Apply, &mut members)).await;
                     rhythm.passed(reason, sight, is_unfinished(intent, &report), &report, Instant::now());
                     tell(News::Passed(reason), &report);
                     if insync.is_due(&report) {

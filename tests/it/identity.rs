@@ -6,7 +6,7 @@ mod state;
 use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::cluster::{ListedRole, Scope, SystemId, Timeline};
 use repoint::domain::intent::{Intent, Site};
-use repoint::domain::memory::{KnownMember, Memory, Timestamp};
+use repoint::domain::memory::{Condition, ConditionKind, KnownMember, Memory, Timestamp, Unknown};
 use repoint::domain::plan::plan;
 use repoint::domain::verdict::{Hold, HoldKind, Primary, Verdict, verdict};
 use repoint::domain::world::{Health, View, World};
@@ -120,6 +120,28 @@ fn a_site_with_a_member_of_another_system_holds_all_sites() {
     let Verdict::Hold(hold) = verdict(&intent, &seen, &remembering_pg4()) else { panic!("a primary") };
     assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
     the_primary(verdict(&intent, &seen, &Memory::default()));
+}
+
+/// The new nodes are down again before an operator has said that they are meant; the old cluster lives on.
+#[test]
+fn the_cluster_that_was_replaced_is_not_gone_back_to() {
+    let seen = world([silence(1), silence(2), silence(3), pg4_claims(3)]);
+    assert_eq!(
+        the_primary(decide(&seen)).member,
+        Some(name(4)),
+        "all nodes may have been replaced one by one"
+    );
+    let wrong = Condition {
+        kind: ConditionKind::WrongCluster,
+        subject: None,
+        message: format!("pg1 belongs to another cluster: its system identifier is {OTHER}"),
+        since: Timestamp(1),
+        told: Some(Timestamp(1)),
+        unknown: Unknown::new(),
+    };
+    let memory = Memory { conditions: vec![wrong], ..remembering_pg4() };
+    let Verdict::Hold(hold) = verdict(&intent(), &seen, &memory) else { panic!("a primary") };
+    assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
 }
 
 // Members that only the state knows.

@@ -260,8 +260,7 @@ impl Findings {
         };
         let is_held = kind == ConditionKind::MemberUnplaced && self.held.iter().any(is_of);
         let is_unknown = self.unknown.contains(&kind) || self.left_alone.iter().any(is_of);
-        let is_recognized = kind != ConditionKind::Unrecognized;
-        is_recognized && !is_unknown && !is_dark && !is_held && !self.is_of_others
+        kind != ConditionKind::Unrecognized && !is_unknown && !is_dark && !is_held && !self.is_of_others
     }
 
     pub(super) fn is_of_others(&self) -> bool {

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use super::cluster::{Address, ListedRole, MemberName, Role, SiteName, State, SystemId, Timeline};
 use super::intent::{Intent, Site};
-use super::memory::Memory;
+use super::memory::{Condition, ConditionKind, Memory};
 use super::witness::{Claim, Witness, witnesses};
 use super::world::{Answers, World};
 use claims::contradiction;
@@ -120,6 +120,7 @@ fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Fou
         leads && confirmed.has(witness)
     };
     let wrong = wrong_member(site, intent, memory, &strangers);
+    let wrong = wrong.or_else(|| last_wrong(site, memory, &ours, &claims));
     Found {
         is_wrong: wrong.is_some(),
         site: site.name.clone(),
@@ -176,6 +177,17 @@ fn wrong_member(site: &Site, intent: &Intent, memory: &Memory, strangers: &[Witn
         |witness: &&Witness| is_configured(site, witness) && witness.foreign(&site.scope, None).is_none();
     let wrong = strangers.iter().find(may_be_ours)?;
     Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, intent, memory)? })
+}
+
+/// The configured members were last seen to belong to another system, and none of them answers now: whoever else claims
+/// belongs to the cluster that they have replaced, or it is not known yet which one is meant.
+fn last_wrong(site: &Site, memory: &Memory, ours: &[Witness], claims: &[(&Witness, Claim)]) -> Option<Hold> {
+    let is_open = |condition: &&Condition| condition.kind == ConditionKind::WrongCluster;
+    let open = memory.conditions.iter().find(is_open)?;
+    let answers = |witness: &Witness| is_configured(site, witness) && witness.is_readable();
+    let (claimant, claim) = claims.first().filter(|_| !ours.iter().any(answers))?;
+    let found = format!("no configured member answers now, and the last that was heard is: {}", open.message);
+    Some(Hold::WrongCluster { member: claim.described(claimant), found })
 }
 
 /// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,

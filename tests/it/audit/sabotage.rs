@@ -336,6 +336,7 @@ impl Sabotage {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each way to tamper")]
     fn tamper_with_records(self, attempt: &mut Attempt, seed: usize, primary: &Primary) -> Option<Refusal> {
         let at_primary = primary.address.as_ref()?.host.clone();
         match self {

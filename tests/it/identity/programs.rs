@@ -149,7 +149,7 @@ async fn each_entry_with_a_name_of_its_own_has_a_state_of_its_own() {
 
     let plan =
         async |called: &str| of(&repoint.run(&["plan", "--cluster", called, "--format", "json"]).await);
-    assert_eq!(plan("worker-1").await, [worker.clone()]);
+    assert_eq!(plan("worker-1").await, std::slice::from_ref(&worker));
     assert_eq!(plan("batman").await, [coordinator, worker]);
     let unknown = repoint.run(&["plan", "--cluster", "robin"]).await;
     assert!(unknown.code == 2 && unknown.stderr.contains("it has coordinator, worker-1"), "{unknown}");

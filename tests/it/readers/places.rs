@@ -32,7 +32,7 @@ fn named(world: World, dns: Read<Vec<&str>>) -> World {
 
 fn has_a_name(listed: &mut Listed) {
     if is_pg3(listed) {
-        listed.address.as_mut().unwrap().host = "pg3.internal".to_owned();
+        "pg3.internal".clone_into(&mut listed.address.as_mut().unwrap().host);
     }
 }
 
