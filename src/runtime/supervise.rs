@@ -1,7 +1,7 @@
 //! Tasks that are started again when they panic.
 //!
 //! Law: what ends against its will is noticed, told, and started again after a pause that grows, and grows no longer than
-//! [`LONGEST_PAUSE`]. One that lives for [`STEADY`] has recovered; one that does not, again and again, does no work, and is
+//! `LONGEST_PAUSE`. One that lives for `STEADY` has recovered; one that does not, again and again, does no work, and is
 //! not taken for one that does.
 
 use std::any::Any;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use repoint::domain::cluster::{ApiUrl, Role, State};
 use repoint::domain::endpoint::{Target, TargetHealth};
-use repoint::domain::intent::{GroupRole, Intent};
+use repoint::domain::intent::{GroupRole, Intent, PointsTo};
 use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{Lane, Plan, TargetStep, plan};
 use repoint::domain::record::Answer;
@@ -76,6 +76,19 @@ fn opened(step: Step) -> Option<Target> {
     }
 }
 
+fn is_of_readers(intent: &Intent, lane: &Lane) -> bool {
+    match lane {
+        Lane::Group { arn, .. } => {
+            intent.groups.iter().any(|group| group.arn == *arn && group.role != GroupRole::Writer)
+        }
+        Lane::Listener { .. } => panic!("these worlds have no listener"),
+        Lane::Zone { changes, .. } => changes.iter().all(|change| {
+            let mut records = intent.records.iter().filter(|record| record.key == change.after.key);
+            records.all(|record| matches!(record.points_to, PointsTo::Readers { .. }))
+        }),
+    }
+}
+
 fn any_case() -> impl Strategy<Value = (Intent, World, Memory)> {
     prop_oneof![case(), reader_case(), warm_case()]
 }
@@ -120,13 +133,16 @@ proptest! {
         prop_assert!(memory.highest_timeline.is_none_or(|highest| chosen.timeline >= highest));
     }
 
-    /// Law 2: what could not be read is not touched; without a primary nothing is.
+    /// Law 2: what could not be read is not touched; without a primary nothing is, except what a standby cluster's readers
+    /// are reached by.
     #[test]
     fn law_2_unknown_is_not_absent((intent, world, memory) in case()) {
         let verdict = verdict(&intent, &world, &memory);
         let plan = plan(&intent, &world, &verdict, &memory, Timestamp(0));
-        if matches!(verdict, Verdict::Hold(_)) {
-            prop_assert_eq!(&plan, &Plan::default());
+        match (&verdict, verdict.leader()) {
+            (Verdict::Hold(_), None) => prop_assert_eq!(&plan, &Plan::default()),
+            (Verdict::Hold(_), Some(_)) => prop_assert!(plan.lanes.iter().all(|lane| is_of_readers(&intent, lane))),
+            (Verdict::Primary(_), _) => {}
         }
         for lane in &plan.lanes {
             match lane {

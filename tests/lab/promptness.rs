@@ -173,13 +173,13 @@ fn table(followers: &[Follower]) -> String {
         ""
     );
     for loss in Loss::ALL {
-        table += &format!("{:>16}", loss.name());
+        let _ = write!(table, "{:>16}", loss.name());
     }
     for follower in followers {
-        table += &format!("\n{:32}", follower.name);
+        let _ = write!(table, "\n{:32}", follower.name);
         for delays in &follower.delays {
             let longest = delays.iter().copied().fold(0.0, f64::max);
-            table += &format!("{:>8.2}{longest:>8.2}", median(delays.iter().copied()));
+            let _ = write!(table, "{:>8.2}{longest:>8.2}", median(delays.iter().copied()));
         }
     }
     table + "\n"

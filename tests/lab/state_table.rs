@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use libtest_mimic::Trial;
 use repoint::adapters::aws::load;
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::domain::cluster::{Scope, Timeline};
+use repoint::domain::cluster::{EntryName, Timeline};
 use repoint::domain::failure::Kind;
 use repoint::domain::memory::Memory;
 use repoint::ports::{Calls, Store as _};
@@ -173,9 +173,9 @@ async fn store() -> StateTable {
 
 async fn duel(lab: &Lab) -> anyhow::Result<()> {
     create_table(lab).await?;
-    let scope = Scope::new("batman");
+    let entry = EntryName::new("batman");
     let stores = [store().await, store().await];
-    ensure!(stores[0].load(&scope).await? == Memory::default());
+    ensure!(stores[0].load(&entry).await? == Memory::default());
     for revision in 1..=DUELS {
         // What tells them apart.
         let theirs = [1, 2].map(|timeline| Memory {
@@ -184,8 +184,8 @@ async fn duel(lab: &Lab) -> anyhow::Result<()> {
             ..Memory::default()
         });
         let saves = [0, 1].map(|index| {
-            let (store, scope, memory) = (stores[index].clone(), scope.clone(), theirs[index].clone());
-            tokio::spawn(async move { store.save(&scope, &memory).await })
+            let (store, entry, memory) = (stores[index].clone(), entry.clone(), theirs[index].clone());
+            tokio::spawn(async move { store.save(&entry, &memory).await })
         });
         let [one, other] = saves;
         let results = [one.await?, other.await?];
@@ -194,12 +194,12 @@ async fn duel(lab: &Lab) -> anyhow::Result<()> {
             [Err(lost), Ok(())] if lost.kind == Kind::Conflict => 1,
             neither => anyhow::bail!("revision {revision}: {neither:?}"),
         };
-        ensure!(stores[1 - winner].load(&scope).await? == theirs[winner], "revision {revision}");
+        ensure!(stores[1 - winner].load(&entry).await? == theirs[winner], "revision {revision}");
     }
     let late = Memory { revision: DUELS, ..Memory::default() };
     let early = Memory { revision: DUELS + 2, ..Memory::default() };
     for wrong in [late, early, Memory { revision: 1, ..Memory::default() }] {
-        let refused = stores[0].save(&scope, &wrong).await;
+        let refused = stores[0].save(&entry, &wrong).await;
         ensure!(refused.as_ref().is_err_and(|failure| failure.kind == Kind::Conflict), "{refused:?}");
     }
     Ok(())

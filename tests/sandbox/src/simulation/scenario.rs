@@ -298,7 +298,9 @@ fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Mi
     match rng.u32(0..10) {
         0 => events.extend([(at, Event::MemoryReadOnly(true)), (later, Event::MemoryReadOnly(false))]),
         1 => {
-            let ahead = rng.u64(60_000..100_000_000);
+            // Those that share memory do so over AWS, which signs for no clock that is wrong by more than five minutes.
+            let most = if reconcilers > 1 { 300_000 } else { 100_000_000 };
+            let ahead = rng.u64(60_000..most);
             events.extend([
                 (at, Event::ClockAhead(reconciler, ahead)),
                 (later, Event::ClockAhead(reconciler, 0)),
