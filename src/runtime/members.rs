@@ -73,8 +73,15 @@ impl Seat {
         }
     }
 
-    fn is_awaited(&self) -> bool {
-        self.asked.is_some() && !self.is_silent
+    /// Until when it is waited for, if it is: one that was silent last time has a fraction of a question's time, and only
+    /// where there is doubt.
+    fn awaited_until(&self, is_doubtful: bool, until: Instant) -> Option<Instant> {
+        let end = match (self.is_silent, is_doubtful) {
+            (false, _) => until,
+            (true, true) => until.min(self.asked? + GRACE),
+            (true, false) => return None,
+        };
+        self.asked.filter(|_| Instant::now() < end).map(|_| end)
     }
 }
 
@@ -123,18 +130,17 @@ impl Members {
             for place in self.newly_listed(intent) {
                 self.ask_one(place, ports, until);
             }
-            if !self.seats.values().any(Seat::is_awaited) {
-                return;
-            }
-            let rest = self.rest(intent);
+            let (rest, is_doubtful) = self.rest(intent);
+            let awaited = self.seats.values().filter_map(|seat| seat.awaited_until(is_doubtful, until)).max();
+            let Some(last) = awaited else { return };
             let since = match only {
                 Some((before, since)) if before == rest => since,
                 _ => Instant::now(),
             };
             only = Some((rest, since));
             let end = match rest {
-                Rest::Whole => until,
-                Rest::Only(time) => until.min(since + time),
+                Rest::Whole => last,
+                Rest::Only(time) => last.min(since + time),
             };
             match timeout_at(end, self.asking.join_next()).await {
                 Ok(Some(answered)) => self.take(answered),
@@ -245,40 +251,53 @@ impl Members {
         seat.answer = Some((answer, Instant::now()));
     }
 
-    /// How long those are waited for who have not answered yet, by what the others say.
-    fn rest(&self, intent: &Intent) -> Rest {
+    /// How long those are waited for who have not answered yet, by what the others say; and whether there is doubt that
+    /// even a member that was silent last time may settle: a restored clone at the address of a dead member may be quicker
+    /// than all that would contradict it.
+    fn rest(&self, intent: &Intent) -> (Rest, bool) {
         let world = World { sites: self.sites(intent), ..World::default() };
         match verdict(intent, &world, &Memory::default()) {
-            Verdict::Primary(primary) if self.is_new(&primary, intent, &world) => Rest::Only(GRACE),
-            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => Rest::Only(PROMOTING_GRACE),
-            Verdict::Primary(_) | Verdict::Hold(_) => Rest::Whole,
+            Verdict::Primary(primary) if self.applied.is_none_or(|applied| primary.timeline > applied) => {
+                let answers = world.answers_of(primary.site.as_ref());
+                let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
+                let is_known = is_seen || self.is_remembered(&primary, answers);
+                let rest = if is_known && self.is_new(&primary, intent, answers) {
+                    Rest::Only(GRACE)
+                } else {
+                    Rest::Whole
+                };
+                (rest, !is_seen)
+            }
+            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => (Rest::Only(PROMOTING_GRACE), false),
+            Verdict::Primary(_) | Verdict::Hold(_) => (Rest::Whole, false),
         }
     }
 
-    /// Whether a primary is above all that was acted for, alone, and known by more than what the state remembers.
-    fn is_new(&self, primary: &Primary, intent: &Intent, world: &World) -> bool {
-        let site = primary.site.as_ref();
-        let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
-        let answers = world.answers_of(site);
+    /// Whether a primary is above all that was acted for, and alone.
+    fn is_new(&self, primary: &Primary, intent: &Intent, answers: &Answers) -> bool {
+        let seeds = intent.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
         let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
-        self.applied.is_some_and(|applied| primary.timeline > applied)
-            && primary.rivals.is_empty()
-            && seeds.iter().any(has_answered)
-            && self.is_known(primary.member.as_ref(), site, answers)
+        self.applied.is_some() && primary.rivals.is_empty() && seeds.iter().any(has_answered)
     }
 
-    /// Whether another member that answers names it as the leader, or the state knows it where it answers: a restored clone
-    /// at the address of a dead member may be quicker than all that would contradict it.
-    fn is_known(&self, primary: Option<&MemberName>, site: Option<&SiteName>, answers: &Answers) -> bool {
-        let Some(name) = primary else { return false };
-        let is_leader = |view: &View| view.member(name).is_some_and(|listed| listed.role.leads());
-        let seen = witnesses(answers);
-        let mut others = seen.iter().filter(|other| other.name.as_ref() != Some(name));
-        let mut claimants =
-            answers.iter().filter(|(_, answer)| answer.health.as_ref().is_ok_and(|own| own.answers_primary));
-        others.any(|other| other.view().is_some_and(is_leader))
-            || claimants.any(|(url, _)| self.remembered.get(&(site.cloned(), url.clone())) == Some(name))
+    /// Whether the state knows it where it answers.
+    fn is_remembered(&self, primary: &Primary, answers: &Answers) -> bool {
+        let claims = |answer: &MemberAnswer| answer.health.as_ref().is_ok_and(|own| own.answers_primary);
+        let mut claimants = answers.iter().filter(|(_, answer)| claims(answer));
+        claimants.any(|(url, _)| {
+            let known = self.remembered.get(&(primary.site.clone(), url.clone()));
+            known.is_some() && known == primary.member.as_ref()
+        })
     }
+}
+
+/// Whether another member that answers names it as the leader.
+fn is_seen_by_others(primary: Option<&MemberName>, answers: &Answers) -> bool {
+    let Some(name) = primary else { return false };
+    let is_leader = |view: &View| view.member(name).is_some_and(|listed| listed.role.leads());
+    let seen = witnesses(answers);
+    let mut others = seen.iter().filter(|other| other.name.as_ref() != Some(name));
+    others.any(|other| other.view().is_some_and(is_leader))
 }
 
 /// What every member says that is configured, or listed by one that is.
