@@ -326,7 +326,7 @@ fn usable_anywhere<'a>(
     let configured = intent.site(primary.site.as_ref()).into_iter().flat_map(|site| &site.members);
     let is_lab = configured.filter_map(|url| url.host().parse().ok()).any(is_loopback);
     let mut ips = places.filter_map(|place| place.parse::<IpAddr>().ok());
-    match ips.find(|ip| !is_fit_address(*ip) && !(is_lab && is_loopback(*ip))) {
+    match ips.find(|ip| !(is_fit_address(*ip) || is_lab && is_loopback(*ip))) {
         Some(ip) => Err(Refusal::OwnView { endpoint: endpoint.to_owned(), at: ip.to_string() }),
         None => Ok(()),
     }
