@@ -4,7 +4,7 @@ mod laws;
 
 use std::collections::BTreeSet;
 
-use repoint::domain::cluster::{Address, MemberName, SystemId, Timeline};
+use repoint::domain::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
 use repoint::domain::memory::fold::Rules;
 use repoint::domain::memory::{
     Condition, ConditionKind, KnownMember, Letter, MOST_BYTES, MOST_LETTERS, Memory, Timestamp, Unknown,
@@ -61,6 +61,29 @@ fn settled() -> Diary {
 fn every_ten_seconds(diary: &mut Diary, from: i64, to: i64, world: &World) {
     for second in (from..=to).step_by(10) {
         diary.pass(second, world);
+    }
+}
+
+/// Behind NAT: what members list of themselves is not reached from here, and they answer all the same.
+#[test]
+fn a_member_that_answers_is_not_missed_at_another_address() {
+    for says_its_name in [true, false] {
+        let mut diary = settled();
+        let mut world = healthy(1, 3);
+        let mut inside = Vec::new();
+        for answer in members_in(&mut world).values_mut() {
+            for (number, member) in (1..).zip(&mut answer.view.as_mut().unwrap().members) {
+                member.api_url = ApiUrl::parse(&format!("http://172.16.0.{number}:8008")).ok();
+                member.address = Some(Address { host: format!("172.16.0.{number}"), port: 5432 });
+                inside.push((member.api_url.clone().unwrap(), silence(number).1));
+            }
+            if !says_its_name {
+                answer.health.as_mut().unwrap().name = None;
+            }
+        }
+        members_in(&mut world).extend(inside);
+        every_ten_seconds(&mut diary, 10, 120, &world);
+        assert!(!diary.lines().contains("does not answer"), "{}", diary.lines());
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, Raw, Timestamp, Unknown, bounds};
-use crate::domain::cluster::SiteName;
+use crate::domain::cluster::{MemberName, SiteName};
 use crate::domain::endpoint::{Endpoint, Target};
 use crate::domain::failure::Failure;
 use crate::domain::intent::{GroupRole, Intent, PointsTo, Site, Strategy};
@@ -464,16 +464,25 @@ fn members(site: &Site, world: &World, memory: Option<&Memory>, found: &mut Find
     }
     let listed: Vec<_> =
         ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
-    // What is listed may be another address of a member that answers and does not say its name.
+    // What is only listed may be another address of a member that answers, behind NAT for instance: of the one that has that
+    // name, or of one that does not say its name.
     let is_nameless = ours.iter().any(|witness| witness.is_readable() && witness.name.is_none());
-    let may_answer = |silent: &Witness| is_nameless && !silent.urls().any(|url| site.members.contains(url));
-    for silent in ours.iter().filter(|witness| !witness.is_readable() && !may_answer(witness)) {
+    let answers = |name: &Option<String>| {
+        let is_it = |own: &MemberName| name.as_deref() == Some(own.as_str());
+        let mut readable = ours.iter().filter(|witness| witness.is_readable());
+        is_nameless || readable.any(|witness| witness.name.as_ref().is_some_and(is_it))
+    };
+    for silent in ours.iter().filter(|witness| !witness.is_readable()) {
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
         // One that is dead for long is listed no more, and is still somebody.
         let name = name.or_else(|| {
             let known = silent.urls().find_map(|url| memory?.name_at(site.name.as_ref(), url));
             known.map(ToString::to_string)
         });
+        let is_configured = silent.urls().any(|url| site.members.contains(url));
+        if !is_configured && answers(&name) {
+            continue;
+        }
         let why = silent.failure().unwrap_or_else(|| "it does not answer".to_owned());
         found.present.push((
             ConditionKind::MemberUnreachable,

@@ -47,15 +47,17 @@ impl World {
     /// Whether a pass acts for a clone. It must not where another member answers, which does not know it; if none does,
     /// nothing tells the clone from the real one.
     pub(super) fn is_fooled(&mut self, now: Millis, by: &str) -> bool {
-        let Some(timeline) = self.laws.acts.get(by).map(|(_, timeline)| timeline.0) else { return false };
-        if timeline <= AHEAD {
+        let Some((system, timeline)) = self.laws.acts.get(by).cloned() else { return false };
+        if timeline.0 <= AHEAD {
             return false;
         }
+        // Members that were set back to another system are another cluster than the one that is known.
+        let is_ours = self.cluster.system_id().is_some_and(|its| its.to_string() == system.as_str());
         let observer =
             by.strip_prefix('r').and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
         let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
         let answers = |member: &MemberId| {
-            self.cluster.view(now, *member, observer).is_ok_and(|view| !view.members.is_empty())
+            is_ours && self.cluster.view(now, *member, observer).is_ok_and(|view| !view.members.is_empty())
         };
         if let Some(member) = heard.iter().find(|member| answers(member)) {
             let how =
