@@ -159,7 +159,10 @@ pub(super) fn contradiction((primary, claim): &(&Witness, Claim), ours: &[Witnes
             }
             let named = ours.iter().find(|other| other.is(listed));
             let timeline = listed.timeline.or_else(|| named?.health()?.timeline);
-            if timeline.is_some_and(|timeline| timeline < claim.timeline) {
+            // A `/cluster` may be older than the claim. Where the leader itself says that it leads, and its role was not
+            // told, it is not.
+            let is_half_heard = witness.health().is_none() && witness.answers_at(listed);
+            if timeline.is_some_and(|timeline| timeline < claim.timeline) && !is_half_heard {
                 continue;
             }
             // The named leader answers 200 and is on its way: that is a promotion, if there is no quarrel besides.

@@ -62,6 +62,16 @@ fn a_clone_does_not_win_while_the_real_primary_is_away() {
     }
 }
 
+/// Its connection came back between two requests: of its role nothing is known, and its `/cluster` says that it leads.
+#[test]
+fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
+    let (url, reply) = answer(1, primary(3), Ok(view(1, 3)));
+    let half = MemberAnswer { health: Err(refused()), ..reply };
+    let world = world([(url, half), clone_at(2, 103), silence(3)]);
+    let hold = the_hold(verdict(&intent(), &world, &remembering(2)));
+    assert!(matches!(hold, Hold::Contradicted { .. }), "{hold}");
+}
+
 #[test]
 fn a_clone_with_the_name_of_another_member_is_not_that_one() {
     let (url, mut reply) = clone_at(2, 4);
