@@ -239,7 +239,7 @@ impl Pass<'_> {
             let hold = Some(PassHold::Busy(other)).filter(|_| !look.plan.is_empty());
             return (look, Attempt::Finished(hold));
         }
-        let mut acting = Acting::new(*self, primary, done.has_tried());
+        let mut acting = Acting::new(*self, primary, looking.memory.clone(), done.has_tried());
         loop {
             tokio::select! {
                 biased;
@@ -275,6 +275,8 @@ impl Pass<'_> {
 struct Acting<'a> {
     pass: Pass<'a>,
     primary: Primary,
+    /// What was remembered when that was decided: every part is judged by it, the first as the last.
+    known: Read<Memory>,
     /// Whether an earlier attempt has sent anything: what it tells of its move then stands.
     is_told: bool,
     state: State,
@@ -314,10 +316,11 @@ enum State {
 }
 
 impl<'a> Acting<'a> {
-    fn new(pass: Pass<'a>, primary: Primary, is_told: bool) -> Self {
+    fn new(pass: Pass<'a>, primary: Primary, known: Read<Memory>, is_told: bool) -> Self {
         Self {
             pass,
             primary,
+            known,
             is_told,
             state: State::Open,
             permit: None,
@@ -349,6 +352,7 @@ impl<'a> Acting<'a> {
         if !self.is_told {
             done.retarget = story(intent, &look);
         }
+        let look = Look { memory: self.known.clone(), ..look };
         let checked = match check(intent, &seen.plan, &seen.world, &look, self.pass.ports) {
             Ok(checked) => checked,
             Err(refusal) => {

@@ -54,7 +54,12 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
     // One that lists nobody leaves nobody out.
     let views = others.iter().filter_map(|other| Some((other, other.view()?)));
     let views: Vec<_> = views.filter(|(_, view)| !view.members.is_empty()).collect();
-    let lists = |listed: &Listed| is_claimant(listed, claimant, site, &others);
+    // Before 3.2 a member does not say its name. One that tells no `/cluster` either is known by its address alone, which
+    // is listed for as long as a dead member's key lasts: then it has to be listed as the leader.
+    let says_who_it_is = claimant.view().is_some() || claimant.health().is_some_and(|own| own.name.is_some());
+    let lists = |listed: &Listed| {
+        (says_who_it_is || listed.role.leads()) && is_claimant(listed, claimant, site, &others)
+    };
     if let Some((first, _)) = views.first() {
         return if views.iter().any(|(_, view)| view.members.iter().any(lists)) {
             Standing::Listed

@@ -72,6 +72,22 @@ fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
     assert!(matches!(hold, Hold::Contradicted { .. }), "{hold}");
 }
 
+/// Before 3.2, and just started: it tells neither its name nor a `/cluster`, and the dead member's key is still there.
+#[test]
+fn a_clone_that_says_nothing_of_itself_is_not_whom_its_address_belonged_to() {
+    let nameless = |number, health, view| {
+        let (url, mut reply) = answer(number, health, view);
+        reply.health.as_mut().unwrap().name = None;
+        (url, reply)
+    };
+    let world = world([
+        nameless(1, primary(3), Ok(view(1, 3))),
+        nameless(2, primary(103), Err(refused())),
+        nameless(3, replica(3), Ok(view(1, 3))),
+    ]);
+    unknown(verdict(&intent(), &world, &remembering(2)));
+}
+
 #[test]
 fn a_clone_with_the_name_of_another_member_is_not_that_one() {
     let (url, mut reply) = clone_at(2, 4);
