@@ -54,9 +54,11 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
     // One that lists nobody leaves nobody out.
     let views = others.iter().filter_map(|other| Some((other, other.view()?)));
     let views: Vec<_> = views.filter(|(_, view)| !view.members.is_empty()).collect();
-    // Before 3.2 a member does not say its name. One that tells no `/cluster` either is known by its address alone, which
-    // is listed for as long as a dead member's key lasts: then it has to be listed as the leader.
-    let says_who_it_is = claimant.view().is_some() || claimant.health().is_some_and(|own| own.name.is_some());
+    // Before 3.2 a member does not say its name. One whose own `/cluster` does not say that it leads either is known by its
+    // address alone, which is listed for as long as a dead member's key lasts: then another has to list it as the leader.
+    let leads = |listed: &Listed| listed.role.leads() && claimant.is(listed);
+    let says_who_it_is = claimant.health().is_some_and(|own| own.name.is_some())
+        || claimant.view().is_some_and(|view| view.members.iter().any(leads));
     let lists = |listed: &Listed| {
         (says_who_it_is || listed.role.leads()) && is_claimant(listed, claimant, site, &others)
     };
