@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use super::observe::too_late;
@@ -30,6 +30,8 @@ const GRACE: Duration = Duration::from_millis(300);
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);
 /// A question that failed after so long was met by silence; a host that is there refuses within a round trip.
 const SILENT_AFTER: Duration = Duration::from_millis(300);
+/// A silent member's question of that age is asked anew where there is doubt: it may be back, and the first request lost.
+const ASKED_LONG_AGO: Duration = Duration::from_millis(500);
 /// How old an answer may be at the moment of the commit; the members are asked again for what is older, which costs AWS
 /// nothing.
 pub const FRESH_FOR: Duration = Duration::from_millis(250);
@@ -56,6 +58,7 @@ struct Seat {
     answer: Option<(MemberAnswer, Instant)>,
     /// When the question under way was asked.
     asked: Option<Instant>,
+    under_way: Option<AbortHandle>,
     /// Its last question was met by silence.
     is_silent: bool,
 }
@@ -131,6 +134,9 @@ impl Members {
                 self.ask_one(place, ports, until);
             }
             let (rest, is_doubtful) = self.rest(intent);
+            for place in self.asked_long_ago().filter(|_| is_doubtful).collect::<Vec<_>>() {
+                self.ask_one(place, ports, until);
+            }
             let awaited = self.seats.values().filter_map(|seat| seat.awaited_until(is_doubtful, until)).max();
             let Some(last) = awaited else { return };
             let since = match only {
@@ -221,10 +227,18 @@ impl Members {
         intent.sites.iter().map(|site| (&site.name, &site.scope)).flat_map(of_site).collect()
     }
 
+    fn asked_long_ago(&self) -> impl Iterator<Item = Place> {
+        let is_so =
+            |seat: &Seat| seat.is_silent && seat.asked.is_some_and(|at| at.elapsed() >= ASKED_LONG_AGO);
+        self.seats.iter().filter(move |(_, seat)| is_so(seat)).map(|(place, _)| place.clone())
+    }
+
+    /// Asks a member; an earlier question is given up.
     fn ask_one(&mut self, place: Place, ports: &Ports, until: Instant) {
-        self.seats.entry(place.clone()).or_default().asked = Some(Instant::now());
         let patroni = ports.patroni.clone();
-        self.asking.spawn(async move {
+        let seat = self.seats.entry(place.clone()).or_default();
+        seat.asked = Some(Instant::now());
+        let asking = self.asking.spawn(async move {
             let answer = timeout_at(until, patroni.ask(&place.1)).await;
             let answer = answer.unwrap_or_else(|_| MemberAnswer {
                 peer: None,
@@ -233,6 +247,9 @@ impl Members {
             });
             (place, answer)
         });
+        if let Some(earlier) = seat.under_way.replace(asking) {
+            earlier.abort();
+        }
     }
 
     fn take(&mut self, answered: Result<(Place, MemberAnswer), tokio::task::JoinError>) {
@@ -257,7 +274,7 @@ impl Members {
     fn rest(&self, intent: &Intent) -> (Rest, bool) {
         let world = World { sites: self.sites(intent), ..World::default() };
         match verdict(intent, &world, &Memory::default()) {
-            Verdict::Primary(primary) if self.applied.is_none_or(|applied| primary.timeline > applied) => {
+            Verdict::Primary(primary) => {
                 let answers = world.answers_of(primary.site.as_ref());
                 let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
                 let is_known = is_seen || self.is_remembered(&primary, answers);
@@ -269,7 +286,7 @@ impl Members {
                 (rest, !is_seen)
             }
             Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => (Rest::Only(PROMOTING_GRACE), false),
-            Verdict::Primary(_) | Verdict::Hold(_) => (Rest::Whole, false),
+            Verdict::Hold(_) => (Rest::Whole, false),
         }
     }
 
@@ -277,7 +294,9 @@ impl Members {
     fn is_new(&self, primary: &Primary, intent: &Intent, answers: &Answers) -> bool {
         let seeds = intent.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
         let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
-        self.applied.is_some() && primary.rivals.is_empty() && seeds.iter().any(has_answered)
+        self.applied.is_some_and(|applied| primary.timeline > applied)
+            && primary.rivals.is_empty()
+            && seeds.iter().any(has_answered)
     }
 
     /// Whether the state knows it where it answers.
