@@ -23,7 +23,7 @@ pub async fn main(settings: Settings, format: Format) -> ExitCode {
         (Some(Ok(topic)), Format::Text) => {
             let published = print::paint(Tone::Good, "published");
             let said = format!(
-                "{published} a test to {}\n  whoever is subscribed to it should have it within a minute\n",
+                "{published} a test to {}\n  its subscribers should have it within a minute\n",
                 topic.as_str()
             );
             print::text(&said, true)

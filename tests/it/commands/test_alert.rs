@@ -11,7 +11,7 @@ async fn it_publishes_one_message_and_asks_for_nothing() {
     exit 0
     --- stdout
     published a test to arn:aws:sns:us-east-1:123456789012:db-alerts
-      whoever is subscribed to it should have it within a minute
+      its subscribers should have it within a minute
     --- stderr
     ");
     assert_eq!(aws.actions(), ["Publish"]);
