@@ -167,6 +167,7 @@ fn a_leader_that_does_not_know_its_state_is_the_primary_where_every_view_agrees(
 fn a_leader_that_does_not_know_its_state_is_promoting_where_anything_else_does_not_agree() {
     let promoting = |world: &World| assert_eq!(held(world), HoldKind::Promoting);
     promoting(&failed_over(Health { role: Role::Replica, ..unsure(None) }));
+    promoting(&failed_over(Health { role: Role::from("promoted"), ..unsure(None) }));
     promoting(&failed_over(Health { state: State::from("starting"), ..unsure(None) }));
     promoting(&failed_over(unsure(Some(3))));
     let mut starting = view(2, 4);

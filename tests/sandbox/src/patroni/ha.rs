@@ -100,7 +100,7 @@ impl Cluster {
         }
         let starts_at = now + self.start_time(id);
         let member = &mut self.members[id];
-        if holds_key && !member.postgres.in_recovery && member.postgres.role == Role::Primary {
+        if holds_key && !member.postgres.in_recovery && member.postgres.role.is_primary() {
             member.postgres.state = State::Starting;
             member.task = Some((starts_at, Task::RecoverPrimary));
             self.tell_of(now, id, Happening::Recovering);
@@ -131,6 +131,8 @@ impl Cluster {
             (postgres.role, postgres.follows) = (Role::StandbyLeader, None);
         } else if in_recovery {
             self.promote(id, now);
+        } else {
+            self.members[id].postgres.role = Role::Primary;
         }
     }
 
@@ -181,7 +183,7 @@ impl Cluster {
     pub(super) fn promote(&mut self, id: MemberId, now: Millis) {
         let takes = self.members[id].promotion_time.unwrap_or(self.settings.promotion_time);
         let member = &mut self.members[id];
-        (member.postgres.role, member.postgres.follows) = (Role::Primary, None);
+        (member.postgres.role, member.postgres.follows) = (Role::Promoted, None);
         member.task = Some((now + takes, Task::Promote));
         self.tell_of(now, id, Happening::Promoting);
     }
@@ -226,7 +228,7 @@ impl Cluster {
     /// Whether every member of the failsafe topology answers that it may stay (`check_failsafe_topology`).
     fn kept_by_failsafe(&self, id: MemberId) -> bool {
         let may_stay =
-            |peer: MemberId| self.talk(id, peer) && self.members[peer].postgres.role != Role::Primary;
+            |peer: MemberId| self.talk(id, peer) && !self.members[peer].postgres.role.is_primary();
         self.has_failsafe()
             && self.dcs.failsafe.contains(&id)
             && self.dcs.failsafe.iter().all(|peer| *peer == id || may_stay(*peer))

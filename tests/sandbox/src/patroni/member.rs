@@ -87,10 +87,19 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Primary,
+    /// It was told to leave recovery, and no HA loop has seen yet that it did (`promoted`).
+    Promoted,
     Replica,
     StandbyLeader,
     Demoted,
     Uninitialized,
+}
+
+impl Role {
+    /// Whether Patroni takes its PostgreSQL for a primary.
+    pub fn is_primary(self) -> bool {
+        matches!(self, Self::Primary | Self::Promoted)
+    }
 }
 
 #[derive(Clone, Debug)]

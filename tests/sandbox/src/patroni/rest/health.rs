@@ -14,7 +14,7 @@ use crate::patroni::settings::Version;
 pub struct Health {
     /// `running`, `starting`, `stopping`, `stopped`, …
     pub state: &'static str,
-    /// `primary` (4.0 and later) or `master`, `replica`, `standby_leader`, `demoted`, `uninitialized`.
+    /// `primary` (4.0 and later) or `master`, `promoted`, `replica`, `standby_leader`, `demoted`, `uninitialized`.
     pub role: &'static str,
     /// The timeline, while PostgreSQL can be queried.
     pub timeline: Option<u32>,
@@ -82,6 +82,7 @@ impl Cluster {
             state: postgres.state.word(),
             role: match self.role(id) {
                 Role::Primary => version.primary(),
+                Role::Promoted => "promoted",
                 Role::Replica => "replica",
                 Role::StandbyLeader => "standby_leader",
                 Role::Demoted => "demoted",

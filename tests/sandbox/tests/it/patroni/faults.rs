@@ -231,6 +231,18 @@ fn promotion_in_the_middle_of_a_second_crash_moves_on() {
 }
 
 #[test]
+fn a_leader_whose_postgresql_crashes_in_its_promotion_is_promoted_and_not_primary() {
+    let mut cluster = usual();
+    cluster.set_promotion_time(PG2, Some(20 * SECOND));
+    cluster.crash(5 * SECOND, PG1, Silence::Refused);
+    let key_taken = |cluster: &Cluster, _| cluster.key_holder() == Some(PG2);
+    let now = until(&mut cluster, 6 * SECOND, key_taken) + SECOND;
+    cluster.crash_postgres(now, PG2);
+    let (ok, health) = cluster.health(now, PG2, ME).unwrap();
+    assert_eq!((ok, health.state, health.role), (true, "unknown", "promoted"));
+}
+
+#[test]
 fn nobody_is_promoted_from_a_timeline_that_was_left_behind() {
     let mut cluster = usual();
     cluster.crash(5 * SECOND, PG3, Silence::Refused);
