@@ -22,12 +22,14 @@ enum Standing {
         /// One of them.
         by: String,
     },
+    /// No other member that answers can list anybody, and state has members, without it.
+    Forgotten,
     /// Nothing tells.
     Untold,
 }
 
-/// Why the highest claimant must not be followed: it is not known to be a member. Where it is the only claimant, that
-/// another member leaves it out is needed for that.
+/// Why the highest claimant must not be followed: it is not known to be a member. Where it is the only claimant, another
+/// member has to leave it out for that, or to answer while state leaves it out.
 pub(super) fn unknown_member(
     site: &Site,
     memory: &Memory,
@@ -39,7 +41,7 @@ pub(super) fn unknown_member(
     let omitted_by = match standing {
         Standing::Listed | Standing::Remembered => return None,
         Standing::Untold if rivals.is_empty() => return None,
-        Standing::Untold => None,
+        Standing::Untold | Standing::Forgotten => None,
         Standing::Omitted { by } => Some(by),
     };
     Some(Hold::UnknownMember {
@@ -69,7 +71,15 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
             Standing::Omitted { by: first.label() }
         };
     }
-    if is_remembered(claimant, site, memory, &others) { Standing::Remembered } else { Standing::Untold }
+    // Not knowing its name is not having another one.
+    let is_told = claimant.name.is_some() && !memory.members_of(site.name.as_ref()).is_empty();
+    if is_remembered(claimant, site, memory, &others) {
+        Standing::Remembered
+    } else if is_told && others.iter().any(|other| other.is_readable()) {
+        Standing::Forgotten
+    } else {
+        Standing::Untold
+    }
 }
 
 /// Whether an entry of another member's `/cluster` means the claimant. It may have another one's name, and not its place.

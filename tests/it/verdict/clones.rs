@@ -135,6 +135,14 @@ fn a_sole_claimant_of_whom_nobody_else_says_anything_is_the_primary() {
 }
 
 #[test]
+fn a_sole_claimant_that_state_does_not_have_is_not_known_where_others_answer_and_can_list_nobody() {
+    let no_dcs = |number| answer(number, replica(3), Err(refused()));
+    unknown(verdict(&intent(), &world([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(1)));
+    the_primary(verdict(&intent(), &world([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(2)));
+    the_primary(verdict(&intent(), &world([clone_at(2, 4), silence(1), silence(3)]), &remembering(1)));
+}
+
+#[test]
 fn what_it_says_names_the_claimant_and_who_leaves_it_out() {
     let world = world([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(without(2, 1, 3)))]);
     let said = the_hold(decide(&world)).to_string();

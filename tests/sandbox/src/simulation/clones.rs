@@ -47,7 +47,12 @@ impl World {
     /// Whether a pass acts for a clone. It must not where another member answers, which does not know it; if none does,
     /// nothing tells the clone from the real one.
     pub(super) fn is_fooled(&mut self, now: Millis, by: &str) -> bool {
-        let Some((system, timeline)) = self.laws.acts.get(by).cloned() else { return false };
+        let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
+        let Some((system, timeline)) = self.laws.acts.get(by).cloned() else {
+            // Nothing was committed, since memory may be passed over.
+            let is_alone = heard.is_empty() && !self.laws.is_fenced;
+            return is_alone && self.clones.keys().any(|member| self.cluster.is_down(*member));
+        };
         if timeline.0 <= AHEAD {
             return false;
         }
@@ -55,7 +60,6 @@ impl World {
         let is_ours = self.cluster.system_id().is_some_and(|its| its.to_string() == system.as_str());
         let observer =
             by.strip_prefix('r').and_then(|rest| rest.split('.').next()?.parse().ok()).unwrap_or(0);
-        let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
         let answers = |member: &MemberId| {
             is_ours && self.cluster.view(now, *member, observer).is_ok_and(|view| !view.members.is_empty())
         };
