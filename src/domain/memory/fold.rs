@@ -200,6 +200,12 @@ fn is_of_another_entry(condition: &Condition, pass: &Ended) -> bool {
     condition.kind == ConditionKind::StateOfOtherEndpoints && condition.subject != own_subject(pass.intent)
 }
 
+/// Whether a condition is this entry's to tell: in the state of another entry it is only that its state is another's.
+fn is_ours_to_tell(condition: &Condition, pass: &Ended) -> bool {
+    let is_of_others = condition.kind == ConditionKind::StateOfOtherEndpoints;
+    !is_of_another_entry(condition, pass) && (is_of_others || !pass.findings.is_of_others())
+}
+
 fn conditions(
     memory: &Memory,
     pass: &Ended,
@@ -237,7 +243,7 @@ fn conditions(
         }
     }
     open.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
-    for condition in open.iter_mut().filter(|condition| !is_of_another_entry(condition, pass)) {
+    for condition in open.iter_mut().filter(|condition| is_ours_to_tell(condition, pass)) {
         restart_what_is_to_come(condition, now);
         let phase = match condition.told {
             // Whoever knows it tells of it.

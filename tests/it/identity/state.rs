@@ -7,7 +7,7 @@ use repoint::domain::record::{RecordName, RecordType};
 use repoint::domain::verdict::Verdict;
 
 use crate::support::diary::Diary;
-use crate::support::evidence::{healthy, intent, record_intent};
+use crate::support::evidence::{healthy, intent, members_in, record_intent, silence};
 
 fn record(name: &str) -> RecordIntent {
     let mut record = record_intent(RecordType::A);
@@ -81,6 +81,31 @@ fn the_state_of_others_is_told_once_and_left_as_it_is() {
     // That entry may long have a state of its own.
     production.pass(20 + 25 * 3600, &healthy(1, 3));
     assert_eq!((production.lines(), production.memory.conditions), (String::new(), Vec::new()));
+}
+
+#[test]
+fn what_the_owner_has_to_tell_is_told_by_the_owner() {
+    let mut production = Diary::with_group_at(1);
+    production.pass(0, &healthy(1, 3));
+    let mut unwell = healthy(1, 3);
+    members_in(&mut unwell).extend([silence(3)]);
+    production.pass(10, &unwell);
+    assert_eq!(production.memory.conditions.len(), 1, "it is not told of at once");
+    production.told.clear();
+
+    let mut staging =
+        Diary { intent: with_records(&names(&["staging.example.com"])), ..Diary::with_group_at(1) };
+    staging.memory = production.memory.clone();
+    let made = staging.make_of_others(&healthy(2, 9));
+    staging.fold(3600, &made);
+    assert_eq!(
+        staging.lines(),
+        "at 3600 s: repoint: batman: CANNOT ACT, its state belongs to other endpoints"
+    );
+    let kept = |kind| staging.memory.conditions.iter().find(|known| known.kind == kind).cloned();
+    for condition in &production.memory.conditions {
+        assert_eq!(kept(condition.kind).as_ref(), Some(condition));
+    }
 }
 
 #[test]
