@@ -66,10 +66,10 @@ impl Line {
     }
 
     /// Writes are where being stopped matters, so it happens to them more often.
-    fn fate(&self, resource: &str, is_write: bool) -> Fate {
+    fn fate(&self, name: &str, resource: &str, is_write: bool) -> Fate {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let weather = world.weather[self.reconciler];
-        let is_dark = world.is_dark(resource);
+        let is_dark = world.is_dark(resource) || world.zones_hang && name.starts_with("route53:");
         let rng = &mut world.rng;
         let slow = happens(rng, weather.slow);
         let crash = happens(rng, weather.crash);
@@ -106,7 +106,7 @@ impl Line {
             resource: resource.to_owned(),
             message: message.to_owned(),
         };
-        let fate = self.fate(resource, permit.is_some());
+        let fate = self.fate(name, resource, permit.is_some());
         if fate.dies_before {
             return self.die().await;
         }

@@ -13,9 +13,9 @@ use repoint::ports::{Patroni, Resolver};
 use tokio::time::sleep;
 
 use super::Line;
+use crate::patroni::Lag;
 use crate::patroni::rest::{self, Silence};
-use crate::patroni::{Lag, MemberId};
-use crate::simulation::{Node, World};
+use crate::simulation::Answering;
 
 /// How long `repoint` waits for a member, by default.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,9 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Patroni for Line {
     async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
         let at: Option<IpAddr> = url.host().parse().ok();
-        let node = self.world().member_asked_at(url.host());
-        let (health, view) =
-            tokio::join!(self.get(url, "GET /primary", node), self.get(url, "GET /cluster", node));
+        let (health, view) = tokio::join!(self.get(url, "GET /primary"), self.get(url, "GET /cluster"));
         MemberAnswer {
             peer: at.filter(|_| health.is_ok() || view.is_ok()).map(|ip| SocketAddr::new(ip, url.port())),
             health: health
@@ -39,33 +37,34 @@ impl Patroni for Line {
 type Answer = (Result<Health, Silence>, Result<View, Silence>);
 
 impl Line {
-    async fn get(&self, url: &ApiUrl, name: &str, node: Option<Node>) -> Read<Answer> {
-        let Some(node) = node else { return Err(silent(url, name, Silence::Refused)) };
-        let Node { side, member } = node;
-        let observer = self.reconciler;
+    async fn get(&self, url: &ApiUrl, name: &str) -> Read<Answer> {
+        if self.world().who_answers(url.host()).is_none() {
+            return Err(silent(url, name, Silence::Refused));
+        }
+        let (host, observer) = (url.host().to_owned(), self.reconciler);
         let is_health = name == "GET /primary";
         let answer = self
             .call(name, &url.to_string(), None, move |world, now| {
                 // Only one of the two is asked for; the other is not worth making.
                 let nothing = (Err(Silence::Closed), Err(Silence::Closed));
-                let Some(cluster) = world.cluster_of(side) else { return Ok(nothing) };
-                if world.is_cut_off(side) {
+                let Some(Answering { cluster, member, node }) = world.who_answers(&host) else {
+                    return Ok(nothing);
+                };
+                if node.is_some_and(|node| world.is_cut_off(node.side)) {
                     return Ok((Err(Silence::TimedOut), Err(Silence::TimedOut)));
                 }
-                let (cluster, member) =
-                    world.clone_at(node).map_or((cluster, member), |clone| (clone, MemberId(0)));
-                Ok(if is_health {
+                if is_health {
                     let health = cluster.health(now, member, observer);
-                    (health.map(|(is_primary, health)| own(is_primary, &health)), nothing.1)
-                } else {
-                    (nothing.0, cluster.view(now, member, observer).map(|view| listed(&view)))
-                })
+                    return Ok((health.map(|(is_primary, health)| own(is_primary, &health)), nothing.1));
+                }
+                Ok((nothing.0, cluster.view(now, member, observer).map(|view| listed(&view))))
             })
             .await?;
-        let is_real = |world: &World| world.clone_at(node).is_none();
-        if answer.1.as_ref().is_ok_and(|view| !view.members.is_empty()) && is_real(&self.world()) {
-            let by = self.identity.clone();
-            self.world().heard(&by, node);
+        if answer.1.as_ref().is_ok_and(|view| !view.members.is_empty()) {
+            let mut world = self.world();
+            if let Some(node) = world.who_answers(url.host()).and_then(|answering| answering.node) {
+                world.heard(&self.identity, node);
+            }
         }
         let silence = if is_health { answer.0.as_ref().err() } else { answer.1.as_ref().err() };
         if silence == Some(&Silence::TimedOut) {

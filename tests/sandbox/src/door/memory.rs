@@ -1,5 +1,8 @@
 //! Memory: a table with conditional writes.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use async_trait::async_trait;
 use repoint::domain::cluster::EntryName;
 use repoint::domain::failure::{Failure, Kind};
@@ -16,20 +19,37 @@ fn failure(call: &str, kind: Kind, message: &str) -> Failure {
     Failure { kind, call: call.to_owned(), resource: "table repoint".to_owned(), message: message.to_owned() }
 }
 
+/// What is kept, by entry; several worlds may have one.
+#[derive(Clone, Debug, Default)]
+pub struct Table(Arc<Mutex<BTreeMap<EntryName, Memory>>>);
+
+impl Table {
+    fn items(&self) -> MutexGuard<'_, BTreeMap<EntryName, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody has saved anything yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items().is_empty()
+    }
+}
+
 #[async_trait]
 impl Store for Line {
-    async fn load(&self, _entry: &EntryName) -> Read<Memory> {
-        self.call(GET, "table repoint", None, |world, _| {
+    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+        let entry = entry.clone();
+        self.call(GET, "table repoint", None, move |world, _| {
             if world.is_memory_down {
                 return Err(failure(GET, Kind::Unavailable, "no answer within the time allowed"));
             }
-            Ok(world.memory.clone())
+            Ok(world.table.items().get(&entry).cloned().unwrap_or_default())
         })
         .await
     }
 
-    async fn save(&self, _entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
-        let (next, by) = (memory.clone(), self.identity.clone());
+    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
+        let (entry, next, by) = (entry.clone(), memory.clone(), self.identity.clone());
         self.call(PUT, "table repoint", None, move |world, now| {
             if world.is_memory_down {
                 return Err(failure(PUT, Kind::Unavailable, "no answer within the time allowed"));
@@ -37,9 +57,13 @@ impl Store for Line {
             if world.is_memory_read_only {
                 return Err(failure(PUT, Kind::Throttled, "ThrottlingException: Rate exceeded"));
             }
-            if world.memory.revision + 1 != next.revision {
+            let kept = world.table.items().get(&entry).cloned().unwrap_or_default();
+            if kept.revision + 1 != next.revision {
                 return Err(failure(PUT, Kind::Conflict, "ConditionalCheckFailedException"));
             }
+            // Somebody else may have added to it.
+            world.memory = kept;
+            world.table.items().insert(entry, next.clone());
             world.saved(now, &by, next);
             Ok(())
         })

@@ -23,8 +23,9 @@ use repoint::runtime::together::Together;
 pub(crate) use dns::{ours, their_alias};
 pub use line::{Line, Shared};
 pub(crate) use listening::ours as forward_of;
-pub(crate) use resources::weights;
+pub use memory::Table;
 pub use resources::{LEAVE_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
+pub(crate) use resources::{urls, weights};
 pub use weather::Weather;
 
 /// The ports of one reconciler for one pass, under a name that no other pass has.

@@ -241,11 +241,16 @@ fn asks_patroni() -> HealthCheck {
     }
 }
 
-fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4], zone: &str) -> Intent {
+/// Where the members of a cluster are asked.
+pub(crate) fn urls(cluster: &Cluster) -> Vec<ApiUrl> {
     let url = |id: MemberId| {
         let (host, port) = &cluster.spec(id).rest;
         ApiUrl::parse(&format!("http://{host}:{port}")).ok()
     };
+    cluster.ids().filter_map(url).collect()
+}
+
+fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4], zone: &str) -> Intent {
     let readers = GroupRole::Reader { max_lag_bytes: MAX_LAG_BYTES, primary_fallback: true };
     let groups = [
         (true, ip, GroupRole::Writer, Strategy::Exclusive),
@@ -289,7 +294,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
             name: None,
             region: None,
             scope: Scope::new(&**cluster.scope()),
-            members: cluster.ids().filter_map(url).collect(),
+            members: urls(cluster),
             alias: None,
         }],
         system_id: None,

@@ -155,6 +155,15 @@ impl Cluster {
         matches!(self.members[member].process, Process::Down(_))
     }
 
+    /// Whether a member has been running as a replica since then.
+    #[must_use]
+    pub fn has_run_as_replica_since(&self, member: MemberId, since: Millis) -> bool {
+        let member = &self.members[member];
+        let postgres = &member.postgres;
+        let is_running = member.process_answers() && postgres.state == State::Running;
+        is_running && postgres.in_recovery && postgres.started_at <= since
+    }
+
     /// Whether a member has left for good.
     #[must_use]
     pub fn has_left(&self, member: MemberId) -> bool {

@@ -227,8 +227,7 @@ impl Cluster {
 
     /// Whether every member of the failsafe topology answers that it may stay (`check_failsafe_topology`).
     fn kept_by_failsafe(&self, id: MemberId) -> bool {
-        let may_stay =
-            |peer: MemberId| self.talk(id, peer) && !self.members[peer].postgres.role.is_primary();
+        let may_stay = |peer: MemberId| self.talk(id, peer) && !self.members[peer].postgres.role.is_primary();
         self.has_failsafe()
             && self.dcs.failsafe.contains(&id)
             && self.dcs.failsafe.iter().all(|peer| *peer == id || may_stay(*peer))

@@ -39,7 +39,7 @@ impl World {
 
     /// A pass has read the `/cluster` of a real member.
     pub fn heard(&mut self, by: &str, node: Node) {
-        if !self.clones.is_empty() && node.side == Side::Home {
+        if (!self.clones.is_empty() || self.replaced.is_some()) && node.side == Side::Home {
             self.laws.heard.entry(by.to_owned()).or_default().insert(node.member);
         }
     }
@@ -50,8 +50,7 @@ impl World {
         let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
         let Some((system, timeline)) = self.laws.acts.get(by).cloned() else {
             // Nothing was committed, since memory may be passed over.
-            let is_alone = heard.is_empty() && !self.laws.is_fenced;
-            return is_alone && self.clones.keys().any(|member| self.cluster.is_down(*member));
+            return heard.is_empty() && !self.laws.is_fenced && self.laws.may_have_seen_a_clone(now);
         };
         if timeline.0 <= AHEAD {
             return false;

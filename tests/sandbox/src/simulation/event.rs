@@ -63,6 +63,10 @@ pub enum Event {
     MemoryReadOnly(bool),
     /// The clock of a reconciler is so far ahead; 0 sets it back.
     ClockAhead(usize, Millis),
+    /// Route 53 answers nobody.
+    HangZones(bool),
+    /// A new cluster takes the place of the old one, which runs on: the configuration names the new nodes alone.
+    Replace,
 }
 
 /// What befalls a Patroni cluster.

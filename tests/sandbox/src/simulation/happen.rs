@@ -66,6 +66,8 @@ pub(super) fn happen(world: &mut World, now: Millis, event: Event) {
         Event::MemoryDown(is_down) => world.is_memory_down = is_down,
         Event::MemoryReadOnly(is_read_only) => world.is_memory_read_only = is_read_only,
         Event::ClockAhead(reconciler, ahead) => drop(world.clocks_ahead.insert(reconciler, ahead)),
+        Event::HangZones(hang) => world.zones_hang = hang,
+        Event::Replace => world.replace(now),
         Event::ReadLag(lag) => {
             for service in [Service::Elbv2, Service::Route53, Service::Ec2] {
                 world.account.set_read_lag(service, lag);

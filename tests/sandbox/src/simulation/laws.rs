@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use repoint::domain::cluster::{SiteName, SystemId, Timeline};
+use repoint::domain::endpoint::Target;
 use repoint::domain::intent::PointsTo;
 use repoint::domain::listener::Forward;
 use repoint::domain::memory::{Letter, Memory};
@@ -25,6 +26,13 @@ const OLDEST_EVIDENCE: Millis = 30_000;
 const EDIT_CROSSES: Millis = 30_000;
 /// Two reconcilers may not act at once: the later one waits so long for the earlier one.
 const RESPECT: Millis = 6_000;
+/// In a night without faults of AWS or of the network, a group has a primary so soon after a pass could know of it,
+/// whatever else hangs or is silent.
+const PROMPT: Millis = 1_500;
+/// A replica that answers stays a reader so long after another one has become the leader, less what a pass takes.
+const READER_STAYS: Millis = 28_000;
+/// A pass rests on what it saw so long ago at most, in such a night.
+const SEEN: Millis = 10_000;
 /// Who runs `repoint adopt`.
 pub(super) const OPERATOR: &str = "operator";
 
@@ -43,6 +51,8 @@ pub enum Law {
     AlertOnce,
     OneActs,
     Audited,
+    Prompt,
+    ReadersStay,
     Converges,
 }
 
@@ -83,12 +93,16 @@ pub struct Laws {
     pub(super) acts: BTreeMap<String, (SystemId, Timeline)>,
     /// The members whose `/cluster` each pass has read while there was a clone.
     pub(super) heard: BTreeMap<String, BTreeSet<MemberId>>,
+    /// When there was a clone for the last time.
+    pub(super) last_clone: Option<Millis>,
     /// The highest timeline that a write was made for.
     written: Option<(SystemId, Timeline)>,
     /// When operators last edited each group or name.
     pub(super) edited: BTreeMap<String, Millis>,
     /// When the open commit was made.
     acting_since: Millis,
+    /// Who has committed last after it had waited for another one.
+    waited: Option<String>,
     /// The status that each kind of message was last posted with.
     posted: BTreeMap<String, String>,
     /// The letters that were published.
@@ -97,6 +111,10 @@ pub struct Laws {
     pub(super) may_repeat: bool,
     /// Memory may be passed over (`[state] required = false`): there is then nothing to fence with.
     pub(super) is_fenced: bool,
+    /// Nothing goes wrong in this night but what [`Law::Prompt`] and [`Law::ReadersStay`] are about.
+    pub(super) is_plain: bool,
+    /// Its state is that of another entry, whose world judges what is stored.
+    pub(super) is_guest: bool,
     /// How many deeds each pass has done.
     pub(super) deeds: BTreeMap<String, u64>,
 }
@@ -141,6 +159,17 @@ impl Laws {
         self.sole.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(node, _)| node)
     }
 
+    /// Whether a pass may rest on what a clone has answered.
+    pub(super) fn may_have_seen_a_clone(&self, now: Millis) -> bool {
+        self.last_clone.is_some_and(|last| last + OLDEST_EVIDENCE >= now)
+    }
+
+    /// The members are those of another cluster now.
+    pub(super) fn forget_members(&mut self) {
+        self.writers.clear();
+        self.sole = None;
+    }
+
     fn was_edited(&self, what: &str, now: Millis) -> bool {
         self.edited.get(what).is_some_and(|at| at + EDIT_CROSSES >= now)
     }
@@ -167,7 +196,7 @@ pub(super) fn watch(world: &mut World, now: Millis) {
 /// Laws 3 to 7, of one deed that has just been done.
 pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) {
     *world.laws.deeds.entry(by.to_owned()).or_default() += 1;
-    if world.is_fooled(now, by) {
+    if world.is_fooled(now, by) || world.knows_the_replaced_alone(by) {
         return;
     }
     match deed {
@@ -184,6 +213,7 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             if !follows_the_primary_alone(world, group) {
                 return;
             }
+            judge_promptness(world, now, by);
             for target in targets {
                 let node = world.member_of(group, &target.id);
                 world.laws.never_back(now, by, node.as_slice());
@@ -200,6 +230,7 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             if left.is_empty() && !world.laws.was_edited(group, now) {
                 world.laws.broken(now, Law::NeverEmpty, format!("{by} emptied {group}"));
             }
+            judge_readers(world, now, by, group, targets);
             if *group == world.resources_beside(group).1.reader_group || !gets_connections(world, now, group)
             {
                 return;
@@ -221,6 +252,42 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             for change in changes {
                 judge_change(world, now, by, change);
             }
+        }
+    }
+}
+
+/// Law 15, of one that registers the primary: neither another endpoint nor a silent host has kept it waiting.
+fn judge_promptness(world: &mut World, now: Millis, by: &str) {
+    let began = world.under_way.first().copied().flatten();
+    // Who remembers no primary has to hear everybody, and who finds an open commit respects it.
+    let has_waited = world.laws.waited.as_deref() == Some(by);
+    let is_known = world.memory.primary.is_some() && world.laws.is_plain && !has_waited;
+    let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
+    let took = now.saturating_sub(began.max(since));
+    if took > PROMPT {
+        let how = format!("{by} registered the primary {took} ms after it could know of it");
+        world.laws.broken(now, Law::Prompt, how);
+    }
+}
+
+/// A replica that runs does not leave the readers because another leader knows nothing of it yet.
+fn judge_readers(world: &mut World, now: Millis, by: &str, group: &str, targets: &[Target]) {
+    let is_new = world.laws.sole.is_none_or(|(_, since)| since + READER_STAYS > now);
+    // Who remembers no primary does not know that this leader is new.
+    if !world.laws.is_plain
+        || !is_new
+        || world.memory.primary.is_none()
+        || group != world.resources.reader_group
+    {
+        return;
+    }
+    for target in targets {
+        let node = world.member_of(group, &target.id);
+        if node
+            .is_some_and(|node| world.cluster.has_run_as_replica_since(node.member, now.saturating_sub(SEEN)))
+        {
+            let how = format!("{by} took {target} from the readers, which runs");
+            world.laws.broken(now, Law::ReadersStay, how);
         }
     }
 }
@@ -406,6 +473,9 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
             laws.broken(now, Law::OneActs, format!("{by} did not wait for {:?}", before.acting));
         }
         laws.acting_since = now;
+        if before.acting.is_some() {
+            laws.waited = Some(acting.by.clone());
+        }
         let system = next.system_id.clone().unwrap_or_else(|| SystemId::new(""));
         laws.acts.insert(acting.by.clone(), (system, acting.timeline));
     }

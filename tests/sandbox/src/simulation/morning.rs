@@ -38,6 +38,7 @@ pub(super) fn dawn(line: &Line) {
     world.weather.fill(Weather::FAIR);
     world.is_memory_down = false;
     world.clones.clear();
+    world.zones_hang = false;
     world.is_memory_read_only = false;
     world.clocks_ahead.clear();
     world.account.denials.clear();

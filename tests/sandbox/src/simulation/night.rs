@@ -14,6 +14,7 @@ use super::event::Event;
 use super::happen::happen;
 use super::laws::{Broken, Law};
 use super::morning::{accept, converge, dawn, nobody_hangs, rest, tidy};
+use super::namesake::Second;
 use super::reconciler::{live, settings};
 use super::scenario::{Beside, MORNING, Scenario};
 use super::world::World;
@@ -21,6 +22,9 @@ use crate::Millis;
 use crate::aws::error::AwsError;
 use crate::door::{Line, Shared, Weather};
 use crate::patroni::{Cluster, Settings, Spec};
+
+/// The system identifier of both sites' clusters.
+const SYSTEM: u64 = 7_000_000_000_000_000_000;
 
 /// How a night ended.
 #[derive(Debug)]
@@ -96,28 +100,31 @@ pub fn spend(scenario: &Scenario, keeps_journal: bool) -> Night {
     }
 }
 
+/// A cluster whose members are in the network of that number.
+pub(super) fn cluster(scope: &str, net: u8, system: u64, members: usize, settings: Settings) -> Cluster {
+    let members = (0..members).map(|number| {
+        let phase = Millis::try_from(number).unwrap_or_default() * 450;
+        Spec::new(&format!("pg{}", number + 1), &format!("172.31.{net}.{}", 11 + number), phase)
+    });
+    Cluster::new(scope, system, 3, settings, members.collect(), 0)
+}
+
 fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
-    let cluster = |scope: &str, net: u8, members: usize, settings: Settings| {
-        let members = (0..members).map(|number| {
-            let phase = Millis::try_from(number).unwrap_or_default() * 450;
-            Spec::new(&format!("pg{}", number + 1), &format!("172.31.{net}.{}", 11 + number), phase)
-        });
-        Cluster::new(scope, 7_000_000_000_000_000_000, 3, settings, members.collect(), 0)
-    };
-    let mut home = cluster("batman", 1, scenario.members, scenario.settings.clone());
+    let mut home = cluster("batman", 1, SYSTEM, scenario.members, scenario.settings.clone());
     if scenario.is_behind_nat {
         home.translate();
     }
     let mut world = World::new(home, scenario.shape, scenario.seed ^ 0x5eed)?;
     if let Some(Beside { members, has_aliases }) = scenario.beside {
         let settings = Settings { standby_cluster: true, ..scenario.settings.clone() };
-        world.span(cluster("robin", 2, members, settings), scenario.shape, has_aliases)?;
+        world.span(cluster("robin", 2, SYSTEM, members, settings), scenario.shape, has_aliases)?;
     }
     world.weather = vec![Weather::FAIR; scenario.reconcilers];
     world.under_way = vec![None; scenario.reconcilers];
     world.reports = vec![Vec::new(); scenario.reconcilers];
     world.journal = keeps_journal.then(Vec::new);
     world.laws.is_fenced = scenario.needs_memory;
+    world.laws.is_plain = scenario.is_plain;
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(
             event,
@@ -142,18 +149,8 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     let settings = settings(scenario.needs_memory);
     let reconcilers: Vec<JoinHandle<()>> =
         (0..scenario.reconcilers).map(|number| tokio::spawn(live(line(number), settings))).collect();
-    let mut events = scenario.events.clone();
-    events.retain(|(at, _)| *at < MORNING);
-    for (at, event) in events {
-        sleep_until(began + Duration::from_millis(at)).await;
-        let mut world = lock(&shared);
-        world.advance(at);
-        world.note(at, || format!("* {event}"));
-        happen(&mut world, at, event);
-        if world.laws.broken.is_some() {
-            break;
-        }
-    }
+    let second = scenario.namesake.as_ref().and_then(|namesake| Second::start(scenario, namesake, &line(0)));
+    play(&line(0), &scenario.events).await;
     sleep_until(began + Duration::from_millis(MORNING)).await;
     let operator = line(0);
     dawn(&operator);
@@ -173,7 +170,12 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     if lock(&shared).laws.broken.is_none() {
         tidy(&healthy, &settings).await;
     }
+    let theirs = match second {
+        Some(second) => second.end(scenario).await,
+        None => None,
+    };
     let mut world = lock(&shared);
+    world.laws.broken = world.laws.broken.take().or(theirs);
     let journal = world.journal.take().unwrap_or_default();
     let messages: Vec<(Millis, String)> = world
         .account
@@ -189,6 +191,20 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     };
     let ending = world.laws.broken.take().map_or(Ending::Well(figures), Ending::Badly);
     Night { ending, journal, messages }
+}
+
+/// Lets the events happen, each in its time.
+pub(super) async fn play(line: &Line, events: &[(Millis, Event)]) {
+    for (at, event) in events.iter().copied().filter(|(at, _)| *at < MORNING) {
+        sleep_until(line.began + Duration::from_millis(at)).await;
+        let mut world = lock(&line.world);
+        world.advance(at);
+        world.note(at, || format!("* {event}"));
+        happen(&mut world, at, event);
+        if world.laws.broken.is_some() {
+            return;
+        }
+    }
 }
 
 fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, World> {

@@ -73,6 +73,7 @@ pub async fn once(line: &Line, identity: &str, settings: &Settings) -> ClusterRe
         let holds: Vec<&str> = report.holds.iter().map(|hold| hold.message.as_str()).collect();
         format!("{identity}: {} {steps:?} {holds:?} {:?}", report.outcome.as_str(), report.warnings)
     });
+    world.judge_outcome(now, identity, report.outcome);
     if report.steps.is_empty() && world.laws.deeds.contains_key(identity) {
         world.laws.broken(now, Law::Idempotent, format!("{identity} changed something and reports nothing"));
     }

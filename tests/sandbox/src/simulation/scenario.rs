@@ -28,6 +28,10 @@ pub struct Scenario {
     pub beside: Option<Beside>,
     /// Members are asked at other addresses than they list.
     pub is_behind_nat: bool,
+    /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
+    pub is_plain: bool,
+    /// Another entry of the same scope, if there is one.
+    pub namesake: Option<Namesake>,
     /// What happens, in the order of time.
     pub events: Vec<(Millis, Event)>,
 }
@@ -39,6 +43,15 @@ pub struct Beside {
     pub members: usize,
     /// Names lead to the sites' load balancers.
     pub has_aliases: bool,
+}
+
+/// Another entry of the same scope, whose cluster and endpoints are others, and whose state lies beside.
+#[derive(Clone, Debug)]
+pub struct Namesake {
+    /// Nobody gave it a name of its own: both have the scope's, in two configurations.
+    pub shares_name: bool,
+    /// What happens there.
+    pub events: Vec<(Millis, Event)>,
 }
 
 impl Scenario {
@@ -107,8 +120,70 @@ impl Scenario {
         }
         state_fails(&mut rng, reconcilers, &mut events);
         events.sort_by_key(|(at, _)| *at);
-        Self { seed, members, reconcilers, settings, shape, needs_memory, beside, is_behind_nat, events }
+        let namesake = (rng.u32(0..12) == 0)
+            .then(|| Namesake { shares_name: rng.bool(), events: hosts_are_lost(&mut rng, 2) });
+        let night = Self {
+            seed,
+            members,
+            reconcilers,
+            settings,
+            shape,
+            needs_memory,
+            beside,
+            is_behind_nat,
+            is_plain: false,
+            namesake,
+            events,
+        };
+        match rng.u32(0..20) {
+            0..2 => night.plain(&mut rng),
+            2 if night.beside.is_none() => night.replaced(&mut rng),
+            _ => night,
+        }
     }
+
+    /// The same with nothing that goes wrong but that hosts are lost and Route 53 hangs, for one reconciler alone.
+    fn plain(self, rng: &mut fastrand::Rng) -> Self {
+        let mut events = hosts_are_lost(rng, self.members);
+        if rng.bool() {
+            let at = rng.u64(500..MORNING - 20_000);
+            let later = at + rng.u64(5_000..30_000);
+            events.extend([(at, Event::HangZones(true)), (later, Event::HangZones(false))]);
+            events.sort_by_key(|(at, _)| *at);
+        }
+        Self { reconcilers: 1, beside: None, is_behind_nat: false, is_plain: true, events, ..self }
+    }
+
+    /// The same, and a new cluster takes the place of the old one. What belongs to single members is not configured.
+    fn replaced(mut self, rng: &mut fastrand::Rng) -> Self {
+        self.events.retain(|(_, event)| {
+            !matches!(event, Event::StartClone(_) | Event::In(_, Mishap::Restore { .. }))
+        });
+        self.events.push((rng.u64(500..MORNING - 5_000), Event::Replace));
+        self.events.sort_by_key(|(at, _)| *at);
+        let none = false;
+        let shape =
+            crate::door::Shape { has_instances: none, has_warm: none, has_weighted: none, ..self.shape };
+        Self { shape, ..self }
+    }
+}
+
+/// Draws switchovers, and members whose hosts are lost without a word and come back.
+fn hosts_are_lost(rng: &mut fastrand::Rng, members: usize) -> Vec<(Millis, Event)> {
+    let mut events = Vec::new();
+    for _ in 0..rng.usize(1..=3) {
+        let at = rng.u64(500..MORNING - 5_000);
+        let member = MemberId(rng.usize(0..members));
+        let mut add = |at, mishap| events.push((at, Event::In(Side::Home, mishap)));
+        if rng.u32(0..3) == 0 {
+            add(at, Mishap::Switchover(member));
+        } else {
+            add(at, Mishap::Crash(member, Silence::TimedOut));
+            add(at + rng.u64(1_000..40_000), Mishap::Start(member));
+        }
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events
 }
 
 /// Draws something that happens, and often its end.

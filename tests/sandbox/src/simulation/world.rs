@@ -15,8 +15,8 @@ use super::sites::{Away, Node, Side, replicate};
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::error::AwsError;
-use crate::door::{Resources, Shape, Weather};
-use crate::patroni::{Cluster, Spec};
+use crate::door::{Resources, Shape, Table, Weather};
+use crate::patroni::{Cluster, MemberId, Spec};
 
 /// What a reconciler did to an endpoint.
 #[derive(Clone, Debug)]
@@ -48,12 +48,24 @@ pub enum Deed {
     Changed(Vec<RecordChange>),
 }
 
+/// Who answers where a member is asked.
+pub struct Answering<'a> {
+    /// A member of this cluster.
+    pub cluster: &'a Cluster,
+    /// This one.
+    pub member: MemberId,
+    /// Its place, unless it is of a clone or of the cluster that was replaced.
+    pub node: Option<Node>,
+}
+
 /// Everything there is.
 pub struct World {
     /// The Patroni cluster; of two, the one in the first site.
     pub cluster: Cluster,
     /// Restored copies of it.
     pub clones: Clones,
+    /// The cluster whose place it has taken, and which runs on.
+    pub replaced: Option<Cluster>,
     /// The AWS account.
     pub account: Account,
     /// What the operators have in it.
@@ -62,10 +74,14 @@ pub struct World {
     pub away: Option<Away>,
     /// What reconcilers remember.
     pub memory: Memory,
+    /// Where it is kept, perhaps beside that of others.
+    pub table: Table,
     /// Memory answers nobody.
     pub is_memory_down: bool,
     /// Memory can be read, and not written.
     pub is_memory_read_only: bool,
+    /// Route 53 answers nobody.
+    pub zones_hang: bool,
     /// How far the clock of each reconciler is ahead; those that are not here are right.
     pub clocks_ahead: BTreeMap<usize, Millis>,
     /// How bad things are, by reconciler.
@@ -88,14 +104,24 @@ impl World {
     /// # Errors
     /// Never: the account is new.
     pub fn new(cluster: Cluster, shape: Shape, seed: u64) -> Result<Self, AwsError> {
-        let mut account = Account::default();
+        Self::within(Account::default(), cluster, shape, seed)
+    }
+
+    /// The same in an account of its own.
+    ///
+    /// # Errors
+    /// Never: the account is new.
+    pub fn within(mut account: Account, cluster: Cluster, shape: Shape, seed: u64) -> Result<Self, AwsError> {
         Ok(Self {
             resources: Resources::new(&mut account, &cluster, shape)?,
             cluster,
             clones: Clones::new(),
+            replaced: None,
             account,
             away: None,
             memory: Memory::default(),
+            table: Table::default(),
+            zones_hang: false,
             is_memory_down: false,
             is_memory_read_only: false,
             clocks_ahead: BTreeMap::new(),
@@ -120,9 +146,12 @@ impl World {
                 });
             }
         }
-        for clone in self.clones.values_mut() {
-            clone.advance(now);
-            drop(clone.take_events());
+        if !self.clones.is_empty() {
+            self.laws.last_clone = Some(now);
+        }
+        for other in self.clones.values_mut().chain(&mut self.replaced) {
+            other.advance(now);
+            drop(other.take_events());
         }
         replicate(self, now);
         super::laws::watch(self, now);
@@ -221,10 +250,21 @@ impl World {
         self.member_that(|spec| *spec.postgres.0 == *host)
     }
 
-    /// The member that is asked at that address.
+    /// Who answers at that address.
     #[must_use]
-    pub fn member_asked_at(&self, host: &str) -> Option<Node> {
-        self.member_that(|spec| *spec.rest.0 == *host)
+    pub fn who_answers(&self, host: &str) -> Option<Answering<'_>> {
+        if let Some(node) = self.member_that(|spec| *spec.rest.0 == *host) {
+            return match self.clone_at(node) {
+                Some(clone) => Some(Answering { cluster: clone, member: MemberId(0), node: None }),
+                None => {
+                    let cluster = self.cluster_of(node.side)?;
+                    Some(Answering { cluster, member: node.member, node: Some(node) })
+                }
+            };
+        }
+        let cluster = self.replaced.as_ref()?;
+        let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;
+        Some(Answering { cluster, member, node: None })
     }
 
     fn member_that(&self, is_it: impl Fn(&Spec) -> bool) -> Option<Node> {
@@ -272,7 +312,9 @@ impl World {
                 next.revision, next.highest_timeline
             )
         });
-        super::laws::judge_memory(self, now, by, &next);
+        if !self.laws.is_guest {
+            super::laws::judge_memory(self, now, by, &next);
+        }
         self.memory = next;
     }
 

@@ -1,0 +1,95 @@
+//! Another entry of the same scope: staging beside production, or Citus' workers beside their coordinator.
+//!
+//! Law: it is a world of its own, with its cluster, its account and its reconciler. All that both have in common is the
+//! table where state is kept. The laws of each world find what was done for the other one.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use repoint::domain::cluster::EntryName;
+use repoint::domain::report::Outcome;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::laws::{Broken, Law};
+use super::morning::{converge, dawn, rest};
+use super::night::{cluster, play};
+use super::reconciler::{live, once, settings};
+use super::scenario::{Namesake, Scenario};
+use super::world::World;
+use crate::aws::Account;
+use crate::door::{Line, Shape};
+
+/// The system identifier of its cluster.
+const SYSTEM: u64 = 7_000_000_000_000_000_005;
+/// How often it is looked whether the first one has saved anything.
+const LOOKS: Duration = Duration::from_millis(500);
+
+/// What goes on there.
+pub(super) struct Second {
+    line: Line,
+    shares_name: bool,
+    reconciler: JoinHandle<()>,
+    events: JoinHandle<()>,
+}
+
+impl Second {
+    /// Begins beside the world of `first`. Without a name of its own it looks only once the first one has saved its state:
+    /// who comes first has it.
+    pub fn start(scenario: &Scenario, namesake: &Namesake, first: &Line) -> Option<Self> {
+        let members = scenario.members;
+        let settings_there = crate::patroni::Settings { standby_cluster: false, ..scenario.settings.clone() };
+        let there = cluster("batman", 3, SYSTEM, members, settings_there);
+        let shape = Shape { has_weighted: false, ..scenario.shape };
+        let account = Account::new("210987654321", "eu-west-1");
+        let mut world = World::within(account, there, shape, scenario.seed ^ 0xbeef).ok()?;
+        world.table = first.world().table.clone();
+        world.laws.is_fenced = true;
+        world.laws.is_guest = namesake.shares_name;
+        if !namesake.shares_name {
+            world.resources.intent.name = EntryName::new("staging");
+        }
+        let line = Line {
+            world: Arc::new(Mutex::new(world)),
+            reconciler: 0,
+            died: Arc::new(Notify::new()),
+            ..first.clone()
+        };
+        let (eyes, shares_name) = (line.clone(), namesake.shares_name);
+        let reconciler = tokio::spawn(async move {
+            while shares_name && eyes.world().table.is_empty() {
+                sleep(LOOKS).await;
+            }
+            live(eyes, settings(true)).await;
+        });
+        let (hands, events) = (line.clone(), namesake.events.clone());
+        let events = tokio::spawn(async move { play(&hands, &events).await });
+        Some(Self { line, shares_name, reconciler, events })
+    }
+
+    /// In the morning it is as it should be; or it was held all the while, for the state is that of other endpoints.
+    pub async fn end(self, scenario: &Scenario) -> Option<Broken> {
+        let Self { line, shares_name, reconciler, events } = self;
+        reconciler.abort();
+        events.abort();
+        dawn(&line);
+        rest(&line).await;
+        // A pass that was cut off in its commit is respected for a while.
+        sleep(Duration::from_secs(20)).await;
+        if shares_name {
+            let report = once(&line, "theirs", &settings(true)).await;
+            let now = line.now();
+            let mut world = line.world();
+            if report.outcome != Outcome::Held || !world.laws.deeds.is_empty() {
+                let how = format!("the state of other endpoints was shared: {}", report.outcome.as_str());
+                world.laws.broken(now, Law::NeverGuess, how);
+            }
+        } else {
+            let scenario =
+                Scenario { shape: Shape { has_weighted: false, ..scenario.shape }, ..scenario.clone() };
+            converge(&line, &scenario, &settings(true)).await;
+        }
+        line.world().laws.broken.take()
+    }
+}
