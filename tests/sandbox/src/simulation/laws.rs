@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use repoint::domain::cluster::{SiteName, SystemId, Timeline};
-use repoint::domain::endpoint::Target;
 use repoint::domain::intent::PointsTo;
 use repoint::domain::listener::Forward;
 use repoint::domain::memory::{Letter, Memory};
 use repoint::domain::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
 
+use super::prompt::{judge_promptness, judge_readers};
 use super::sites::{Node, Side};
 use super::world::{Deed, World};
 use crate::Millis;
@@ -26,13 +26,6 @@ const OLDEST_EVIDENCE: Millis = 30_000;
 const EDIT_CROSSES: Millis = 30_000;
 /// Two reconcilers may not act at once: the later one waits so long for the earlier one.
 const RESPECT: Millis = 6_000;
-/// In a night without faults of AWS or of the network, a group has a primary so soon after a pass could know of it,
-/// whatever else hangs or is silent.
-const PROMPT: Millis = 1_500;
-/// A replica that answers stays a reader so long after another one has become the leader, less what a pass takes.
-const READER_STAYS: Millis = 28_000;
-/// A pass rests on what it saw so long ago at most, in such a night.
-const SEEN: Millis = 10_000;
 /// Who runs `repoint adopt`.
 pub(super) const OPERATOR: &str = "operator";
 
@@ -74,6 +67,7 @@ impl fmt::Display for Broken {
 }
 
 /// What the laws have to remember of the past.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is so")]
 #[derive(Debug, Default)]
 pub struct Laws {
     /// The first one that was broken.
@@ -83,7 +77,7 @@ pub struct Laws {
     /// The highest timeline of a primary that an endpoint was pointed at.
     pointed_at: u32,
     /// Who has been the only one to take writes, and since when.
-    sole: Option<(Node, Millis)>,
+    pub(super) sole: Option<(Node, Millis)>,
     /// The site that was left for the other one, until operators say which of them is to hold the primary: until one is a
     /// standby cluster.
     left: Option<Side>,
@@ -102,7 +96,7 @@ pub struct Laws {
     /// When the open commit was made.
     acting_since: Millis,
     /// Who has committed last after it had waited for another one.
-    waited: Option<String>,
+    pub(super) waited: Option<String>,
     /// The status that each kind of message was last posted with.
     posted: BTreeMap<String, String>,
     /// The letters that were published.
@@ -252,42 +246,6 @@ pub(super) fn judge_deed(world: &mut World, now: Millis, by: &str, deed: &Deed) 
             for change in changes {
                 judge_change(world, now, by, change);
             }
-        }
-    }
-}
-
-/// Law 15, of one that registers the primary: neither another endpoint nor a silent host has kept it waiting.
-fn judge_promptness(world: &mut World, now: Millis, by: &str) {
-    let began = world.under_way.first().copied().flatten();
-    // Who remembers no primary has to hear everybody, and who finds an open commit respects it.
-    let has_waited = world.laws.waited.as_deref() == Some(by);
-    let is_known = world.memory.primary.is_some() && world.laws.is_plain && !has_waited;
-    let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
-    let took = now.saturating_sub(began.max(since));
-    if took > PROMPT {
-        let how = format!("{by} registered the primary {took} ms after it could know of it");
-        world.laws.broken(now, Law::Prompt, how);
-    }
-}
-
-/// A replica that runs does not leave the readers because another leader knows nothing of it yet.
-fn judge_readers(world: &mut World, now: Millis, by: &str, group: &str, targets: &[Target]) {
-    let is_new = world.laws.sole.is_none_or(|(_, since)| since + READER_STAYS > now);
-    // Who remembers no primary does not know that this leader is new.
-    if !world.laws.is_plain
-        || !is_new
-        || world.memory.primary.is_none()
-        || group != world.resources.reader_group
-    {
-        return;
-    }
-    for target in targets {
-        let node = world.member_of(group, &target.id);
-        if node
-            .is_some_and(|node| world.cluster.has_run_as_replica_since(node.member, now.saturating_sub(SEEN)))
-        {
-            let how = format!("{by} took {target} from the readers, which runs");
-            world.laws.broken(now, Law::ReadersStay, how);
         }
     }
 }

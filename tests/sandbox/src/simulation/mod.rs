@@ -11,6 +11,7 @@ mod morning;
 mod namesake;
 mod night;
 mod nights;
+mod prompt;
 mod reconciler;
 mod replaced;
 mod scenario;

@@ -254,13 +254,11 @@ impl World {
     #[must_use]
     pub fn who_answers(&self, host: &str) -> Option<Answering<'_>> {
         if let Some(node) = self.member_that(|spec| *spec.rest.0 == *host) {
-            return match self.clone_at(node) {
-                Some(clone) => Some(Answering { cluster: clone, member: MemberId(0), node: None }),
-                None => {
-                    let cluster = self.cluster_of(node.side)?;
-                    Some(Answering { cluster, member: node.member, node: Some(node) })
-                }
-            };
+            if let Some(cluster) = self.clone_at(node) {
+                return Some(Answering { cluster, member: MemberId(0), node: None });
+            }
+            let cluster = self.cluster_of(node.side)?;
+            return Some(Answering { cluster, member: node.member, node: Some(node) });
         }
         let cluster = self.replaced.as_ref()?;
         let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;

@@ -1,0 +1,45 @@
+//! How soon a group has the primary, and how long a replica stays a reader, in nights in which nothing goes wrong but that
+//! hosts are lost and Route 53 hangs.
+
+use repoint::domain::endpoint::Target;
+
+use super::laws::Law;
+use super::world::World;
+use crate::Millis;
+
+/// A group has a primary so soon after a pass could know of it, whatever else hangs or is silent.
+const PROMPT: Millis = 1_500;
+/// A replica that answers stays a reader so long after another one has become the leader, less what a pass takes.
+const READER_STAYS: Millis = 28_000;
+/// A pass rests on what it saw so long ago at most, in such a night.
+const SEEN: Millis = 10_000;
+
+/// Law 15, of one that registers the primary: neither another endpoint nor a silent host has kept it waiting.
+pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
+    let began = world.under_way.first().copied().flatten();
+    // Who remembers no primary has to hear everybody, and who finds an open commit respects it.
+    let has_waited = world.laws.waited.as_deref() == Some(by);
+    let is_known = world.memory.primary.is_some() && world.laws.is_plain && !has_waited;
+    let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
+    let took = now.saturating_sub(began.max(since));
+    if took > PROMPT {
+        let how = format!("{by} registered the primary {took} ms after it could know of it");
+        world.laws.broken(now, Law::Prompt, how);
+    }
+}
+
+/// A replica that runs does not leave the readers because another leader knows nothing of it yet.
+pub(super) fn judge_readers(world: &mut World, now: Millis, by: &str, group: &str, targets: &[Target]) {
+    // Who remembers no primary does not know that this leader is new.
+    let is_known = world.memory.primary.is_some() && world.laws.is_plain;
+    let is_new = world.laws.sole.is_none_or(|(_, since)| since + READER_STAYS > now);
+    if !is_known || !is_new || group != world.resources.reader_group {
+        return;
+    }
+    let runs = |member| world.cluster.has_run_as_replica_since(member, now.saturating_sub(SEEN));
+    let running = |target: &&Target| world.member_of(group, &target.id).is_some_and(|node| runs(node.member));
+    if let Some(target) = targets.iter().find(running) {
+        let how = format!("{by} took {target} from the readers, which runs");
+        world.laws.broken(now, Law::ReadersStay, how);
+    }
+}
