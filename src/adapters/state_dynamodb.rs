@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::aws::{Counted, failure};
+use super::aws::{Counted, failure, load_retries, save_retries};
 use crate::domain::cluster::EntryName;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::Memory;
@@ -84,6 +85,7 @@ impl StateTable {
             .key(KEY, AttributeValue::S(entry.to_string()))
             .consistent_read(true)
             .customize()
+            .config_override(Builder::new().retry_config(load_retries()))
             .interceptor(Counted::new(&self.calls, GET))
             .send()
             .await
@@ -161,6 +163,7 @@ impl Store for StateTable {
         };
         request
             .customize()
+            .config_override(Builder::new().retry_config(save_retries()))
             .interceptor(Counted::new(&self.calls, PUT))
             .send()
             .await
