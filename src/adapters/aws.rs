@@ -36,16 +36,17 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 const NO_CREDENTIALS: &str = "no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), \
     or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+/// A load of state is given up after 3 s, and a save after 2 s where people are told: by then it has failed by AWS's own
+/// word and not by ours, since the back-offs take 2.7 s and 1.5 s at most. Whoever saves tries again.
+const LOAD_ATTEMPTS: u32 = 9;
+const SAVE_ATTEMPTS: u32 = 6;
+const LONGEST_STATE_BACKOFF: Duration = Duration::from_millis(400);
+
 /// Loads credentials and defaults from where the SDK looks for them, and sets the bounds.
 pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(ATTEMPTS)
-                .with_initial_backoff(FIRST_BACKOFF)
-                .with_max_backoff(LONGEST_BACKOFF),
-        );
+        .retry_config(retries(ATTEMPTS));
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
@@ -53,6 +54,13 @@ pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig
         loader = loader.endpoint_url(url);
     }
     loader.load().await
+}
+
+fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(LONGEST_BACKOFF)
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {
@@ -67,6 +75,18 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
 #[must_use]
 pub fn prompt() -> TimeoutConfig {
     timeouts(PROMPT_ATTEMPT_TIMEOUT)
+}
+
+/// How often a load of state is sent, so that what refuses it is known in time.
+#[must_use]
+pub fn load_retries() -> RetryConfig {
+    retries(LOAD_ATTEMPTS).with_max_backoff(LONGEST_STATE_BACKOFF)
+}
+
+/// The same for a save.
+#[must_use]
+pub fn save_retries() -> RetryConfig {
+    retries(SAVE_ATTEMPTS).with_max_backoff(LONGEST_STATE_BACKOFF)
 }
 
 /// The configuration for another Region.

@@ -1,13 +1,18 @@
 //! Memory in DynamoDB, for Lambdas and for several machines.
 //!
 //! Law: one item an entry, read consistently, and replaced only if its revision is still the one that was read
-//! (`PutItem`, `ConditionExpression`).
+//! (`PutItem`, `ConditionExpression`). What is put replaces the whole item, so what only a newer repoint knows of it is
+//! put back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::aws::{Counted, failure};
+use super::aws::{Counted, failure, load_retries, save_retries};
 use crate::domain::cluster::EntryName;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::Memory;
@@ -23,6 +28,8 @@ const MIN_READER: u32 = 1;
 /// The table's partition key, a string. It holds the entry's name, which is the scope unless the configuration says
 /// otherwise.
 const KEY: &str = "scope";
+/// What an item has by this version.
+const OURS: [&str; 5] = [KEY, "version", "min_reader", "revision", "memory"];
 
 /// One table.
 #[derive(Clone)]
@@ -30,13 +37,30 @@ pub struct StateTable {
     client: Client,
     table: String,
     calls: Calls,
+    /// The items as they were last read or put here.
+    known: Arc<Mutex<BTreeMap<EntryName, Known>>>,
+}
+
+/// What an item has beside its key and its memory.
+#[derive(Clone, Default)]
+struct Known {
+    revision: u64,
+    version: u32,
+    min_reader: u32,
+    /// What a newer repoint has put there, and is to find again.
+    unknown: HashMap<String, AttributeValue>,
 }
 
 impl StateTable {
     /// Keeps memory in `table`, counts in `calls`.
     #[must_use]
     pub fn new(client: Client, table: String, calls: Calls) -> Self {
-        Self { client, table, calls }
+        Self { client, table, calls, known: Arc::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<EntryName, Known>> {
+        // Nothing is half done where one panicked: an item is only replaced.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn damaged(&self, entry: &EntryName, what: &str) -> Failure {
@@ -52,9 +76,8 @@ impl StateTable {
     }
 }
 
-#[async_trait]
-impl Store for StateTable {
-    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+impl StateTable {
+    async fn read(&self, entry: &EntryName) -> Read<(Memory, Known)> {
         let answer = self
             .client
             .get_item()
@@ -62,14 +85,16 @@ impl Store for StateTable {
             .key(KEY, AttributeValue::S(entry.to_string()))
             .consistent_read(true)
             .customize()
+            .config_override(Builder::new().retry_config(load_retries()))
             .interceptor(Counted::new(&self.calls, GET))
             .send()
             .await
             .map_err(|error| failure(GET, &format!("table {}", self.table), &error))?;
-        let Some(item) = answer.item() else { return Ok(Memory::default()) };
+        let Some(mut item) = answer.item else { return Ok(<_>::default()) };
         let number = |name| item.get(name).and_then(|value| value.as_n().ok()?.parse::<u32>().ok());
         let version = number("version").ok_or_else(|| self.damaged(entry, "has no version"))?;
-        if number("min_reader").unwrap_or(version) > VERSION {
+        let min_reader = number("min_reader").unwrap_or(version);
+        if min_reader > VERSION {
             return Err(self.unreadable(format!(
                 "the item `{entry}` has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so \
                  run that one; it was left as it is, and must not be deleted, since it tells which primary is newest"
@@ -83,6 +108,27 @@ impl Store for StateTable {
         if revision != Some(&memory.revision.to_string()) {
             return Err(self.damaged(entry, "has a revision that is not its memory's"));
         }
+        item.retain(|name, _| !OURS.contains(&name.as_str()));
+        let known = Known { revision: memory.revision, version, min_reader, unknown: item };
+        Ok((memory, known))
+    }
+
+    /// What is to be put back with the revision that follows this one. It was read a moment ago, as a rule.
+    async fn known_at(&self, entry: &EntryName, revision: u64) -> Read<Known> {
+        let known = self.known().get(entry).filter(|known| known.revision == revision).cloned();
+        match known {
+            Some(known) => Ok(known),
+            None if revision == 0 => Ok(Known::default()),
+            None => Ok(self.read(entry).await?.1),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for StateTable {
+    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+        let (memory, known) = self.read(entry).await?;
+        self.known().insert(entry.clone(), known);
         Ok(memory)
     }
 
@@ -94,16 +140,19 @@ impl Store for StateTable {
             resource: resource.clone(),
             message: error.to_string(),
         })?;
+        let before = memory.revision.saturating_sub(1);
+        let known = self.known_at(entry, before).await?;
+        let (version, min_reader) = (known.version.max(VERSION), known.min_reader.max(MIN_READER));
         let request = self
             .client
             .put_item()
             .table_name(&self.table)
+            .set_item(Some(known.unknown.clone()))
             .item(KEY, AttributeValue::S(entry.to_string()))
-            .item("version", AttributeValue::N(VERSION.to_string()))
-            .item("min_reader", AttributeValue::N(MIN_READER.to_string()))
+            .item("version", AttributeValue::N(version.to_string()))
+            .item("min_reader", AttributeValue::N(min_reader.to_string()))
             .item("revision", AttributeValue::N(memory.revision.to_string()))
             .item("memory", AttributeValue::S(text));
-        let before = memory.revision.saturating_sub(1);
         let request = if before == 0 {
             request.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", KEY)
         } else {
@@ -114,10 +163,13 @@ impl Store for StateTable {
         };
         request
             .customize()
+            .config_override(Builder::new().retry_config(save_retries()))
             .interceptor(Counted::new(&self.calls, PUT))
             .send()
             .await
-            .map(drop)
-            .map_err(|error| failure(PUT, &resource, &error))
+            .map_err(|error| failure(PUT, &resource, &error))?;
+        let known = Known { revision: memory.revision, version, min_reader, ..known };
+        self.known().insert(entry.clone(), known);
+        Ok(())
     }
 }

@@ -31,8 +31,9 @@ const VERSION: u32 = 1;
 const MIN_READER: u32 = 1;
 const READ: &str = "reading the state file";
 const WRITE: &str = "writing the state file";
-/// The lock is held for milliseconds, unless its holder was stopped.
-const LOCKED_FOR: Duration = Duration::from_secs(2);
+/// The lock is held for milliseconds, unless its holder was stopped. Whoever saves gives up later than this, so that it
+/// hears of the lock and not of the time that went by: a pass has 2 s for the first save of what it tells.
+const LOCKED_FOR: Duration = Duration::from_millis(1500);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A file with the memory of every cluster that this machine looks after.
@@ -139,7 +140,7 @@ impl StateFile {
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                     let message = format!(
                         "another process has held the lock for {} s: it hangs or was stopped; find it with `fuser {}`",
-                        LOCKED_FOR.as_secs(),
+                        LOCKED_FOR.as_secs_f32(),
                         path.display()
                     );
                     return Err(failure(Kind::Unavailable, WRITE, &path, message));

@@ -97,10 +97,23 @@ fn is_transient(failure: &Failure) -> bool {
 /// # Errors
 /// The store's own, [`Kind::Conflict`] included; or that it took too long.
 pub async fn save(intent: &Intent, memory: &Memory, ports: &Ports, deadline: Instant) -> Result<(), Failure> {
+    save_within(intent, memory, ports, deadline).await.unwrap_or_else(|| Err(unsaved(intent)))
+}
+
+/// The same; `None` if it took too long.
+async fn save_within(
+    intent: &Intent,
+    memory: &Memory,
+    ports: &Ports,
+    deadline: Instant,
+) -> Option<Result<(), Failure>> {
     let now = Instant::now();
     let share = (deadline.saturating_duration_since(now) / 2).min(SAVE_WITHIN);
-    let saved = timeout_at(now + share, ports.store.save(&intent.name, memory)).await;
-    saved.unwrap_or_else(|_| Err(too_late("writing memory", &intent.name)))
+    timeout_at(now + share, ports.store.save(&intent.name, memory)).await.ok()
+}
+
+fn unsaved(intent: &Intent) -> Failure {
+    too_late("writing memory", &intent.name)
 }
 
 /// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
@@ -115,11 +128,18 @@ pub async fn update(
     mut change: impl FnMut(&Memory) -> Option<Memory>,
 ) -> Result<Memory, Failure> {
     let mut attempt = 1;
+    // What the store itself has said: that it was not waited for any longer says less.
+    let mut said = None;
     loop {
         let Some(next) = change(&memory) else { return Ok(memory) };
-        let Err(failure) = save(intent, &next, ports, deadline).await else { return Ok(next) };
+        let saved = save_within(intent, &next, ports, deadline).await;
+        let failure = match saved {
+            Some(Ok(())) => return Ok(next),
+            Some(Err(failure)) => said.insert(failure).clone(),
+            None => unsaved(intent),
+        };
         if attempt == ATTEMPTS || Instant::now() >= deadline {
-            return Err(failure);
+            return Err(said.filter(|failure| failure.kind != Kind::Conflict).unwrap_or(failure));
         }
         attempt += 1;
         if failure.kind != Kind::Conflict {

@@ -175,6 +175,36 @@ async fn a_cluster_named_twice_is_refused() {
     "#);
 }
 
+/// Their states would be one, whatever scopes they have.
+#[tokio::test]
+async fn two_entries_of_one_name_are_refused() {
+    let entry = |name: &str, scope: &str| {
+        let name = if name.is_empty() { String::new() } else { format!("name = \"{name}\"\n") };
+        format!("[[cluster]]\n{name}scope = \"{scope}\"\nmembers = [\"http://10.0.1.11:8008\"]\n")
+    };
+    insta::assert_snapshot!(refused(entry("orders", "batman") + &entry("orders", "robin")).await, @r#"
+    error: repoint.toml:6: `cluster.name`: two entries are called `orders`, the first in line 2
+      6 | name = "orders"
+      hint: give each entry a `name` of its own; where none is given, the scope is the name
+    "#);
+    insta::assert_snapshot!(refused(entry("orders", "batman") + &entry("orders", "batman")).await, @r#"
+    error: repoint.toml:6: `cluster.name`: two entries are called `orders`, the first in line 2
+      6 | name = "orders"
+      hint: give each entry a `name` of its own; where none is given, the scope is the name
+    "#);
+    // The scope is a name, too.
+    insta::assert_snapshot!(refused(entry("robin", "batman") + &entry("", "robin")).await, @r#"
+    error: repoint.toml:6: `cluster.scope`: two entries are called `robin`, the first in line 2
+      6 | scope = "robin"
+      hint: give each entry a `name` of its own; where none is given, the scope is the name
+    "#);
+    insta::assert_snapshot!(refused(entry("", "robin") + &entry("robin", "robin")).await, @r#"
+    error: repoint.toml:5: `cluster.name`: two entries are called `robin`, the first in line 2
+      5 | name = "robin"
+      hint: give each entry a `name` of its own; where none is given, the scope is the name
+    "#);
+}
+
 #[tokio::test]
 async fn an_endpoint_that_two_clusters_claim_is_refused() {
     let other = record("").replace("batman", "robin").replace("a.example.com", "A.Example.COM.");

@@ -1,7 +1,9 @@
 //! A cluster is its configured entry and its system identifier, never its scope alone (invariant 14).
 
+mod callbacks;
 mod programs;
 mod state;
+mod table;
 
 use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::cluster::{ListedRole, Scope, SystemId, Timeline};

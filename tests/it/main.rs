@@ -30,6 +30,7 @@ mod plan;
 mod readers;
 mod sites;
 mod state_file;
+mod state_table;
 mod status;
 mod support;
 mod tell;

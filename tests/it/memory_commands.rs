@@ -1,5 +1,7 @@
 //! Whole commands and what they remember: out of reach, out of date, in another's hands.
 
+mod unsaved;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -40,7 +40,7 @@ fn letter(id: &str) -> Letter {
 }
 
 /// Memory with something of everything.
-fn full(revision: u64) -> Memory {
+pub fn full(revision: u64) -> Memory {
     let address = Address { host: host(1), port: 5432 };
     let condition = |kind, subject: Option<&str>, told| Condition {
         kind,

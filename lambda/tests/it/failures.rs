@@ -113,3 +113,26 @@ async fn a_state_store_that_cannot_be_read_fails_the_invocation() {
     );
     assert!(message.contains("dynamodb:GetItem"), "{message}");
 }
+
+/// It can be read, so nothing but a failover shows it.
+#[tokio::test]
+async fn a_state_store_that_cannot_be_written_fails_the_invocation() {
+    let site = Site::start();
+    let function = site.function().await;
+    assert_eq!(cluster(&function.invoke("{}").await.good())["outcome"], "converged");
+    site.switch_over().await;
+    site.deny("dynamodb:PutItem");
+    let (kind, message) = function.invoke("{}").await.bad();
+    assert_eq!(kind, "ClusterFailed");
+    assert!(
+        message.starts_with(
+            "batman held: state store unavailable, so changes are blocked: dynamodb:PutItem on "
+        ),
+        "{message}"
+    );
+    assert_eq!(site.writes(), 0);
+
+    site.heal_aws();
+    assert_eq!(cluster(&function.invoke("{}").await.good())["outcome"], "changed");
+    assert!(site.is_right());
+}

@@ -10,11 +10,11 @@ use crate::support::command::Repoint;
 use crate::support::http::{Server, json};
 use crate::support::site::{aws, group};
 
-const OLD: &str = "7000000000000000001";
-const NEW: &str = "7000000000000000002";
+pub const OLD: &str = "7000000000000000001";
+pub const NEW: &str = "7000000000000000002";
 
 /// A member that leads a cluster of its own, whose PostgreSQL is at that address.
-async fn leader(system: &'static str, host: &'static str, timeline: u32) -> Server {
+pub async fn leader(system: &'static str, host: &'static str, timeline: u32) -> Server {
     Server::start(move |request| {
         let name = format!("pg-{host}");
         if request.path == "/cluster" {
@@ -30,9 +30,9 @@ async fn leader(system: &'static str, host: &'static str, timeline: u32) -> Serv
 }
 
 /// A REST API that refuses.
-const NOBODY: &str = "http://127.0.0.1:1";
+pub const NOBODY: &str = "http://127.0.0.1:1";
 
-fn head(aws: &Server) -> String {
+pub fn head(aws: &Server) -> String {
     format!(
         "[aws]\nregion = \"us-east-1\"\nendpoint_url = \"{}\"\n[alerts]\nsns_topic_arn = \
          \"arn:aws:sns:us-east-1:123456789012:db-alerts\"\n",
@@ -41,7 +41,7 @@ fn head(aws: &Server) -> String {
 }
 
 /// An entry with the target group of that name.
-fn entry(name: &str, members: &[String], target_group: &str) -> String {
+pub fn entry(name: &str, members: &[String], target_group: &str) -> String {
     let name = if name.is_empty() { String::new() } else { format!("name = {name:?}\n") };
     let group = group().replace("pg-writer", target_group);
     format!("[[cluster]]\n{name}scope = \"batman\"\nmembers = {members:?}\n{group}")
@@ -67,12 +67,12 @@ async fn remember(repoint: &Repoint, member: &Server, host: &str) {
     StateFile::new(repoint.state_file()).save(&EntryName::new("batman"), &memory).await.unwrap();
 }
 
-fn written(aws: &Server) -> Vec<String> {
+pub fn written(aws: &Server) -> Vec<String> {
     aws.actions().into_iter().filter(|action| action.ends_with("Targets")).collect()
 }
 
 /// The members that were registered.
-fn registered(aws: &Server) -> Vec<String> {
+pub fn registered(aws: &Server) -> Vec<String> {
     let registers = |request: &&crate::support::http::Request| request.action() == "RegisterTargets";
     let host = |request: &crate::support::http::Request| {
         let form = url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect::<Vec<_>>();

@@ -250,6 +250,22 @@ async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
     ");
 }
 
+/// Patroni of the promoted site calls back with the scope of that site.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_with_the_scope_of_a_site_moves_the_names_there() {
+    let mut regions = Regions::new().await;
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.lose_east();
+    regions.west.with(|site| site.cluster.promote_site(site.now));
+    led_by(&regions.west, PG1).await;
+    regions.repoint = regions.repoint.with("REPOINT_CALLBACK_HAND_OVER", "self");
+    // It ends when the process has ended to which it has handed over: that one speaks through the same pipe.
+    let ran = regions.repoint.run(&["callback", "on_role_change", "primary", "batman-dr"]).await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&["172.31.1.11"], &["172.31.1.11"], 1);
+}
+
 /// The group of the site with the primary cannot be reached: the names go there all the same, in the same pass.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_move_although_a_regions_api_never_answers() {

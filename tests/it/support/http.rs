@@ -1,5 +1,6 @@
 //! A server on loopback that answers as a test says: well, badly, or not at all.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Request {
     pub method: String,
     pub path: String,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 
@@ -143,13 +146,14 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-            });
+            let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+            let headers: BTreeMap<String, String> =
+                fields.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+            let length = headers.get("content-length").and_then(|length| length.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 let mut words = head.split_whitespace().map(str::to_owned);
-                return Some(Request { method: words.next()?, path: words.next()?, body: body.to_owned() });
+                let (method, path) = (words.next()?, words.next()?);
+                return Some(Request { method, path, headers, body: body.to_owned() });
             }
         }
         match stream.read(&mut chunk).await {

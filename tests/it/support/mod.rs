@@ -8,3 +8,4 @@ pub mod http;
 pub mod sandbox;
 pub mod site;
 pub mod sites;
+pub mod table;
