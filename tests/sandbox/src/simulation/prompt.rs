@@ -17,9 +17,12 @@ const SEEN: Millis = 10_000;
 /// Law 15, of one that registers the primary: neither another endpoint nor a silent host has kept it waiting.
 pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
     let began = world.under_way.first().copied().flatten();
-    // Who remembers no primary has to hear everybody, and who finds an open commit respects it.
+    // One that is not on a higher timeline than the last is not known to be new: everybody has to be heard. And who finds
+    // an open commit respects it.
     let has_waited = world.laws.waited.as_deref() == Some(by);
-    let is_known = world.memory.primary.is_some() && world.laws.is_plain && !has_waited;
+    let last = world.memory.primary.as_ref().map(|primary| primary.timeline);
+    let is_new = last.is_some() && world.laws.acts.get(by).map(|(_, timeline)| *timeline) > last;
+    let is_known = is_new && world.laws.is_plain && !has_waited;
     let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
     let took = now.saturating_sub(began.max(since));
     if took > PROMPT {
