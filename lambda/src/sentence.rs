@@ -11,16 +11,16 @@ pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Every cluster whose changes the state store blocks. `None` if there is none.
+/// Every cluster whose changes state blocks. `None` if there is none.
 pub fn blocked(report: &Report) -> Option<String> {
-    let clusters = report.clusters.iter().filter(|cluster| cluster.lacks_memory());
-    told(clusters.map(|cluster| format!("{} held: {}", cluster.scope, reasons(cluster).join("; "))))
+    let clusters = report.clusters.iter().filter(|cluster| cluster.is_blocked_by_state());
+    told(clusters.map(|cluster| format!("{} held: {}", cluster.name, reasons(cluster).join("; "))))
 }
 
 /// Every cluster of which something could not be told. `None` if there is none.
 pub fn untold(report: &Report) -> Option<String> {
     let clusters = report.clusters.iter().filter(|cluster| cluster.is_untold);
-    told(clusters.map(|cluster| format!("{}: {}", cluster.scope, cluster.warnings.join("; "))))
+    told(clusters.map(|cluster| format!("{}: {}", cluster.name, cluster.warnings.join("; "))))
 }
 
 fn told(stories: impl Iterator<Item = String>) -> Option<String> {

@@ -114,10 +114,13 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
-    /// Whether the state store blocks changes, now or as soon as there is one to be made.
+    /// Whether state blocks changes, now or as soon as there is one to be made: it is out of reach, or that of other
+    /// endpoints.
     #[must_use]
-    pub fn lacks_memory(&self) -> bool {
-        self.holds.iter().any(|hold| hold.reason == Reason::Pass(PassHoldKind::MemoryUnavailable))
+    pub fn is_blocked_by_state(&self) -> bool {
+        use PassHoldKind::{MemoryUnavailable, StateOfOtherEndpoints};
+        let blocks = |reason| matches!(reason, &Reason::Pass(MemoryUnavailable | StateOfOtherEndpoints));
+        self.holds.iter().any(|hold| blocks(&hold.reason))
     }
 
     /// Why the cluster is not as it should be, in a sentence: the first step that failed, or else the first hold.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::support::bootstrap::Bootstrap;
 use super::support::site::{Site, cluster, event};
 
 const IDS: [&str; 3] = [
@@ -112,6 +113,23 @@ async fn a_state_store_that_cannot_be_read_fails_the_invocation() {
         "{message}"
     );
     assert!(message.contains("dynamodb:GetItem"), "{message}");
+}
+
+/// Two functions, for two clusters with one scope, share a table.
+#[tokio::test]
+async fn a_state_of_other_endpoints_fails_the_invocation() {
+    let site = Site::start();
+    assert_eq!(cluster(&site.function().await.invoke("{}").await.good())["outcome"], "converged");
+    let group = site.sandbox.with(|site| site.resources.foreign_group.clone());
+    let own = site.configuration();
+    let (cluster, _) = own.split_once("[[cluster.target_group]]").unwrap();
+    let other = format!("{cluster}\n[[cluster.target_group]]\narn = {group:?}\n");
+    let path = site.file("other.toml", &other);
+    let function = Bootstrap::ready(&[("REPOINT_CONFIG", path.to_str().unwrap())]).await;
+    let (kind, message) = function.invoke("{}").await.bad();
+    assert_eq!(kind, "ClusterFailed");
+    assert!(message.starts_with("batman held: ") && message.contains("writers-by-ip"), "{message}");
+    assert_eq!(site.writes(), 0);
 }
 
 /// It can be read, so nothing but a failover shows it.

@@ -329,7 +329,7 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
     switchover(&line, PG2).await;
     line.world().is_memory_read_only = true;
     let report = look(&line, &named(&line, "strict")).await;
-    assert!(report.steps.is_empty() && report.lacks_memory(), "{report:?}");
+    assert!(report.steps.is_empty() && report.is_blocked_by_state(), "{report:?}");
     assert!(report.holds[0].message.contains("Rate exceeded"), "{report:?}");
     assert!(report.alerts[0].contains("STATE STORE UNAVAILABLE"), "{report:?}");
 
@@ -350,7 +350,7 @@ async fn one_process_tells_of_the_store_once() {
     let mut told = Vec::new();
     for _ in 0..10 {
         let report = look(&line, &ports).await;
-        assert!(report.lacks_memory() && report.outcome == Outcome::Held, "{report:?}");
+        assert!(report.is_blocked_by_state() && report.outcome == Outcome::Held, "{report:?}");
         told.extend(report.alerts);
         sleep(Duration::from_secs(5)).await;
     }
