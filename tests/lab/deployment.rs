@@ -80,6 +80,11 @@ impl<'a> Deployment<'a> {
         self.configuration = self.configuration.replace("file = \"state.json\"", &table);
     }
 
+    /// Memory is kept in that file.
+    pub fn remember_in_file(&mut self, file: &str) {
+        self.configuration = self.configuration.replace("state.json", file);
+    }
+
     /// The cluster of that scope is meant.
     pub fn watch_scope(&mut self, scope: &str) {
         self.configuration =

@@ -1,12 +1,15 @@
 //! How soon the daemon and the callback, each by itself, have followed once a new primary takes writes, and HAProxy and
 //! libpq on the same failovers. The old primary is lost in two ways: it is killed, so that its host refuses connections, or
-//! it is stopped, so that its host neither answers nor refuses, which is how EC2 usually loses one. Times are told, never
-//! tested. A failover takes half a minute, so it is done only when asked for: `LAB_FAILOVERS=10` makes ten of each kind.
+//! it is stopped, so that its host neither answers nor refuses, which is how EC2 usually loses one. After each failover
+//! `repoint run` is started, twice: as it is, and while Route 53, where it has a record too, answers nobody. Times are told,
+//! never tested. A failover takes half a minute, so it is done only when asked for: `LAB_FAILOVERS=10` makes ten of each
+//! kind.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use libtest_mimic::Trial;
@@ -17,6 +20,7 @@ use crate::callback::BY_ITSELF;
 use crate::deployment::Deployment;
 use crate::figures::median;
 use crate::lab::Lab;
+use crate::latency::Latency;
 use crate::member::Member;
 use crate::moto::Moto;
 use crate::notes::{Note, first, now};
@@ -27,6 +31,8 @@ use crate::stage::Stage;
 const ROADS: [&str; 2] = ["haproxy_1s_2_1=127.0.0.10:6433", "haproxy_2s_3_2=127.0.0.10:6432"];
 const HAPROXY: &str = include_str!("haproxy.cfg");
 const PROBER: &str = include_str!("prober.py");
+/// Longer than any pass.
+const FOR_EVER: Duration = Duration::from_hours(1);
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let Ok(failovers) = std::env::var("LAB_FAILOVERS") else { return Vec::new() };
@@ -93,11 +99,56 @@ impl Follower {
     }
 }
 
+/// A `repoint run` that is started once a new primary takes writes.
+struct Run<'a> {
+    name: &'static str,
+    /// Its configuration, beside which its state lies.
+    machine: &'static str,
+    deployment: Deployment<'a>,
+    /// How many seconds after its start the new primary was registered, by how the old one was lost.
+    delays: [Vec<f64>; 2],
+}
+
+impl<'a> Run<'a> {
+    /// With a group of its own, and a state that knows the primary.
+    async fn new(
+        name: &'static str,
+        machine: &'static str,
+        deployment: &Deployment<'a>,
+    ) -> anyhow::Result<Self> {
+        let mut deployment = deployment.clone();
+        deployment.remember_in_file(&format!("{machine}.json"));
+        let group = deployment.world.target_group(machine, "ip").await?;
+        deployment.ip_group.clone_from(&group);
+        deployment.configure_group(&group)?;
+        deployment.configure_record()?;
+        let first = deployment.repoint_on(machine, &["run"]).await?;
+        ensure!(first.code == 0, "{first:?}");
+        Ok(Self { name, machine, deployment, delays: <[Vec<f64>; 2]>::default() })
+    }
+
+    async fn follow(&mut self, primary: &str, registrations: &Path, loss: Loss) -> anyhow::Result<()> {
+        let started = now()?;
+        self.deployment.repoint_on(self.machine, &["run"]).await?;
+        let note = first(registrations, started, &self.deployment.ip_group).await?;
+        ensure!(note.host == primary, "{} registered {}, not {primary}", self.name, note.host);
+        self.delays[loss as usize].push(note.at - started);
+        Ok(())
+    }
+}
+
 async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     let began = now()?;
     let home = lab.dir.join("promptness");
     make_directory_for_postgres(&home).await?;
     let mut watched = Deployment::new(lab).await?;
+    let registrations = lab.dir.join("moto.registrations");
+    let hangs = Latency::of("GET /2013-04-01/hostedzone", FOR_EVER).await?;
+    let mut runs = [
+        Run::new("run", "promptness-run", &watched).await?,
+        Run::new("run, Route 53 hangs", "promptness-hung", &watched).await?,
+    ];
+    runs[1].deployment.endpoint = hangs.endpoint();
     let mut called = watched.clone();
     called.ip_group = called.world.target_group("called", "ip").await?;
     for deployment in [&mut watched, &mut called] {
@@ -111,7 +162,7 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     watched.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
     let _services = [daemon(lab, &home, &configuration)?, haproxy(&home)?, prober(lab, &home)?];
 
-    let (probes, registrations) = (home.join("prober.log"), lab.dir.join("moto.registrations"));
+    let probes = home.join("prober.log");
     let mut followers = [
         Follower::new("watch", &registrations, &watched.ip_group),
         Follower::new("callback", &registrations, &called.ip_group),
@@ -134,11 +185,23 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
                 write!(told, " {} {delay:.2} s;", follower.name)?;
                 follower.delays[loss as usize].push(delay);
             }
+            for run in &mut runs {
+                run.follow(&new, &registrations, loss).await?;
+                write!(
+                    told,
+                    " {} {:.2} s;",
+                    run.name,
+                    run.delays[loss as usize].last().unwrap_or(&f64::NAN)
+                )?;
+            }
             eprintln!("{told}");
             loss.mend(lab, &old).await?;
         }
     }
-    eprint!("{}", table(&followers));
+    let followers = followers.iter().map(|follower| (follower.name, &follower.delays));
+    eprint!("{}", table("from when the new primary takes writes", &followers.collect::<Vec<_>>()));
+    let runs = runs.iter().map(|run| (run.name, &run.delays));
+    eprint!("{}", table("from the start of the process to the registration", &runs.collect::<Vec<_>>()));
     Ok(())
 }
 
@@ -166,18 +229,16 @@ fn prober(lab: &Lab, home: &Path) -> anyhow::Result<Service> {
     Service::start(command, &home.join("prober.log"))
 }
 
-fn table(followers: &[Follower]) -> String {
-    let mut table = format!(
-        "seconds from when the new primary takes writes, at the median and at most, of {} failovers of each kind\n{:32}",
-        followers.first().map_or(0, |follower| follower.delays[0].len()),
-        ""
-    );
+fn table(what: &str, rows: &[(&str, &[Vec<f64>; 2])]) -> String {
+    let count = rows.first().map_or(0, |(_, delays)| delays[0].len());
+    let mut table =
+        format!("seconds {what}, at the median and at most, of {count} failovers of each kind\n{:32}", "");
     for loss in Loss::ALL {
         let _ = write!(table, "{:>16}", loss.name());
     }
-    for follower in followers {
-        let _ = write!(table, "\n{:32}", follower.name);
-        for delays in &follower.delays {
+    for (name, losses) in rows {
+        let _ = write!(table, "\n{name:32}");
+        for delays in *losses {
             let longest = delays.iter().copied().fold(0.0, f64::max);
             let _ = write!(table, "{:>8.2}{longest:>8.2}", median(delays.iter().copied()));
         }
