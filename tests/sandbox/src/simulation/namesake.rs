@@ -53,6 +53,7 @@ impl Second {
         let line = Line {
             world: Arc::new(Mutex::new(world)),
             reconciler: 0,
+            identity: "second-".to_owned(),
             died: Arc::new(Notify::new()),
             ..first.clone()
         };

@@ -128,7 +128,7 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(
             event,
-            Event::MemoryDown(true) | Event::MemoryReadOnly(true) | Event::ClockAhead(..) | Event::DarkRegion(..)
+            Event::MemoryDown(true) | Event::MemoryReadOnly(true) | Event::HangZones(true) | Event::ClockAhead(..) | Event::DarkRegion(..)
         )
             || matches!(event, Event::Weather(_, weather)
                 if weather.crash + weather.lost_answer + weather.lost_request + weather.stopped + weather.slow > 0)

@@ -29,7 +29,7 @@ pub async fn live(line: Line, settings: Settings) {
     let mut lives = 0;
     loop {
         lives += 1;
-        let identity = format!("r{}.{lives}", line.reconciler);
+        let identity = format!("{}r{}.{lives}", line.identity, line.reconciler);
         tokio::select! {
             biased;
             () = line.died.notified() => {

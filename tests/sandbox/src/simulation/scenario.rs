@@ -122,6 +122,10 @@ impl Scenario {
         events.sort_by_key(|(at, _)| *at);
         let namesake = (rng.u32(0..12) == 0)
             .then(|| Namesake { shares_name: rng.bool(), events: hosts_are_lost(&mut rng, 2) });
+        // Both go over AWS to the state that they share, and one clock is not that far ahead there.
+        if namesake.is_some() {
+            events.retain(|(_, event)| !matches!(event, Event::ClockAhead(..)));
+        }
         let night = Self {
             seed,
             members,
