@@ -23,7 +23,7 @@ enum Standing {
         by: String,
     },
     /// No other member that answers can list anybody, and state has members, without it.
-    Forgotten,
+    NotInState,
     /// Nothing tells.
     Untold,
 }
@@ -41,7 +41,7 @@ pub(super) fn unknown_member(
     let omitted_by = match standing {
         Standing::Listed | Standing::Remembered => return None,
         Standing::Untold if rivals.is_empty() => return None,
-        Standing::Untold | Standing::Forgotten => None,
+        Standing::Untold | Standing::NotInState => None,
         Standing::Omitted { by } => Some(by),
     };
     Some(Hold::UnknownMember {
@@ -76,7 +76,7 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
     if is_remembered(claimant, site, memory, &others) {
         Standing::Remembered
     } else if is_told && others.iter().any(|other| other.is_readable()) {
-        Standing::Forgotten
+        Standing::NotInState
     } else {
         Standing::Untold
     }

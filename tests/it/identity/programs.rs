@@ -82,6 +82,23 @@ pub fn registered(aws: &Server) -> Vec<String> {
 }
 
 /// Staging and production; or the groups of a Citus cluster, each with a configuration of its own.
+/// An entry whose state is kept for `pg-writer` moves nothing, says so at once, and says it once.
+pub(super) async fn is_held_for_another_state(second: &Repoint, aws: &Server) {
+    for command in ["plan", "run", "run"] {
+        let ran = second.run(&[command, "--format", "json"]).await;
+        let cluster = &ran.json()["clusters"][0];
+        assert_eq!((ran.code, &cluster["outcome"]), (1, &value!("held")), "{command}: {ran}");
+        let holds = cluster["holds"].as_array().unwrap();
+        let held = holds.iter().find(|hold| hold["reason"] == "state_of_other_endpoints");
+        let held = held.unwrap_or_else(|| panic!("{command}: {ran}"));
+        assert!(held["message"].as_str().unwrap().contains("pg-writer"), "{held}");
+        assert!(held["hint"].as_str().unwrap().contains("repoint adopt"), "{held}");
+    }
+    assert_eq!(written(aws), [""; 0]);
+    let told = aws.actions().into_iter().filter(|action| action == "Publish").count();
+    assert_eq!(told, 1, "told at once, and once");
+}
+
 #[tokio::test]
 async fn two_configurations_with_one_state_never_follow_each_other() {
     for staging_answers in [true, false] {
@@ -96,19 +113,7 @@ async fn two_configurations_with_one_state_never_follow_each_other() {
         let second = Repoint::new(head(&theirs) + &entry("", &[member], "staging-writer"));
         let state = first.state_file();
         let second = second.with("REPOINT_STATE_FILE", state.to_str().unwrap());
-        for command in ["plan", "run", "run"] {
-            let ran = second.run(&[command, "--format", "json"]).await;
-            let cluster = &ran.json()["clusters"][0];
-            assert_eq!((ran.code, &cluster["outcome"]), (1, &value!("held")), "{command}: {ran}");
-            let holds = cluster["holds"].as_array().unwrap();
-            let held = holds.iter().find(|hold| hold["reason"] == "state_of_other_endpoints");
-            let held = held.unwrap_or_else(|| panic!("{command}: {ran}"));
-            assert!(held["message"].as_str().unwrap().contains("pg-writer"), "{held}");
-            assert!(held["hint"].as_str().unwrap().contains("repoint adopt"), "{held}");
-        }
-        assert_eq!(written(&theirs), [""; 0]);
-        let told = theirs.actions().into_iter().filter(|action| action == "Publish").count();
-        assert_eq!(told, 1, "told at once, and once");
+        is_held_for_another_state(&second, &theirs).await;
         let now = remembered(&first, "batman").await;
         assert_eq!((now.system_id, now.endpoints), (left.system_id, left.endpoints));
         // The first goes on as if nothing had been.

@@ -1,8 +1,6 @@
 //! Whole commands: configurations with one table.
 
-use serde_json::json as value;
-
-use super::programs::{NEW, NOBODY, OLD, entry, head, leader, registered, written};
+use super::programs::{NEW, NOBODY, OLD, entry, head, is_held_for_another_state, leader, registered};
 use crate::support::command::Repoint;
 use crate::support::http::Server;
 use crate::support::site::aws;
@@ -28,18 +26,7 @@ async fn two_configurations_with_one_item_never_follow_each_other() {
         assert_eq!(left["system_id"], OLD);
 
         let second = in_table(Repoint::new(head(&theirs) + &entry("", &[member], "staging-writer")));
-        for command in ["plan", "run", "run"] {
-            let ran = second.run(&[command, "--format", "json"]).await;
-            let cluster = &ran.json()["clusters"][0];
-            assert_eq!((ran.code, &cluster["outcome"]), (1, &value!("held")), "{command}: {ran}");
-            let holds = cluster["holds"].as_array().unwrap();
-            let held = holds.iter().find(|hold| hold["reason"] == "state_of_other_endpoints");
-            let held = held.unwrap_or_else(|| panic!("{command}: {ran}"));
-            assert!(held["message"].as_str().unwrap().contains("pg-writer"), "{held}");
-        }
-        assert_eq!(written(&theirs), [""; 0]);
-        let told = theirs.actions().into_iter().filter(|action| action == "Publish").count();
-        assert_eq!(told, 1, "told at once, and once");
+        is_held_for_another_state(&second, &theirs).await;
         let now = table.memory("batman").unwrap();
         assert_eq!((&now["system_id"], &now["endpoints"]), (&left["system_id"], &left["endpoints"]));
         // The first goes on as if nothing had been.

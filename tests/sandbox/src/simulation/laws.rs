@@ -108,7 +108,7 @@ pub struct Laws {
     /// Nothing goes wrong in this night but what [`Law::Prompt`] and [`Law::ReadersStay`] are about.
     pub(super) is_plain: bool,
     /// Its state is that of another entry, whose world judges what is stored.
-    pub(super) is_guest: bool,
+    pub(super) has_anothers_state: bool,
     /// How many deeds each pass has done.
     pub(super) deeds: BTreeMap<String, u64>,
 }

@@ -14,9 +14,9 @@ use super::event::Event;
 use super::happen::happen;
 use super::laws::{Broken, Law};
 use super::morning::{accept, converge, dawn, nobody_hangs, rest, tidy};
-use super::namesake::Second;
 use super::reconciler::{live, settings};
 use super::scenario::{Beside, MORNING, Scenario};
+use super::second_entry::SecondWorld;
 use super::world::World;
 use crate::Millis;
 use crate::aws::error::AwsError;
@@ -149,7 +149,10 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     let settings = settings(scenario.needs_memory);
     let reconcilers: Vec<JoinHandle<()>> =
         (0..scenario.reconcilers).map(|number| tokio::spawn(live(line(number), settings))).collect();
-    let second = scenario.namesake.as_ref().and_then(|namesake| Second::start(scenario, namesake, &line(0)));
+    let second = scenario
+        .second_entry
+        .as_ref()
+        .and_then(|second_entry| SecondWorld::start(scenario, second_entry, &line(0)));
     play(&line(0), &scenario.events).await;
     sleep_until(began + Duration::from_millis(MORNING)).await;
     let operator = line(0);

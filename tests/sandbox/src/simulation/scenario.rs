@@ -31,7 +31,7 @@ pub struct Scenario {
     /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
     pub is_plain: bool,
     /// Another entry of the same scope, if there is one.
-    pub namesake: Option<Namesake>,
+    pub second_entry: Option<SecondEntry>,
     /// What happens, in the order of time.
     pub events: Vec<(Millis, Event)>,
 }
@@ -47,7 +47,7 @@ pub struct Beside {
 
 /// Another entry of the same scope, whose cluster and endpoints are others, and whose state lies beside.
 #[derive(Clone, Debug)]
-pub struct Namesake {
+pub struct SecondEntry {
     /// Nobody gave it a name of its own: both have the scope's, in two configurations.
     pub shares_name: bool,
     /// What happens there.
@@ -120,10 +120,10 @@ impl Scenario {
         }
         state_fails(&mut rng, reconcilers, &mut events);
         events.sort_by_key(|(at, _)| *at);
-        let namesake = (rng.u32(0..12) == 0)
-            .then(|| Namesake { shares_name: rng.bool(), events: hosts_are_lost(&mut rng, 2) });
+        let second_entry = (rng.u32(0..12) == 0)
+            .then(|| SecondEntry { shares_name: rng.bool(), events: hosts_are_lost(&mut rng, 2) });
         // Both go over AWS to the state that they share, and one clock is not that far ahead there.
-        if namesake.is_some() {
+        if second_entry.is_some() {
             events.retain(|(_, event)| !matches!(event, Event::ClockAhead(..)));
         }
         let night = Self {
@@ -136,7 +136,7 @@ impl Scenario {
             beside,
             is_behind_nat,
             is_plain: false,
-            namesake,
+            second_entry,
             events,
         };
         match rng.u32(0..20) {

@@ -310,7 +310,7 @@ impl World {
                 next.revision, next.highest_timeline
             )
         });
-        if !self.laws.is_guest {
+        if !self.laws.has_anothers_state {
             super::laws::judge_memory(self, now, by, &next);
         }
         self.memory = next;

@@ -16,10 +16,10 @@ use super::laws::{Broken, Law};
 use super::morning::{converge, dawn, rest};
 use super::night::{cluster, play};
 use super::reconciler::{live, once, settings};
-use super::scenario::{Namesake, Scenario};
+use super::scenario::{Scenario, SecondEntry};
 use super::world::World;
 use crate::aws::Account;
-use crate::door::{Line, Shape};
+use crate::door::Line;
 
 /// The system identifier of its cluster.
 const SYSTEM: u64 = 7_000_000_000_000_000_005;
@@ -27,27 +27,24 @@ const SYSTEM: u64 = 7_000_000_000_000_000_005;
 const LOOKS: Duration = Duration::from_millis(500);
 
 /// What goes on there.
-pub(super) struct Second {
+pub(super) struct SecondWorld {
     line: Line,
     shares_name: bool,
     reconciler: JoinHandle<()>,
     events: JoinHandle<()>,
 }
 
-impl Second {
+impl SecondWorld {
     /// Begins beside the world of `first`. Without a name of its own it looks only once the first one has saved its state:
     /// who comes first has it.
-    pub fn start(scenario: &Scenario, namesake: &Namesake, first: &Line) -> Option<Self> {
-        let members = scenario.members;
-        let settings_there = crate::patroni::Settings { standby_cluster: false, ..scenario.settings.clone() };
-        let there = cluster("batman", 3, SYSTEM, members, settings_there);
-        let shape = Shape { has_weighted: false, ..scenario.shape };
+    pub fn start(scenario: &Scenario, second_entry: &SecondEntry, first: &Line) -> Option<Self> {
+        let there = cluster("batman", 3, SYSTEM, scenario.members, scenario.settings.clone());
         let account = Account::new("210987654321", "eu-west-1");
-        let mut world = World::within(account, there, shape, scenario.seed ^ 0xbeef).ok()?;
+        let mut world = World::within(account, there, scenario.shape, scenario.seed ^ 0xbeef).ok()?;
         world.table = first.world().table.clone();
         world.laws.is_fenced = true;
-        world.laws.is_guest = namesake.shares_name;
-        if !namesake.shares_name {
+        world.laws.has_anothers_state = second_entry.shares_name;
+        if !second_entry.shares_name {
             world.resources.intent.name = EntryName::new("staging");
         }
         let line = Line {
@@ -57,15 +54,15 @@ impl Second {
             died: Arc::new(Notify::new()),
             ..first.clone()
         };
-        let (eyes, shares_name) = (line.clone(), namesake.shares_name);
+        let (watching, shares_name) = (line.clone(), second_entry.shares_name);
         let reconciler = tokio::spawn(async move {
-            while shares_name && eyes.world().table.is_empty() {
+            while shares_name && watching.world().table.is_empty() {
                 sleep(LOOKS).await;
             }
-            live(eyes, settings(true)).await;
+            live(watching, settings(true)).await;
         });
-        let (hands, events) = (line.clone(), namesake.events.clone());
-        let events = tokio::spawn(async move { play(&hands, &events).await });
+        let (there, events) = (line.clone(), second_entry.events.clone());
+        let events = tokio::spawn(async move { play(&there, &events).await });
         Some(Self { line, shares_name, reconciler, events })
     }
 
@@ -79,7 +76,7 @@ impl Second {
         // A pass that was cut off in its commit is respected for a while.
         sleep(Duration::from_secs(20)).await;
         if shares_name {
-            let report = once(&line, "theirs", &settings(true)).await;
+            let report = once(&line, "second", &settings(true)).await;
             let now = line.now();
             let mut world = line.world();
             if report.outcome != Outcome::Held || !world.laws.deeds.is_empty() {
@@ -87,9 +84,7 @@ impl Second {
                 world.laws.broken(now, Law::NeverGuess, how);
             }
         } else {
-            let scenario =
-                Scenario { shape: Shape { has_weighted: false, ..scenario.shape }, ..scenario.clone() };
-            converge(&line, &scenario, &settings(true)).await;
+            converge(&line, scenario, &settings(true)).await;
         }
         line.world().laws.broken.take()
     }
