@@ -23,9 +23,11 @@ pub const ACT_WITHIN: Duration = Duration::from_secs(3);
 /// How long another reconciler's commit is respected, counted from when it was first seen, so that clocks need not agree.
 /// Beyond [`ACT_WITHIN`], a request that was sent in the last moment has as long again to arrive.
 pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(6);
-/// A commit of that age is nobody's, whoever sees it first, so that passes too short to wait for it are not stopped for
-/// ever: AWS refuses to sign for clocks that are wrong by more than five minutes (Signature Version 4,
-/// `RequestTimeTooSkewed`), so two that may write are within ten.
+/// A pass with less time than this cannot wait for another one's commit and then act.
+const SHORT: Duration = TAKE_OVER_AFTER.saturating_add(ACT_WITHIN);
+/// A commit of that age does not stop a pass that is too short to wait: it would be stopped for ever. Two clocks are trusted
+/// for that and for nothing else, since any clock may jump, and the SDK signs even by one that is wrong
+/// (`aws_runtime::service_clock_skew`).
 const ABANDONED_AFTER_MS: u64 = 15 * 60 * 1000;
 /// How often memory is read while another one acts.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -164,11 +166,11 @@ pub async fn out_of_reach(intent: &Intent, memory: &Read<Memory>, ports: &Ports)
     checked.unwrap_or_else(|_| Err(too_late("checking memory", &intent.name))).err()
 }
 
-/// Whether a commit was abandoned so long ago that no patience is needed. One from a time that is still to come was made by
-/// a clock that was wrong: it is waited for as any other.
+/// Whether a pass with that much time is too short to wait, and the commit abandoned so long ago that it need not. One from
+/// a time that is still to come was made by a clock that was wrong.
 #[must_use]
-pub fn is_abandoned(acting: &Acting, now: Timestamp) -> bool {
-    now.since(acting.since) > ABANDONED_AFTER_MS
+pub fn is_abandoned(acting: &Acting, now: Timestamp, limit: Duration) -> bool {
+    limit < SHORT && now.since(acting.since) > ABANDONED_AFTER_MS
 }
 
 /// How long this pass has been waiting for another reconciler.

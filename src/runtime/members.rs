@@ -24,9 +24,9 @@ use crate::ports::Ports;
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
 /// off.
 const MOST_MEMBERS: usize = 64;
-/// How much longer the others may take once a new primary is known and every member that has answered agrees.
+/// How long a question may take once a new primary is known and every member that has answered agrees.
 const GRACE: Duration = Duration::from_millis(300);
-/// And once a member is seen to be promoting: it is asked again then, and the others with it.
+/// How much longer the others may take once a member is seen to be promoting: it is asked again then, and they with it.
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);
 /// A question that failed after so long was met by silence; a host that is there refuses within a round trip.
 const SILENT_AFTER: Duration = Duration::from_millis(300);
@@ -76,15 +76,17 @@ impl Seat {
         }
     }
 
-    /// Until when it is waited for, if it is: one that was silent last time has a fraction of a question's time, and only
-    /// where there is doubt.
-    fn awaited_until(&self, is_doubtful: bool, until: Instant) -> Option<Instant> {
-        let end = match (self.is_silent, is_doubtful) {
-            (false, _) => until,
-            (true, true) => until.min(self.asked? + GRACE),
-            (true, false) => return None,
+    /// Until when it is waited for, if it is: one that was silent last time only where there is doubt. A grace counts from
+    /// the question: a callback asks while the promotion is under way, and has waited for most of it when the new primary
+    /// is there.
+    fn awaited_until(&self, rest: Rest, is_doubtful: bool, until: Instant) -> Option<Instant> {
+        let asked = self.asked?;
+        let end = match (self.is_silent, rest) {
+            (true, _) if !is_doubtful => return None,
+            (true, _) | (_, Rest::Grace) => until.min(asked + GRACE),
+            (false, Rest::Whole | Rest::Promoting) => until,
         };
-        self.asked.filter(|_| Instant::now() < end).map(|_| end)
+        Some(end).filter(|end| Instant::now() < *end)
     }
 }
 
@@ -93,8 +95,10 @@ impl Seat {
 enum Rest {
     /// As long as a question may take: their word may change everything.
     Whole,
-    /// So much longer.
-    Only(Duration),
+    /// [`GRACE`]: a new primary is known.
+    Grace,
+    /// [`PROMOTING_GRACE`], and then everybody is asked again.
+    Promoting,
 }
 
 impl Members {
@@ -125,7 +129,7 @@ impl Members {
     /// Waits until every member has answered that can matter, or until `until`. Members that only `/cluster` names are asked
     /// as soon as it does.
     pub async fn settle(&mut self, intent: &Intent, ports: &Ports, until: Instant) {
-        let mut only: Option<(Rest, Instant)> = None;
+        let mut promoting: Option<Instant> = None;
         loop {
             while let Some(answered) = self.asking.try_join_next() {
                 self.take(answered);
@@ -137,17 +141,10 @@ impl Members {
             for place in self.asked_long_ago().filter(|_| is_doubtful).collect::<Vec<_>>() {
                 self.ask_one(place, ports, until);
             }
-            let awaited = self.seats.values().filter_map(|seat| seat.awaited_until(is_doubtful, until)).max();
-            let Some(last) = awaited else { return };
-            let since = match only {
-                Some((before, since)) if before == rest => since,
-                _ => Instant::now(),
-            };
-            only = Some((rest, since));
-            let end = match rest {
-                Rest::Whole => last,
-                Rest::Only(time) => last.min(since + time),
-            };
+            let awaited = self.seats.values().filter_map(|seat| seat.awaited_until(rest, is_doubtful, until));
+            let Some(last) = awaited.max() else { return self.give_up(rest) };
+            promoting = (rest == Rest::Promoting).then(|| promoting.unwrap_or_else(Instant::now));
+            let end = promoting.map_or(last, |since| last.min(since + PROMOTING_GRACE));
             match timeout_at(end, self.asking.join_next()).await {
                 Ok(Some(answered)) => self.take(answered),
                 Ok(None) => return,
@@ -158,7 +155,7 @@ impl Members {
 
     /// Those who were given their grace are not waited for again before they answer.
     fn give_up(&mut self, rest: Rest) {
-        if rest == Rest::Only(GRACE) {
+        if rest == Rest::Grace {
             for seat in self.seats.values_mut() {
                 seat.is_silent |= seat.asked.is_some();
             }
@@ -279,13 +276,13 @@ impl Members {
                 let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
                 let is_known = is_seen || self.is_remembered(&primary, answers);
                 let rest = if is_known && self.is_new(&primary, intent, answers) {
-                    Rest::Only(GRACE)
+                    Rest::Grace
                 } else {
                     Rest::Whole
                 };
                 (rest, !is_seen)
             }
-            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => (Rest::Only(PROMOTING_GRACE), false),
+            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => (Rest::Promoting, false),
             Verdict::Hold(_) => (Rest::Whole, false),
         }
     }

@@ -226,7 +226,7 @@ impl Pass<'_> {
         if self.mode == Mode::DryRun {
             return self.rehearse(looking, done).await;
         }
-        if let Some(other) = in_the_way(&looking.memory, &primary, patience, done, ports) {
+        if let Some(other) = self.in_the_way(&looking.memory, &primary, patience, done) {
             info!(cluster.name = %intent.name, by = %other.by, "another repoint is acting; waiting for it");
             if patience.wait(&other, intent, ports, span.deadline).await {
                 return (looking.look(), Attempt::Again);
@@ -253,6 +253,23 @@ impl Pass<'_> {
         }
         let attempt = acting.end(&looking, done);
         (looking.look(), attempt)
+    }
+
+    /// Another one's commit that has to be waited for.
+    fn in_the_way(
+        &self,
+        memory: &Read<Memory>,
+        primary: &Primary,
+        patience: &Patience,
+        done: &Done,
+    ) -> Option<memory::Acting> {
+        let acting = memory.as_ref().ok()?.acting.as_ref()?;
+        // Our own is in the way only if what was sent for an earlier primary may still arrive.
+        let is_under_way = !done.unsure.is_empty() && done.tried_for != Some(primary.timeline);
+        let is_over = (acting.by == self.ports.identity && !is_under_way)
+            || patience.is_over(acting.revision)
+            || is_abandoned(acting, self.ports.clock.now(), self.settings.limit);
+        (!is_over).then(|| acting.clone())
     }
 
     /// Says what would be done.
@@ -590,21 +607,4 @@ async fn leave(pass: Pass<'_>, memory: &mut Read<Memory>, primary: &Primary, don
 fn of_others(intent: &Intent, memory: &Read<Memory>) -> Option<PassHold> {
     let memory = memory.as_ref().ok().filter(|memory| memory.is_of_others(intent))?;
     Some(PassHold::of_others(memory))
-}
-
-/// Another one's commit that has to be waited for.
-fn in_the_way(
-    memory: &Read<Memory>,
-    primary: &Primary,
-    patience: &Patience,
-    done: &Done,
-    ports: &Ports,
-) -> Option<memory::Acting> {
-    let acting = memory.as_ref().ok()?.acting.as_ref()?;
-    // Our own is in the way only if what was sent for an earlier primary may still arrive.
-    let is_under_way = !done.unsure.is_empty() && done.tried_for != Some(primary.timeline);
-    let is_over = (acting.by == ports.identity && !is_under_way)
-        || patience.is_over(acting.revision)
-        || is_abandoned(acting, ports.clock.now());
-    (!is_over).then(|| acting.clone())
 }

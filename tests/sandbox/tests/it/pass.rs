@@ -10,16 +10,17 @@ use repoint::domain::budget;
 use repoint::domain::cluster::EntryName;
 use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::Memory;
+use repoint::domain::memory::{Acting, Memory, Timestamp};
 use repoint::domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
 use repoint::domain::world::Read;
 use repoint::ports::{Budget, Calls, Permit, Ports, Store, TargetGroups};
+use repoint::runtime::commit::TAKE_OVER_AFTER;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
 use repoint_sandbox::simulation::World;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
@@ -359,4 +360,31 @@ async fn one_process_tells_of_the_store_once() {
     let report = look(&line, &ports).await;
     assert_eq!(report.outcome, Outcome::Converged, "{report:?}");
     assert!(report.alerts[0].contains("resolved after"), "{report:?}");
+}
+
+/// How long a pass of that limit takes to register pg2 after another one has died in its commit, a quarter of an hour ago
+/// by clocks, of which one may have jumped.
+async fn after_an_old_commit(limit: Duration) -> Duration {
+    let line = settled().await;
+    switchover(&line, PG2).await;
+    let intent = line.world().resources.intent.clone();
+    let memory = line.world().memory.clone();
+    let (revision, timeline) = (memory.revision + 1, memory.highest_timeline.unwrap());
+    let acting = Acting { by: "another".to_owned(), revision, timeline, since: Timestamp(0), moves: None };
+    let memory = Memory { revision, acting: Some(acting), ..memory };
+    named(&line, "another").store.save(&intent.name, &memory).await.unwrap();
+    let began = Instant::now();
+    pass(&intent, &named(&line, "second"), &Settings { limit, ..SETTINGS }, Mode::Apply).await;
+    assert_eq!(group(&line), ["172.31.1.2"]);
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_does_not_say_that_a_commit_is_abandoned() {
+    assert!(after_an_old_commit(SETTINGS.limit).await >= TAKE_OVER_AFTER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_too_short_to_wait_is_not_stopped_for_ever() {
+    assert!(after_an_old_commit(Duration::from_secs(5)).await < Duration::from_secs(5));
 }
