@@ -26,6 +26,9 @@ use crate::ports::Ports;
 const MOST_MEMBERS: usize = 64;
 /// How long a question may take once a new primary is known and every member that has answered agrees.
 const GRACE: Duration = Duration::from_millis(300);
+/// And once everybody whom Patroni lists has answered: who is not listed has had no word with the DCS for a `ttl`
+/// (`dcs/__init__.py`, `touch_member`), and can add a warning at most.
+const UNLISTED_GRACE: Duration = Duration::from_millis(25);
 /// How much longer the others may take once a member is seen to be promoting: it is asked again then, and they with it.
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);
 /// A question that failed after so long was met by silence; a host that is there refuses within a round trip.
@@ -83,7 +86,8 @@ impl Seat {
         let asked = self.asked?;
         let end = match (self.is_silent, rest) {
             (true, _) if !is_doubtful => return None,
-            (true, _) | (_, Rest::Grace) => until.min(asked + GRACE),
+            (true, _) => until.min(asked + GRACE),
+            (false, Rest::Grace(grace)) => until.min(asked + grace),
             (false, Rest::Whole | Rest::Promoting) => until,
         };
         Some(end).filter(|end| Instant::now() < *end)
@@ -95,8 +99,8 @@ impl Seat {
 enum Rest {
     /// As long as a question may take: their word may change everything.
     Whole,
-    /// [`GRACE`]: a new primary is known.
-    Grace,
+    /// So long from the question: a new primary is known.
+    Grace(Duration),
     /// [`PROMOTING_GRACE`], and then everybody is asked again.
     Promoting,
 }
@@ -155,7 +159,7 @@ impl Members {
 
     /// Those who were given their grace are not waited for again before they answer.
     fn give_up(&mut self, rest: Rest) {
-        if rest == Rest::Grace {
+        if matches!(rest, Rest::Grace(_)) {
             for seat in self.seats.values_mut() {
                 seat.is_silent |= seat.asked.is_some();
             }
@@ -276,7 +280,11 @@ impl Members {
                 let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
                 let is_known = is_seen || self.is_remembered(&primary, answers);
                 let rest = if is_known && self.is_new(&primary, intent, answers) {
-                    Rest::Grace
+                    Rest::Grace(if is_seen && self.have_the_listed_answered(intent) {
+                        UNLISTED_GRACE
+                    } else {
+                        GRACE
+                    })
                 } else {
                     Rest::Whole
                 };
@@ -294,6 +302,16 @@ impl Members {
         self.applied.is_some_and(|applied| primary.timeline > applied)
             && primary.rivals.is_empty()
             && seeds.iter().any(has_answered)
+    }
+
+    /// Whether each site's Patroni is readable, and nobody whom it lists is still being asked.
+    fn have_the_listed_answered(&self, intent: &Intent) -> bool {
+        intent.sites.iter().all(|site| {
+            let answers = self.answers(site.name.as_ref());
+            let listed: BTreeSet<&ApiUrl> = listed(&site.scope, &answers).collect();
+            let mut here = self.seats.iter().filter(|((its, _), _)| *its == site.name);
+            !listed.is_empty() && here.all(|((_, url), seat)| seat.asked.is_none() || !listed.contains(url))
+        })
     }
 
     /// Whether the state knows it where it answers.
