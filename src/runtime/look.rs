@@ -215,6 +215,10 @@ async fn wait_for_promotion(
         sleep_until(next).await;
         members.ask(intent, ports, Duration::ZERO, until);
         members.settle(intent, ports, until).await;
+        // Who was cut off then is not one that cannot be reached.
+        if Instant::now() >= until {
+            return false;
+        }
         let world = World { sites: members.sites(intent), ..World::default() };
         match decide(intent, &world, memory) {
             Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {

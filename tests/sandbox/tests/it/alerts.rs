@@ -99,8 +99,10 @@ fn an_old_primary_that_believes_in_itself() {
     let told = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
     insta::assert_snapshot!(told, @"
     21 s  failover from pg1 to pg2
-    25 s  member pg1 does not answer, for 12 s now
-    42 s  resolved after 29 s: member pg1 does not answer
+    23 s  member pg1 does not answer, for 10 s now
+    40 s  resolved after 27 s: member pg1 does not answer
+    40 s  SPLIT BRAIN, pg1 also claims to be primary
+    43 s  resolved after 2 s: SPLIT BRAIN, pg1 also claims to be primary
     ");
 }
 
