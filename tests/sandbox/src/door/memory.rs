@@ -43,7 +43,9 @@ impl Store for Line {
             if world.is_memory_down {
                 return Err(failure(GET, Kind::Unavailable, "no answer within the time allowed"));
             }
-            Ok(world.table.items().get(&entry).cloned().unwrap_or_default())
+            // Another world may have saved since.
+            world.memory = world.table.items().get(&entry).cloned().unwrap_or_default();
+            Ok(world.memory.clone())
         })
         .await
     }
