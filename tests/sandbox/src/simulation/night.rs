@@ -170,13 +170,13 @@ async fn run(scenario: &Scenario, world: World) -> Night {
     // A late pass may have acted on what it saw in the night.
     accept(&operator, &settings).await;
     converge(&healthy, scenario, &settings).await;
-    if lock(&shared).laws.broken.is_none() {
-        tidy(&healthy, &settings).await;
-    }
     let theirs = match second {
         Some(second) => second.end(scenario).await,
         None => None,
     };
+    if lock(&shared).laws.broken.is_none() {
+        tidy(&healthy, &settings).await;
+    }
     let mut world = lock(&shared);
     world.laws.broken = world.laws.broken.take().or(theirs);
     let journal = world.journal.take().unwrap_or_default();

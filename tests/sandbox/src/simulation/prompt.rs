@@ -1,6 +1,7 @@
 //! How soon a group has the primary, and how long a replica stays a reader, in nights in which nothing goes wrong but that
 //! hosts are lost and Route 53 hangs.
 
+use repoint::domain::cluster::MemberName;
 use repoint::domain::endpoint::Target;
 
 use super::laws::Law;
@@ -22,13 +23,20 @@ pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
     let has_waited = world.laws.waited.as_deref() == Some(by);
     let last = world.memory.primary.as_ref().map(|primary| primary.timeline);
     let is_new = last.is_some() && world.laws.acts.get(by).map(|(_, timeline)| *timeline) > last;
-    let is_known = is_new && world.laws.is_plain && !has_waited;
+    let is_known = is_new && is_remembered(world) && world.laws.is_plain && !has_waited;
     let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
     let took = now.saturating_sub(began.max(since));
     if took > PROMPT {
         let how = format!("{by} registered the primary {took} ms after it could know of it");
         world.laws.broken(now, Law::Prompt, how);
     }
+}
+
+/// Whether the state has the leader and where it answers. Another one may be a restored clone that nobody contradicts.
+fn is_remembered(world: &World) -> bool {
+    let Some((leader, _)) = world.cluster.leader() else { return false };
+    let name = MemberName::new(&*world.cluster.spec(leader).name);
+    world.memory.members_of(None).get(&name).is_some_and(|known| known.api_url.is_some())
 }
 
 /// A replica that runs does not leave the readers because another leader knows nothing of it yet.
