@@ -24,10 +24,10 @@ pub const ACT_WITHIN: Duration = Duration::from_secs(3);
 /// Beyond [`ACT_WITHIN`], a request that was sent in the last moment has as long again to arrive.
 pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(6);
 /// A pass with less time than this cannot wait for another one's commit and then act.
-const SHORT: Duration = TAKE_OVER_AFTER.saturating_add(ACT_WITHIN);
+const WAIT_AND_ACT: Duration = TAKE_OVER_AFTER.saturating_add(ACT_WITHIN);
 /// A commit of that age does not stop a pass that is too short to wait: it would be stopped for ever. Two clocks are trusted
-/// for that and for nothing else, since any clock may jump, and the SDK signs even by one that is wrong
-/// (`aws_runtime::service_clock_skew`).
+/// for that and for nothing else, since any clock may jump, and the SDK corrects for a wrong one when it
+/// signs (`aws_runtime::service_clock_skew`).
 const ABANDONED_AFTER_MS: u64 = 15 * 60 * 1000;
 /// How often memory is read while another one acts.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -170,7 +170,7 @@ pub async fn out_of_reach(intent: &Intent, memory: &Read<Memory>, ports: &Ports)
 /// a time that is still to come was made by a clock that was wrong.
 #[must_use]
 pub fn is_abandoned(acting: &Acting, now: Timestamp, limit: Duration) -> bool {
-    limit < SHORT && now.since(acting.since) > ABANDONED_AFTER_MS
+    limit < WAIT_AND_ACT && now.since(acting.since) > ABANDONED_AFTER_MS
 }
 
 /// How long this pass has been waiting for another reconciler.

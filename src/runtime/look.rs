@@ -215,7 +215,7 @@ async fn wait_for_promotion(
         sleep_until(next).await;
         members.ask(intent, ports, Duration::ZERO, until);
         members.settle(intent, ports, until).await;
-        // Who was cut off then is not one that cannot be reached.
+        // A question that the deadline cut off does not show that its member is unreachable.
         if Instant::now() >= until {
             return false;
         }

@@ -26,8 +26,9 @@ use crate::ports::Ports;
 const MOST_MEMBERS: usize = 64;
 /// How long a question may take once a new primary is known and every member that has answered agrees.
 const GRACE: Duration = Duration::from_millis(300);
-/// And once everybody whom Patroni lists has answered: who is not listed has had no word with the DCS for a `ttl`
-/// (`dcs/__init__.py`, `touch_member`), and can add a warning at most.
+/// The same, once another member names that primary and every member that Patroni lists has answered. Who is not listed has
+/// not reached the DCS for a `ttl` (`dcs/__init__.py`, `touch_member`): a former primary, which could add a warning, or a
+/// restored clone, which must not be followed.
 const UNLISTED_GRACE: Duration = Duration::from_millis(25);
 /// How much longer the others may take once a member is seen to be promoting: it is asked again then, and they with it.
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);

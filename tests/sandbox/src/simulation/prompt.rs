@@ -23,7 +23,7 @@ pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
     let has_waited = world.laws.waited.as_deref() == Some(by);
     let last = world.memory.primary.as_ref().map(|primary| primary.timeline);
     let is_new = last.is_some() && world.laws.acts.get(by).map(|(_, timeline)| *timeline) > last;
-    let is_known = is_new && is_remembered(world) && world.laws.is_plain && !has_waited;
+    let is_known = is_new && is_told_from_a_clone(world) && world.laws.is_plain && !has_waited;
     let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
     let took = now.saturating_sub(began.max(since));
     if took > PROMPT {
@@ -32,11 +32,13 @@ pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
     }
 }
 
-/// Whether the state has the leader and where it answers. Another one may be a restored clone that nobody contradicts.
-fn is_remembered(world: &World) -> bool {
+/// Whether another member is there that can name the leader, or the state has it. Else it might be a restored clone.
+fn is_told_from_a_clone(world: &World) -> bool {
     let Some((leader, _)) = world.cluster.leader() else { return false };
+    let mut others = world.cluster.ids().filter(|id| *id != leader);
     let name = MemberName::new(&*world.cluster.spec(leader).name);
-    world.memory.members_of(None).get(&name).is_some_and(|known| known.api_url.is_some())
+    let known = world.memory.members_of(None).get(&name);
+    others.any(|id| world.cluster.runs_postgres(id)) || known.is_some_and(|known| known.api_url.is_some())
 }
 
 /// A replica that runs does not leave the readers because another leader knows nothing of it yet.

@@ -377,7 +377,7 @@ fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Mi
     match rng.u32(0..10) {
         0 => events.extend([(at, Event::MemoryReadOnly(true)), (later, Event::MemoryReadOnly(false))]),
         1 => {
-            // Those that share memory do so over AWS, which signs for no clock that is wrong by more than five minutes.
+            // Those that share memory time its alerts by all their clocks: one that is further ahead is left to a sole one.
             let most = if reconcilers > 1 { 300_000 } else { 100_000_000 };
             let ahead = rng.u64(60_000..most);
             events.extend([
