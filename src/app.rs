@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws;
 use crate::adapters::clock::SystemClock;
-use crate::adapters::elbv2::Elbv2;
+use crate::adapters::elbv2::{Elbv2, Known};
 use crate::adapters::open_files;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
@@ -27,6 +27,7 @@ use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
 use crate::domain::budget::{Needs, most_writes, reads, time_for};
+use crate::domain::endpoint::GroupArn;
 use crate::domain::intent::Intent;
 use crate::domain::memory::fold::Rules;
 use crate::domain::report::status::{Status, status};
@@ -78,6 +79,8 @@ pub struct App {
     aws: SdkConfig,
     patroni: Arc<Rest>,
     elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    /// What is known of target groups beyond one pass.
+    known: Arc<Known>,
     #[cfg(feature = "ec2")]
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
     route53: aws_sdk_route53::Client,
@@ -164,6 +167,7 @@ impl App {
             budget: Budget::new(settings.aws.limit_percent),
             patroni,
             elbv2: Arc::new(elbv2.collect()),
+            known: Arc::new(Known::new(availability_zones(&settings.clusters))),
             #[cfg(feature = "ec2")]
             ec2: Arc::new(ec2.collect()),
             route53: aws_sdk_route53::Client::new(&config),
@@ -322,10 +326,11 @@ impl App {
                 Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()))
             }
         };
+        let elbv2 = Arc::new(Elbv2::new(self.elbv2.clone(), self.known.clone(), calls.clone()));
         Ports {
             patroni: self.patroni.clone(),
-            groups: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
-            listeners: Arc::new(Elbv2::new(self.elbv2.clone(), calls.clone())),
+            groups: elbv2.clone(),
+            listeners: elbv2,
             zones: self
                 .together
                 .zones(Arc::new(Route53::new(self.route53.clone(), calls.clone())), calls.clone()),
@@ -365,6 +370,12 @@ fn all(clusters: &[Intent], of_one: fn(&Intent) -> Needs) -> Needs {
         *needs.entry(line).or_default() += count;
     }
     needs
+}
+
+/// The Availability Zones that the configuration gives to target groups.
+fn availability_zones(clusters: &[Intent]) -> BTreeMap<GroupArn, String> {
+    let groups = clusters.iter().flat_map(|cluster| &cluster.groups);
+    groups.filter_map(|group| Some((group.arn.clone(), group.availability_zone.clone()?))).collect()
 }
 
 /// Host, process and the moment of the start, which no other process has all three of.

@@ -1,6 +1,6 @@
 //! Instances over the EC2 API.
 //!
-//! Law: an answer is checked, not trusted. An instance counts only if it runs and its private address is one that was
+//! Law: an answer is checked, not trusted. An instance counts only if it runs and one of its addresses is one that was
 //! asked for: there are EC2 endpoints that pass over filters.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,17 +9,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceStateName};
+use futures::future::try_join_all;
 
 use super::aws::{Counted, failure};
-use crate::domain::endpoint::InstanceId;
+use crate::domain::endpoint::{InstanceId, VpcId};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::world::{InstancesByAddress, Read};
+use crate::domain::world::{self, InstancesByAddress, Read};
 use crate::ports::{Calls, Instances};
 
 const DESCRIBE: &str = "ec2:DescribeInstances";
 /// A filter takes 200 values (`DescribeInstances`, "Filters").
 const VALUES: usize = 200;
+/// The filter for an IPv4 address of any interface, the first or another one of it (`DescribeInstances`, "Filters").
+const IPV4: &str = "network-interface.addresses.private-ip-address";
+/// The same for IPv6.
+const IPV6: &str = "network-interface.ipv6-addresses.ipv6-address";
 
 /// One client for each Region that has a target group.
 #[derive(Clone)]
@@ -45,44 +50,66 @@ impl Instances for Ec2 {
             resource: region.to_owned(),
             message: "no client for this Region".to_owned(),
         })?;
-        let addresses: Vec<&IpAddr> = addresses.iter().collect();
-        let mut found = InstancesByAddress::new();
-        for some in addresses.chunks(VALUES) {
-            let mut next: Option<String> = None;
-            loop {
-                let values = some.iter().map(ToString::to_string).collect();
-                let page = client
-                    .describe_instances()
-                    .filters(Filter::builder().name("private-ip-address").set_values(Some(values)).build())
-                    .filters(Filter::builder().name("instance-state-name").values("running").build())
-                    .set_next_token(next.take())
-                    .customize()
-                    .interceptor(Counted::new(&self.calls, DESCRIBE))
-                    .send()
-                    .await
-                    .map_err(|error| failure(DESCRIBE, "*", &error))?;
-                for instance in
-                    page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances)
-                {
-                    if let Some((address, id)) =
-                        running(instance).filter(|(address, _)| some.contains(&address))
-                    {
-                        found.entry(address).or_default().insert(id);
-                    }
-                }
-                next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-                if next.is_none() {
-                    break;
-                }
-            }
+        let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv4());
+        let chunks =
+            v4.chunks(VALUES).map(|some| (IPV4, some)).chain(v6.chunks(VALUES).map(|some| (IPV6, some)));
+        let found = try_join_all(chunks.map(|(filter, some)| self.with(client, filter, some))).await?;
+        let mut all = InstancesByAddress::new();
+        for (address, instances) in found.into_iter().flatten() {
+            all.entry(address).or_default().extend(instances);
         }
-        Ok(found)
+        Ok(all)
     }
 }
 
-fn running(instance: &Instance) -> Option<(IpAddr, InstanceId)> {
-    let state = instance.state().and_then(|state| state.name());
-    let address = instance.private_ip_address()?.parse().ok()?;
-    (state == Some(&InstanceStateName::Running)).then_some(())?;
-    Some((address, InstanceId::new(instance.instance_id()?)))
+impl Ec2 {
+    /// The running instances that have some of these addresses, which the filter is for.
+    async fn with(&self, client: &Client, filter: &str, some: &[IpAddr]) -> Read<InstancesByAddress> {
+        let mut found = InstancesByAddress::new();
+        let mut next: Option<String> = None;
+        loop {
+            let values = some.iter().map(ToString::to_string).collect();
+            let page = client
+                .describe_instances()
+                .filters(Filter::builder().name(filter).set_values(Some(values)).build())
+                .filters(Filter::builder().name("instance-state-name").values("running").build())
+                .set_next_token(next.take())
+                .customize()
+                .interceptor(Counted::new(&self.calls, DESCRIBE))
+                .send()
+                .await
+                .map_err(|error| failure(DESCRIBE, "*", &error))?;
+            let instances = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+            for instance in instances.filter(|instance| is_running(instance)) {
+                for (address, vpc) in addresses_of(instance).filter(|(address, _)| some.contains(address)) {
+                    let Some(id) = instance.instance_id().map(InstanceId::new) else { continue };
+                    found.entry(address).or_default().insert(world::Instance { id, vpc });
+                }
+            }
+            next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn is_running(instance: &Instance) -> bool {
+    instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running)
+}
+
+/// Every private address of an instance, of each interface and of both families, with the interface's VPC.
+fn addresses_of(instance: &Instance) -> impl Iterator<Item = (IpAddr, Option<VpcId>)> {
+    let of_interface = |interface: &InstanceNetworkInterface| {
+        let v4 = interface.private_ip_addresses().iter().filter_map(|one| one.private_ip_address());
+        let v6 = interface.ipv6_addresses().iter().filter_map(|one| one.ipv6_address());
+        let vpc = interface.vpc_id().or(instance.vpc_id()).map(VpcId::new);
+        let addresses = v4.chain(v6).chain(interface.private_ip_address());
+        addresses.filter_map(|text| text.parse().ok()).map(move |ip| (ip, vpc.clone())).collect::<Vec<_>>()
+    };
+    let interfaces = instance.network_interfaces().iter().flat_map(of_interface).collect::<Vec<_>>();
+    let first = instance.private_ip_address().and_then(|text| text.parse().ok());
+    // An endpoint need not list the interfaces; the first address is the first interface's.
+    let first = first.filter(|first| interfaces.iter().all(|(ip, _)| ip != first));
+    interfaces.into_iter().chain(first.map(|ip| (ip, instance.vpc_id().map(VpcId::new))))
 }

@@ -1,45 +1,58 @@
 //! Target groups, and in a file of their own listeners, over the Elastic Load Balancing API.
 //!
 //! Law: a group costs one `DescribeTargetHealth`. One `DescribeTargetGroups` comes with it where its health check is asked
-//! for, or where it is empty, since there is then no target to tell its type by.
+//! for; and once in a process where it is empty, since there is then no target to tell its type and address family by, or
+//! where it has instances, whose addresses rest on its VPC.
 
+mod known;
 mod listener;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::Builder;
 use aws_sdk_elasticloadbalancingv2::types::{
-    self, ProtocolEnum, TargetDescription, TargetHealthDescription, TargetTypeEnum,
+    self, ProtocolEnum, TargetDescription, TargetGroupIpAddressTypeEnum, TargetHealthDescription,
+    TargetTypeEnum,
 };
+use tokio::time::timeout;
 
 use super::aws::{Counted, Fenced, failure, prompt};
 use crate::domain::budget::Line;
-use crate::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
+use crate::domain::endpoint::{
+    Family, GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType, VpcId,
+};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, TargetGroups};
+pub use known::Known;
+use known::{Facts, Placed, as_asked_for};
 
 const DESCRIBE_HEALTH: &str = "elasticloadbalancing:DescribeTargetHealth";
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
 const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
 const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
 
+/// The longest wait for the VPC of a group of instances: it is needed only where two instances have one address.
+const VPC_WITHIN: Duration = Duration::from_secs(1);
+
 /// One client for each Region that has a group.
 #[derive(Clone)]
 pub struct Elbv2 {
     clients: Arc<BTreeMap<String, Client>>,
+    known: Arc<Known>,
     calls: Calls,
 }
 
 impl Elbv2 {
-    /// Shares the clients, counts in `calls`.
+    /// Shares the clients and what is known of groups, counts in `calls`.
     #[must_use]
-    pub fn new(clients: Arc<BTreeMap<String, Client>>, calls: Calls) -> Self {
-        Self { clients, calls }
+    pub fn new(clients: Arc<BTreeMap<String, Client>>, known: Arc<Known>, calls: Calls) -> Self {
+        Self { clients, known, calls }
     }
 
     fn client(&self, action: &str, region: &str, arn: &impl ToString) -> Result<&Client, Failure> {
@@ -73,6 +86,19 @@ impl Elbv2 {
         })
     }
 
+    /// What never changes of a group, asked for if it is not known yet.
+    async fn facts(&self, arn: &GroupArn, asked: Option<&types::TargetGroup>) -> Read<Facts> {
+        if let Some(facts) = self.known.facts(arn) {
+            return Ok(facts);
+        }
+        let facts = match asked {
+            Some(group) => facts_of(arn, group)?,
+            None => facts_of(arn, &self.ask(arn).await?)?,
+        };
+        self.known.learn(arn, &facts);
+        Ok(facts)
+    }
+
     async fn targets(&self, arn: &GroupArn) -> Read<Vec<TargetHealth>> {
         let line = Line::ElbRead(arn.region().to_owned());
         let _leave = self.calls.read(&line).await;
@@ -85,36 +111,28 @@ impl Elbv2 {
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_HEALTH, arn.as_str(), &error))?;
-        let descriptions = answer.target_health_descriptions().iter();
-        descriptions.map(|description| target_health(arn, description)).collect()
-    }
-}
-
-#[async_trait]
-impl TargetGroups for Elbv2 {
-    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
-        let ask = async { if with_check { self.ask(arn).await.map(Some) } else { Ok(None) } };
-        let (targets, asked) = futures::future::try_join(self.targets(arn), ask).await?;
-        let check = asked.as_ref().map(health_check);
-        let target_type = match targets.first() {
-            None => match asked {
-                Some(group) => type_of(arn, &group)?,
-                None => type_of(arn, &self.ask(arn).await?)?,
-            },
-            Some(first) if first.target.id.parse::<IpAddr>().is_ok() => TargetType::Ip,
-            Some(first) if first.target.id.starts_with("i-") => TargetType::Instance,
-            Some(first) => return Err(unsupported(DESCRIBE_HEALTH, arn, &first.target.id)),
-        };
-        Ok(TargetGroup { target_type, targets, check })
+        let descriptions = answer.target_health_descriptions();
+        let targets: Read<Vec<TargetHealth>> =
+            descriptions.iter().map(|description| target_health(arn, description)).collect();
+        let targets = targets?;
+        let zones = targets.iter().zip(descriptions).filter_map(|(health, description)| {
+            let zone = description.target()?.availability_zone()?;
+            Some((health.target.clone(), zone.to_owned()))
+        });
+        self.known.set_zones(arn, zones.collect());
+        Ok(targets)
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    /// Registers them once, in the zones that are given.
+    async fn register_in(&self, arn: &GroupArn, targets: &[Placed], permit: &Permit) -> Result<(), Failure> {
         let line = Line::ElbWrite(arn.region().to_owned());
         let _leave = self.calls.write(&line).await;
         self.client(REGISTER, arn.region(), arn)?
             .register_targets()
             .target_group_arn(arn.as_str())
-            .set_targets(Some(targets.iter().map(description).collect()))
+            .set_targets(Some(
+                targets.iter().map(|placed| description(&placed.target, placed.zone.as_deref())).collect(),
+            ))
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, REGISTER).on(&line))
@@ -124,14 +142,53 @@ impl TargetGroups for Elbv2 {
             .map(drop)
             .map_err(|error| failure(REGISTER, arn.as_str(), &error))
     }
+}
+
+#[async_trait]
+impl TargetGroups for Elbv2 {
+    async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
+        let ask = async { if with_check { self.ask(arn).await.map(Some) } else { Ok(None) } };
+        let (targets, asked) = futures::future::try_join(self.targets(arn), ask).await?;
+        let check = asked.as_ref().map(health_check);
+        let facts = match targets.first().map(|first| (&first.target.id, first.target.id.parse::<IpAddr>())) {
+            None => self.facts(arn, asked.as_ref()).await?,
+            Some((_, Ok(ip))) => Facts { target_type: TargetType::Ip, family: Family::of(ip), vpc: None },
+            Some((id, Err(_))) if id.starts_with("i-") => {
+                let known = timeout(VPC_WITHIN, self.facts(arn, asked.as_ref())).await;
+                let unknown = Facts { target_type: TargetType::Instance, family: Family::Ipv4, vpc: None };
+                known.ok().and_then(Result::ok).unwrap_or(unknown)
+            }
+            Some((id, Err(_))) => return Err(unsupported(DESCRIBE_HEALTH, arn, id)),
+        };
+        let Facts { target_type, family, vpc } = facts;
+        Ok(TargetGroup { target_type, family, vpc, targets, check })
+    }
+
+    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+        let in_zone = |target: &Target| Placed {
+            target: target.clone(),
+            zone: self.known.zone_to_register(arn, target),
+            is_corrected: false,
+        };
+        let mut placed: Vec<Placed> = targets.iter().map(in_zone).collect();
+        loop {
+            let Err(failure) = self.register_in(arn, &placed, permit).await else { return Ok(()) };
+            // Each round corrects one at least, and none twice.
+            match as_asked_for(&placed, &failure.message) {
+                Some(corrected) => placed = corrected,
+                None => return Err(failure),
+            }
+        }
+    }
 
     async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
         let line = Line::ElbWrite(arn.region().to_owned());
         let _leave = self.calls.write(&line).await;
+        let as_read = |target: &Target| description(target, self.known.zone_as_read(arn, target).as_deref());
         self.client(DEREGISTER, arn.region(), arn)?
             .deregister_targets()
             .target_group_arn(arn.as_str())
-            .set_targets(Some(targets.iter().map(description).collect()))
+            .set_targets(Some(targets.iter().map(as_read).collect()))
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, DEREGISTER).on(&line))
@@ -143,12 +200,20 @@ impl TargetGroups for Elbv2 {
     }
 }
 
-fn type_of(arn: &GroupArn, group: &types::TargetGroup) -> Read<TargetType> {
-    match group.target_type() {
-        Some(TargetTypeEnum::Ip) => Ok(TargetType::Ip),
-        Some(TargetTypeEnum::Instance) => Ok(TargetType::Instance),
-        other => Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str))),
-    }
+fn facts_of(arn: &GroupArn, group: &types::TargetGroup) -> Read<Facts> {
+    let target_type = match group.target_type() {
+        Some(TargetTypeEnum::Ip) => TargetType::Ip,
+        Some(TargetTypeEnum::Instance) => TargetType::Instance,
+        other => {
+            return Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str)));
+        }
+    };
+    // A group made before there were IPv6 ones need not say (ELB API, `TargetGroup`: the default is `ipv4`).
+    let family = match group.ip_address_type() {
+        Some(TargetGroupIpAddressTypeEnum::Ipv6) => Family::Ipv6,
+        _ => Family::Ipv4,
+    };
+    Ok(Facts { target_type, family, vpc: group.vpc_id().map(VpcId::new) })
 }
 
 fn health_check(group: &types::TargetGroup) -> HealthCheck {
@@ -161,8 +226,12 @@ fn health_check(group: &types::TargetGroup) -> HealthCheck {
     }
 }
 
-fn description(target: &Target) -> TargetDescription {
-    TargetDescription::builder().id(&target.id).port(i32::from(target.port)).build()
+fn description(target: &Target, zone: Option<&str>) -> TargetDescription {
+    TargetDescription::builder()
+        .id(&target.id)
+        .port(i32::from(target.port))
+        .set_availability_zone(zone.map(str::to_owned))
+        .build()
 }
 
 fn target_health(arn: &GroupArn, description: &TargetHealthDescription) -> Read<TargetHealth> {

@@ -1,5 +1,6 @@
 //! The TOML file as it is written. Nothing is checked here but its shape.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -112,6 +113,8 @@ pub struct Cluster {
     pub scope: Spanned<String>,
     pub members: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
+    pub addresses: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
     pub site: Vec<Site>,
     pub system_id: Option<Spanned<String>>,
     #[serde(default)]
@@ -127,6 +130,8 @@ pub struct Site {
     pub name: Option<Spanned<String>>,
     pub scope: Option<Spanned<String>>,
     pub members: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub addresses: BTreeMap<Spanned<String>, Spanned<String>>,
     pub alias: Option<Alias>,
     #[serde(default)]
     pub target_group: Vec<TargetGroup>,
@@ -149,6 +154,7 @@ pub struct TargetGroup {
     #[serde(default)]
     pub strategy: Strategy,
     pub port: Option<Spanned<u16>>,
+    pub availability_zone: Option<Spanned<String>>,
     pub max_lag_bytes: Option<Spanned<u64>>,
     pub primary_fallback: Option<Spanned<bool>>,
     pub leave_after_seconds: Option<Spanned<f64>>,

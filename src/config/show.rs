@@ -79,6 +79,7 @@ fn site(site: &Site, intent: &Intent) -> Option<Value> {
         "region": site.region,
         "scope": site.scope,
         "members": site.members,
+        "addresses": site.addresses,
         "alias": alias,
         "target_group": groups_of(intent, site.name.as_ref()),
     }))
@@ -89,11 +90,12 @@ fn groups_of<'a>(intent: &'a Intent, site: Option<&SiteName>) -> Vec<&'a GroupIn
 }
 
 fn cluster(intent: &Intent) -> Value {
-    let members = intent.site(None).map(|only| &only.members);
+    let (members, addresses) = intent.site(None).map(|only| (&only.members, &only.addresses)).unzip();
     json!({
         "name": intent.name,
         "scope": intent.scope,
         "members": members,
+        "addresses": addresses,
         "site": intent.sites.iter().filter_map(|its| site(its, intent)).collect::<Vec<_>>(),
         "system_id": intent.system_id,
         "target_group": groups_of(intent, None),

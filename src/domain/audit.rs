@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
-use super::endpoint::{GroupArn, Target, TargetType};
+use super::endpoint::{Family, GroupArn, Target, TargetGroup, TargetType};
 use super::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use super::memory::{Memory, Timestamp};
@@ -299,8 +299,7 @@ fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> 
     });
     usable_anywhere(&arn.to_string(), opens, intent, primary)?;
     let before = members.clone();
-    let belongs =
-        |target: &Target| may_hold(target, configured, read.target_type, before.contains(target), seen);
+    let belongs = |target: &Target| may_hold(target, configured, read, before.contains(target), seen);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
     let mut opened = BTreeSet::new();
     for step in steps {
@@ -341,12 +340,12 @@ fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> 
 fn may_hold(
     target: &Target,
     configured: &GroupIntent,
-    target_type: TargetType,
+    read: &TargetGroup,
     is_there: bool,
     seen: &Seen,
 ) -> bool {
     let Seen { world, primary, .. } = *seen;
-    let is_at = |address: &Address| is_at(target, address, configured, target_type, world);
+    let is_at = |address: &Address| is_at(target, address, configured, read, world);
     let is_primary = primary.address.as_ref().is_some_and(is_at);
     let views =
         world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
@@ -381,24 +380,32 @@ fn may_still_be_read_from(listed: &Listed, seen: &Seen) -> bool {
     seen.leads_newly && !listed.noloadbalance && said.any(is_live_replica)
 }
 
-/// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports.
+/// Whether a target is the PostgreSQL at that address, on the port that was configured or that Patroni reports, and in the
+/// group's VPC and of its address family.
 fn is_at(
     target: &Target,
     address: &Address,
     configured: &GroupIntent,
-    target_type: TargetType,
+    read: &TargetGroup,
     world: &World,
 ) -> bool {
     if target.port != configured.port.unwrap_or(address.port) {
         return false;
     }
     let ips = ips_of(&address.host, world);
-    match target_type {
-        TargetType::Ip => target.id.parse().is_ok_and(|ip| ips.contains(&ip)),
+    match read.target_type {
+        TargetType::Ip => {
+            let is_ours = |ip: IpAddr| ip.is_ipv4() == (read.family == Family::Ipv4) && ips.contains(&ip);
+            target.id.parse().is_ok_and(is_ours)
+        }
         TargetType::Instance => {
             let Some(Ok(instances)) = world.instances.get(configured.arn.region()) else { return false };
             let mut there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
-            there.any(|instance| instance.as_str() == target.id)
+            there.any(|instance| {
+                let elsewhere =
+                    instance.vpc.as_ref().zip(read.vpc.as_ref()).is_some_and(|(its, ours)| its != ours);
+                instance.id.as_str() == target.id && !elsewhere
+            })
         }
     }
 }

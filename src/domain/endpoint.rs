@@ -3,6 +3,7 @@
 //! Law: a target is its id and its port, nothing else; AWS fills in the availability zone of its own accord.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -14,6 +15,11 @@ use super::record::RecordKey;
 name! {
     /// An EC2 instance id.
     InstanceId
+}
+
+name! {
+    /// The id of a VPC.
+    VpcId
 }
 
 arn! {
@@ -83,6 +89,32 @@ pub enum TargetType {
     Instance,
 }
 
+/// The family of the addresses that a group takes (`TargetGroup`, `IpAddressType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `ipv4`.
+    Ipv4,
+    /// `ipv6`.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        })
+    }
+}
+
 /// A target: what `RegisterTargets` and `DeregisterTargets` take.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Target {
@@ -136,6 +168,10 @@ pub struct HealthCheck {
 pub struct TargetGroup {
     /// What its targets are.
     pub target_type: TargetType,
+    /// The family of the addresses that it takes.
+    pub family: Family,
+    /// The VPC of its targets; unknown where nothing rests on it.
+    pub vpc: Option<VpcId>,
     /// Its targets, draining ones included.
     pub targets: Vec<TargetHealth>,
     /// Its health check; read only where something rests on it.

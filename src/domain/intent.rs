@@ -3,10 +3,11 @@
 //! Law: only what stands here is ever written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
-use super::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
+use super::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
 use super::endpoint::{Endpoint, GroupArn};
 use super::listener::ListenerArn;
 use super::record::{Alias, Failover, RecordKey};
@@ -112,9 +113,46 @@ pub struct Site {
     pub scope: Scope,
     /// The members to ask first; `/cluster` names the rest. Members of two sites may have the same names.
     pub members: Vec<ApiUrl>,
+    /// Where clients reach members that they do not reach where Patroni says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<MemberName, Reached>,
     /// Where records lead that point at the site: its load balancer.
     #[serde(skip)]
     pub alias: Option<Alias>,
+}
+
+impl Site {
+    /// Where clients reach a member's PostgreSQL, given where Patroni says that it listens.
+    #[must_use]
+    pub fn reached(&self, member: &MemberName, reported: Option<Address>) -> Option<Address> {
+        let Some(Reached { host, port }) = self.addresses.get(member) else { return reported };
+        let port = port.or(reported.map(|address| address.port))?;
+        Some(Address { host: host.clone(), port })
+    }
+}
+
+/// Where clients reach a member, where they are in another network than the members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// An address, or a host name.
+    pub host: String,
+    /// The port; absent where it is the one that Patroni reports.
+    pub port: Option<u16>,
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => Address { host: self.host.clone(), port }.fmt(f),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+impl Serialize for Reached {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// A target group, which holds those who belong into it and nothing else.
@@ -135,6 +173,9 @@ pub struct GroupIntent {
     /// The port to register, where it is not the one Patroni reports (a pooler in front of PostgreSQL, say).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// The Availability Zone of its targets, or `all`, where AWS does not tell it by their addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<String>,
 }
 
 /// Who belongs into a target group.

@@ -182,7 +182,7 @@ pub enum EndpointReason {
     #[error("{0}")]
     AddressUnfit(String),
     /// No EC2 instance has the address.
-    #[error("no running EC2 instance has the private address {0}")]
+    #[error("no running EC2 instance has the address {0}")]
     NoInstance(IpAddr),
     /// This build cannot look instances up.
     #[error("its targets are EC2 instances, and this build of repoint has no EC2 support (feature `ec2`)")]

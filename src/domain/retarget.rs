@@ -253,7 +253,7 @@ fn lost_connections<'a>(intent: &'a Intent, plan: &'a Plan) -> impl Iterator<Ite
 fn address_of_instance(world: &World, id: &str) -> Option<String> {
     let mut known = world.instances.values().flatten().flatten();
     let (address, _) =
-        known.find(|(_, instances)| instances.iter().any(|instance| instance.as_str() == id))?;
+        known.find(|(_, instances)| instances.iter().any(|instance| instance.id.as_str() == id))?;
     Some(address.to_string())
 }
 

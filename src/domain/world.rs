@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::cluster::{
     Address, ApiUrl, ListedRole, MemberName, Role, Scope, SiteName, State, SystemId, Timeline,
 };
-use super::endpoint::{GroupArn, InstanceId, TargetGroup};
+use super::endpoint::{GroupArn, InstanceId, TargetGroup, VpcId};
 use super::failure::Failure;
 use super::listener::{Listener, ListenerArn};
 use super::record::{RecordPlace, RecordSet};
@@ -16,8 +16,25 @@ use super::record::{RecordPlace, RecordSet};
 /// What a read gave: the thing, or why it could not be read.
 pub type Read<T> = Result<T, Failure>;
 
-/// The running instances that have each address. Two networks may use the same address.
-pub type InstancesByAddress = BTreeMap<IpAddr, BTreeSet<InstanceId>>;
+/// The running instances that have each address, on any of their interfaces. Two VPCs may use the same address.
+pub type InstancesByAddress = BTreeMap<IpAddr, BTreeSet<Instance>>;
+
+/// An instance, by the interface that has the address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// The VPC of the interface.
+    pub vpc: Option<VpcId>,
+}
+
+impl Instance {
+    /// Whether it may be in that VPC: not knowing one of the two is no contradiction (2).
+    #[must_use]
+    pub fn may_be_in(&self, vpc: Option<&VpcId>) -> bool {
+        self.vpc.is_none() || vpc.is_none() || self.vpc.as_ref() == vpc
+    }
+}
 
 /// What each asked URL of one site answered, by URL.
 pub type Answers = BTreeMap<ApiUrl, MemberAnswer>;
@@ -135,7 +152,9 @@ pub struct Listed {
     pub state: State,
     /// Where its REST API is; null for a member that has not published one, or not one that can be read.
     pub api_url: Option<ApiUrl>,
-    /// Where its PostgreSQL listens.
+    /// Where Patroni says that its PostgreSQL listens.
+    pub reported: Option<Address>,
+    /// Where clients reach its PostgreSQL: what Patroni says, unless the configuration says otherwise.
     pub address: Option<Address>,
     /// Its timeline when it last wrote its key.
     pub timeline: Option<Timeline>,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::observe::too_late;
 use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::Intent;
+use crate::domain::intent::{Intent, Site};
 use crate::domain::memory::Memory;
 use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
 use crate::domain::witness::witnesses;
@@ -170,7 +170,8 @@ impl Members {
     /// What the members of each site say.
     #[must_use]
     pub fn sites(&self, intent: &Intent) -> Sites {
-        intent.sites.iter().map(|site| (site.name.clone(), self.answers(site.name.as_ref()))).collect()
+        let answers = |site: &Site| as_clients_reach(site, self.answers(site.name.as_ref()));
+        intent.sites.iter().map(|site| (site.name.clone(), answers(site))).collect()
     }
 
     /// Whether no answer is older than that.
@@ -381,4 +382,13 @@ fn unanswered(url: &ApiUrl) -> MemberAnswer {
         message: "no answer yet".to_owned(),
     };
     MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
+}
+
+/// The same, with the addresses that the configuration gives to members.
+fn as_clients_reach(site: &Site, mut answers: Answers) -> Answers {
+    let views = answers.values_mut().filter_map(|answer| answer.view.as_mut().ok());
+    for listed in views.flat_map(|view| &mut view.members) {
+        listed.address = site.reached(&listed.name, listed.reported.clone());
+    }
+    answers
 }

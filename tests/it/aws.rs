@@ -35,7 +35,7 @@ async fn elbv2(url: &str) -> (Elbv2, Calls) {
     let calls = Calls::default();
     let client = aws_sdk_elasticloadbalancingv2::Client::new(&config(url).await);
     let clients = BTreeMap::from([("us-east-1".to_owned(), client)]);
-    (Elbv2::new(Arc::new(clients), calls.clone()), calls)
+    (Elbv2::new(Arc::new(clients), Arc::default(), calls.clone()), calls)
 }
 
 fn error(code: &str, message: &str) -> String {
@@ -88,6 +88,45 @@ async fn a_write_that_is_not_answered_is_sent_again_while_its_commit_holds() {
     let target = Target { id: "10.0.1.12".to_owned(), port: 5432 };
     groups.register(&arn(), &[target], &permit).await.unwrap();
     assert_eq!(calls.counts()["elasticloadbalancing:RegisterTargets"], 2);
+}
+
+/// AWS has two sentences for one thing, each about one address of many (aws-load-balancer-controller#3084 and #3714).
+#[tokio::test]
+async fn of_several_targets_those_that_aws_names_get_the_zone_that_it_asks_for() {
+    let words = [
+        "You must specify a valid Availability Zone or select 'all' for all enabled Availability zones, since the IP address \
+         '10.9.0.12' is outside the VPC",
+        "The Availability Zone is required for IP address '10.9.0.13' because it is not in the VPC",
+    ];
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |_| match words.get(asked.fetch_add(1, Ordering::Relaxed)) {
+        Some(words) => xml(400, error("ValidationError", words)),
+        None => xml(200, "<RegisterTargetsResponse><RegisterTargetsResult/></RegisterTargetsResponse>"),
+    });
+    let server = server.await;
+    let (groups, _) = elbv2(&server.url()).await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let permit = Permit::new(&clock, ACT_WITHIN);
+    let target = |id: &str| Target { id: id.to_owned(), port: 5432 };
+    let targets = ["10.0.1.11", "10.9.0.12", "10.9.0.13"].map(target);
+    groups.register(&arn(), &targets, &permit).await.unwrap();
+    let zones = |request: &Request| {
+        (1..=3).map(|at| request.body.contains(&format!("member.{at}.AvailabilityZone=all"))).collect()
+    };
+    let zones: Vec<Vec<bool>> = server.requests().iter().map(zones).collect();
+    assert_eq!(zones, [[false, false, false], [false, true, false], [false, true, true]]);
+}
+
+/// What AWS goes on refusing is refused, and not asked for ever.
+#[tokio::test]
+async fn a_zone_that_is_refused_both_ways_is_a_failure() {
+    let words = "The Availability Zone of '10.0.1.12' is not one";
+    let server = Server::start(move |_| xml(400, error("ValidationError", words))).await;
+    let (groups, _) = elbv2(&server.url()).await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let target = Target { id: "10.0.1.12".to_owned(), port: 5432 };
+    let failure = groups.register(&arn(), &[target], &Permit::new(&clock, ACT_WITHIN)).await.unwrap_err();
+    assert!(failure.message.contains(words) && server.requests().len() == 2, "{failure}");
 }
 
 #[tokio::test]
@@ -275,7 +314,7 @@ async fn instances_are_paged_and_checked() {
     let ec2 = Ec2::new(Arc::new(BTreeMap::from([("us-east-1".to_owned(), client)])), Calls::default());
     let wanted: BTreeSet<_> = ["10.0.1.11", "10.0.1.12"].iter().map(|ip| ip.parse().unwrap()).collect();
     let found = ec2.find("us-east-1", &wanted).await.unwrap();
-    let ids: Vec<String> = found.values().flatten().map(ToString::to_string).collect();
+    let ids: Vec<String> = found.values().flatten().map(|instance| instance.id.to_string()).collect();
     assert_eq!(ids, ["i-1", "i-3"]);
     assert_eq!(server.requests().len(), 2);
 }

@@ -5,6 +5,8 @@ mod programs;
 mod state;
 mod table;
 
+use std::collections::BTreeMap;
+
 use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::cluster::{ListedRole, Scope, SystemId, Timeline};
 use repoint::domain::intent::{Intent, Site};
@@ -109,6 +111,7 @@ fn a_site_with_a_member_of_another_system_holds_all_sites() {
         region: None,
         scope: Scope::new("batman"),
         members: members.map(url).collect(),
+        addresses: BTreeMap::new(),
         alias: None,
     };
     let intent = Intent { sites: vec![site("east", 1..=2), site("west", 3..=4)], ..intent() };

@@ -23,6 +23,7 @@ mod laws;
 mod layers;
 mod memory;
 mod memory_commands;
+mod networks;
 mod output;
 mod patroni;
 mod permit;

@@ -1,11 +1,12 @@
 //! What is planned, case by case. The properties stand in `laws`.
 
 mod hosts;
+mod networks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::cluster::{Address, ListedRole};
-use repoint::domain::endpoint::{InstanceId, TargetGroup, TargetType};
+use repoint::domain::endpoint::{TargetGroup, TargetType};
 use repoint::domain::intent::{Intent, PointsTo, RecordIntent};
 use repoint::domain::memory::{Memory, Timestamp};
 use repoint::domain::plan::{DEFAULT_TTL_SECONDS, EndpointReasonKind, Lane, Plan, TargetStep, plan};
@@ -15,9 +16,9 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::{View, World};
 
 use crate::support::evidence::{
-    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, intent, ip_group, members_in,
-    place, primary, record, record_intent, records, refused, replica, silence, target, target_health, view,
-    world,
+    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, instance, intent, ip_group,
+    members_in, place, primary, record, record_intent, records, refused, replica, silence, target,
+    target_health, view, world,
 };
 
 fn planned(intent: &Intent, world: &World) -> Plan {
@@ -102,7 +103,7 @@ fn instances(of: &[(&str, &str)]) -> World {
     let mut world = healthy(2, 3);
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (address, id) in of {
-        found.entry(address.parse().unwrap()).or_default().insert(InstanceId::new(*id));
+        found.entry(address.parse().unwrap()).or_default().insert(instance(id));
     }
     world.instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found))]);
     world
@@ -112,7 +113,7 @@ fn instance_group() -> TargetGroup {
     TargetGroup {
         target_type: TargetType::Instance,
         targets: vec![target_health("i-old", "healthy")],
-        check: None,
+        ..ip_group(&[])
     }
 }
 

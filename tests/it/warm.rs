@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::audit::{Refusal, audit};
-use repoint::domain::endpoint::{HealthCheck, InstanceId, TargetGroup, TargetType};
+use repoint::domain::endpoint::{HealthCheck, TargetGroup, TargetType};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
 use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp, Unknown};
@@ -12,8 +12,8 @@ use repoint::domain::verdict::verdict;
 use repoint::domain::world::World;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, group_intent, healthy, host, intent, ip_group, members_in, name, refused,
-    target, target_health, warm_intent,
+    GROUP, arn, asks_patroni, group_intent, healthy, host, instance, intent, ip_group, members_in, name,
+    refused, target, target_health, warm_intent,
 };
 
 const LEAVE_AFTER: u64 = 60_000;
@@ -294,10 +294,10 @@ fn a_load_balancer_that_sends_reads_to_the_primary_is_a_concern_unless_the_check
 /// pg2 leads; the instances that run have these addresses.
 fn instances(targets: &[&str], running: &[(u8, &str)]) -> World {
     let targets = targets.iter().map(|id| target_health(id, "unused")).collect();
-    let group = TargetGroup { target_type: TargetType::Instance, targets, check: None };
+    let group = TargetGroup { target_type: TargetType::Instance, targets, ..ip_group(&[]) };
     let found = running.iter().map(|(number, id)| {
         let address = host(*number).parse().unwrap();
-        (address, BTreeSet::from([InstanceId::new(*id)]))
+        (address, BTreeSet::from([instance(id)]))
     });
     let instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found.collect()))]);
     World { instances, ..world(group) }

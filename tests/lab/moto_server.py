@@ -14,6 +14,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.utils import filter_dict_attribute_mapping as filters
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import IAMPolicyStatement, IAMRequest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -160,6 +161,8 @@ def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
 
+# moto's instances have one interface.
+filters["network-interface.addresses.private-ip-address"] = filters["private-ip-address"]
 ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize_but_root
 DomainDispatcherApplication.__call__ = keep_what_was_sent
 IAMPolicyStatement.__init__ = make_statement_about_actions

@@ -142,13 +142,14 @@ impl TryFrom<Member> for world::Listed {
         let host = identity("a member's host", LONGEST_HOST, member.host.filter(|host| !host.is_empty()))?;
         let api_url = member.api_url.filter(|url| !url.is_empty());
         let api_url = identity("a member's api_url", LONGEST_URL, api_url)?;
-        let address = host.zip(port);
+        let address = host.zip(port).map(|(host, port)| Address { host, port });
         Ok(Self {
             name: MemberName::new(member.name),
             role: ListedRole::from(text::word(&member.role).as_str()),
             state: State::from(text::word(member.state.as_deref().unwrap_or("unknown")).as_str()),
             api_url: api_url.and_then(|url| ApiUrl::parse(&url).ok()),
-            address: address.map(|(host, port)| Address { host, port }),
+            reported: address.clone(),
+            address,
             timeline: timeline(member.timeline),
             lag_bytes: member.lag.as_ref().and_then(Value::as_u64),
             noloadbalance: member.tags.get("noloadbalance").is_some_and(is_set),

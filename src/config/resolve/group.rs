@@ -50,10 +50,15 @@ impl Resolver<'_> {
         if let Some((0, span)) = &port {
             self.complain(span, "cluster.target_group.port", "0 is no port");
         }
+        let availability_zone = group
+            .availability_zone
+            .as_ref()
+            .and_then(|zone| self.spanned(zone, "cluster.target_group.availability_zone", availability_zone));
         let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
         let (arn, strategy) = (arn?, strategy?);
         self.claim(entry, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
-        Some(GroupIntent { arn, site: None, role, strategy, port: port.map(|(port, _)| *port) })
+        let port = port.map(|(port, _)| *port);
+        Some(GroupIntent { arn, site: None, role, strategy, port, availability_zone })
     }
 
     fn role(&mut self, group: &TargetGroup) -> GroupRole {
@@ -130,5 +135,16 @@ impl Resolver<'_> {
         if let Some(span) = span {
             self.complain(&span, &format!("cluster.target_group.{key}"), message);
         }
+    }
+}
+
+/// The name of an Availability Zone, or `all` (ELB API, `TargetDescription`).
+fn availability_zone(text: &str) -> Result<String, &'static str> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_zone = text.ends_with(|last: char| last.is_ascii_alphabetic()) && text.contains('-');
+    if is_plain && (is_zone || text == "all") {
+        Ok(text.to_owned())
+    } else {
+        Err("it is no Availability Zone such as eu-west-1a, and not `all`")
     }
 }

@@ -1,6 +1,7 @@
 //! The sites of a cluster: one without a name, or several.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,9 +9,10 @@ use toml::Spanned;
 use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
-use crate::domain::cluster::{ApiUrl, EntryName, Scope, SiteName};
+use crate::domain::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
 use crate::domain::endpoint::GroupArn;
-use crate::domain::intent::{GroupIntent, Site};
+use crate::domain::host::is_name;
+use crate::domain::intent::{GroupIntent, Reached, Site};
 use crate::domain::record::{Alias, Failover, RecordType};
 
 impl Resolver<'_> {
@@ -19,7 +21,8 @@ impl Resolver<'_> {
         match (&cluster.members, &cluster.site[..]) {
             (Some(members), []) => {
                 let members = self.members(members, KEY);
-                vec![Site { name: None, region: None, scope: scope.clone(), members, alias: None }]
+                let addresses = self.addresses(&cluster.addresses, "cluster.addresses");
+                vec![Site { name: None, region: None, scope: scope.clone(), members, addresses, alias: None }]
             }
             (None, []) => {
                 let message = "it is missing: name at least one member, as in [\"http://10.0.1.11:8008\"]";
@@ -31,6 +34,11 @@ impl Resolver<'_> {
                     let message =
                         "a cluster with sites has none of its own: put them into each [[cluster.site]]";
                     self.complain(&members.span(), KEY, message);
+                }
+                if let Some(member) = cluster.addresses.keys().next() {
+                    let message =
+                        "members of two sites may have the same name: put it into the [[cluster.site]]";
+                    self.complain(&member.span(), "cluster.addresses", message);
                 }
                 let resolved = sites.iter().map(|site| self.site(scope, site)).collect();
                 self.tell_apart(sites);
@@ -50,6 +58,7 @@ impl Resolver<'_> {
             region: Some(site.region.get_ref().clone()),
             scope: site.scope.as_ref().map_or_else(|| scope.clone(), |own| Scope::new(own.get_ref())),
             members: self.members(&site.members, "cluster.site.members"),
+            addresses: self.addresses(&site.addresses, "cluster.site.addresses"),
             alias: site.alias.as_ref().and_then(|alias| self.alias(alias)),
         }
     }
@@ -67,6 +76,24 @@ impl Resolver<'_> {
         urls.sort();
         urls.dedup();
         urls
+    }
+
+    /// Where clients reach members that they do not reach where Patroni says.
+    fn addresses(
+        &mut self,
+        addresses: &BTreeMap<Spanned<String>, Spanned<String>>,
+        key: &str,
+    ) -> BTreeMap<MemberName, Reached> {
+        let mut reached = BTreeMap::new();
+        for (member, address) in addresses {
+            if member.get_ref().trim().is_empty() {
+                self.complain(&member.span(), key, "a member's name is empty");
+            }
+            if let Some(address) = self.spanned(address, key, reached_at) {
+                reached.insert(MemberName::new(member.get_ref()), address);
+            }
+        }
+        reached
     }
 
     /// A site's name and members are its own.
@@ -168,4 +195,26 @@ fn name(site: &file::Site) -> SiteName {
 
 fn name_span(site: &file::Site) -> Range<usize> {
     site.name.as_ref().unwrap_or(&site.region).span()
+}
+
+/// An address or a host name, with a port if it is not the one that Patroni reports.
+fn reached_at(text: &str) -> Result<Reached, &'static str> {
+    let at = |host: &str, port| Reached { host: host.to_owned(), port };
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(at(&ip.to_string(), None));
+    }
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return with_port(at(&socket.ip().to_string(), Some(socket.port())));
+    }
+    let reached = match text.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) => at(host, Some(port)),
+        Some((_, Err(_))) | None => at(text, None),
+    };
+    if is_name(&reached.host) { with_port(reached) } else { Err(NO_ADDRESS) }
+}
+
+const NO_ADDRESS: &str = "it is no address or host name, such as 10.99.0.11, pg1.example.com, 10.99.0.11:6432 or [2001:db8::11]:6432";
+
+fn with_port(reached: Reached) -> Result<Reached, &'static str> {
+    if reached.port == Some(0) { Err("0 is no port") } else { Ok(reached) }
 }

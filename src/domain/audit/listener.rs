@@ -114,10 +114,7 @@ fn reweighting(
     let there = group.targets.iter().filter(|health| health.state != "draining").map(|health| &health.target);
     let opened = opened.iter().filter(|(group, _)| **group == primarys.arn).map(|(_, target)| *target);
     let is_primary = |target: &Target| {
-        primary
-            .address
-            .as_ref()
-            .is_some_and(|address| is_at(target, address, primarys, group.target_type, world))
+        primary.address.as_ref().is_some_and(|address| is_at(target, address, primarys, group, world))
     };
     if there.chain(opened).any(is_primary) {
         return Ok(());

@@ -1,15 +1,16 @@
 //! The steps for one target group.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::readers::{Holder, Places, Wanted, places};
 use super::{EndpointReason, Hosts, Needs, TargetStep, primary_address, sole};
 use crate::domain::cluster::Address;
-use crate::domain::endpoint::{InstanceId, Target, TargetGroup, TargetType};
+use crate::domain::endpoint::{Family, InstanceId, Target, TargetGroup, TargetType};
 use crate::domain::intent::{GroupIntent, GroupRole};
 use crate::domain::readers::Reader;
 use crate::domain::verdict::Primary;
-use crate::domain::world::World;
+use crate::domain::world::{Instance, World};
 
 /// Register who belongs there, then deregister everything else. Where something goes, one that belongs there is registered
 /// even if it is listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes
@@ -89,8 +90,8 @@ pub(super) fn may_be(
         TargetType::Ip => held.id.parse().is_ok_and(|ip| ips.contains(&ip)),
         TargetType::Instance => match hosts.world.instances.get(wanted.arn.region()) {
             Some(Ok(instances)) => {
-                let there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
-                there.into_iter().any(|instance| instance.as_str() == held.id)
+                let mut there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
+                there.any(|instance| instance.id.as_str() == held.id)
             }
             Some(Err(_)) | None => true,
         },
@@ -105,39 +106,58 @@ pub(super) fn target(
     address: &Address,
     hosts: Hosts,
 ) -> Result<Target, EndpointReason> {
-    let ip = target_ip(hosts, &address.host)?;
+    let host = &address.host;
+    let ips = hosts.addresses(host)?;
     let id = match group.target_type {
-        TargetType::Ip => ip.to_string(),
-        TargetType::Instance => instance_at(ip, wanted.arn.region(), hosts.world)?.to_string(),
+        TargetType::Ip => target_ip(host, &ips, group.family)?.to_string(),
+        TargetType::Instance => instance_at(host, &ips, wanted.arn.region(), group, hosts.world)?.to_string(),
     };
     Ok(Target { id, port: wanted.port.unwrap_or(address.port) })
 }
 
-/// The address to register: the IPv4 one, which is a target group's default, or else the IPv6 one.
-fn target_ip(hosts: Hosts, host: &str) -> Result<IpAddr, EndpointReason> {
-    let addresses = hosts.addresses(host)?;
-    let v4 = sole(host, &addresses, "IPv4", IpAddr::is_ipv4)?;
-    let ip = match v4 {
-        Some(ip) => Some(ip),
-        None => sole(host, &addresses, "IPv6", IpAddr::is_ipv6)?,
-    };
-    ip.ok_or_else(|| EndpointReason::AddressUnfit(format!("`{host}` has no address")))
+/// The address to register: the one of the family that the group takes.
+fn target_ip(host: &str, ips: &[IpAddr], family: Family) -> Result<IpAddr, EndpointReason> {
+    let only = sole(host, ips, &family.to_string(), |ip| Family::of(*ip) == family)?;
+    only.ok_or_else(|| {
+        EndpointReason::AddressUnfit(format!(
+            "`{host}` has no {family} address, and the target group takes {family} addresses; name one in the cluster's \
+             `addresses`"
+        ))
+    })
 }
 
-/// The instance that has the address. Private addresses repeat from one network to the next, and there is no telling
-/// which of two instances is meant.
-fn instance_at<'a>(ip: IpAddr, region: &str, world: &'a World) -> Result<&'a InstanceId, EndpointReason> {
+/// The instance in the group's VPC that has one of the host's addresses, on any of its interfaces. Private addresses repeat
+/// from one VPC to the next.
+fn instance_at<'a>(
+    host: &str,
+    ips: &[IpAddr],
+    region: &str,
+    group: &TargetGroup,
+    world: &'a World,
+) -> Result<&'a InstanceId, EndpointReason> {
+    let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+    let Some(first) = ips.first() else { return unfit(format!("`{host}` has no address")) };
     let instances = match world.instances.get(region) {
         None => return Err(EndpointReason::NoEc2),
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         Some(Ok(instances)) => instances,
     };
-    let mut found = instances.get(&ip).into_iter().flatten();
+    let there = || ips.iter().filter_map(|ip| instances.get(ip)).flatten();
+    let here: BTreeSet<&InstanceId> = there()
+        .filter(|instance| instance.may_be_in(group.vpc.as_ref()))
+        .map(|instance| &instance.id)
+        .collect();
+    let mut found = here.into_iter();
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(EndpointReason::NoInstance(ip)),
-        (Some(one), Some(other)) => Err(EndpointReason::AddressUnfit(format!(
-            "several instances have the address {ip}: {one}, {other}"
-        ))),
+        (Some(one), Some(other)) => {
+            unfit(format!("several instances have the address {first}: {one}, {other}"))
+        }
+        (None, _) => match (there().next(), &group.vpc) {
+            (Some(Instance { id, vpc: Some(its) }), Some(vpc)) => unfit(format!(
+                "no running EC2 instance has the address {first} in {vpc}, the target group's VPC; {id} has it in {its}"
+            )),
+            _ => Err(EndpointReason::NoInstance(*first)),
+        },
     }
 }

@@ -235,7 +235,9 @@ fn accept(
 /// before, as long as it still answers at the same URL.
 fn remembered_address(site: &Site, primary: &Witness, memory: &Memory) -> Option<Address> {
     let name = primary.name.as_ref()?;
-    primary.urls().find_map(|url| memory.address_of(site.name.as_ref(), name, url)).cloned()
+    let remembered = primary.urls().find_map(|url| memory.address_of(site.name.as_ref(), name, url));
+    // It may have been written before the configuration named another one.
+    site.reached(name, remembered.cloned())
 }
 
 /// The leader of a standby cluster, in the form of a primary, which it is but for the writes: the one that says so itself

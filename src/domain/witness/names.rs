@@ -41,7 +41,7 @@ fn is_on_host(listed: &Listed, url: &ApiUrl, peer: Option<SocketAddr>) -> bool {
         host.eq_ignore_ascii_case(url.host()) || host.parse::<IpAddr>().is_ok_and(|ip| peer_ip == Some(ip))
     };
     let is_neighbour = listed.api_url.as_ref().is_some_and(|api| is_there(api.host()));
-    !is_neighbour && listed.address.as_ref().is_some_and(|address| is_there(&address.host))
+    !is_neighbour && listed.reported.as_ref().is_some_and(|address| is_there(&address.host))
 }
 
 /// A proxy on one member's host may lead to another member: one that claims to be the primary is not listed as a replica.

@@ -33,8 +33,9 @@ fn placed(world: World, configured: Option<&str>) -> Result<String, String> {
 }
 
 /// What a record of that type points at, or why it does not.
-fn pointed(world: World, record_type: RecordType) -> Result<String, String> {
-    let (intent, world) = with_record(world, record_intent(record_type), Vec::new());
+fn pointed(world: World, record_type: RecordType, configured: Option<&str>) -> Result<String, String> {
+    let (mut intent, world) = with_record(world, record_intent(record_type), Vec::new());
+    intent.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
     let plan = planned(&intent, &world);
     audited(&plan, &intent, &world).unwrap();
     outcome(&plan)
@@ -89,7 +90,7 @@ fn a_name_that_resolves_to_what_only_this_machine_uses_is_held() {
         let shown = own.parse::<std::net::IpAddr>().unwrap().to_string();
         assert!(why.contains("pg2") && why.contains(&shown) && why.contains("connect_address"), "{why}");
         let record_type = if own.contains(':') { RecordType::Aaaa } else { RecordType::A };
-        pointed(hosted("pg2", &[own]), record_type).unwrap_err();
+        pointed(hosted("pg2", &[own]), record_type, None).unwrap_err();
     }
 }
 
@@ -97,9 +98,15 @@ fn a_name_that_resolves_to_what_only_this_machine_uses_is_held() {
 fn of_such_an_address_and_a_fit_one_the_fit_one_is_used() {
     for own in OWN {
         assert_eq!(placed(hosted("pg2", &[own, "10.0.1.12"]), None), Ok("10.0.1.12".to_owned()));
-        assert_eq!(pointed(hosted("pg2", &[own, "10.0.1.12"]), RecordType::A), Ok("10.0.1.12".to_owned()));
+        assert_eq!(
+            pointed(hosted("pg2", &[own, "10.0.1.12"]), RecordType::A, None),
+            Ok("10.0.1.12".to_owned())
+        );
     }
-    assert_eq!(pointed(hosted("pg2", &["fe80::1", "fd00::12"]), RecordType::Aaaa), Ok("fd00::12".to_owned()));
+    assert_eq!(
+        pointed(hosted("pg2", &["fe80::1", "fd00::12"]), RecordType::Aaaa, None),
+        Ok("fd00::12".to_owned())
+    );
 }
 
 #[test]
@@ -114,7 +121,7 @@ fn an_address_that_every_machine_has_is_held() {
 fn a_loopback_address_is_used_where_the_configuration_calls_a_member_by_one() {
     let lab = Some("http://127.0.0.11:8008");
     assert_eq!(placed(hosted("127.0.0.12", &[]), lab), Ok("127.0.0.12".to_owned()));
-    assert_eq!(placed(hosted("::1", &[]), lab), Ok("::1".to_owned()));
+    assert_eq!(pointed(hosted("::1", &[]), RecordType::Aaaa, lab), Ok("::1".to_owned()));
     for own in ["0.0.0.0", "169.254.7.7", "fe80::1"] {
         placed(hosted(own, &[]), lab).unwrap_err();
     }
@@ -138,7 +145,7 @@ fn what_is_neither_one_address_nor_one_name_is_not_looked_up() {
     ] {
         placed(hosted(odd, &["10.0.0.1"]), None).unwrap_err();
         for record_type in [RecordType::A, RecordType::Cname] {
-            let why = pointed(hosted(odd, &["10.0.0.1"]), record_type).unwrap_err();
+            let why = pointed(hosted(odd, &["10.0.0.1"]), record_type, None).unwrap_err();
             assert!(why.contains(odd), "{why}");
         }
     }
@@ -147,11 +154,11 @@ fn what_is_neither_one_address_nor_one_name_is_not_looked_up() {
 #[test]
 fn a_cname_points_at_a_qualified_name() {
     let good = "pg2.db.example.com";
-    assert_eq!(pointed(hosted(good, &[]), RecordType::Cname), Ok(good.to_owned()));
-    assert_eq!(pointed(hosted("pg2", &["10.0.1.12"]), RecordType::A), Ok("10.0.1.12".to_owned()));
+    assert_eq!(pointed(hosted(good, &[]), RecordType::Cname, None), Ok(good.to_owned()));
+    assert_eq!(pointed(hosted("pg2", &["10.0.1.12"]), RecordType::A, None), Ok("10.0.1.12".to_owned()));
     let long = format!("{}.example.com", "x".repeat(64));
     for bad in ["pg2", "pg2.", "10.0.1.12", long.as_str()] {
-        pointed(hosted(bad, &[]), RecordType::Cname).unwrap_err();
+        pointed(hosted(bad, &[]), RecordType::Cname, None).unwrap_err();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::audit::audit;
-use repoint::domain::endpoint::{InstanceId, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{TargetGroup, TargetHealth, TargetType};
 use repoint::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
 use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{ConditionKind, Memory, Timestamp};
@@ -14,7 +14,7 @@ use repoint::domain::world::{Listed, Read, World};
 
 use super::{LIMIT, is_pg3, of, words, world};
 use crate::support::evidence::{
-    arn, intent, ip_group, name, reader_intent, record, record_intent, refused, target,
+    arn, instance, intent, ip_group, name, reader_intent, record, record_intent, refused, target,
 };
 
 fn planned(intent: &Intent, world: &World) -> Plan {
@@ -90,10 +90,11 @@ fn of_instances(known: &[u8], failure: bool, ids: &[&str]) -> (Intent, World) {
         state: "healthy".to_owned(),
         reason: None,
     });
-    let group = TargetGroup { target_type: TargetType::Instance, targets: targets.collect(), check: None };
+    let group =
+        TargetGroup { target_type: TargetType::Instance, targets: targets.collect(), ..ip_group(&[]) };
     let there = known.iter().map(|number| {
         let ip = format!("10.0.1.1{number}").parse().unwrap();
-        (ip, BTreeSet::from([InstanceId::new(format!("i-{number}"))]))
+        (ip, BTreeSet::from([instance(&format!("i-{number}"))]))
     });
     let found = if failure { Err(refused()) } else { Ok(there.collect()) };
     let instances = BTreeMap::from([("us-east-1".to_owned(), found)]);

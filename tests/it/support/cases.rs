@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use repoint::domain::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId, Timeline};
-use repoint::domain::endpoint::{Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{Target, TargetGroup, TargetHealth};
 use repoint::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
 use repoint::domain::listener::{Forward, Listener, Stickiness};
 use repoint::domain::memory::{Condition, ConditionKind, Memory, Timestamp, Unknown};
@@ -18,8 +18,8 @@ use repoint::domain::world::{Health, MemberAnswer, Read, View, World};
 
 use super::evidence::{
     GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host, intent,
-    listed, listener_arn, member_group, members_in, record, record_intent, refused, silence, target,
-    warm_intent, weighted_intent,
+    ip_group, listed, listener_arn, member_group, members_in, record, record_intent, refused, silence,
+    target, warm_intent, weighted_intent,
 };
 
 fn health() -> impl Strategy<Value = Health> {
@@ -106,7 +106,7 @@ fn group() -> impl Strategy<Value = Read<TargetGroup>> {
             .collect();
         targets.sort();
         targets.dedup_by(|a, b| a.target == b.target);
-        TargetGroup { target_type: TargetType::Ip, targets, check: None }
+        TargetGroup { targets, ..ip_group(&[]) }
     });
     prop_oneof![9 => group.prop_map(Ok), 1 => Just(Err(refused()))]
 }

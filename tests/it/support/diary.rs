@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use repoint::domain::alert::Alert;
-use repoint::domain::endpoint::{Endpoint, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{Endpoint, TargetGroup, TargetHealth};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::Intent;
 use repoint::domain::memory::condition::{Findings, findings};
@@ -19,7 +19,7 @@ use repoint::domain::retarget::{Retarget, retarget};
 use repoint::domain::verdict::{Verdict, verdict};
 use repoint::domain::world::World;
 
-use super::evidence::{GROUP, arn, group_intent, host, intent, records, target};
+use super::evidence::{GROUP, arn, group_intent, host, intent, ip_group, records, target};
 
 /// The reconciler whose diary it is.
 const WE: &str = "a test";
@@ -146,7 +146,7 @@ impl Diary {
     }
 
     fn look(&self, members: &World, memory: &Memory) -> (World, Verdict, Plan) {
-        let group = TargetGroup { target_type: TargetType::Ip, targets: self.group.clone(), check: None };
+        let group = TargetGroup { targets: self.group.clone(), ..ip_group(&[]) };
         let mut world = World {
             groups: BTreeMap::from([(arn(GROUP), Ok(group))]),
             records: records(self.sets.clone()),

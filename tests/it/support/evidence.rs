@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use repoint::domain::cluster::{
     Address, ApiUrl, EntryName, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
-use repoint::domain::endpoint::{GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{
+    Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
+};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
 use repoint::domain::listener::{Forward, ListenerArn, Stickiness};
@@ -14,7 +16,7 @@ use repoint::domain::record::{
     Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
     SetIdentifier, ZoneId,
 };
-use repoint::domain::world::{Answers, Health, Listed, MemberAnswer, Read, View, World};
+use repoint::domain::world::{Answers, Health, Instance, Listed, MemberAnswer, Read, View, World};
 
 pub const SYSTEM: &str = "7710341171024913225";
 pub const GROUP: &str =
@@ -30,6 +32,7 @@ pub fn intent() -> Intent {
             region: None,
             scope: Scope::new("batman"),
             members: (1..=3).map(url).collect(),
+            addresses: BTreeMap::new(),
             alias: None,
         }],
         system_id: None,
@@ -45,6 +48,7 @@ pub fn group_intent() -> GroupIntent {
         role: GroupRole::Writer,
         strategy: Strategy::Exclusive,
         port: None,
+        availability_zone: None,
     }
 }
 
@@ -123,6 +127,7 @@ pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
         state: if leads { State::Running } else { State::Streaming },
         role,
         api_url: Some(url(number)),
+        reported: Some(Address { host: host(number), port: 5432 }),
         address: Some(Address { host: host(number), port: 5432 }),
         timeline: Some(Timeline(timeline)),
         lag_bytes: (!leads).then_some(0),
@@ -183,9 +188,16 @@ pub fn target_health(id: &str, state: &str) -> TargetHealth {
 pub fn ip_group(targets: &[(&str, &str)]) -> TargetGroup {
     TargetGroup {
         target_type: TargetType::Ip,
+        family: Family::Ipv4,
+        vpc: None,
         targets: targets.iter().map(|(id, state)| target_health(id, state)).collect(),
         check: None,
     }
+}
+
+/// A running instance, in a VPC that is not known.
+pub fn instance(id: &str) -> Instance {
+    Instance { id: InstanceId::new(id), vpc: None }
 }
 
 pub fn place(record_type: RecordType) -> RecordPlace {

@@ -65,6 +65,7 @@ pub fn intent_of(sites: &[SiteName]) -> Intent {
         region: None,
         scope: Scope::new("batman"),
         members: (1..=2).map(|number| site_url(site, number)).collect(),
+        addresses: BTreeMap::new(),
         alias: Some(alias(&balancer(site))),
     };
     Intent { sites: sites.iter().map(site).collect(), ..intent() }

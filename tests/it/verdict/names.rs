@@ -21,6 +21,7 @@ fn outside(number: u8) -> ApiUrl {
 fn inside(number: u8, role: ListedRole, timeline: u32) -> Listed {
     Listed {
         api_url: ApiUrl::parse(&format!("http://172.16.0.{number}:8008")).ok(),
+        reported: Some(Address { host: format!("172.16.0.{number}"), port: 5432 }),
         address: Some(Address { host: format!("172.16.0.{number}"), port: 5432 }),
         ..listed(number, role, timeline)
     }
@@ -172,7 +173,7 @@ fn a_promoting_leader_behind_nat_is_not_a_contradiction() {
 fn a_member_is_the_one_whose_postgresql_is_at_the_address_that_answers() {
     let mut seen = inside_view(1, 3);
     for (number, member) in (1..).zip(&mut seen.members) {
-        member.address = Some(Address { host: format!("203.0.113.{number}"), port: 5432 });
+        member.reported = Some(Address { host: format!("203.0.113.{number}"), port: 5432 });
     }
     // On another port than its `api_url` says.
     let (_, reply) = translated(2, replica(3), Ok(seen.clone()));
@@ -187,7 +188,7 @@ fn a_member_is_the_one_whose_postgresql_is_at_the_address_that_answers() {
 fn of_two_members_on_one_machine_neither_is_told_by_its_address() {
     let mut seen = inside_view(1, 3);
     for member in &mut seen.members {
-        member.address = Some(Address { host: "203.0.113.1".to_owned(), port: 5432 });
+        member.reported = Some(Address { host: "203.0.113.1".to_owned(), port: 5432 });
     }
     let world = world([translated(1, replica(3), Ok(seen))]);
     assert_eq!(witnesses(world.answers_of(None))[0].name, None);

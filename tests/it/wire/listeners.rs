@@ -24,7 +24,14 @@ const MODIFY: &str = "elasticloadbalancing:ModifyListener";
 fn adapter(config: &aws_config::SdkConfig) -> (Elbv2, Calls) {
     let client = aws_sdk_elasticloadbalancingv2::Client::new(config);
     let calls = Calls::default();
-    (Elbv2::new(Arc::new(BTreeMap::from([("us-east-1".to_owned(), client)])), calls.clone()), calls)
+    (
+        Elbv2::new(
+            Arc::new(BTreeMap::from([("us-east-1".to_owned(), client)])),
+            Arc::default(),
+            calls.clone(),
+        ),
+        calls,
+    )
 }
 
 fn permit(valid_for: Duration) -> Permit {

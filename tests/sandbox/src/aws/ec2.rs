@@ -3,7 +3,7 @@
 //! Law: an instance that ended keeps its id for a while and loses its address (EC2 guide, "Instance lifecycle").
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Account;
 use super::error::AwsError;
@@ -61,14 +61,27 @@ impl InstanceState {
 pub struct Instance {
     /// e.g. `i-…`.
     pub id: String,
-    /// `None` once terminated.
+    /// The first address of its first interface; `None` once terminated.
     pub private_ip: Option<Ipv4Addr>,
+    /// Its VPC: that of its first interface.
+    pub vpc: String,
+    /// Its interfaces; none once terminated.
+    pub interfaces: Vec<Interface>,
     /// State.
     pub state: InstanceState,
     /// Availability Zone.
     pub zone: String,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its VPC.
+    pub vpc: String,
+    /// Its addresses of both families; the first IPv4 one is its primary one.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A filter: the name, and values of which one must fit (`*` and `?` as wildcards).
@@ -100,18 +113,37 @@ impl Account {
         private_ip: Ipv4Addr,
         tags: BTreeMap<String, String>,
     ) -> Result<Instance, AwsError> {
+        self.run_instance_in(now, None, private_ip, tags)
+    }
+
+    /// The same in that VPC.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for an address outside the subnets, `InvalidIPAddress.InUse`.
+    pub fn run_instance_in(
+        &mut self,
+        now: Millis,
+        vpc: Option<&str>,
+        private_ip: Ipv4Addr,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Instance, AwsError> {
         self.call(now, RUN, "*", |account| {
-            let Some(zone) = account.network.zone(private_ip).map(str::to_owned) else {
+            let network = account.network_of(vpc);
+            let (vpc, address) = (network.vpc.clone(), IpAddr::V4(private_ip));
+            let Some(zone) = network.zone(address).map(str::to_owned) else {
                 let words = format!("Address {private_ip} does not fall within the subnet's address range");
                 return Err(AwsError::new("InvalidParameterValue", words));
             };
-            if account.instances.known.latest().values().any(|it| it.private_ip == Some(private_ip)) {
+            let mut interfaces = account.instances.known.latest().values().flat_map(|it| &it.interfaces);
+            if interfaces.any(|its| its.vpc == vpc && its.addresses.contains(&address)) {
                 let words = format!("Address {private_ip} is in use.");
                 return Err(AwsError::new("InvalidIPAddress.InUse", words));
             }
             let id = format!("i-0{}", account.next_id());
             let state = InstanceState::Running;
-            let instance = Instance { id: id.clone(), private_ip: Some(private_ip), state, zone, tags };
+            let interfaces = vec![Interface { vpc: vpc.clone(), addresses: vec![address] }];
+            let private_ip = Some(private_ip);
+            let instance = Instance { id: id.clone(), private_ip, vpc, interfaces, state, zone, tags };
             let keep = account.lag(Service::Ec2);
             account.instances.known.change(now, keep).insert(id, instance.clone());
             Ok(instance)
@@ -125,7 +157,16 @@ impl Account {
             instance.state = state;
             if state == InstanceState::Terminated {
                 instance.private_ip = None;
+                instance.interfaces.clear();
             }
+        }
+    }
+
+    /// An instance gets another interface. This is the world's doing, not a call.
+    pub fn attach_interface(&mut self, now: Millis, id: &str, interface: Interface) {
+        let keep = self.lag(Service::Ec2);
+        if let Some(instance) = self.instances.known.change(now, keep).get_mut(id) {
+            instance.interfaces.push(interface);
         }
     }
 
@@ -179,13 +220,26 @@ impl Account {
         })
     }
 
+    pub(super) fn instance_vpc(&self, id: &str) -> Option<String> {
+        self.instances.known.latest().get(id).map(|it| it.vpc.clone())
+    }
+
     pub(super) fn instance_state(&self, id: &str) -> Option<InstanceState> {
         self.instances.known.latest().get(id).map(|it| it.state)
     }
 }
 
 fn check_filter(name: &str) -> Result<(), AwsError> {
-    let known = ["availability-zone", "instance-id", "instance-state-name", "private-ip-address", "tag-key"];
+    let known = [
+        "availability-zone",
+        "instance-id",
+        "instance-state-name",
+        "network-interface.addresses.private-ip-address",
+        "network-interface.ipv6-addresses.ipv6-address",
+        "private-ip-address",
+        "tag-key",
+        "vpc-id",
+    ];
     if known.contains(&name) || name.starts_with("tag:") {
         return Ok(());
     }
@@ -194,11 +248,18 @@ fn check_filter(name: &str) -> Result<(), AwsError> {
 
 fn matches(instance: &Instance, name: &str, values: &[String]) -> bool {
     let any = |text: &str| values.iter().any(|pattern| like(pattern, text));
+    let has = |is_of: fn(&IpAddr) -> bool| {
+        let mut addresses = instance.interfaces.iter().flat_map(|its| &its.addresses);
+        addresses.any(|address| is_of(address) && any(&address.to_string()))
+    };
     match name {
         "availability-zone" => any(&instance.zone),
         "instance-id" => any(&instance.id),
         "instance-state-name" => any(instance.state.as_str()),
         "private-ip-address" => instance.private_ip.is_some_and(|address| any(&address.to_string())),
+        "network-interface.addresses.private-ip-address" => has(IpAddr::is_ipv4),
+        "network-interface.ipv6-addresses.ipv6-address" => has(IpAddr::is_ipv6),
+        "vpc-id" => any(&instance.vpc),
         "tag-key" => instance.tags.keys().any(|key| any(key)),
         _ => name.strip_prefix("tag:").and_then(|key| instance.tags.get(key)).is_some_and(|value| any(value)),
     }

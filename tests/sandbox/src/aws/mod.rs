@@ -39,8 +39,10 @@ pub struct Account {
     pub region: String,
     /// How slow things are.
     pub settings: Settings,
-    /// The VPC and its subnets.
+    /// The default VPC and its subnets.
     pub network: network::Network,
+    /// The other VPCs.
+    pub other_networks: Vec<network::Network>,
     /// What goes wrong at the door.
     pub faults: faults::Faults,
     /// What the caller may not do.
@@ -78,6 +80,7 @@ impl Account {
             region: region.to_owned(),
             settings: Settings::default(),
             network: network::Network::default_vpc(region),
+            other_networks: Vec::new(),
             faults: faults::Faults::default(),
             denials: access::Denials::default(),
             policy: None,
@@ -115,6 +118,13 @@ impl Account {
     #[must_use]
     pub fn user_arn(&self) -> String {
         format!("arn:aws:iam::{}:user/sandbox", self.id)
+    }
+
+    /// The VPC of that id; the default one where none is said or known.
+    #[must_use]
+    pub fn network_of(&self, vpc: Option<&str>) -> &network::Network {
+        let other = self.other_networks.iter().find(|network| Some(network.vpc.as_str()) == vpc);
+        other.unwrap_or(&self.network)
     }
 
     fn lag(&self, service: Service) -> Millis {

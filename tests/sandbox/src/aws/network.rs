@@ -1,13 +1,13 @@
-//! The VPC: which addresses are inside it, and in which Availability Zone.
+//! VPCs: which addresses are inside one, and in which Availability Zone.
 //!
 //! Law: an address belongs to the zone of its subnet; an address in no subnet is outside the VPC.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    base: Ipv4Addr,
+    base: IpAddr,
     prefix: u32,
 }
 
@@ -15,14 +15,29 @@ impl Block {
     /// `base/prefix`.
     #[must_use]
     pub const fn new(base: [u8; 4], prefix: u32) -> Self {
-        Self { base: Ipv4Addr::new(base[0], base[1], base[2], base[3]), prefix }
+        Self { base: IpAddr::V4(Ipv4Addr::new(base[0], base[1], base[2], base[3])), prefix }
+    }
+
+    /// `base/64`, of IPv6.
+    #[must_use]
+    pub const fn of_ipv6(base: Ipv6Addr) -> Self {
+        Self { base: IpAddr::V6(base), prefix: 64 }
     }
 
     /// Whether the address is in the range.
     #[must_use]
-    pub fn contains(&self, address: Ipv4Addr) -> bool {
-        let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
-        address.to_bits() & mask == self.base.to_bits() & mask
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - self.prefix).unwrap_or(0);
+                address.to_bits() & mask == base.to_bits() & mask
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - self.prefix).unwrap_or(0);
+                address.to_bits() & mask == base.to_bits() & mask
+            }
+            _ => false,
+        }
     }
 }
 
@@ -39,6 +54,8 @@ pub struct Subnet {
     pub id: String,
     /// Its addresses.
     pub block: Block,
+    /// Its IPv6 addresses.
+    pub ipv6: Option<Block>,
     /// e.g. `us-east-1a`.
     pub zone: String,
 }
@@ -82,22 +99,41 @@ impl Network {
             .map(|(block, letter)| Subnet {
                 id: format!("subnet-0000000000000000{letter}"),
                 block: *block,
+                ipv6: None,
                 zone: format!("{region}{letter}"),
             })
             .collect();
         Self { vpc: "vpc-00000000000000001".to_owned(), block, subnets }
     }
 
+    /// The same network as another VPC.
+    #[must_use]
+    pub fn called(self, vpc: &str) -> Self {
+        Self { vpc: vpc.to_owned(), ..self }
+    }
+
+    /// The same with an IPv6 block in its first subnet.
+    #[must_use]
+    pub fn with_ipv6(mut self, base: Ipv6Addr) -> Self {
+        if let Some(first) = self.subnets.first_mut() {
+            first.ipv6 = Some(Block::of_ipv6(base));
+        }
+        self
+    }
+
     /// The zone of an address; `None` outside the VPC.
     #[must_use]
-    pub fn zone(&self, address: Ipv4Addr) -> Option<&str> {
-        self.subnets.iter().find(|subnet| subnet.block.contains(address)).map(|subnet| subnet.zone.as_str())
+    pub fn zone(&self, address: IpAddr) -> Option<&str> {
+        let is_in = |subnet: &&Subnet| {
+            subnet.block.contains(address) || subnet.ipv6.is_some_and(|block| block.contains(address))
+        };
+        self.subnets.iter().find(is_in).map(|subnet| subnet.zone.as_str())
     }
 }
 
-/// Whether an address outside the VPC may be a target at all.
-pub(super) fn is_private(address: Ipv4Addr) -> bool {
-    PRIVATE.iter().any(|block| block.contains(address))
+/// Whether an address outside the VPC may be a target at all. An IPv6 one may, in a peered VPC.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    address.is_ipv6() || PRIVATE.iter().any(|block| block.contains(address))
 }
 
 #[cfg(test)]
@@ -107,8 +143,8 @@ mod tests {
     #[test]
     fn an_address_has_the_zone_of_its_subnet() {
         let network = Network::default_vpc("eu-west-1");
-        assert_eq!(network.zone(Ipv4Addr::new(172, 31, 17, 4)), Some("eu-west-1b"));
-        assert_eq!(network.zone(Ipv4Addr::new(172, 32, 0, 1)), None);
+        assert_eq!(network.zone(IpAddr::from([172, 31, 17, 4])), Some("eu-west-1b"));
+        assert_eq!(network.zone(IpAddr::from([172, 32, 0, 1])), None);
     }
 
     #[test]
@@ -119,7 +155,7 @@ mod tests {
             ([100, 127, 0, 1], true),
             ([100, 128, 0, 1], false),
         ] {
-            assert_eq!(is_private(Ipv4Addr::from(address)), private, "{address:?}");
+            assert_eq!(is_private(IpAddr::from(address)), private, "{address:?}");
         }
     }
 }

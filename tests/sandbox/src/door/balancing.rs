@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use repoint::domain::endpoint::{
-    GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
+    Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType, VpcId,
 };
 use repoint::domain::failure::Failure;
-use repoint::domain::world::{InstancesByAddress, Read};
+use repoint::domain::world::{Instance, InstancesByAddress, Read};
 use repoint::ports::{Instances, Permit, TargetGroups};
 
 use super::Line;
@@ -35,6 +35,8 @@ impl TargetGroups for Line {
             let is_ip = group != resources.instance_group;
             Ok(TargetGroup {
                 target_type: if is_ip { TargetType::Ip } else { TargetType::Instance },
+                family: Family::Ipv4,
+                vpc: Some(VpcId::new(&*world.account_of(&group).network.vpc)),
                 targets: health
                     .iter()
                     .map(target_health)
@@ -122,15 +124,19 @@ impl Instances for Line {
         let values: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         self.call(INSTANCES, region, None, move |world, now| {
             let filters = [
-                ("private-ip-address".to_owned(), values),
+                ("network-interface.addresses.private-ip-address".to_owned(), values),
                 ("instance-state-name".to_owned(), vec!["running".to_owned()]),
             ];
             let page = world.account_in(&name).describe_instances(now, &[], &filters, None, None);
             let (instances, _) = page.map_err(|error| failure(INSTANCES, "*", &error))?;
             let mut found: InstancesByAddress = BTreeMap::new();
             for instance in instances {
-                if let Some(address) = instance.private_ip {
-                    found.entry(IpAddr::V4(address)).or_default().insert(InstanceId::new(instance.id));
+                for interface in instance.interfaces {
+                    let id = InstanceId::new(&*instance.id);
+                    let here = Instance { id, vpc: Some(VpcId::new(interface.vpc)) };
+                    for address in interface.addresses {
+                        found.entry(address).or_default().insert(here.clone());
+                    }
                 }
             }
             Ok(found)

@@ -107,12 +107,14 @@ fn own(answers_primary: bool, health: &rest::Health) -> Health {
 }
 
 fn listed(view: &rest::View) -> View {
+    let address = |member: &rest::Listed| Some(Address { host: member.host.to_string(), port: member.port });
     let members = view.members.iter().map(|member| Listed {
         name: MemberName::new(&*member.name),
         role: ListedRole::from(member.role),
         state: State::from(member.state),
         api_url: ApiUrl::parse(&member.api_url).ok(),
-        address: Some(Address { host: member.host.to_string(), port: member.port }),
+        reported: address(member),
+        address: address(member),
         timeline: member.timeline.filter(|timeline| *timeline > 0).map(Timeline),
         lag_bytes: member.location.and_then(|location| match location.lag {
             Lag::Bytes(bytes) => Some(bytes),

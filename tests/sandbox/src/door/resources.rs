@@ -215,6 +215,7 @@ fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
         role: GroupRole::Writer,
         strategy,
         port: None,
+        availability_zone: None,
     })
 }
 
@@ -260,7 +261,14 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     ];
     let groups = groups.into_iter().filter(|(is_configured, ..)| *is_configured);
     let groups = groups.filter_map(|(_, arn, role, strategy)| {
-        Some(GroupIntent { arn: GroupArn::parse(arn).ok()?, site: None, role, strategy, port: None })
+        Some(GroupIntent {
+            arn: GroupArn::parse(arn).ok()?,
+            site: None,
+            role,
+            strategy,
+            port: None,
+            availability_zone: None,
+        })
     });
     let place = |name: &str| RecordPlace {
         zone: ZoneId::new(zone.rsplit('/').next().unwrap_or(zone)),
@@ -295,6 +303,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
             region: None,
             scope: Scope::new(&**cluster.scope()),
             members: urls(cluster),
+            addresses: BTreeMap::new(),
             alias: None,
         }],
         system_id: None,

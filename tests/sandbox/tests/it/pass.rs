@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use repoint::domain::budget;
 use repoint::domain::cluster::EntryName;
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use repoint::domain::endpoint::{Family, GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::memory::{Acting, Memory, Timestamp};
 use repoint::domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
@@ -55,7 +55,13 @@ struct Slow {
 impl TargetGroups for Slow {
     async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
         match &self.list {
-            Some(list) => Ok(TargetGroup { target_type: TargetType::Ip, targets: list.clone(), check: None }),
+            Some(list) => Ok(TargetGroup {
+                target_type: TargetType::Ip,
+                family: Family::Ipv4,
+                vpc: None,
+                targets: list.clone(),
+                check: None,
+            }),
             None => TargetGroups::read(&*self.line, arn, with_check).await,
         }
     }

@@ -39,6 +39,27 @@ impl TargetType {
     }
 }
 
+/// The family of its addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpAddressType {
+    /// `ipv4`.
+    #[default]
+    Ipv4,
+    /// `ipv6`.
+    Ipv6,
+}
+
+impl IpAddressType {
+    /// As the API writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
 /// How targets are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
@@ -133,6 +154,10 @@ pub struct NewTargetGroup {
     pub name: String,
     /// `ip` or `instance`.
     pub target_type: TargetType,
+    /// `ipv4` or `ipv6`.
+    pub ip_address_type: IpAddressType,
+    /// The VPC of its targets; the default one if none is said.
+    pub vpc: Option<String>,
     /// e.g. `TCP`.
     pub protocol: String,
     /// For targets registered without a port.

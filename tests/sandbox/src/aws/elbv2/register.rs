@@ -3,14 +3,14 @@
 //! Law: a request is judged whole before anything is changed; registering what is registered and deregistering what is
 //! not there both succeed and change nothing (ELB API).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::Account;
 use super::super::ec2::InstanceState;
 use super::super::error::AwsError;
 use super::super::network;
 use super::super::service::{Operation, Service};
-use super::group::TargetType;
+use super::group::{IpAddressType, NewTargetGroup, TargetType};
 use super::target::{Member, Phase, Registered, Target, TargetDescription};
 use super::validation;
 use crate::Millis;
@@ -31,12 +31,12 @@ impl Account {
     ) -> Result<(), AwsError> {
         self.call(now, REGISTER, arn, |account| {
             let made = &account.group(arn)?.made;
-            let (target_type, port, interval) = (made.target_type, made.port, made.health_check.interval());
+            let (port, interval) = (made.port, made.health_check.interval());
             let mut admitted = Vec::new();
             for target in targets {
-                let zone = match target_type {
-                    TargetType::Ip => account.zone_of_address(target)?,
-                    TargetType::Instance => account.zone_of_instance(target)?,
+                let zone = match made.target_type {
+                    TargetType::Ip => account.zone_of_address(made, target)?,
+                    TargetType::Instance => account.zone_of_instance(made, target)?,
                 };
                 admitted.push((Target { id: target.id.clone(), port: target.port.unwrap_or(port) }, zone));
             }
@@ -100,15 +100,24 @@ impl Account {
     }
 
     /// The zone that AWS fills in. Words as clients have met them (aws-load-balancer-controller#561, #3714).
-    fn zone_of_address(&self, target: &TargetDescription) -> Result<Option<String>, AwsError> {
+    fn zone_of_address(
+        &self,
+        group: &NewTargetGroup,
+        target: &TargetDescription,
+    ) -> Result<Option<String>, AwsError> {
         let id = &target.id;
-        let Ok(address) = id.parse::<Ipv4Addr>() else {
+        let (family, parsed) = match group.ip_address_type {
+            IpAddressType::Ipv4 => ("IPv4", id.parse::<Ipv4Addr>().map(IpAddr::V4)),
+            IpAddressType::Ipv6 => ("IPv6", id.parse::<Ipv6Addr>().map(IpAddr::V6)),
+        };
+        let Ok(address) = parsed else {
             return Err(AwsError::new(
                 "InvalidTarget",
-                format!("The IP address '{id}' is not a valid IPv4 address"),
+                format!("The IP address '{id}' is not a valid {family} address"),
             ));
         };
-        match (self.network.zone(address), target.availability_zone.as_deref()) {
+        let network = self.network_of(group.vpc.as_deref());
+        match (network.zone(address), target.availability_zone.as_deref()) {
             (Some(inside), None) => Ok(Some(inside.to_owned())),
             (Some(inside), Some(asked)) if inside == asked => Ok(Some(inside.to_owned())),
             (Some(inside), Some(asked)) => Err(validation(format!(
@@ -127,8 +136,17 @@ impl Account {
     }
 
     /// An instance's zone is not for the caller to say, and is not told.
-    fn zone_of_instance(&self, target: &TargetDescription) -> Result<Option<String>, AwsError> {
+    fn zone_of_instance(
+        &self,
+        group: &NewTargetGroup,
+        target: &TargetDescription,
+    ) -> Result<Option<String>, AwsError> {
         let id = &target.id;
+        let vpc = &self.network_of(group.vpc.as_deref()).vpc;
+        if self.instance_vpc(id).is_some_and(|its| its != *vpc) {
+            let words = format!("The following targets are not in the target group VPC '{vpc}': '{id}'");
+            return Err(AwsError::new("InvalidTarget", words));
+        }
         let words = match self.instance_state(id) {
             Some(InstanceState::Running) if target.availability_zone.is_some() => {
                 return Err(validation(

@@ -1,10 +1,10 @@
 //! EC2: its dialect of the query protocol, version 2016-11-15.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::Account;
-use super::super::ec2::{Filter, Instance, InstanceState};
+use super::super::ec2::{Filter, Instance, InstanceState, Interface};
 use super::super::error::AwsError;
 use super::form::Form;
 use super::xml::Xml;
@@ -97,12 +97,22 @@ fn instance(xml: &mut Xml, it: &Instance) {
     xml.leaf("instanceId", &it.id);
     xml.node("instanceState", |xml| state_of(xml, it.state));
     xml.optional("privateIpAddress", it.private_ip);
+    xml.leaf("vpcId", &it.vpc);
+    xml.list("networkInterfaceSet", "item", &it.interfaces, interface);
     xml.node("placement", |xml| xml.leaf("availabilityZone", &it.zone));
     let tags: Vec<(&String, &String)> = it.tags.iter().collect();
     xml.list("tagSet", "item", &tags, |xml, (key, value)| {
         xml.leaf("key", key);
         xml.leaf("value", value);
     });
+}
+
+fn interface(xml: &mut Xml, it: &Interface) {
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = it.addresses.iter().partition(|address| address.is_ipv4());
+    xml.leaf("vpcId", &it.vpc);
+    xml.optional("privateIpAddress", v4.first());
+    xml.list("privateIpAddressesSet", "item", &v4, |xml, address| xml.leaf("privateIpAddress", address));
+    xml.list("ipv6AddressesSet", "item", &v6, |xml, address| xml.leaf("ipv6Address", address));
 }
 
 fn state_of(xml: &mut Xml, state: InstanceState) {

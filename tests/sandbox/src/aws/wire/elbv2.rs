@@ -1,7 +1,7 @@
 //! Elastic Load Balancing: the query protocol, version 2015-12-01.
 
 use super::super::Account;
-use super::super::elbv2::group::{HealthCheck, NewTargetGroup, TargetGroup, TargetType};
+use super::super::elbv2::group::{HealthCheck, IpAddressType, NewTargetGroup, TargetGroup, TargetType};
 use super::super::elbv2::listener::{Forward, Listener, LoadBalancer};
 use super::super::elbv2::target::{TargetDescription, TargetHealth};
 use super::super::error::AwsError;
@@ -100,6 +100,10 @@ fn new_group(form: &Form) -> Result<NewTargetGroup, AwsError> {
             return Err(AwsError::new("ValidationError", format!("Target type '{other}' is not simulated")));
         }
     };
+    let ip_address_type = match form.get("IpAddressType") {
+        Some("ipv6") => IpAddressType::Ipv6,
+        _ => IpAddressType::Ipv4,
+    };
     let usual = HealthCheck::default();
     let protocol = form.get("HealthCheckProtocol").unwrap_or("TCP");
     let http = protocol != "TCP";
@@ -119,6 +123,8 @@ fn new_group(form: &Form) -> Result<NewTargetGroup, AwsError> {
     Ok(NewTargetGroup {
         name: form.need("Name")?.to_owned(),
         target_type,
+        ip_address_type,
+        vpc: form.get("VpcId").map(str::to_owned),
         protocol: form.get("Protocol").unwrap_or("TCP").to_owned(),
         port: form.parse("Port")?.unwrap_or_default(),
         health_check,
@@ -169,8 +175,8 @@ fn target_group(xml: &mut Xml, it: &TargetGroup, vpc: &str) {
     xml.leaf("TargetType", it.made.target_type.as_str());
     xml.leaf("Protocol", &it.made.protocol);
     xml.leaf("Port", it.made.port);
-    xml.leaf("VpcId", vpc);
-    xml.leaf("IpAddressType", "ipv4");
+    xml.leaf("VpcId", it.made.vpc.as_deref().unwrap_or(vpc));
+    xml.leaf("IpAddressType", it.made.ip_address_type.as_str());
     xml.leaf("HealthCheckEnabled", true);
     xml.leaf("HealthCheckProtocol", &check.protocol);
     xml.leaf(

@@ -61,7 +61,17 @@ fn new_group(account: &mut Account, name: &str, target_type: TargetType) -> Stri
     let health_check = HealthCheck::fastest_http(8008, "/primary");
     let (name, protocol) = (name.to_owned(), "TCP".to_owned());
     account
-        .create_target_group(0, NewTargetGroup { name, target_type, protocol, port: 5432, health_check })
+        .create_target_group(
+            0,
+            NewTargetGroup {
+                name,
+                target_type,
+                protocol,
+                port: 5432,
+                health_check,
+                ..NewTargetGroup::default()
+            },
+        )
         .unwrap()
         .arn
 }

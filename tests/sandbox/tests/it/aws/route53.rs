@@ -319,6 +319,7 @@ fn a_failover_alias_falls_with_an_empty_group_of_its_load_balancer() {
         protocol: "TCP".to_owned(),
         port: 5432,
         health_check: HealthCheck::fastest_http(8008, "/primary"),
+        ..NewTargetGroup::default()
     };
     let group = account.create_target_group(0, group).unwrap().arn;
     let balancer = account.create_load_balancer(0, "nlb", "internal").unwrap();

@@ -1,0 +1,105 @@
+//! What is known of target groups beyond one pass: what never changes of a group, and in which Availability Zones its
+//! targets were last seen.
+//!
+//! `RegisterTargets` wants a zone, or `all`, for an address outside the group's VPC, and refuses another than the subnet's
+//! for one inside (ELB API, `TargetDescription`, `AvailabilityZone`). Where an address is only AWS can tell: it compares with
+//! the subnets, not with the CIDR blocks of the VPC.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::endpoint::{Family, GroupArn, Target, TargetType, VpcId};
+
+/// Traffic from every Availability Zone that the load balancer has enabled.
+const ALL: &str = "all";
+
+/// What is the same as long as a group exists: made anew, it has another ARN (ELB API, `TargetGroup`).
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub target_type: TargetType,
+    pub family: Family,
+    pub vpc: Option<VpcId>,
+}
+
+/// The zones of a group's targets, as they were last read.
+pub(super) type Zones = BTreeMap<Target, String>;
+
+/// Known of each group.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The zones that the configuration gives to groups.
+    configured: BTreeMap<GroupArn, String>,
+    facts: Mutex<BTreeMap<GroupArn, Facts>>,
+    zones: Mutex<BTreeMap<GroupArn, Zones>>,
+}
+
+impl Known {
+    /// Nothing yet but the zones that are configured.
+    #[must_use]
+    pub fn new(configured: BTreeMap<GroupArn, String>) -> Self {
+        Self { configured, ..Self::default() }
+    }
+
+    pub(super) fn facts(&self, arn: &GroupArn) -> Option<Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+    }
+
+    pub(super) fn learn(&self, arn: &GroupArn, facts: &Facts) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone(), facts.clone());
+    }
+
+    pub(super) fn set_zones(&self, arn: &GroupArn, zones: Zones) {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone(), zones);
+    }
+
+    /// The zone to register an address with: the configured one; else its own, if it is there; else `all` if every target
+    /// there has that. Without one AWS tells it by the address's subnet, and for an instance it always does.
+    pub(super) fn zone_to_register(&self, arn: &GroupArn, target: &Target) -> Option<String> {
+        target.id.parse::<IpAddr>().ok()?;
+        self.configured.get(arn).cloned().or_else(|| {
+            let zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+            let there = zones.get(arn)?;
+            let all_are_outside = !there.is_empty() && there.values().all(|zone| zone == ALL);
+            there.get(target).cloned().or_else(|| all_are_outside.then(|| ALL.to_owned()))
+        })
+    }
+
+    /// The zone to deregister a target with: the one that was read.
+    pub(super) fn zone_as_read(&self, arn: &GroupArn, target: &Target) -> Option<String> {
+        let zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.get(arn)?.get(target).cloned()
+    }
+}
+
+/// A target and the zone that it is registered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub target: Target,
+    pub zone: Option<String>,
+    /// Whether AWS has said that the zone was the wrong one.
+    pub is_corrected: bool,
+}
+
+/// What AWS asks for, where it refuses zones: `all` for an address that it calls outside the VPC, none for one that it calls
+/// inside. Its words name the address; `None` where they say nothing of a zone, or where that was tried already. The words
+/// are those that its clients report (aws-load-balancer-controller#3084 and #3714 for outside, #561 for inside).
+pub(super) fn as_asked_for(placed: &[Placed], words: &str) -> Option<Vec<Placed>> {
+    if !words.to_ascii_lowercase().contains("availability zone") {
+        return None;
+    }
+    let is_part = |character: char| character.is_ascii_hexdigit() || character == '.' || character == ':';
+    let said: BTreeSet<&str> =
+        words.split(|character| !is_part(character)).map(|word| word.trim_end_matches('.')).collect();
+    let names_one = placed.iter().any(|placed| said.contains(placed.target.id.as_str()));
+    let correct = |placed: &Placed| {
+        let is_meant = !names_one || said.contains(placed.target.id.as_str());
+        if placed.is_corrected || !is_meant {
+            return placed.clone();
+        }
+        let zone = if placed.zone.is_some() { None } else { Some(ALL.to_owned()) };
+        Placed { zone, is_corrected: true, ..placed.clone() }
+    };
+    let corrected: Vec<Placed> = placed.iter().map(correct).collect();
+    (corrected != placed).then_some(corrected)
+}
