@@ -98,7 +98,7 @@ impl Handler {
             Some(Ok(topic)) => Ok(json!({"test_alert": "published", "topic": topic.as_str()})),
             Some(Err(failure)) => Err(Failure::AlertFailed(with_hint(
                 format!("the test was not published: {failure}"),
-                failure.hint().as_deref(),
+                failure.hint.as_deref(),
             ))),
         }
     }

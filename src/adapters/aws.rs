@@ -2,6 +2,9 @@
 //!
 //! Law: every call is bounded. The SDK sets no attempt or operation timeout of its own (aws-config, "Timeouts").
 
+mod denial;
+pub mod refusal;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
 use crate::ports::{Calls, Permit};
+use refusal::refusal;
 
 /// A healthy control plane answers within a second, and TCP sends its first packet again after one.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1200);
@@ -175,27 +179,27 @@ pub fn failure<E>(action: &str, resource: &str, error: &SdkError<E, HttpResponse
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let (kind, message) = match error {
+    match error {
         SdkError::ServiceError(service) => {
             let metadata = service.err().meta();
             let (code, words) = match (metadata.code(), metadata.message()) {
                 (Some(code), words) => (code.to_owned(), words.unwrap_or_default().to_owned()),
                 (None, _) => unwrapped(service.raw()),
             };
-            (kind(&code, &words), format!("{code}: {words}"))
+            refusal(action, resource, &code, &words)
         }
-        SdkError::TimeoutError(_) => (Kind::Unavailable, "no answer within the time allowed".to_owned()),
+        SdkError::TimeoutError(_) => {
+            Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed")
+        }
         other => {
             let words = causes(other);
             if words.contains("no credentials found") {
-                (Kind::Denied, NO_CREDENTIALS.to_owned())
+                Failure::new(Kind::Unauthenticated, action, resource, NO_CREDENTIALS)
             } else {
-                (Kind::Unavailable, words)
+                Failure::new(Kind::Unavailable, action, resource, text::message(&words))
             }
         }
-    };
-    let message = text::message(&message);
-    Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }
+    }
 }
 
 /// An error that is not wrapped in `<ErrorResponse>`, which the SDK does not read: Route 53 sends
@@ -228,55 +232,4 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         cause = current.source();
     }
     words.join(": ")
-}
-
-/// What sort of failure an error code is. The codes are those of the service models (botocore: elbv2, route53, ec2,
-/// sns) and of AWS's common errors.
-pub(super) fn kind(code: &str, words: &str) -> Kind {
-    match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "Throttled"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "ProvisionedThroughputExceededException"
-        | "PriorRequestNotComplete"
-        | "LimitsExceeded" => Kind::Throttled,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AuthorizationError"
-        | "AuthFailure"
-        | "UnauthorizedOperation"
-        | "InvalidClientTokenId"
-        | "InvalidAccessKeyId"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "OptInRequired"
-        | "KMSAccessDenied" => Kind::Denied,
-        "TargetGroupNotFound"
-        | "ListenerNotFound"
-        | "NoSuchHostedZone"
-        | "NoSuchChange"
-        | "NotFound"
-        | "NotFoundException"
-        | "ResourceNotFoundException" => Kind::NotFound,
-        "ConditionalCheckFailedException" => Kind::Conflict,
-        // Route 53 has one code for a batch that makes no sense and for one that came too late.
-        "InvalidChangeBatch"
-            if ["not found", "do not match", "already exists"].iter().any(|sign| words.contains(sign)) =>
-        {
-            Kind::Conflict
-        }
-        "HealthUnavailable"
-        | "InternalFailure"
-        | "InternalError"
-        | "InternalServerError"
-        | "ServiceUnavailable"
-        // Of a global table with strong consistency: another Region writes the item just now.
-        | "ReplicatedWriteConflictException"
-        | "Unavailable" => Kind::Unavailable,
-        _ => Kind::Invalid,
-    }
 }

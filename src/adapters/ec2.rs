@@ -44,12 +44,10 @@ impl Ec2 {
 #[async_trait]
 impl Instances for Ec2 {
     async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
-        let client = self.clients.get(region).ok_or_else(|| Failure {
-            kind: Kind::Invalid,
-            call: DESCRIBE.to_owned(),
-            resource: region.to_owned(),
-            message: "no client for this Region".to_owned(),
-        })?;
+        let client = self
+            .clients
+            .get(region)
+            .ok_or_else(|| Failure::new(Kind::Invalid, DESCRIBE, region, "no client for this Region"))?;
         let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv4());
         let chunks =
             v4.chunks(VALUES).map(|some| (IPV4, some)).chain(v6.chunks(VALUES).map(|some| (IPV6, some)));

@@ -21,6 +21,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use tokio::time::timeout;
 
+use super::aws::refusal::missing;
 use super::aws::{Counted, Fenced, failure, prompt};
 use crate::domain::budget::Line;
 use crate::domain::endpoint::{
@@ -56,11 +57,13 @@ impl Elbv2 {
     }
 
     fn client(&self, action: &str, region: &str, arn: &impl ToString) -> Result<&Client, Failure> {
-        self.clients.get(region).ok_or_else(|| Failure {
-            kind: Kind::Invalid,
-            call: action.to_owned(),
-            resource: arn.to_string(),
-            message: format!("no client for the Region `{region}`"),
+        self.clients.get(region).ok_or_else(|| {
+            Failure::new(
+                Kind::Invalid,
+                action,
+                arn.to_string(),
+                format!("no client for the Region `{region}`"),
+            )
         })
     }
 
@@ -78,11 +81,14 @@ impl Elbv2 {
             .map_err(|error| failure(DESCRIBE_GROUPS, arn.as_str(), &error))?;
         let mut groups = answer.target_groups.unwrap_or_default().into_iter();
         let group = groups.find(|group| group.target_group_arn() == Some(arn.as_str()));
-        group.ok_or_else(|| Failure {
-            kind: Kind::NotFound,
-            call: DESCRIBE_GROUPS.to_owned(),
-            resource: arn.to_string(),
-            message: "the answer does not list the group".to_owned(),
+        group.ok_or_else(|| {
+            Failure::new(
+                Kind::NotFound,
+                DESCRIBE_GROUPS,
+                arn.to_string(),
+                "the answer does not list the group",
+            )
+            .with_hint(missing(arn.as_str()))
         })
     }
 
@@ -254,12 +260,12 @@ fn target_health(arn: &GroupArn, description: &TargetHealthDescription) -> Read<
 }
 
 fn unsupported(call: &str, arn: &GroupArn, what: &str) -> Failure {
-    Failure {
-        kind: Kind::Invalid,
-        call: call.to_owned(),
-        resource: arn.to_string(),
-        message: format!(
+    Failure::new(
+        Kind::Invalid,
+        call,
+        arn.to_string(),
+        format!(
             "the group has targets that repoint does not manage ({what}); it manages `ip` and `instance`"
         ),
-    }
+    )
 }

@@ -12,27 +12,35 @@ use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
-use super::aws::kind;
+use super::aws::refusal::refusal;
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::text;
+
+/// What AWS said: its code and its words.
+#[derive(Clone, Debug)]
+struct Said {
+    code: String,
+    words: String,
+}
 
 /// Listens to one call.
 #[derive(Clone, Debug, Default)]
-pub struct Heard(Arc<Mutex<Option<(Kind, String)>>>);
+pub struct Heard(Arc<Mutex<Option<Said>>>);
 
 impl Heard {
     /// The failure of the call, if it is cut off now.
     #[must_use]
     pub fn cut_off(&self, action: &str, resource: &str) -> Failure {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (kind, message) = match last {
-            Some((kind, said)) => (kind, format!("{said} (until it was too late to try again)")),
-            None => (Kind::Unavailable, "no answer within the time allowed".to_owned()),
-        };
-        Failure { kind, call: action.to_owned(), resource: resource.to_owned(), message }
+        match last {
+            Some(Said { code, words }) => {
+                let words = format!("{words} (until it was too late to try again)");
+                refusal(action, resource, &code, &words)
+            }
+            None => Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed"),
+        }
     }
 
-    fn set(&self, said: Option<(Kind, String)>) {
+    fn set(&self, said: Option<Said>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = said;
     }
 }
@@ -64,7 +72,7 @@ impl Intercept for Heard {
         if let Some((code, words)) =
             error.and_then(|error| Some((error.code()?, error.message().unwrap_or_default())))
         {
-            self.set(Some((kind(code, words), text::message(&format!("{code}: {words}")))));
+            self.set(Some(Said { code: code.to_owned(), words: words.to_owned() }));
         }
         Ok(())
     }

@@ -105,8 +105,7 @@ impl Rest {
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &ApiUrl, path: &str, expected: &[StatusCode]) -> Answer<T> {
-        let failure =
-            |kind, message| Failure { kind, call: format!("GET {path}"), resource: url.to_string(), message };
+        let failure = |kind, message| Failure::new(kind, format!("GET {path}"), url.to_string(), message);
         let mut response = match self.client.get(format!("{url}{path}")).send().await {
             Ok(response) => response,
             Err(error) => {
@@ -185,12 +184,7 @@ impl Patroni for Rest {
 
 /// An answer with something in it that nothing may be known by.
 fn refused(call: &str, url: &ApiUrl, error: &wire::WireError) -> Failure {
-    Failure {
-        kind: Kind::Invalid,
-        call: call.to_owned(),
-        resource: url.to_string(),
-        message: format!("the answer is refused: {error}"),
-    }
+    Failure::new(Kind::Invalid, call, url.to_string(), format!("the answer is refused: {error}"))
 }
 
 /// The cause in a few words: "connection refused" rather than "error sending request for url".

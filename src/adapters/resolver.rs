@@ -21,12 +21,7 @@ pub struct SystemResolver {
 #[async_trait]
 impl Resolver for SystemResolver {
     async fn resolve(&self, host: &str) -> Read<Vec<IpAddr>> {
-        let failure = |message: String| Failure {
-            kind: Kind::Unavailable,
-            call: "DNS".to_owned(),
-            resource: host.to_owned(),
-            message,
-        };
+        let failure = |message: String| Failure::new(Kind::Unavailable, "DNS", host, message);
         // The system's resolver takes `010.0.0.1` and `127.1` for addresses, each in its own way.
         if !is_name(host) {
             return Err(Failure { kind: Kind::Invalid, ..failure("it is no host name".to_owned()) });

@@ -168,12 +168,7 @@ fn listing_key(place: &RecordPlace) -> (String, &'static str) {
 }
 
 fn invalid(call: &str, zone: &ZoneId, message: &str) -> Failure {
-    Failure {
-        kind: Kind::Invalid,
-        call: call.to_owned(),
-        resource: zone.to_string(),
-        message: message.to_owned(),
-    }
+    Failure::new(Kind::Invalid, call, zone.to_string(), message)
 }
 
 /// A record set in our words; `None` for types that cannot point at a node.

@@ -43,11 +43,8 @@ impl Topic for Sns {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             request = request.message_attributes(
                 name,
-                value.map_err(|error| Failure {
-                    kind: Kind::Invalid,
-                    call: PUBLISH.to_owned(),
-                    resource: self.topic.as_str().to_owned(),
-                    message: error.to_string(),
+                value.map_err(|error| {
+                    Failure::new(Kind::Invalid, PUBLISH, self.topic.as_str(), error.to_string())
                 })?,
             );
         }

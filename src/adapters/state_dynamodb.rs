@@ -72,7 +72,7 @@ impl StateTable {
 
     fn unreadable(&self, message: String) -> Failure {
         let resource = format!("table {}", self.table);
-        Failure { kind: Kind::Invalid, call: GET.to_owned(), resource, message }
+        Failure::new(Kind::Invalid, GET, resource, message)
     }
 }
 
@@ -134,12 +134,8 @@ impl Store for StateTable {
 
     async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
         let resource = format!("table {}", self.table);
-        let text = serde_json::to_string(memory).map_err(|error| Failure {
-            kind: Kind::Invalid,
-            call: PUT.to_owned(),
-            resource: resource.clone(),
-            message: error.to_string(),
-        })?;
+        let text = serde_json::to_string(memory)
+            .map_err(|error| Failure::new(Kind::Invalid, PUT, resource.clone(), error.to_string()))?;
         let before = memory.revision.saturating_sub(1);
         let known = self.known_at(entry, before).await?;
         let (version, min_reader) = (known.version.max(VERSION), known.min_reader.max(MIN_READER));

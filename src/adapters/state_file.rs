@@ -375,5 +375,5 @@ fn unlockable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn failure(kind: Kind, call: &str, path: &Path, message: String) -> Failure {
-    Failure { kind, call: call.to_owned(), resource: path.display().to_string(), message }
+    Failure::new(kind, call, path.display().to_string(), message)
 }

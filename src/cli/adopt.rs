@@ -84,7 +84,7 @@ fn hint(error: &AdoptError) -> String {
         }
         AdoptError::Hold(hold) => hold.kind().remedy().to_owned(),
         AdoptError::Memory(failure) => {
-            failure.hint().unwrap_or_else(|| "mend that, and try again".to_owned())
+            failure.hint.clone().unwrap_or_else(|| "mend that, and try again".to_owned())
         }
     }
 }

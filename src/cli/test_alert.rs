@@ -29,10 +29,10 @@ pub async fn main(settings: Settings, format: Format) -> ExitCode {
             print::text(&said, true)
         }
         (Some(Err(failure)), Format::Json) => {
-            print::json(&json!({ "error": failure.to_string(), "hint": failure.hint() }), false)
+            print::json(&json!({ "error": failure.to_string(), "hint": failure.hint }), false)
         }
         (Some(Err(failure)), Format::Text) => {
-            let hint = failure.hint().map_or(String::new(), |hint| format!("\n  {hint}"));
+            let hint = failure.hint.as_deref().map_or(String::new(), |hint| format!("\n  {hint}"));
             print::error(&format!("the test was not published: {failure}{hint}"))
         }
     }

@@ -67,16 +67,17 @@ impl Permit {
             return Ok(());
         }
         let ms = |of: fn(&Leave) -> Duration| self.0.iter().map(of).max().unwrap_or_default().as_millis();
-        Err(Failure {
-            kind: Kind::Conflict,
-            call: call.to_owned(),
-            resource: resource.to_string(),
-            message: format!(
+        Err(Failure::new(
+            Kind::Conflict,
+            call,
+            resource.to_string(),
+            format!(
                 "not sent: {} ms went by since this was decided, and {} ms are allowed",
                 ms(Leave::held_for),
                 ms(|leave| leave.valid_for)
             ),
-        })
+        )
+        .with_hint("the next pass looks again"))
     }
 }
 

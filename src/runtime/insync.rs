@@ -135,18 +135,18 @@ fn now_known(answer: Result<bool, Failure>) -> Known {
         Ok(false) => Known::Open(None),
         Err(failure) => match failure.kind {
             Kind::Throttled | Kind::Unavailable | Kind::NotFound => Known::Open(Some(failure)),
-            Kind::Denied | Kind::Invalid | Kind::Conflict => Known::Closed(failure),
+            Kind::Unauthenticated | Kind::Denied | Kind::Invalid | Kind::Conflict => Known::Closed(failure),
         },
     }
 }
 
 fn given_up(change: &ChangeId) -> Failure {
-    Failure {
-        kind: Kind::Invalid,
-        call: "route53:GetChange".to_owned(),
-        resource: change.to_string(),
-        message: "the question was given up by a fault of repoint, which the log tells of".to_owned(),
-    }
+    Failure::new(
+        Kind::Invalid,
+        "route53:GetChange",
+        change.to_string(),
+        "the question was given up by a fault of repoint, which the log tells of",
+    )
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -375,12 +375,7 @@ fn is_asked(answers: &Answers, url: &ApiUrl) -> bool {
 
 /// A member that has been asked and has not answered yet.
 fn unanswered(url: &ApiUrl) -> MemberAnswer {
-    let failure = |call: &str| Failure {
-        kind: Kind::Unavailable,
-        call: call.to_owned(),
-        resource: url.to_string(),
-        message: "no answer yet".to_owned(),
-    };
+    let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), "no answer yet");
     MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
 }
 

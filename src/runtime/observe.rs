@@ -37,10 +37,5 @@ pub(super) async fn by<T>(
 
 /// The failure of a call that the pass could not wait for.
 pub fn too_late(call: &str, resource: &impl ToString) -> Failure {
-    Failure {
-        kind: Kind::Unavailable,
-        call: call.to_owned(),
-        resource: resource.to_string(),
-        message: "no answer before the pass's deadline".to_owned(),
-    }
+    Failure::new(Kind::Unavailable, call, resource.to_string(), "no answer before the pass's deadline")
 }

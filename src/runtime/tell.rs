@@ -198,7 +198,7 @@ impl Told {
         match result.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic"))) {
             Ok(()) => true,
             Err(failure) => {
-                let hint = failure.hint().unwrap_or_else(|| {
+                let hint = failure.hint.clone().unwrap_or_else(|| {
                     "check `[alerts] sns_topic_arn`, and the way to SNS (from a VPC: NAT or an interface endpoint), with \
                      `repoint test-alert`"
                         .to_owned()

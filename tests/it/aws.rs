@@ -1,5 +1,7 @@
 //! AWS over the wire: pages, errors by name, retries. The calls of a whole pass stand in `commands`.
 
+mod refusals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +54,7 @@ async fn failing(status: u16, code: &'static str) -> (Failure, Calls) {
 async fn an_error_names_the_call_the_resource_and_what_helps() {
     for (status, code, kind, attempts) in [
         (403, "AccessDenied", Kind::Denied, 1),
-        (403, "InvalidClientTokenId", Kind::Denied, 1),
+        (403, "InvalidClientTokenId", Kind::Unauthenticated, 1),
         (400, "TargetGroupNotFound", Kind::NotFound, 1),
         (400, "InvalidTarget", Kind::Invalid, 1),
         (400, "ValidationError", Kind::Invalid, 1),
@@ -68,7 +70,7 @@ async fn an_error_names_the_call_the_resource_and_what_helps() {
         for word in ["elasticloadbalancing:DescribeTargetHealth", GROUP, code, "so it is"] {
             assert!(message.contains(word), "{message}");
         }
-        let says_action = failure.hint().is_some_and(|hint| hint.contains("IAM action"));
+        let says_action = failure.hint.as_deref().is_some_and(|hint| hint.contains("IAM action"));
         assert_eq!(says_action, kind == Kind::Denied);
     }
 }

@@ -23,7 +23,7 @@ fn parcel(sender: usize, number: usize, change: RecordChange) -> Parcel {
 
 fn refusal(kind: Kind, message: &str) -> Failure {
     let (call, resource) = ("route53:ChangeResourceRecordSets".to_owned(), "Z1".to_owned());
-    Failure { kind, call, resource, message: message.to_owned() }
+    Failure::new(kind, call, resource, message)
 }
 
 fn senders(batch: &[Parcel]) -> Vec<usize> {

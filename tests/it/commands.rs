@@ -306,7 +306,7 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
       failed   change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
                route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found
-               somebody else changed it meanwhile; the next pass reads it anew
+               the record set was changed between the read and the write; the next pass reads it again
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2, 1 not moved
       alert    repoint: batman: FAILED to change a.example.com/A
     --- stderr

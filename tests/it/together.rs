@@ -87,7 +87,7 @@ impl Zones for Desk {
         let words = guilty.iter().map(|name| format!("[name='{name}.', type='A'] but it was not found"));
         let message = if self.names_them { words.collect() } else { "no".to_owned() };
         let (call, resource) = ("route53:ChangeResourceRecordSets".to_owned(), "Z1".to_owned());
-        vec![Err(Failure { kind: Kind::Conflict, call, resource, message }); changes.len()]
+        vec![Err(Failure::new(Kind::Conflict, call, resource, message)); changes.len()]
     }
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {

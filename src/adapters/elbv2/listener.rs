@@ -12,6 +12,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 
 use super::Elbv2;
+use crate::adapters::aws::refusal::missing;
 use crate::adapters::aws::{Counted, Fenced, failure, prompt};
 use crate::domain::budget::Line;
 use crate::domain::endpoint::GroupArn;
@@ -39,8 +40,10 @@ impl Listeners for Elbv2 {
             .map_err(|error| failure(DESCRIBE, arn.as_str(), &error))?;
         let mut listeners = answer.listeners().iter();
         let listener = listeners.find(|listener| listener.listener_arn() == Some(arn.as_str()));
-        let listener =
-            listener.ok_or_else(|| unread(Kind::NotFound, arn, "the answer does not list the listener"))?;
+        let listener = listener.ok_or_else(|| {
+            unread(Kind::NotFound, arn, "the answer does not list the listener")
+                .with_hint(missing(arn.as_str()))
+        })?;
         match listener.default_actions() {
             [only] if only.r#type() == Some(&ActionTypeEnum::Forward) => {
                 forward(only).map(Listener::Forward).map_err(|words| unread(Kind::Invalid, arn, &words))
@@ -118,5 +121,5 @@ fn written(forward: &Forward) -> Action {
 }
 
 fn unread(kind: Kind, arn: &ListenerArn, message: &str) -> Failure {
-    Failure { kind, call: DESCRIBE.to_owned(), resource: arn.to_string(), message: message.to_owned() }
+    Failure::new(kind, DESCRIBE, arn.to_string(), message)
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::domain::endpoint::Endpoint;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, Kind};
 use crate::domain::memory::{Acting, Memory};
 use crate::domain::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
 use crate::domain::verdict::{HoldKind, Verdict};
@@ -107,8 +107,13 @@ impl PassHold {
     pub fn report(&self) -> HoldReport {
         let hint = match self {
             Self::MemoryUnavailable(failure) => {
-                let mend = failure.hint().map_or(String::new(), |hint| format!("{hint}; "));
-                format!("{mend}`[state] required = false` lets repoint act without memory")
+                let without = "`[state] required = false` lets repoint act without memory";
+                match &failure.hint {
+                    // The configuration is wrong, and mending it costs no safety.
+                    Some(hint) if matches!(failure.kind, Kind::Invalid | Kind::NotFound) => hint.clone(),
+                    Some(hint) => format!("{hint}; {without}"),
+                    None => without.to_owned(),
+                }
             }
             Self::Busy(_) | Self::Overtaken | Self::Crowded => "the next pass looks again".to_owned(),
             Self::Refused(_) => {
@@ -157,7 +162,7 @@ pub fn holds(verdict: &Verdict, plan: &Plan) -> Vec<HoldReport> {
         endpoint: Some(endpoint.clone()),
         message: reason.to_string(),
         hint: match reason {
-            EndpointReason::Unreadable(failure) => failure.hint(),
+            EndpointReason::Unreadable(failure) => failure.hint.clone(),
             _ => None,
         },
     });

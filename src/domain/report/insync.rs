@@ -50,7 +50,7 @@ impl ClusterReport {
                 format!("but not all of its servers had it after {} s", waited_ms.div_ceil(1000))
             }
             Arrival::Unknown(failure) => {
-                let hint = failure.hint().map_or(String::new(), |hint| format!(" ({hint})"));
+                let hint = failure.hint.as_deref().map_or(String::new(), |hint| format!(" ({hint})"));
                 format!("but whether all of its servers have it is not known: {failure}{hint}")
             }
         };

@@ -148,7 +148,7 @@ impl StepReport {
             Err(failure) => {
                 self.result = StepResult::Failed;
                 self.error = Some(failure.to_string());
-                self.hint = failure.hint();
+                self.hint.clone_from(&failure.hint);
                 self.may_arrive = failure.kind == Kind::Unavailable;
                 self.lost_a_race = failure.kind == Kind::Conflict;
             }

@@ -254,10 +254,10 @@ pub fn healthy_target(number: u8) -> TargetHealth {
 }
 
 fn denied() -> Failure {
-    Failure {
-        kind: Kind::Denied,
-        call: "elasticloadbalancing:RegisterTargets".to_owned(),
-        resource: Endpoint::Group(arn(GROUP)).to_string(),
-        message: "AccessDenied: not allowed".to_owned(),
-    }
+    Failure::new(
+        Kind::Denied,
+        "elasticloadbalancing:RegisterTargets",
+        Endpoint::Group(arn(GROUP)).to_string(),
+        "AccessDenied: not allowed",
+    )
 }

@@ -92,12 +92,7 @@ pub fn name(number: u8) -> MemberName {
 }
 
 pub fn refused() -> Failure {
-    Failure {
-        kind: Kind::Unavailable,
-        call: "GET /primary".to_owned(),
-        resource: "a test".to_owned(),
-        message: "connection refused".to_owned(),
-    }
+    Failure::new(Kind::Unavailable, "GET /primary", "a test", "connection refused")
 }
 
 /// A member that answers 503 and streams.

@@ -74,7 +74,7 @@ async fn a_protected_record_set_is_told_and_not_tried_again() {
     desk.aws.account().protect_records(desk.zone.as_str(), "db.example.com", "A", true);
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
     assert_eq!((failure.kind, calls), (Kind::Invalid, 1));
-    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
     route53:ChangeResourceRecordSets on ZONE/db.example.com/A: InvalidChangeBatch: Resource record set [name='db.example.com.', type='A'] is protected and cannot be changed 3c6ef372-fe94-4000-8000-3c6ef372fe94
     the record set is protected in Route 53: lift the protection there, or take the record out of the configuration
     ");
@@ -103,13 +103,13 @@ async fn a_missing_zone_is_told_when_it_is_read_and_when_it_is_changed() {
     let (failure, calls) = desk.refused(&changes).await;
     // No part of it would fare better.
     assert_eq!((failure.kind, calls), (Kind::NotFound, 1));
-    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()), @"
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()), @"
     route53:ChangeResourceRecordSets on ZNOWHERE/a.example.com/A: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
     the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
     ");
     let places = [changes[0].after.key.place.clone()].into();
     let failure = desk.zones.read(&desk.zone, &places).await.unwrap_err();
-    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()), @"
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()), @"
     route53:ListResourceRecordSets on ZNOWHERE: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
     the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
     ");
@@ -121,7 +121,7 @@ async fn a_missing_health_check_is_told() {
     let change = desk.create("db.example.com", "10.0.0.1");
     let after = RecordSet { health_check_id: Some("none".to_owned()), ..change.after.clone() };
     let (failure, _) = desk.refused(&[RecordChange { after, ..change }]).await;
-    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
+    insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
     route53:ChangeResourceRecordSets on ZONE/db.example.com/A: NoSuchHealthCheck: No health check exists with the specified ID: none
     the health check is not in this account: check `health_check_id`
     ");
@@ -135,7 +135,7 @@ async fn a_denied_change_is_told_with_what_a_policy_has_to_name() {
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
     assert_eq!((failure.kind, calls), (Kind::Denied, 1));
     assert!(failure.resource.ends_with("/db.example.com/A"), "{failure}");
-    insta::assert_snapshot!(failure.hint().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE` (the statement `MoveRecordsZONE` of `repoint iam`), or mend the credentials");
+    insta::assert_snapshot!(failure.hint.as_deref().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE` (the statement `MoveRecordsZONE` of `repoint iam`), or mend the credentials");
 }
 
 /// What the SDK waits for: an answer, as long as it takes; and twice nothing at all before it tries again. The third time
@@ -178,7 +178,7 @@ async fn cut_off(trouble: impl FnOnce(&Desk)) -> String {
         advance(LONG).await;
     });
     assert_eq!((failure.kind, calls), (Kind::Throttled, 3));
-    format!("{failure}\n{}", failure.hint().unwrap()).replace(desk.zone.as_str(), "ZONE")
+    format!("{failure}\n{}", failure.hint.as_deref().unwrap()).replace(desk.zone.as_str(), "ZONE")
 }
 
 /// The SDK tries again while the permit lasts; then the reason is told, and not that nobody answered.

@@ -1,23 +1,13 @@
-//! AWS's errors as `repoint`'s adapters would name them.
+//! AWS's errors as `repoint`'s adapters name them.
 
+use repoint::adapters::aws::refusal::refusal;
 use repoint::domain::failure::{Failure, Kind};
 
 use crate::aws::error::AwsError;
 
 pub(super) fn failure(call: &str, resource: &str, error: &AwsError) -> Failure {
-    let kind = match error.code.as_str() {
-        "" => Kind::Unavailable,
-        "Throttling" | "ThrottlingException" | "PriorRequestNotComplete" => Kind::Throttled,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Kind::Denied,
-        "TargetGroupNotFound" | "NoSuchHostedZone" | "NoSuchHealthCheck" | "NotFound" => Kind::NotFound,
-        "InvalidChangeBatch"
-            if ["not found", "do not match", "already exists"]
-                .iter()
-                .any(|sign| error.message.contains(sign)) =>
-        {
-            Kind::Conflict
-        }
-        _ => Kind::Invalid,
-    };
-    Failure { kind, call: call.to_owned(), resource: resource.to_owned(), message: error.to_string() }
+    if error.is_no_answer() {
+        return Failure::new(Kind::Unavailable, call, resource, error.to_string());
+    }
+    refusal(call, resource, &error.code, &error.message)
 }

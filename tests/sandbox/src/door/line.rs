@@ -100,12 +100,7 @@ impl Line {
         permit: Option<&Permit>,
         work: impl FnOnce(&mut World, Millis) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let failure = |kind, message: &str| Failure {
-            kind,
-            call: name.to_owned(),
-            resource: resource.to_owned(),
-            message: message.to_owned(),
-        };
+        let failure = |kind, message: &str| Failure::new(kind, name, resource, message);
         let fate = self.fate(name, resource, permit.is_some());
         if fate.dies_before {
             return self.die().await;

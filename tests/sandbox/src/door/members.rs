@@ -80,12 +80,7 @@ fn silent(url: &ApiUrl, call: &str, silence: Silence) -> Failure {
         Silence::TimedOut => "no whole answer within the time allowed",
         Silence::Closed => "connection closed before message completed",
     };
-    Failure {
-        kind: Kind::Unavailable,
-        call: call.to_owned(),
-        resource: url.to_string(),
-        message: message.to_owned(),
-    }
+    Failure::new(Kind::Unavailable, call, url.to_string(), message)
 }
 
 fn own(answers_primary: bool, health: &rest::Health) -> Health {
@@ -139,10 +134,5 @@ impl Resolver for Line {
 }
 
 fn silent_host(host: &str) -> Failure {
-    Failure {
-        kind: Kind::NotFound,
-        call: "DNS".to_owned(),
-        resource: host.to_owned(),
-        message: "no such host".to_owned(),
-    }
+    Failure::new(Kind::NotFound, "DNS", host, "no such host")
 }

@@ -16,7 +16,7 @@ const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
 
 fn failure(call: &str, kind: Kind, message: &str) -> Failure {
-    Failure { kind, call: call.to_owned(), resource: "table repoint".to_owned(), message: message.to_owned() }
+    Failure::new(kind, call, "table repoint", message)
 }
 
 /// What is kept, by entry; several worlds may have one.

@@ -130,11 +130,13 @@ impl Patroni for Silent {
             self.line.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
         if is_silent {
             sleep(Duration::from_secs(2)).await;
-            let failure = |call: &str| Failure {
-                kind: Kind::Unavailable,
-                call: call.to_owned(),
-                resource: url.to_string(),
-                message: "no connection within the time allowed".to_owned(),
+            let failure = |call: &str| {
+                Failure::new(
+                    Kind::Unavailable,
+                    call,
+                    url.to_string(),
+                    "no connection within the time allowed",
+                )
             };
             return MemberAnswer {
                 peer: None,

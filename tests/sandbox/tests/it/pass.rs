@@ -224,12 +224,9 @@ impl Store for Moody {
                 }
                 self.line.save(entry, memory).await
             }
-            Mood::Refuses => Err(Failure {
-                kind: Kind::Throttled,
-                call: "dynamodb:PutItem".to_owned(),
-                resource: "table repoint".to_owned(),
-                message: "Rate exceeded".to_owned(),
-            }),
+            Mood::Refuses => {
+                Err(Failure::new(Kind::Throttled, "dynamodb:PutItem", "table repoint", "Rate exceeded"))
+            }
         }
     }
 }

@@ -460,12 +460,12 @@ impl Zones for Away {
     async fn read(&self, zone: &ZoneId, _places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         self.reasons.lock().unwrap().push(self.calls.urgency());
         sleep(Duration::from_secs(2)).await;
-        Err(Failure {
-            kind: Kind::Unavailable,
-            call: "route53:ListResourceRecordSets".to_owned(),
-            resource: zone.to_string(),
-            message: "no answer within the time allowed".to_owned(),
-        })
+        Err(Failure::new(
+            Kind::Unavailable,
+            "route53:ListResourceRecordSets",
+            zone.to_string(),
+            "no answer within the time allowed",
+        ))
     }
 
     async fn change(
