@@ -156,6 +156,12 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
 }
 
 fn by_code(code: &str) -> Option<(Kind, Advice)> {
+    let tables = [throttled, refused, absent_or_changed, invalid_for_load_balancer, invalid, unavailable];
+    tables.iter().find_map(|table| table(code))
+}
+
+/// Too many requests of some sort.
+fn throttled(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "Throttling"
         | "ThrottlingException"
@@ -182,7 +188,13 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
                 "AWS KMS limits the account's requests, and the topic is encrypted; the next pass tries again",
             ),
         ),
+        _ => return None,
+    })
+}
 
+/// The credentials, or what they may do.
+fn refused(code: &str) -> Option<(Kind, Advice)> {
+    Some(match code {
         "ExpiredToken" | "ExpiredTokenException" => (Kind::Unauthenticated, EXPIRED),
         "RequestExpired" | "RequestTimeTooSkewed" => (Kind::Unauthenticated, CLOCK),
         "InvalidClientTokenId"
@@ -218,7 +230,13 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
                 "AWS STS is switched off for this Region in the account: switch it on (IAM, account settings)",
             ),
         ),
+        _ => return None,
+    })
+}
 
+/// What is not there, or not as it was read.
+fn absent_or_changed(code: &str) -> Option<(Kind, Advice)> {
+    Some(match code {
         "NoSuchHostedZone" => (
             Kind::NotFound,
             Say(
@@ -239,7 +257,13 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
                 "another repoint process changed the state between the read and the write; the next pass reads it again",
             ),
         ),
+        _ => return None,
+    })
+}
 
+/// What Elastic Load Balancing does not take.
+fn invalid_for_load_balancer(code: &str) -> Option<(Kind, Advice)> {
+    Some(match code {
         "InvalidTarget" => (
             Kind::Invalid,
             Say(
@@ -289,6 +313,13 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
         | "ALPNPolicyNotFound"
         | "TrustStoreNotFound"
         | "TrustStoreNotReady" => (Kind::Invalid, LISTENER),
+        _ => return None,
+    })
+}
+
+/// What another service does not take.
+fn invalid(code: &str) -> Option<(Kind, Advice)> {
+    Some(match code {
         "NoSuchHealthCheck" => {
             (Kind::Invalid, Say("the health check is not in this account: check `health_check_id`"))
         }
@@ -332,7 +363,13 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
         | "MalformedHttpRequestException"
         | "RequestEntityTooLargeException"
         | "SerializationException" => (Kind::Invalid, CLIENT),
+        _ => return None,
+    })
+}
 
+/// A fault of the service, which passes.
+fn unavailable(code: &str) -> Option<(Kind, Advice)> {
+    Some(match code {
         "HealthUnavailable"
         | "InternalFailure"
         | "InternalError"
