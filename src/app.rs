@@ -46,6 +46,8 @@ use crate::runtime::together::Together;
 pub use crate::adapters::control;
 pub use crate::adapters::log_stream::LogStream;
 pub use crate::adapters::panics;
+pub use crate::adapters::single_flight;
+pub use crate::adapters::state_file::lock;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;

@@ -15,6 +15,7 @@ pub mod panics;
 pub mod patroni;
 pub mod resolver;
 pub mod route53;
+pub mod single_flight;
 pub mod sns;
 pub mod state_dynamodb;
 pub mod state_file;

@@ -5,7 +5,7 @@
 //! record of the highest timeline. What is known of the file is believed only while it is the very file that was read.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{ErrorKind, Read as _, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::domain::memory::{Memory, Unknown};
 use crate::domain::world::Read;
 use crate::ports::Store;
 
+pub mod lock;
 mod place;
 
 /// The version of the file's shape. It rises when something is added; what an older repoint does not know it keeps.
@@ -116,11 +117,8 @@ impl StateFile {
         Self { path, shared: Arc::default() }
     }
 
-    /// What lies beside the file, or beside the one that it links to: processes that know it by different names share them.
     fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = place::real(&self.path).into_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
+        place::beside(&self.path, suffix)
     }
 
     /// The lock, on a file of its own: the state file itself is replaced at each save.
@@ -129,9 +127,8 @@ impl StateFile {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| io(WRITE, folder, &error))?;
         }
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = lock::open(&path, &place::real(&self.path));
         let file = file.map_err(|error| io(WRITE, &path, &error))?;
-        place::own(&file, &place::real(&self.path), &path);
         let until = Instant::now() + LOCKED_FOR;
         loop {
             match file.try_lock() {
@@ -332,9 +329,9 @@ fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failu
         .map_err(|error| failure(Kind::Invalid, WRITE, path, error.to_string()))?;
     bytes.push(b'\n');
     let put = || {
-        let mut file = File::create(draft)?;
+        let mut file = place::create(draft)?;
         // Before there is anything in it.
-        place::own(&file, path, draft);
+        place::own(&file, path, draft, |mode| mode);
         file.write_all(&bytes)?;
         file.sync_all()?;
         fs::rename(draft, path)?;

@@ -1,5 +1,6 @@
 //! What a callback has handed over to: one bounded look, by a process that Patroni cannot find.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::process::setsid;
@@ -7,13 +8,15 @@ use tracing::{error, info, warn};
 
 use super::callback::Called;
 use super::watch::log_arrivals;
-use super::{block_on, print};
+use super::{block_on, job, print};
 use crate::app::App;
-use crate::config::{HandOver, Settings};
+use crate::app::single_flight::{Lead, lead};
+use crate::config::{HandOver, Settings, show};
 use crate::domain::report::{ClusterReport, Outcome};
 
-/// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should.
-pub fn main(settings: Settings, arguments: &[String]) -> ExitCode {
+/// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should. Of several such
+/// processes one does it, and begins anew for those that come while it does.
+pub fn main(settings: Settings, config: &Path, arguments: &[String]) -> ExitCode {
     let Some(called) = Called::from(arguments) else {
         return print::usage_error("Patroni appends three arguments: ACTION ROLE SCOPE");
     };
@@ -21,18 +24,34 @@ pub fn main(settings: Settings, arguments: &[String]) -> ExitCode {
     if let Err(error) = setsid() {
         warn!(%error, "callback: no session of its own");
     }
-    block_on(look(settings, called))
+    // One that reads the same file and understands something else, since the file was edited, does something else.
+    let job = job::digest(config, (called.scope, show(&settings).to_string()));
+    block_on(look_once(settings, called, job))
 }
 
-async fn look(settings: Settings, called: Called<'_>) -> ExitCode {
-    let Called { action, role, scope } = called;
-    let hand_over = settings.callback.hand_over.clone();
+async fn look_once(settings: Settings, called: Called<'_>, job: String) -> ExitCode {
+    let lead = match lead(&job).await {
+        Ok(Some(lead)) => lead,
+        Ok(None) => {
+            info!(cluster.name = called.scope, "callback: another process looks, and begins anew");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            warn!(cluster.name = called.scope, %error, "callback: another process may be looking at the same time");
+            Lead::alone()
+        }
+    };
     let app = match App::new(settings).await {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    if let HandOver::Sns(topic) = hand_over {
-        return match app.call(&topic, scope, action, role).await {
+    lead.work(|| look(&app, called)).await
+}
+
+async fn look(app: &App, called: Called<'_>) -> ExitCode {
+    let Called { action, role, scope } = called;
+    if let HandOver::Sns(topic) = &app.settings().callback.hand_over {
+        return match app.call(topic, scope, action, role).await {
             Ok(()) => {
                 info!(cluster.name = scope, topic = topic.as_str(), "callback: SNS was told");
                 ExitCode::SUCCESS

@@ -10,12 +10,13 @@ mod check;
 mod completions;
 mod detached;
 mod iam;
-mod lock;
+mod job;
 mod man;
 mod plan;
 mod print;
 mod run;
 mod status;
+mod systemd;
 mod test_alert;
 mod watch;
 
@@ -274,7 +275,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Callback { arguments, detached: false } => {
             callback::main(&settings, &common.config, &arguments)
         }
-        Work::Callback { arguments, detached: true } => detached::main(settings, &arguments),
+        Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
         Work::Status => block_on(status::main(settings, format)),
         Work::TestAlert => block_on(test_alert::main(settings, format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),

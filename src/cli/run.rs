@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::lock::{Lock, try_lock};
-use super::{Format, block_on, print};
-use crate::app::App;
-use crate::app::Mode;
-use crate::config::Settings;
+use super::{Format, block_on, job, print, systemd};
+use crate::app::lock::{JobLock, job_path, try_lock};
+use crate::app::{App, Mode};
+use crate::config::{Settings, StateStore};
 use crate::domain::report::text;
 
 /// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
@@ -19,31 +18,43 @@ const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Looks, changes what differs, and tells people, unless another run does just that.
 pub fn main(settings: Settings, config: &Path, format: Format) -> ExitCode {
-    let lock = match try_lock(config) {
-        Ok(Some(lock)) => Some(lock),
-        Ok(None) => {
-            let message = format!(
-                "another `repoint run` with {0} is under way, so nothing was done; `fuser {0}` tells which",
-                config.display()
-            );
-            return print::error(&message);
-        }
-        // Some file systems know no locks; passes at the same time do no harm, memory sees to that.
-        Err(error) => {
-            warn!(%error, "runs at the same time cannot be kept apart: {} cannot be locked", config.display());
-            None
-        }
+    let lock = match &settings.state.store {
+        StateStore::File(state) => match lock(state, config, &settings) {
+            Ok(lock) => lock,
+            Err(code) => return code,
+        },
+        // It is for several machines, whose runs are kept apart by the state alone.
+        StateStore::DynamoDb(_) => None,
     };
     block_on(pass(settings, format, Mode::Apply, lock))
 }
 
+/// The lock that runs over the same clusters share, beside the state; or the exit status, if another run has it.
+fn lock(state: &Path, config: &Path, settings: &Settings) -> Result<Option<JobLock>, ExitCode> {
+    let job = job::digest(config, settings.names());
+    match try_lock(state, &job) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(print::error(&format!(
+            "another `repoint run` with {} is under way, so nothing was done; `fuser {}` tells which",
+            config.display(),
+            job_path(state, &job).display()
+        ))),
+        // Passes at the same time do no harm: the state sees to that.
+        Err(error) => {
+            warn!(%error, "runs at the same time cannot be kept apart by a lock beside {}", state.display());
+            Ok(None)
+        }
+    }
+}
+
 /// One pass, printed. The lock is given up before: whoever reads the report may take any time to.
-pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<Lock>) -> ExitCode {
+pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<JobLock>) -> ExitCode {
     let app = match App::new(settings).await {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
     let within = app.longest_run() + OVERDUE;
+    systemd::tell(&[systemd::may_take(within)]);
     let Ok(report) = timeout(within, app.run(mode)).await else {
         return print::error(&format!(
             "no end within {} s although the pass may take {} s: something hangs, perhaps the disk of the state file or \

@@ -29,6 +29,7 @@ mod patroni;
 mod permit;
 mod plan;
 mod readers;
+mod single_flight;
 mod sites;
 mod state_file;
 mod state_table;

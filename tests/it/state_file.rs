@@ -396,10 +396,26 @@ async fn whoever_saves_leaves_the_file_to_whom_it_was() {
     fs::write(folder.path().join("state.json.new"), "").unwrap();
     fs::set_permissions(folder.path().join("state.json.new"), fs::Permissions::from_mode(0o600)).unwrap();
     StateFile::new(path.clone()).save(&batman(), &full(2)).await.unwrap();
-    for name in ["state.json", "state.json.lock"] {
+    // Who may only read the state may not open its lock: to open it is all that it takes to keep it.
+    for (name, mode) in [("state.json", 0o664), ("state.json.lock", 0o660)] {
         let found = fs::metadata(folder.path().join(name)).unwrap();
         let of = |file: &fs::Metadata| (file.mode() & 0o777, file.uid(), file.gid());
-        assert_eq!(of(&found), of(&expected), "{name}");
+        assert_eq!(of(&found), (mode, expected.uid(), expected.gid()), "{name}");
+    }
+}
+
+/// In a folder that others write to, a link leads anywhere.
+#[tokio::test]
+async fn no_link_that_any_user_may_have_put_there_is_followed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for name in ["state.json.lock", "state.json.new"] {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let path = folder.path().join("state.json");
+        std::os::unix::fs::symlink("elsewhere", folder.path().join(name)).unwrap();
+        let failure = StateFile::new(path.clone()).save(&batman(), &full(1)).await.unwrap_err();
+        assert!(failure.message.contains("link"), "{name}: {failure}");
+        assert!(!folder.path().join("elsewhere").exists(), "{name}");
     }
 }
 

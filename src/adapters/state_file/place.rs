@@ -3,18 +3,19 @@
 //! Law: whoever saves, under whatever rights and mask, the others read it afterwards: an operator's `sudo repoint adopt`
 //! must not shut the daemon out.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{MetadataExt, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat, statvfs};
 
 /// Room for a file that has grown a little.
 const SPARE_BYTES: u64 = 64 * 1024;
 /// A chain of links that is longer is a circle.
 const MOST_LINKS: u32 = 8;
 const ROOT: u32 = 0;
+const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// The file itself, where the path is a link to it: what replaces it must be in its folder.
 pub(super) fn real(path: &Path) -> PathBuf {
@@ -26,17 +27,35 @@ pub(super) fn real(path: &Path) -> PathBuf {
     real
 }
 
-/// Gives `file`, which lies at `at`, the mode, owner and group of the state file. If that is not there yet, it is of whom
-/// the folder is, as far as the process may give it away: root may.
-pub(super) fn own(file: &File, state: &Path, at: &Path) {
+/// What lies beside the state file, or beside the one that it links to: processes that know it by different names share
+/// it.
+pub(super) fn beside(state: &Path, suffix: &str) -> PathBuf {
+    let mut name = real(state).into_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes the file at `path` anew. In a folder that others write to a link leads anywhere, and is not followed.
+pub(super) fn create(path: &Path) -> std::io::Result<File> {
+    let flags = if is_for_all(folder_of(path))? { OFlags::NOFOLLOW } else { OFlags::empty() };
+    let flags = flags.bits().cast_signed();
+    OpenOptions::new().create(true).truncate(true).write(true).custom_flags(flags).open(path)
+}
+
+/// Whether any user may put files into a folder.
+pub(super) fn is_for_all(folder: &Path) -> std::io::Result<bool> {
+    Ok(fs::metadata(folder)?.mode() & WRITABLE_BY_ALL != 0)
+}
+
+/// Gives `file`, which lies at `at`, the owner and group of the state file, and the mode that `mode` makes of the state
+/// file's. If that is not there yet, it is of whom the folder is, as far as the process may give it away: root may.
+pub(super) fn own(file: &File, state: &Path, at: &Path, mode: impl Fn(u32) -> u32) {
     let Ok(own) = file.metadata() else { return };
     let model = fs::metadata(state).ok().filter(|model| model.is_file() && own.is_file());
-    if let Some(model) = &model {
-        let mode = model.mode() & 0o777;
-        if own.mode() & 0o777 != mode {
-            // Where this may not be done, the file belongs to another user, who has chosen.
-            drop(file.set_permissions(Permissions::from_mode(mode)));
-        }
+    let mode = mode(model.as_ref().unwrap_or(&own).mode() & 0o777);
+    if own.mode() & 0o777 != mode {
+        // Where this may not be done, the file belongs to another user, who has chosen.
+        drop(file.set_permissions(Permissions::from_mode(mode)));
     }
     let folder = || fs::metadata(folder_of(at)).ok().filter(|_| own.uid() == ROOT && own.is_file());
     if let Some(model) = model.or_else(folder) {
@@ -54,7 +73,7 @@ fn give(file: &File, own: &Metadata, model: &Metadata) {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

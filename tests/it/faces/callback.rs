@@ -1,7 +1,11 @@
 //! `repoint callback`.
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use repoint_sandbox::http::door::Setup;
 use repoint_sandbox::patroni::{Happening, Settings};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::place::{PG1, PG2, PG3, Place};
 
@@ -93,6 +97,73 @@ async fn what_it_has_started_is_no_longer_its_child() {
     let (parent, session): (u32, i32) = (fields[1].parse().unwrap(), fields[3].parse().unwrap());
     assert_ne!(parent, std::process::id());
     assert_eq!(session, process, "a session of its own");
+}
+
+const CALLED: [&str; 4] = ["callback", "on_role_change", "primary", "batman"];
+
+/// At a failover each member of a host calls, and more than once. AWS answers late, so that all come during one look.
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_at_once_make_one_look_and_another() {
+    let place = Place::new(BY_ITSELF);
+    place.delay("DescribeTargetHealth", Duration::from_secs(3));
+    let asked = place.asked();
+    let mut first = place.start(&CALLED);
+    place.until(|_| asked.count("DescribeTargetHealth") > 0).await;
+    let members = place.asked_of_members();
+    // What a process has started holds its stderr open, so each is waited for until that has ended, too.
+    for (code, said) in join_all((0..40).map(|_| place.run(&CALLED))).await {
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("another process looks, and begins anew"), "{said}");
+    }
+    first.says("outcome=\"converged\"").await;
+    first.says("outcome=\"converged\"").await;
+    assert_eq!(asked.count("DescribeTargetHealth"), 2);
+    let questions = members.count("GET /primary") + members.count("GET /cluster");
+    assert!(questions <= 4 * 6, "{questions} for three members");
+}
+
+/// What it has seen is older than what the callback is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_comes_while_another_looks_is_looked_for_afterwards() {
+    let place = Place::new(BY_ITSELF);
+    place.delay("DescribeTargetHealth", Duration::from_secs(2));
+    let asked = place.asked();
+    let mut first = place.start(&CALLED);
+    place.until(|_| asked.count("DescribeTargetHealth") > 0).await;
+    place.meddle(PG3);
+    let (code, said) = place.run(&CALLED).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("another process looks, and begins anew"), "{said}");
+    first.says("outcome=\"converged\"").await;
+    first.says("outcome=\"changed\"").await;
+    place.until_right(PG1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_killed_keeps_no_other_from_looking() {
+    let place = Place::new(BY_ITSELF);
+    place.delay("DescribeTargetHealth", Duration::from_secs(2));
+    let asked = place.asked();
+    let mut first = place.start(&CALLED);
+    let line = first.says("handed over").await;
+    let process = line.rsplit("process=").next().unwrap().trim().parse().unwrap();
+    place.until(|_| asked.count("DescribeTargetHealth") > 0).await;
+    kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
+    let (code, said) = place.run(&CALLED).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("outcome=\"converged\""), "{said}");
+}
+
+/// A look that goes on by itself for as long as nobody is the primary keeps nobody else's back.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_cluster_is_looked_at_meanwhile() {
+    let place = Place::new(BY_ITSELF);
+    place.add_robin();
+    let mut robin = place.start(&["callback", "on_role_change", "primary", "robin"]);
+    robin.says("handed over").await;
+    let (code, said) = place.run(&CALLED).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("outcome=\"converged\""), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

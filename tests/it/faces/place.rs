@@ -21,6 +21,15 @@ pub const PG3: MemberId = MemberId(2);
 /// Far longer than anything here takes, and shorter than anybody waits for a test.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+const ROBIN: &str = r#"
+[[cluster]]
+scope = "robin"
+members = ["http://127.0.0.1:1"]
+
+  [[cluster.target_group]]
+  arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/robin/057ddce98af07a33"
+"#;
+
 /// One world and one host.
 pub struct Place {
     pub sandbox: Sandbox,
@@ -60,6 +69,13 @@ impl Place {
             None => format!("[watch]\n{socket}{sections}"),
         };
         std::fs::write(self.folder.path().join("repoint.toml"), format!("{sections}\n{text}")).unwrap();
+    }
+
+    /// Another cluster, whose members answer nobody.
+    pub fn add_robin(&self) {
+        let path = self.folder.path().join("repoint.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{text}{ROBIN}")).unwrap();
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -162,12 +178,21 @@ impl Place {
 
     /// What AWS is asked from now on.
     pub fn asked(&self) -> Heard {
+        self.asked_of(|whom| whom == "aws")
+    }
+
+    /// What members are asked from now on.
+    pub fn asked_of_members(&self) -> Heard {
+        self.asked_of(|whom| whom != "aws")
+    }
+
+    fn asked_of(&self, is_meant: fn(&str) -> bool) -> Heard {
         let (mut news, heard) = (self.sandbox.news(), Heard::default());
         let keep = heard.0.clone();
         tokio::spawn(async move {
             while let Ok(news) = news.recv().await {
                 if let News::Asked(asked) = news
-                    && asked.whom == "aws"
+                    && is_meant(&asked.whom)
                 {
                     keep.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
                 }
