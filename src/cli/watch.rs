@@ -4,20 +4,22 @@
 //! be used never replaces one that can.
 
 use std::io;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::print;
+use super::{print, systemd};
 use crate::app::control::{Caller, Control};
 use crate::app::{App, News, Watching};
 use crate::config::Settings;
 use crate::domain::report::{ClusterReport, Outcome};
+use crate::domain::text;
 
 /// How often it is looked whether clusters are stuck, where nobody asks for a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -33,17 +35,16 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
         Ok(daemon) => daemon,
         Err(message) => return print::usage_error(&message),
     };
-    let mut sign_of_life = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
-    sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sign_of_life = signs_of_life();
     daemon.told = daemon.status();
-    tell_systemd(&[NotifyState::Ready, NotifyState::Status(&daemon.told)]);
+    systemd::tell(&[NotifyState::Ready, NotifyState::Status(&daemon.told)]);
     loop {
         tokio::select! {
             biased;
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
-                daemon = daemon.reload(load()).await;
+                daemon = alive(Box::pin(daemon.reload(load()))).await;
                 daemon.tell_status();
             }
             caller = daemon.control.accept() => daemon.answer(caller).await,
@@ -51,8 +52,27 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
         }
     }
     info!("ending after what is under way");
-    tell_systemd(&[NotifyState::Stopping]);
+    let grace = daemon.app.settings().watch.grace;
+    systemd::tell(&[NotifyState::Stopping]);
+    systemd::tell(&[systemd::may_take(grace)]);
     print::exit(daemon.stop().await)
+}
+
+fn signs_of_life() -> Interval {
+    let mut signs = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
+    signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    signs
+}
+
+/// Does what ends by a limit of its own, which may be longer than systemd waits for a sign of life.
+async fn alive<T>(work: impl Future<Output = T>) -> T {
+    let (mut work, mut signs) = (pin!(work), signs_of_life());
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = signs.tick() => systemd::tell(&[NotifyState::Watchdog]),
+        }
+    }
 }
 
 struct Signals {
@@ -75,6 +95,8 @@ struct Daemon {
     app: Arc<App>,
     watching: Watching,
     control: Control,
+    /// Why the configuration is not the one that was to be loaded last, if it is not.
+    refused: Option<String>,
     /// The status that systemd was told last.
     told: String,
 }
@@ -86,24 +108,25 @@ impl Daemon {
         let watching = Watching::start(&app, log);
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
         tell_of_stretching(&app);
-        Ok(Self { app, watching, control, told: String::new() })
+        Ok(Self { app, watching, control, refused: None, told: String::new() })
     }
 
     /// With the new configuration, if it is one.
-    async fn reload(self, loaded: Result<Settings, String>) -> Self {
+    async fn reload(mut self, loaded: Result<Settings, String>) -> Self {
         match self.prepare(loaded).await {
             Ok((app, control)) => {
-                let Self { watching, control: before, app: old, told } = self;
+                let Self { watching, control: before, app: old, told, .. } = self;
                 if !watching.stop(old.settings().watch.grace).await {
                     warn!("a pass was cut off, since the configuration was loaded anew");
                 }
                 let watching = Watching::start(&app, log);
                 info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
                 tell_of_stretching(&app);
-                Self { app, watching, control: control.unwrap_or(before), told }
+                Self { app, watching, control: control.unwrap_or(before), refused: None, told }
             }
             Err(message) => {
                 error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
+                self.refused = Some(text::message(message.lines().next().unwrap_or_default()));
                 self
             }
         }
@@ -140,7 +163,7 @@ impl Daemon {
         self.tell_status();
         let stuck = self.watching.stuck();
         if stuck.is_empty() {
-            tell_systemd(&[NotifyState::Watchdog]);
+            systemd::tell(&[NotifyState::Watchdog]);
         } else {
             let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::EntryName::as_str).collect();
             error!(
@@ -157,7 +180,11 @@ impl Daemon {
         let panics = (panics > 0).then(|| format!(", begun anew after {panics} panics"));
         let stuck = self.watching.stuck().len();
         let stuck = (stuck > 0).then(|| format!(", {stuck} of them not watched any more"));
-        let more: String = [seldom, panics, stuck].into_iter().flatten().collect();
+        let refused = self
+            .refused
+            .as_ref()
+            .map(|why| format!("; the new configuration is refused, the old one is used: {why}"));
+        let more: String = [seldom, panics, stuck, refused].into_iter().flatten().collect();
         format!("watching {} clusters{more}", self.watching.count())
     }
 
@@ -165,7 +192,7 @@ impl Daemon {
     fn tell_status(&mut self) {
         let status = self.status();
         if status != self.told {
-            tell_systemd(&[NotifyState::Status(&status)]);
+            systemd::tell(&[NotifyState::Status(&status)]);
             self.told = status;
         }
     }
@@ -245,12 +272,5 @@ fn log_pass(reason: &str, report: &ClusterReport) {
             let why = report.first_trouble().unwrap_or_default();
             warn!(cluster.name = name, outcome, reason, duration_ms, "pass: {why}");
         }
-    }
-}
-
-/// Where there is no systemd, there is nobody to tell.
-fn tell_systemd(state: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn!(%error, "systemd was not told");
     }
 }

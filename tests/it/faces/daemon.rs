@@ -163,28 +163,92 @@ async fn the_control_socket_is_its_own_and_nobody_elses() {
     assert_eq!(second.ends().await, 0);
 }
 
+/// Where systemd listens, and what it hears next, signs of life left out.
+struct Systemd(UnixDatagram);
+
+impl Systemd {
+    fn of(place: &mut Place) -> Self {
+        let path = place.folder.path().join("notify.sock");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        place.set("NOTIFY_SOCKET", path.to_str().unwrap());
+        Self(socket)
+    }
+
+    async fn hears(&self) -> String {
+        let mut bytes = [0; 2048];
+        let length = timeout(PATIENCE, self.0.recv(&mut bytes)).await.unwrap().unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap().trim().to_owned()
+    }
+
+    async fn hears_news(&self) -> String {
+        loop {
+            let heard = self.hears().await;
+            if heard != "WATCHDOG=1" {
+                return heard;
+            }
+        }
+    }
+}
+
+/// What `systemctl status` shows while a restart would find something else than what is used.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_a_configuration_is_refused() {
+    let mut place = Place::new(QUICK);
+    let systemd = Systemd::of(&mut place);
+    let mut daemon = place.daemon().await;
+    assert_eq!(systemd.hears_news().await, "READY=1\nSTATUS=watching 1 clusters");
+    place.configure("[watch]\nintervall_seconds = 0.1\n");
+    daemon.signal(Signal::HUP);
+    daemon.says("is refused").await;
+    let status = systemd.hears_news().await;
+    let refused =
+        "STATUS=watching 1 clusters; the new configuration is refused, the old one is used: repoint.toml:3: ";
+    assert!(status.starts_with(refused), "{status}");
+    place.configure(QUICK);
+    daemon.signal(Signal::HUP);
+    assert_eq!(systemd.hears_news().await, "STATUS=watching 1 clusters");
+}
+
+/// A pass that is waited for may take longer than systemd waits for a sign of life, and than it lets a unit stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_it_is_alive_while_it_waits_for_a_pass() {
+    let mut place = Place::new("[watch]\ninterval_seconds = 0.1\ngrace_seconds = 2\n");
+    let systemd = Systemd::of(&mut place);
+    place.set("WATCHDOG_USEC", "300000");
+    let heard = place.asked();
+    place.delay("DescribeTargetHealth", Duration::from_mins(10));
+    let mut daemon = place.daemon().await;
+    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    while systemd.0.try_recv(&mut [0; 2048]).is_ok() {}
+    daemon.signal(Signal::HUP);
+    for _ in 0..4 {
+        assert_eq!(systemd.hears().await, "WATCHDOG=1");
+    }
+    // Its queue takes few messages.
+    let heard_on = async {
+        loop {
+            systemd.hears().await;
+        }
+    };
+    tokio::select! {
+        _ = daemon.says("a pass was cut off") => {}
+        () = heard_on => {}
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(systemd.hears_news().await, "STOPPING=1");
+    assert_eq!(systemd.hears_news().await, "EXTEND_TIMEOUT_USEC=7000000");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_hears_when_it_is_ready_alive_and_ending() {
     let mut place = Place::new(QUICK);
-    let path = place.folder.path().join("notify.sock");
-    let systemd = UnixDatagram::bind(&path).unwrap();
-    place.set("NOTIFY_SOCKET", path.to_str().unwrap());
+    let systemd = Systemd::of(&mut place);
     place.set("WATCHDOG_USEC", "300000");
     let mut daemon = place.daemon().await;
-    let hear = async || {
-        let mut bytes = [0; 512];
-        let length = timeout(PATIENCE, systemd.recv(&mut bytes)).await.unwrap().unwrap();
-        String::from_utf8(bytes[..length].to_vec()).unwrap()
-    };
-    assert_eq!(hear().await.trim(), "READY=1\nSTATUS=watching 1 clusters");
-    assert_eq!(hear().await.trim(), "WATCHDOG=1");
-    assert_eq!(hear().await.trim(), "WATCHDOG=1");
+    assert_eq!(systemd.hears().await, "READY=1\nSTATUS=watching 1 clusters");
+    assert_eq!(systemd.hears().await, "WATCHDOG=1");
+    assert_eq!(systemd.hears().await, "WATCHDOG=1");
     daemon.signal(Signal::TERM);
-    loop {
-        match hear().await.trim() {
-            "WATCHDOG=1" => {}
-            last => break assert_eq!(last, "STOPPING=1"),
-        }
-    }
+    assert_eq!(systemd.hears_news().await, "STOPPING=1");
     assert_eq!(daemon.ends().await, 0);
 }
