@@ -15,6 +15,9 @@ use tokio::time::timeout;
 
 use crate::domain::text;
 
+mod shards;
+pub use shards::{shard, sockets};
+
 /// The longest line; a scope is a path in the DCS, and far shorter.
 const LONGEST_LINE: u64 = 1024;
 /// The longest answer of the daemon: a line and what is said of it.

@@ -5,8 +5,8 @@
 //! promotion is finished.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
         ));
     }
     let detached = match &settings.callback.hand_over {
-        HandOver::Daemon => match control::look(&settings.watch.socket, scope, ANSWER_WITHIN) {
+        HandOver::Daemon => match hand_over(settings, scope) {
             Ok(()) => {
                 info!(cluster.name = scope, action, role, "callback: the daemon looks");
                 return ExitCode::SUCCESS;
@@ -76,6 +76,29 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
             print::error(&format!("callback: it cannot hand over to a process of its own: {error}"))
         }
     }
+}
+
+/// To the daemons of this host: each entry of the scope to one that watches it, be it that of all clusters or of a shard.
+fn hand_over(settings: &Settings, scope: &str) -> io::Result<()> {
+    let sockets = control::sockets(&settings.watch.socket);
+    let entries = settings.entries_of_scope(scope);
+    entries.into_iter().try_for_each(|entry| look(&sockets, entry.name.as_str()))
+}
+
+/// Says "look" at one socket after the other until a daemon takes it; or else why none does.
+fn look(sockets: &[PathBuf], name: &str) -> io::Result<()> {
+    let mut why = io::Error::from(ErrorKind::NotFound);
+    for socket in sockets {
+        match control::look(socket, name, ANSWER_WITHIN) {
+            Ok(()) => return Ok(()),
+            // What a daemon says tells more than that there is none, such as where one was killed.
+            Err(error) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                why = error;
+            }
+            Err(_) => {}
+        }
+    }
+    Err(why)
 }
 
 /// Starts what goes on when this process is gone. It leaves Patroni's process tree when this one ends, at once, and makes

@@ -269,8 +269,9 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Plan | Work::Run { dry_run: true } => block_on(plan::main(settings, format)),
         Work::Run { dry_run: false } => run::main(settings, &common.config, format),
         Work::Watch => {
-            let load = || self::settings(common, environment);
-            block_on(watch::main(settings, load))
+            let load =
+                || self::settings(common, environment).map(|settings| watch::sharded(settings, common));
+            block_on(watch::main(watch::sharded(settings, common), load))
         }
         Work::Callback { arguments, detached: false } => {
             callback::main(&settings, &common.config, &arguments)

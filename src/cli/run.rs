@@ -1,11 +1,12 @@
 //! `repoint run`: one pass.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Format, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
@@ -39,6 +40,11 @@ fn lock(state: &Path, config: &Path, settings: &Settings) -> Result<Option<JobLo
             config.display(),
             job_path(state, &job).display()
         ))),
+        // The pass says what is wrong with the state.
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            debug!(%error, "no lock beside {}", state.display());
+            Ok(None)
+        }
         // Passes at the same time do no harm: the state sees to that.
         Err(error) => {
             warn!(%error, "runs at the same time cannot be kept apart by a lock beside {}", state.display());

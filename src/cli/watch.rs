@@ -14,8 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use super::{print, systemd};
-use crate::app::control::{Caller, Control};
+use super::{Common, print, systemd};
+use crate::app::control::{self, Caller, Control};
 use crate::app::{App, News, Watching};
 use crate::config::Settings;
 use crate::domain::report::{ClusterReport, Outcome};
@@ -56,6 +56,14 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
     systemd::tell(&[NotifyState::Stopping]);
     systemd::tell(&[systemd::may_take(grace)]);
     print::exit(daemon.stop().await)
+}
+
+/// A daemon that is told its clusters listens beside the one that watches them all.
+pub fn sharded(mut settings: Settings, common: &Common) -> Settings {
+    if !common.cluster.is_empty() {
+        settings.watch.socket = control::shard(&settings.watch.socket, &settings.names());
+    }
+    settings
 }
 
 fn signs_of_life() -> Interval {

@@ -31,7 +31,7 @@ pub fn try_lock(state: &Path, job: &str) -> Result<Option<JobLock>, Error> {
     fs::create_dir_all(folder)?;
     if place::is_for_all(folder)? {
         let message = format!("any user may write to {}", folder.display());
-        return Err(Error::new(ErrorKind::PermissionDenied, message));
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     let file = open(&path, &state)?;
     match file.try_lock() {

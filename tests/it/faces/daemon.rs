@@ -163,6 +163,38 @@ async fn the_control_socket_is_its_own_and_nobody_elses() {
     assert_eq!(second.ends().await, 0);
 }
 
+/// Two daemons of one file, each for its clusters, and callbacks that know only the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_of_shards_run_side_by_side_and_each_hears_of_its_own() {
+    let place = Place::new("[watch]\ninterval_seconds = 600\naudit_interval_seconds = 900\n");
+    place.add_robin();
+    let mut batman = place.start(&["watch", "--cluster", "batman"]);
+    batman.says("watching").await;
+    let mut robin = place.start(&["watch", "--cluster", "robin"]);
+    robin.says("watching").await;
+    for (scope, daemon) in [("batman", &mut batman), ("robin", &mut robin)] {
+        let (code, said) = place.run(&["callback", "on_role_change", "primary", scope]).await;
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("the daemon looks"), "{said}");
+        daemon.says("poked").await;
+    }
+    // The same shard is watched once.
+    let (code, said) = place.run(&["watch", "--cluster", "robin"]).await;
+    assert_eq!(code, 2, "{said}");
+    // What a dead one leaves behind keeps nobody back.
+    robin.signal(Signal::KILL);
+    robin.ends().await;
+    let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("the daemon looks"), "{said}");
+    let mut all = place.daemon().await;
+    let (_, said) = place.run(&["callback", "on_role_change", "primary", "robin"]).await;
+    assert!(said.contains("the daemon looks"), "{said}");
+    all.says("poked").await;
+    let mut robin = place.start(&["watch", "--cluster", "robin"]);
+    robin.says("watching").await;
+}
+
 /// Where systemd listens, and what it hears next, signs of life left out.
 struct Systemd(UnixDatagram);
 
