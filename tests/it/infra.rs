@@ -105,6 +105,12 @@ fn units_and_callbacks_name_the_same_program_and_configuration() {
     let unit = read("infra/systemd/repoint.service");
     // The defaults of `watch.socket` and `state.file` lie in what systemd makes for the unit.
     assert!(unit.contains("RuntimeDirectory=repoint\n") && unit.contains("StateDirectory=repoint\n"));
+    // systemd would take the sockets of all daemons along with the first that ends.
+    assert!(unit.contains("RuntimeDirectoryPreserve=yes\n"));
+    // The reload fails for what the daemon would refuse.
+    // By the shell's own `kill`: a small system has no other.
+    let reload = format!("sh -c 'repoint check {configuration} >/dev/null && kill -HUP $MAINPID'\n");
+    assert!(unit.contains(&reload), "{unit}");
     // It would end with each run, and take the daemon's socket along.
     assert!(!read("infra/systemd/repoint-run.service").contains("\nRuntimeDirectory"));
     assert!(read("src/config/resolve/triggers.rs").contains("\"/run/repoint/repoint.sock\""));

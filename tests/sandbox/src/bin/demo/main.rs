@@ -9,9 +9,12 @@ mod page;
 mod program;
 mod story;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use repoint_sandbox::door::Shape;
+use repoint_sandbox::http::door::{Sandbox, Setup};
 
 use crate::page::Page;
 use crate::story::{Ending, Stage};
@@ -27,6 +30,7 @@ Examples:
   cargo demo                          the story, in about 25 seconds
   cargo demo -- --keep                the story, then the sandbox stays, to be broken by hand
   cargo demo -- --keep --no-story     the sandbox alone
+  cargo demo -- --serve /tmp/there    the same without repoint, for a repoint of your own
   cargo demo -- repoint --help        repoint itself, without another build
 
 Nothing leaves this machine.
@@ -40,6 +44,9 @@ struct Arguments {
     /// Do not tell the story
     #[arg(long, requires = "keep")]
     no_story: bool,
+    /// Run no repoint: write repoint.toml and the URL of the sandbox's controls (`control`) into this folder, until Ctrl-C
+    #[arg(long, value_name = "FOLDER", conflicts_with = "keep")]
+    serve: Option<PathBuf>,
 }
 
 /// Interrupted, as a shell names it: 128 + SIGINT.
@@ -50,7 +57,30 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|first| first == "repoint") {
         return program::main(arguments);
     }
-    demonstrate(&Arguments::parse())
+    let arguments = Arguments::parse();
+    match &arguments.serve {
+        Some(folder) => serve(folder),
+        None => demonstrate(&arguments),
+    }
+}
+
+#[tokio::main]
+async fn serve(folder: &Path) -> ExitCode {
+    let served = async {
+        let shape = Shape { is_filled: true, ..Shape::default() };
+        let sandbox = Sandbox::start(Setup { shape, ..Setup::quick() })?;
+        std::fs::write(folder.join("repoint.toml"), sandbox.configuration("/var/lib/repoint/state.json"))?;
+        // Last: who waits for it finds the other one, too.
+        std::fs::write(folder.join("control"), sandbox.control_url())?;
+        tokio::signal::ctrl_c().await
+    };
+    match served.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Page::new().wrong(&[format!("the sandbox cannot be served from {}: {error}", folder.display())]);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[tokio::main]
