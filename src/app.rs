@@ -38,7 +38,7 @@ use crate::runtime::apply::Span;
 use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
-use crate::runtime::look::look;
+use crate::runtime::look::{connect, look};
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use crate::runtime::together::Together;
@@ -266,13 +266,14 @@ impl App {
     }
 
     /// Connects to every service that a pass will call, so that the first one does not pay for it: looks at a cluster in
-    /// each Region, and asks SNS for the topic's attributes (a refusal warms as well as an answer). Nothing comes of
-    /// failures here.
-    pub async fn warm(&self, within: Duration) {
+    /// each Region, and asks SNS for the topic's attributes (a refusal warms as well as an answer). Members get
+    /// `members_within` of the time, since a silent one would use up all of it. Nothing comes of failures here.
+    pub async fn warm(&self, members_within: Duration, within: Duration) {
+        let began = Instant::now();
         let mut regions = BTreeSet::new();
         let is_new = |intent: &&Intent| regions.insert(reads(intent).into_keys().collect::<Vec<_>>());
         let looks = self.settings.clusters.iter().filter(is_new).map(|intent| async move {
-            look(intent, &self.ports(), Instant::now() + within).await;
+            connect(intent, &self.ports(), began + members_within, began + within).await;
         });
         let topic = async {
             if let (Some(sns), Some(topic)) = (&self.sns, &self.settings.alerts.topic) {

@@ -11,6 +11,12 @@ resource "aws_iam_role" "function" {
       Effect    = "Allow"
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      # Lambda is to act with this role for this function and for no other (AWS Lambda Developer Guide, "Working with AWS
+      # managed policies in the execution role"). A version or an alias has the function's ARN with one part more.
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account }
+        ArnLike      = { "aws:SourceArn" = [local.function_arn, "${local.function_arn}:*"] }
+      }
     }]
   })
 

@@ -20,6 +20,18 @@ pub enum Failure {
         /// The names that there are.
         known: Vec<String>,
     },
+    /// A Function URL was called by a caller that IAM has not authorised.
+    #[error(
+        "the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, \
+         and sign the request (Signature Version 4)"
+    )]
+    Forbidden,
+    /// A Function URL was called by a method that means nothing here.
+    #[error("the method `{method}` is not understood: GET plans (a dry run), POST makes a pass")]
+    MethodNotAllowed {
+        /// The request's.
+        method: String,
+    },
     /// Something could not be read or written.
     #[error("{0}")]
     ClusterFailed(String),
@@ -43,6 +55,8 @@ impl Failure {
         match self {
             Self::UnknownEvent(_) => "UnknownEvent",
             Self::UnknownCluster { .. } => "UnknownCluster",
+            Self::Forbidden => "Forbidden",
+            Self::MethodNotAllowed { .. } => "MethodNotAllowed",
             Self::ClusterFailed(_) => "ClusterFailed",
             Self::ClusterHeld(_) => "ClusterHeld",
             Self::OutOfTime(_) => "OutOfTime",

@@ -1,7 +1,10 @@
 //! What an invocation is told, and what it asks for.
 //!
-//! Law: a trigger carries no facts (1). What AWS's events and messages say is not read beyond their kind: each of them
-//! means "look at everything, now". Only the direct form chooses. What is not understood is refused, never guessed.
+//! Law: a trigger carries no facts (1): each event means "look now". Only the direct form orders something. The message
+//! of a callback selects the clusters of its scope, and nothing else that an event or a message says is read beyond its
+//! kind. What is not understood is refused, never guessed.
+
+use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,8 +19,10 @@ use crate::error::Failure;
 pub enum Trigger {
     /// Look at everything; what happened is only told in the log.
     Event(&'static str),
-    /// Look at everything; these SQS messages are answered for.
-    Messages(Vec<String>),
+    /// SNS messages: look at these scopes.
+    Notified(Scopes),
+    /// SQS messages with these ids, which are answered for: look at these scopes.
+    Messages(Vec<String>, Scopes),
     /// An HTTP request, whose mistakes are answered too.
     Http(Result<Order, Failure>),
     /// What somebody ordered.
@@ -31,13 +36,17 @@ impl Trigger {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Event(name) => name,
-            Self::Messages(_) => "sqs",
+            Self::Notified(_) => "sns",
+            Self::Messages(..) => "sqs",
             Self::Http(_) => "function_url",
             Self::Direct(_) => "direct",
             Self::TestAlert => "test_alert",
         }
     }
 }
+
+/// The scopes that callbacks' messages name; `None` if one of the messages is no callback's, so that everything is meant.
+pub type Scopes = Option<BTreeSet<String>>;
 
 /// The direct form.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
@@ -65,7 +74,7 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     } else if event.get("detail-type").is_some() {
         bridged(event).map(Trigger::Event)
     } else if event.get("requestContext").is_some() {
-        is_request(event).then(|| Trigger::Http(body(event)))
+        is_request(event).then(|| Trigger::Http(request(event)))
     } else if event.get("test_alert").is_some() {
         (*event == json!({"test_alert": true})).then_some(Trigger::TestAlert)
     } else if is_direct(event) {
@@ -97,20 +106,48 @@ fn bridged(event: &Value) -> Option<&'static str> {
 fn records(event: &Value) -> Option<Trigger> {
     let records = event["Records"].as_array().filter(|records| !records.is_empty())?;
     if records.iter().all(|record| record["EventSource"] == "aws:sns") {
-        return Some(Trigger::Event("sns"));
+        let scopes = records.iter().map(|record| scope(&record["Sns"]["Message"])).collect();
+        return Some(Trigger::Notified(scopes));
     }
     let message = |record: &Value| {
         let id = record["messageId"].as_str().filter(|_| record["eventSource"] == "aws:sqs")?;
         Some(id.to_owned())
     };
-    records.iter().map(message).collect::<Option<_>>().map(Trigger::Messages)
+    let ids = records.iter().map(message).collect::<Option<_>>()?;
+    Some(Trigger::Messages(ids, records.iter().map(|record| scope(&record["body"])).collect()))
+}
+
+/// The scope that a callback's message names, as `repoint callback` publishes it. A queue behind a topic has it as it is
+/// (raw message delivery), or in the envelope of SNS.
+fn scope(message: &Value) -> Option<String> {
+    let message: Value = serde_json::from_str(message.as_str()?).ok()?;
+    if message["Type"] == "Notification" {
+        return scope(&message["Message"]);
+    }
+    let cluster = message["cluster"].as_str().filter(|_| message["repoint"] == "look");
+    cluster.map(ToOwned::to_owned)
 }
 
 fn is_request(event: &Value) -> bool {
     event["version"] == "2.0" && event["requestContext"]["http"].is_object()
 }
 
-/// What the body of an HTTP request orders, whatever its method.
+/// What an HTTP request orders. Whoever can reach a Function URL without IAM could start passes and read the account's
+/// ARNs, so Lambda must have authorised the caller: then it names that caller in `authorizer.iam`, which no client can
+/// ("Invoking Lambda function URLs", request payload format). GET changes nothing (RFC 9110, 9.2.1).
+fn request(event: &Value) -> Result<Order, Failure> {
+    let context = &event["requestContext"];
+    if !context["authorizer"]["iam"].is_object() {
+        return Err(Failure::Forbidden);
+    }
+    match context["http"]["method"].as_str() {
+        Some("GET") => Ok(Order { dry_run: true, ..body(event)? }),
+        Some("POST") => body(event),
+        method => Err(Failure::MethodNotAllowed { method: text::message(method.unwrap_or("unnamed")) }),
+    }
+}
+
+/// What the body of an HTTP request orders.
 fn body(event: &Value) -> Result<Order, Failure> {
     // Somebody who asks for `?dry_run=true` must not get a real pass.
     if let Some(query) = event["rawQueryString"].as_str().filter(|query| !query.is_empty()) {

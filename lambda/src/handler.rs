@@ -9,14 +9,15 @@ use std::time::{Duration, SystemTime};
 use repoint::app::{App, Mode};
 use repoint::domain::intent::Intent;
 use repoint::domain::report::{ClusterReport, Outcome, Report, VERSION};
+use repoint::domain::text;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::deadline::{limits, usable};
 use crate::error::Failure;
-use crate::event::{Order, Trigger, trigger};
+use crate::event::{Order, Scopes, Trigger, trigger};
 use crate::sentence::{blocked, sentences, untold, with_hint};
 use crate::{http, logs};
 
@@ -58,17 +59,20 @@ impl Handler {
         let trigger = trigger(event)?;
         info!(trigger = trigger.name(), left_ms = millis(left(deadline)), "invoked");
         match trigger {
-            Trigger::Event(_) => self.reported(&Order::default(), deadline).await,
-            Trigger::Direct(order) => self.reported(&order, deadline).await,
-            Trigger::Messages(ids) => self.acknowledged(&ids, deadline).await,
+            Trigger::Event(_) => self.reported(&self.of_scopes(None), Mode::Apply, deadline).await,
+            Trigger::Notified(scopes) => self.reported(&self.of_scopes(scopes), Mode::Apply, deadline).await,
+            Trigger::Direct(order) => self.reported(&self.chosen(&order)?, mode(&order), deadline).await,
+            Trigger::Messages(ids, scopes) => {
+                self.acknowledged(&ids, &self.of_scopes(scopes), deadline).await
+            }
             Trigger::Http(order) => self.responded(order, deadline).await,
             Trigger::TestAlert => self.tested().await,
         }
     }
 
     /// The report, or what failed.
-    async fn reported(&self, order: &Order, deadline: u64) -> Result<Value, Failure> {
-        let report = self.look(order, deadline).await?;
+    async fn reported(&self, chosen: &[&Intent], mode: Mode, deadline: u64) -> Result<Value, Failure> {
+        let report = self.look(chosen, mode, deadline).await?;
         self.judge(&report)?;
         serde_json::to_value(&report)
             .map_err(|error| Failure::ClusterFailed(format!("the report cannot be written as JSON: {error}")))
@@ -76,8 +80,13 @@ impl Handler {
 
     /// One pass for the whole batch. Nobody can tell which message was about which cluster, so all of them come again if
     /// one failed.
-    async fn acknowledged(&self, ids: &[String], deadline: u64) -> Result<Value, Failure> {
-        let report = self.look(&Order::default(), deadline).await?;
+    async fn acknowledged(
+        &self,
+        ids: &[String],
+        chosen: &[&Intent],
+        deadline: u64,
+    ) -> Result<Value, Failure> {
+        let report = self.look(chosen, Mode::Apply, deadline).await?;
         let failed = match self.judge(&report) {
             Ok(()) => &[],
             Err(failure) => {
@@ -105,10 +114,11 @@ impl Handler {
 
     /// Whatever happens is an HTTP status.
     async fn responded(&self, order: Result<Order, Failure>, deadline: u64) -> Result<Value, Failure> {
-        let looked = match order {
-            Ok(order) => self.look(&order, deadline).await,
-            Err(failure) => Err(failure),
+        let looked = async {
+            let order = order?;
+            self.look(&self.chosen(&order)?, mode(&order), deadline).await
         };
+        let looked = looked.await;
         match looked.map(|report| (self.judge(&report), report)) {
             Ok((Ok(()), report)) => http::response(200, &report),
             Ok((Err(failure), report)) => {
@@ -141,15 +151,13 @@ impl Handler {
     }
 
     /// One pass over the chosen clusters, within the time that is left.
-    async fn look(&self, order: &Order, deadline: u64) -> Result<Report, Failure> {
-        let chosen = self.chosen(order)?;
-        let mode = if order.dry_run { Mode::DryRun } else { Mode::Apply };
+    async fn look(&self, chosen: &[&Intent], mode: Mode, deadline: u64) -> Result<Report, Failure> {
         let began_with = left(deadline);
         let usable = usable(began_with).unwrap_or_default();
         // Each pass gets what is left when it begins, since with many clusters not all begin at once.
         let limits = || limits(self.app.limits(), left(deadline));
         let until = Instant::now() + usable;
-        let passes = self.app.passes(&chosen, mode, limits, Some(until), logs::tell);
+        let passes = self.app.passes(chosen, mode, limits, Some(until), logs::tell);
         let ended = timeout_at(until, passes).await.map_err(|_| {
             Failure::OutOfTime(format!(
                 "{} ms were left of the invocation, and the passes did not end in them; the next invocation goes on",
@@ -167,7 +175,23 @@ impl Handler {
             )));
         }
         let clusters: Vec<ClusterReport> = ended.into_iter().flatten().collect();
-        Ok(Report { version: VERSION, dry_run: order.dry_run, clusters })
+        Ok(Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters })
+    }
+
+    /// The clusters that callbacks are about, every entry of each scope. A scope that is not configured is no reason to
+    /// look at nothing: a callback from a node with another configuration is still a reason to look.
+    fn of_scopes(&self, scopes: Scopes) -> Vec<&Intent> {
+        let settings = self.app.settings();
+        let all = || settings.clusters.iter().collect();
+        let Some(scopes) = scopes else { return all() };
+        let unknown = scopes.iter().find(|scope| settings.entries_of_scope(scope).is_empty());
+        if let Some(unknown) = unknown {
+            let scope = text::message(unknown);
+            warn!(scope, "a message names a scope that is not configured; looking at every cluster");
+            return all();
+        }
+        let is_meant = |intent: &&Intent| scopes.iter().any(|scope| intent.has_scope(scope));
+        settings.clusters.iter().filter(is_meant).collect()
     }
 
     /// The clusters that are meant, in the order of the configuration.
@@ -185,6 +209,10 @@ impl Handler {
         }
         Ok(known.iter().filter(|intent| chosen.contains(&intent.name)).collect())
     }
+}
+
+fn mode(order: &Order) -> Mode {
+    if order.dry_run { Mode::DryRun } else { Mode::Apply }
 }
 
 /// The time until a deadline.

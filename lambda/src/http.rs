@@ -21,12 +21,20 @@ pub fn response(status: u16, body: &impl Serialize) -> Result<Value, Failure> {
 pub fn refusal(failure: &Failure) -> Result<Value, Failure> {
     let status = match failure {
         Failure::UnknownEvent(_) => 400,
+        Failure::Forbidden => 403,
         Failure::UnknownCluster { .. } => 404,
+        Failure::MethodNotAllowed { .. } => 405,
         Failure::ClusterFailed(_)
         | Failure::ClusterHeld(_)
         | Failure::OutOfTime(_)
         | Failure::AlertFailed(_)
         | Failure::BadConfiguration(_) => 500,
     };
-    response(status, &json!({"error": {"type": failure.error_type(), "message": failure.to_string()}}))
+    let error = json!({"error": {"type": failure.error_type(), "message": failure.to_string()}});
+    let mut response = response(status, &error)?;
+    if status == 405 {
+        // RFC 9110, 15.5.6.
+        response["headers"]["allow"] = "GET, POST".into();
+    }
+    Ok(response)
 }

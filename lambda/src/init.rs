@@ -18,9 +18,11 @@ use crate::configuration::{settings, warnings};
 use crate::error::Failure;
 use crate::handler::Handler;
 
-/// Connecting to four services over TLS takes a second on the smallest function. What has not answered by then is down,
-/// perhaps the very primary whose failure this is started for, and must not hold up the pass.
+/// Connecting to four services over TLS takes a second on the smallest function.
 const WARM_WITHIN: Duration = Duration::from_secs(3);
+/// A member that is up answers within milliseconds. One that is silent may be the very primary whose failure this is started
+/// for, and must not hold up the pass.
+const WARM_MEMBERS_WITHIN: Duration = Duration::from_millis(300);
 /// The Runtime API is on this machine.
 const REPORT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -38,7 +40,7 @@ pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Fa
     let clusters = settings.clusters.len();
     let app = App::new(settings).await.map_err(|error| bad(error.into()))?;
     let began = Instant::now();
-    app.warm(WARM_WITHIN).await;
+    app.warm(WARM_MEMBERS_WITHIN, WARM_WITHIN).await;
     let warmed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     info!(version = env!("CARGO_PKG_VERSION"), clusters, warmed_ms, "started");
     Ok(Handler::new(app))

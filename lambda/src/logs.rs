@@ -1,13 +1,15 @@
 //! The log: JSON lines on stdout, for CloudWatch.
 //!
-//! Law: each line within an invocation carries its request id, whatever the level, and each cluster has one line that
-//! sums up its pass.
+//! Law: each line within an invocation carries its request id, whatever the level. Lambda throws the report of an
+//! asynchronous invocation away, so the log has all of it that an engineer needs afterwards: one line that sums up each
+//! pass, and one for each of its steps, as fields.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use repoint::app::{LogStream, panics};
-use repoint::domain::report::{ClusterReport, Outcome, VerdictReport};
+use repoint::domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
+use repoint::domain::retarget::Cause;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
@@ -52,8 +54,11 @@ fn level_of(name: &str) -> &'static str {
     }
 }
 
-/// Sums up the pass over a cluster.
+/// Writes down what a pass over a cluster did, and sums it up.
 pub fn tell(cluster: &ClusterReport) {
+    for step in &cluster.steps {
+        tell_step(cluster, step);
+    }
     let (name, outcome, duration_ms) = (&cluster.name, cluster.outcome.as_str(), cluster.duration_ms);
     let (verdict, primary) = match &cluster.verdict {
         VerdictReport::Primary(primary) => {
@@ -62,11 +67,12 @@ pub fn tell(cluster: &ClusterReport) {
         VerdictReport::Hold { kind, .. } => (kind.as_str().to_owned(), None),
     };
     let steps = cluster.steps.len();
+    let (cause, previous_primary) = (cluster.cause.map(Cause::as_str), cluster.previous_primary.as_deref());
     let why = (!reasons(cluster).is_empty()).then(|| reasons(cluster).join("; "));
     // One macro call for each level: the level is part of what the compiler builds for it.
     macro_rules! line {
         ($level:ident) => {
-            $level!(cluster.name = %name, outcome, verdict, primary, steps, duration_ms, why, "pass ended")
+            $level!(cluster.name = %name, outcome, verdict, primary, cause, previous_primary, steps, duration_ms, why, "pass ended")
         };
     }
     match cluster.outcome {
@@ -76,5 +82,32 @@ pub fn tell(cluster: &ClusterReport) {
     }
     for warning in &cluster.warnings {
         warn!(cluster.name = %name, "{warning}");
+    }
+}
+
+/// One step: what was changed, from what to what, and why.
+fn tell_step(cluster: &ClusterReport, step: &StepReport) {
+    let (name, cause, previous_primary) =
+        (&cluster.name, cluster.cause.map(Cause::as_str), cluster.previous_primary.as_deref());
+    let (action, result, endpoint) = (step.action.as_str(), step.result.as_str(), &step.endpoint);
+    let target = Some(step.target.as_str());
+    let (from, to) = match step.action {
+        Action::RegisterTarget => (None, target),
+        Action::DeregisterTarget => (target, None),
+        Action::SetWeights | Action::ChangeRecord => (step.replaces.as_deref(), target),
+    };
+    let (error, hint, at_ms) = (step.error.as_deref(), step.hint.as_deref(), step.at_ms);
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                cluster.name = %name, action, %endpoint, from, to, cause, previous_primary, result, error, hint, at_ms,
+                "step"
+            )
+        };
+    }
+    match step.result {
+        StepResult::Planned | StepResult::Done => line!(info),
+        StepResult::Skipped => line!(warn),
+        StepResult::Failed => line!(error),
     }
 }

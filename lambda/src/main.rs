@@ -2,10 +2,11 @@
 //!
 //! | event | looks at | answers |
 //! |---|---|---|
-//! | schedule, EC2 state change, Auto Scaling, SNS | everything | the report of `repoint run --format json` |
+//! | schedule, EC2 state change, Auto Scaling | everything | the report of `repoint run --format json` |
+//! | SNS | the scopes of callbacks' messages, or everything | the report |
 //! | `{"cluster": ["batman"], "dry_run": true}`, both optional | what is chosen | the report |
-//! | SQS | everything, once for the batch | `batchItemFailures`: every message if a cluster failed, or none |
-//! | Function URL; its body may be the direct form | what is chosen | 200, 400, 404 or 500, and the report or the error |
+//! | SQS | the same as SNS, once for the batch | `batchItemFailures`: every message if a cluster failed, or none |
+//! | Function URL, authorised by IAM; its body may be the direct form | what is chosen; GET changes nothing | an HTTP status, and the report or the error |
 //!
 //! An invocation fails with an `errorType` of [`error::Failure::error_type`]. The configuration is the file
 //! `repoint.toml` beside the binary or in a layer, the file that `REPOINT_CONFIG` names, or the text in

@@ -80,12 +80,23 @@ pub struct PartLook {
 /// Sees who leads, and begins to read the endpoints. What members have said within [`FRESH_FOR`] is not asked again.
 pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &mut Members) -> Looking {
     let until = reads_until(deadline);
-    members.ask(intent, ports, FRESH_FOR, until);
+    begin_until(intent, ports, until, until, members).await
+}
+
+/// The same; nothing is read after `until`, and members are not waited for after `members_until`.
+async fn begin_until(
+    intent: &Intent,
+    ports: &Ports,
+    until: Instant,
+    members_until: Instant,
+    members: &mut Members,
+) -> Looking {
+    members.ask(intent, ports, FRESH_FOR, members_until);
     // Endpoints are read after memory: what another process has done and told of is then no change from outside.
     let memory = recall(intent, ports, until).await;
     if let Some(memory) = memory.as_ref().ok().filter(|memory| !memory.is_of_others(intent)) {
         members.remember(intent, memory);
-        members.ask(intent, ports, FRESH_FOR, until);
+        members.ask(intent, ports, FRESH_FOR, members_until);
     }
     let (hosts, known) = oneshot::channel();
     let known = known.shared();
@@ -101,7 +112,7 @@ pub async fn begin(intent: &Intent, ports: &Ports, deadline: Instant, members: &
         }
     };
     start(&intent.with_groups(|group| group.site.is_none()));
-    members.settle(intent, ports, until).await;
+    members.settle(intent, ports, members_until).await;
     let sites = members.sites(intent);
     let world = World { sites: sites.clone(), ..World::default() };
     let verdict = decide(intent, &world, &memory);
@@ -160,6 +171,13 @@ pub async fn look(intent: &Intent, ports: &Ports, deadline: Instant) -> Look {
     let mut looking = begin(intent, ports, deadline, &mut Members::default()).await;
     while looking.next().await.is_some() {}
     looking.look()
+}
+
+/// Looks only in order to connect to whatever a look asks. A member that does not answer by `members_until` is not waited
+/// for, and the endpoints are read meanwhile.
+pub async fn connect(intent: &Intent, ports: &Ports, members_until: Instant, until: Instant) {
+    let mut looking = begin_until(intent, ports, until, members_until, &mut Members::default()).await;
+    while looking.next().await.is_some() {}
 }
 
 /// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.

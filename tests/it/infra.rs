@@ -76,6 +76,31 @@ fn terraform_and_cloudformation_allow_and_tell_the_same() {
     }
 }
 
+/// What is not known to be sent must not be a condition: a callback that is not let in is never noticed.
+#[test]
+fn callbacks_are_let_in_by_the_arn_of_their_topic_alone() {
+    let (module, template) = (read("infra/terraform/topics.tf"), read("infra/cloudformation/repoint.yaml"));
+    let (_, permission) = module.split_once("resource \"aws_lambda_permission\" \"look\"").unwrap();
+    assert!(permission.contains("\n  source_arn ") && !permission.contains("\n  source_account"));
+    let (_, permission) = template.split_once("\n  TriggerPermission:").unwrap();
+    let (permission, _) = permission.split_once("\n\n").unwrap();
+    assert!(permission.contains("\n      SourceArn:") && !permission.contains("\n      SourceAccount:"));
+}
+
+/// No service acts with a role for another account's sake, nor for another resource.
+#[test]
+fn every_role_says_for_what_a_service_may_act() {
+    let module = ["iam", "schedule"].map(|name| read(&format!("infra/terraform/{name}.tf"))).concat();
+    for text in [module, read("infra/cloudformation/repoint.yaml")] {
+        let roles: Vec<&str> = text.split("sts:AssumeRole").skip(1).collect();
+        assert_eq!(roles.len(), 2);
+        for role in roles {
+            let trust: String = role.lines().take(12).collect();
+            assert!(trust.contains("aws:SourceAccount") && trust.contains("aws:SourceArn"), "{trust}");
+        }
+    }
+}
+
 /// What the package brings to be copied and filled in.
 #[test]
 fn the_example_of_the_package_is_a_sound_configuration() {

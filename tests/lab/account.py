@@ -172,6 +172,23 @@ def role_policies(world, role):
     return found
 
 
+def let_in(world, function, topic):
+    """SNS may call the function, of that topic, whatever else it says of itself."""
+    (statement,) = json.loads(world.aws("lambda").get_policy(FunctionName=function)["Policy"])["Statement"]
+    same((statement["Principal"], statement["Condition"]),
+         ({"Service": "sns.amazonaws.com"}, {"ArnLike": {"AWS:SourceArn": topic}}))
+
+
+def trusts_lambda_for(world, role, function):
+    """Lambda may act with the role for that function alone."""
+    (statement,) = world.aws("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    same(statement["Principal"], {"Service": "lambda.amazonaws.com"})
+    same(statement["Condition"], {
+        "StringEquals": {"aws:SourceAccount": function.split(":")[4]},
+        "ArnLike": {"aws:SourceArn": [function, f"{function}:*"]},
+    })
+
+
 def same(found, expected):
     assert found == expected, f"found {found!r}\nexpected {expected!r}"
 

@@ -28,9 +28,11 @@ from account import (
     World,
     has,
     has_not,
+    let_in,
     moto,
     role_policies,
     same,
+    trusts_lambda_for,
     variables,
     what_most_people_have,
 )
@@ -118,6 +120,8 @@ class Complete:
         same(json.loads(schedule["Target"]["Input"]), {"dry_run": False})
         subscribed = aws("sns").list_subscriptions_by_topic(TopicArn=outputs["trigger_topic_arn"])["Subscriptions"]
         same([it["Endpoint"] for it in subscribed], [function["FunctionArn"]])
+        let_in(self.world, outputs["function_name"], outputs["trigger_topic_arn"])
+        trusts_lambda_for(self.world, outputs["role_name"], function["FunctionArn"])
         table = aws("dynamodb").describe_table(TableName="repoint")["Table"]
         same(table["KeySchema"], [{"AttributeName": "scope", "KeyType": "HASH"}])
         endpoints = aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]

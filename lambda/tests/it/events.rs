@@ -37,7 +37,6 @@ async fn every_kind_of_event_moves_what_has_to_move() {
         // What it says is not read: it names another cluster, and wants nothing changed.
         "sns_alarm",
         "sqs",
-        "function_url_get",
         "function_url_post",
         "direct",
     ] {
@@ -50,7 +49,7 @@ async fn every_kind_of_event_moves_what_has_to_move() {
                 assert_eq!(answer, batch);
                 continue;
             }
-            "function_url_get" | "function_url_post" => {
+            "function_url_post" => {
                 let (status, report) = page(&answer);
                 assert_eq!(status, 200);
                 report
@@ -77,6 +76,13 @@ async fn a_dry_run_changes_nothing() {
     );
     let (status, report) = page(&function.invoke(&post(r#"{"dry_run": true}"#)).await.good());
     assert_eq!((status, cluster(&report)["outcome"].clone()), (200, "planned".into()));
+    let (status, report) = page(&function.invoke(&event("function_url_get")).await.good());
+    assert_eq!((status, report["dry_run"].clone()), (200, true.into()));
+    assert_eq!(cluster(&report)["outcome"], "planned");
+    let mut get: Value = serde_json::from_str(&event("function_url_get")).unwrap();
+    get["body"] = r#"{"dry_run": false}"#.into();
+    let (status, report) = page(&function.invoke(&get.to_string()).await.good());
+    assert_eq!((status, report["dry_run"].clone()), (200, true.into()));
     assert_eq!((site.writes(), site.is_right()), (0, false));
     let memory = site.asked().iter().filter(|action| *action == "PutItem").count();
     assert_eq!((memory, site.sandbox.with(|site| site.messages().len())), (0, 0));
@@ -195,6 +201,94 @@ async fn a_function_url_answers_in_http() {
     400 UnknownEvent: the query `dry_run=true` is not read: put the order into the body, {"cluster": ["batman"], "dry_run": true}
     404 UnknownCluster: no cluster is called `robin`; the configuration has batman
     "#);
+}
+
+/// A Function URL with AuthType NONE, an HTTP API with another authorizer, and methods that mean nothing.
+#[tokio::test]
+async fn a_caller_that_iam_has_not_authorised_is_refused() {
+    let site = Site::start();
+    let function = site.function().await;
+    site.switch_over().await;
+    let before = site.asked().len();
+    let changed = |change: fn(&mut Value)| {
+        let mut request: Value = serde_json::from_str(&event("function_url_post")).unwrap();
+        change(&mut request["requestContext"]);
+        request.to_string()
+    };
+    let requests = [
+        changed(|context| drop(context.as_object_mut().unwrap().remove("authorizer"))),
+        changed(|context| context["authorizer"] = json!({"iam": null})),
+        changed(|context| context["authorizer"] = json!({"jwt": {"claims": {}}})),
+        changed(|context| context["http"]["method"] = "PUT".into()),
+        changed(|context| context["http"]["method"] = "HEAD".into()),
+    ];
+    let mut told = String::new();
+    for request in &requests {
+        let answer = function.invoke(request).await.good();
+        let (status, body) = page(&answer);
+        let text = |key: &str| body["error"][key].as_str().unwrap();
+        writeln!(told, "{status} {} {}: {}", answer["headers"]["allow"], text("type"), text("message"))
+            .unwrap();
+    }
+    insta::assert_snapshot!(told, @r#"
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    405 "GET, POST" MethodNotAllowed: the method `PUT` is not understood: GET plans (a dry run), POST makes a pass
+    405 "GET, POST" MethodNotAllowed: the method `HEAD` is not understood: GET plans (a dry run), POST makes a pass
+    "#);
+    assert_eq!((site.asked().len(), site.writes()), (before, 0));
+    let (_, log) = function.stopped().await;
+    let refused = |line: &&Value| line["message"].as_str().unwrap().starts_with("Forbidden: ");
+    assert_eq!(log.iter().filter(refused).count(), 3, "{log:#?}");
+}
+
+/// The message of a callback selects the entries of its scope. Anything else means all of them.
+#[tokio::test]
+async fn a_callback_selects_the_entries_of_its_scope() {
+    let site = Site::start();
+    let batman = site.configuration();
+    let (head, entry) = batman.split_once("[[cluster]]").unwrap();
+    let group = site.sandbox.with(|site| site.resources.foreign_group.clone());
+    let members = entry.lines().find(|line| line.starts_with("members")).unwrap();
+    let other = |scope: &str, name: &str| {
+        format!(
+            "\n[[cluster]]\nname = {name:?}\nscope = {scope:?}\n{members}\n[[cluster.target_group]]\narn = {group:?}\n"
+        )
+    };
+    let text = format!("{head}[[cluster]]{entry}{}", other("robin", "robin"));
+    let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text)]).await;
+    let function = &function;
+    let looked_at = |event: String| async move {
+        let report = function.invoke(&event).await.good();
+        let clusters = report["clusters"].as_array().unwrap();
+        clusters.iter().map(|cluster| cluster["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let sns = |messages: &[&str]| {
+        let record = |message: &&str| json!({"EventSource": "aws:sns", "Sns": {"Message": message}});
+        json!({"Records": messages.iter().map(record).collect::<Vec<_>>()}).to_string()
+    };
+    let look = |scope: &str| json!({"repoint": "look", "cluster": scope}).to_string();
+
+    assert_eq!(looked_at(sns(&[&look("batman")])).await, ["batman"]);
+    assert_eq!(looked_at(sns(&[&look("robin")])).await, ["robin"]);
+    assert_eq!(looked_at(sns(&[&look("robin"), &look("batman")])).await, ["batman", "robin"]);
+    let all = ["batman", "robin"];
+    assert_eq!(looked_at(sns(&[&look("joker")])).await, all);
+    assert_eq!(looked_at(sns(&[&look("robin"), "Test message."])).await, all);
+    assert_eq!(looked_at(sns(&[r#"{"repoint": "sleep", "cluster": "robin"}"#])).await, all);
+    assert_eq!(looked_at(event("sns_alarm")).await, all);
+    assert_eq!(looked_at(event("scheduled_rule")).await, all);
+
+    // A queue in front: as it was published, and in the envelope of SNS.
+    let before = function.lines().len();
+    let envelope = json!({"Type": "Notification", "Message": look("robin")}).to_string();
+    let record = |body: &str| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body});
+    let batch = json!({"Records": [record(&look("robin")), record(&envelope)]});
+    function.invoke(&batch.to_string()).await.good();
+    let passes: Vec<String> =
+        function.lines().split_off(before).into_iter().filter(|line| line.contains("pass ended")).collect();
+    assert!(passes.len() == 1 && passes[0].contains("robin"), "{passes:#?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_write_that_is_denied_fails_the_invocation() {
     assert_eq!(kind, "ClusterFailed");
     insta::assert_snapshot!(message, @"batman failed: could not register 172.31.1.12:5432 in target group writers-by-ip (us-east-1): elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers-by-ip/78dde6e5fd29f054: AccessDenied: User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: elasticloadbalancing:RegisterTargets on resource: arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers-by-ip/78dde6e5fd29f054 because no identity-based policy allows the elasticloadbalancing:RegisterTargets action (hint: allow the IAM action `elasticloadbalancing:RegisterTargets` on `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers-by-ip/78dde6e5fd29f054` (the statement `MoveTargets` of `repoint iam`), or mend the credentials); did not deregister 172.31.1.11:5432 in target group writers-by-ip (us-east-1), since a step before it failed");
     assert_eq!(function.invoke(&event("sqs")).await.good(), batch(&IDS));
-    let page = function.invoke(&event("function_url_get")).await.good();
+    let page = function.invoke(&event("function_url_post")).await.good();
     assert_eq!(status_and_outcome(&page), (500, "failed".to_owned()));
 
     site.heal_aws();

@@ -58,6 +58,54 @@ async fn each_line_of_an_invocation_carries_its_id() {
     assert_eq!(others, ["started", "shut down"]);
 }
 
+/// Lambda throws the report of an asynchronous invocation away.
+#[tokio::test]
+async fn each_step_of_a_pass_is_in_the_log() {
+    let site = Site::start();
+    let function = site.function().await;
+    function.invoke("{}").await.good();
+    let new = site.switch_over().await;
+    let report = function.invoke(&event("sns_callback")).await.good();
+    site.switch_over().await;
+    site.deny("elasticloadbalancing:RegisterTargets");
+    function.invoke("{}").await.bad();
+    let (_, log) = function.stopped().await;
+
+    let steps = |id: &str| -> Vec<Value> {
+        let steps = of(&log, id).into_iter().filter(|line| line["message"] == "step");
+        steps.cloned().collect()
+    };
+    let told = steps("request-2");
+    let reported = cluster(&report)["steps"].as_array().unwrap();
+    assert_eq!(told.len(), reported.len(), "{told:#?}");
+    for (line, step) in told.iter().zip(reported) {
+        let said = ["action", "endpoint", "result", "at_ms"];
+        assert!(said.iter().all(|key| line[key] == step[key]), "{line:#} {step:#}");
+        assert_eq!(
+            (&line["level"], &line["cluster.name"], &line["result"]),
+            (&"INFO".into(), &"batman".into(), &"done".into())
+        );
+        assert_eq!((&line["cause"], &line["previous_primary"]), (&"switchover".into(), &"pg1".into()));
+        let (from, to) = (&line["from"], &line["to"]);
+        match line["action"].as_str().unwrap() {
+            "register_target" => assert_eq!((from, to), (&Value::Null, &step["target"])),
+            "deregister_target" => assert_eq!((from, to), (&step["target"], &Value::Null)),
+            _ => assert_eq!((from, to), (&step["replaces"], &step["target"])),
+        }
+    }
+    let summary = of(&log, "request-2").into_iter().find(|line| line["message"] == "pass ended").unwrap();
+    assert_eq!((&summary["primary"], &summary["previous_primary"]), (&new.into(), &"pg1".into()));
+    assert_eq!(summary["cause"], "switchover");
+
+    let refused = steps("request-3");
+    let failed = refused.iter().find(|line| line["result"] == "failed").unwrap();
+    assert_eq!(failed["level"], "ERROR");
+    assert!(failed["error"].as_str().unwrap().contains("RegisterTargets"), "{failed:#}");
+    assert!(failed["hint"].is_string(), "{failed:#}");
+    let skipped = refused.iter().find(|line| line["result"] == "skipped").unwrap();
+    assert_eq!(skipped["level"], "WARN");
+}
+
 #[tokio::test]
 async fn a_level_leaves_out_lines_and_no_ids() {
     let site = Site::start();

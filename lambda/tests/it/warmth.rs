@@ -26,6 +26,23 @@ async fn the_first_invocation_opens_no_connection() {
     assert_eq!(proxy.connections(), warm, "reads, writes, memory and the alert went over the warm ones");
 }
 
+/// The usual loss on EC2: a host that drops packets. It is what the first invocation is about.
+#[tokio::test]
+async fn a_silent_member_does_not_delay_the_start() {
+    let site = Site::start();
+    site.hang_patroni();
+    let function = site.function().await;
+    let mut asked = site.asked();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked, ["DescribeTargetHealth", "GetItem", "GetTopicAttributes", "ListResourceRecordSets"]);
+    let (_, log) = function.stopped().await;
+    let started = log.iter().find(|line| line["message"] == "started").unwrap();
+    // 300 ms for the members; what AWS takes is beside it.
+    let warmed_ms = started["warmed_ms"].as_u64().unwrap();
+    assert!((300..1_200).contains(&warmed_ms), "{started:#}");
+}
+
 /// What is down must not keep the function from starting: it may be what the invocation is about.
 #[tokio::test]
 async fn it_starts_without_anybody_to_connect_to() {

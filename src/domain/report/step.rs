@@ -24,6 +24,19 @@ pub enum Action {
     ChangeRecord,
 }
 
+impl Action {
+    /// In snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RegisterTarget => "register_target",
+            Self::DeregisterTarget => "deregister_target",
+            Self::SetWeights => "set_weights",
+            Self::ChangeRecord => "change_record",
+        }
+    }
+}
+
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +49,19 @@ pub enum StepResult {
     Failed,
     /// It was not tried, since a step before it failed.
     Skipped,
+}
+
+impl StepResult {
+    /// In snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// One step.
