@@ -8,37 +8,70 @@ locals {
   rates        = flatten([for schedule in values(var.schedules) : regexall("^rate\\(([0-9]+) ([a-z]+)\\)$", schedule.expression)])
   rate_minutes = [for i in range(0, length(local.rates), 2) : tonumber(local.rates[i]) * local.unit_minutes[local.rates[i + 1]]]
 
+  function_metric = { namespace = "AWS/Lambda", dimensions = { FunctionName = var.name } }
+
   alarms = {
     errors = {
       description = "${var.name}: invocations fail. See the log group /aws/lambda/${var.name}, lines of level ERROR."
+      source      = local.function_metric
       metric      = "Errors"
       of          = 5
       at_least    = 3
     }
     throttles = {
       description = "${var.name}: Lambda refuses invocations. Raise `reserved_concurrency`, or look who uses up the account's."
+      source      = local.function_metric
       metric      = "Throttles"
       of          = 5
       at_least    = 3
     }
     dropped = {
-      description = "${var.name}: invocations were given up. The queue ${var.name}-failures has them, with their errors."
+      description = "${var.name}: invocations were given up. The failure queue has them, with their errors."
+      source      = local.function_metric
       metric      = "AsyncEventsDropped"
+      of          = 5
+      at_least    = 1
+    }
+    undelivered = {
+      description = "${var.name}: Lambda could not hand failed invocations to the failure queue. See the function's role and the queue's policy and key."
+      source      = local.function_metric
+      metric      = "DestinationDeliveryFailures"
+      of          = 5
+      at_least    = 1
+    }
+    failures = {
+      description = "${var.name}: the failure queue holds what failed for good, with the errors. Read it, mend the cause, and purge it."
+      source      = { namespace = "AWS/SQS", dimensions = { QueueName = reverse(split(":", local.failure_queue_arn))[0] } }
+      metric      = "ApproximateNumberOfMessagesVisible"
+      of          = 1
+      at_least    = 1
+    }
+    callbacks = {
+      description = "${var.name}: SNS could not deliver callbacks. A failover waits for the schedule."
+      source      = { namespace = "AWS/SNS", dimensions = { TopicName = reverse(split(":", local.trigger_topic_arn))[0] } }
+      metric      = "NumberOfNotificationsFailed"
+      of          = 5
+      at_least    = 1
+    }
+    alerts = {
+      description = "${var.name}: SNS could not deliver alerts. See the subscriptions of the topic."
+      source      = { namespace = "AWS/SNS", dimensions = { TopicName = reverse(split(":", local.alert_topic_arn))[0] } }
+      metric      = "NumberOfNotificationsFailed"
       of          = 5
       at_least    = 1
     }
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "function" {
+resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = var.alarms_enabled ? local.alarms : {}
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
-  namespace           = "AWS/Lambda"
+  namespace           = each.value.source.namespace
   metric_name         = each.value.metric
-  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
-  statistic           = "Sum"
+  dimensions          = each.value.source.dimensions
+  statistic           = each.key == "failures" ? "Maximum" : "Sum"
   period              = 60
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1

@@ -1,65 +1,76 @@
-# What the configuration and the policy say. Terraform reads no TOML, so this looks for a handful of keys as they are
-# usually written. It is no parser: `repoint check` is. It is there to find, before anything is made, the mistakes that
-# would otherwise be a function that starts and may not do its work.
+# What the configuration says, as `repoint bundle` has read it: Terraform reads no TOML.
 
 locals {
-  # Without comments and indentation, so that every key and every header begins its line.
-  plain = replace(
-    replace("\n${replace(var.configuration, "\r\n", "\n")}\n", "/(^|[ \\t\\n])#[^\\n]*/", "$1"),
-    "/\\n[ \\t]+/", "\n"
+  bundle = jsondecode(var.bundle)
+
+  configured_table   = local.bundle.table == null ? "none" : local.bundle.table
+  configured_topics  = length(local.bundle.alert_topics) == 0 ? "no topic" : join(", ", local.bundle.alert_topics)
+  is_callback_called = local.bundle.trigger_topic == null ? true : local.bundle.trigger_topic == local.trigger_topic_arn
+  policy             = jsonencode(local.bundle.policy)
+
+  unknown_clusters = setsubtract(
+    flatten([for schedule in values(var.schedules) : schedule.clusters]),
+    concat(local.bundle.clusters, local.bundle.scopes),
   )
 
-  # Each begins with the rest of its header, such as `state]` or `[cluster.record]]`.
-  sections = split("\n[", local.plain)
-
-  # A key is written in its section, or as `state.dynamodb_table`, or as `state = { dynamodb_table = … }`.
-  value = "[ \\t]*=[ \\t]*[\"']([^\"'\\n]*)[\"']"
-  other = "[ \\t]*(?:\\.|=[ \\t]*\\{[^}\\n]*?)[ \\t]*"
-  configured_tables = distinct(flatten([
-    [for section in local.sections : regexall("\\ndynamodb_table${local.value}", section) if can(regex("^[ \\t]*state[ \\t]*\\]", section))],
-    regexall("\\nstate${local.other}dynamodb_table${local.value}", local.plain),
-  ]))
-  configured_alert_topics = distinct(flatten([
-    [for section in local.sections : regexall("\\nsns_topic_arn${local.value}", section) if can(regex("^[ \\t]*alerts[ \\t]*\\]", section))],
-    regexall("\\nalerts${local.other}sns_topic_arn${local.value}", local.plain),
-  ]))
-  configured_trigger_topics = distinct(flatten([
-    [for section in local.sections : regexall("\\nsns_topic_arn${local.value}", section) if can(regex("^[ \\t]*callback[ \\t]*\\]", section))],
-    regexall("\\ncallback${local.other}sns_topic_arn${local.value}", local.plain),
-  ]))
-
-  # The zone of a record, and not that of a load balancer, which a site's alias names.
-  configured_zones = distinct(flatten([
-    for section in local.sections : regexall("\\nzone_id${local.value}", section)
-    if can(regex("^\\[[ \\t]*cluster\\.record[ \\t]*\\]\\]", section))
-  ]))
-
-  elb_arn                 = "arn:[a-z-]+:elasticloadbalancing:[A-Za-z0-9:/_.-]+"
-  configured_balancers    = distinct(regexall(local.elb_arn, local.plain))
-  configured_elb_regions  = distinct([for arn in local.configured_balancers : split(":", arn)[3]])
-  instances_may_be_looked = strcontains(local.policy, "\"ec2:DescribeInstances\"")
-
-  # The same policy without the blanks, which IAM does not count.
-  policy         = jsonencode(jsondecode(var.policy))
-  allowed_things = distinct(regexall("${local.elb_arn}|hostedzone/[A-Z0-9]+", local.policy))
-  needed_things = concat(
-    local.configured_balancers,
-    [for zone in local.configured_zones : "hostedzone/${zone}"],
-  )
-  # A closing quote, since one id may begin with another.
-  not_allowed = [
-    for thing in concat(local.needed_things, [local.alert_topic_arn, "table/${local.table_name}"]) :
-    thing if !strcontains(local.policy, "${thing}\"")
-  ]
-  not_needed = setsubtract(local.allowed_things, local.needed_things)
-}
-
-locals {
   environment = merge(
-    var.configuration_layer == null ? { REPOINT_CONFIG_INLINE = var.configuration } : {},
+    var.environment,
+    var.configuration_layer == null ? { REPOINT_CONFIG_INLINE = local.bundle.configuration } : {},
     var.log_filter == null ? {} : { REPOINT_LOG = var.log_filter },
   )
   # Lambda measures the variables as one JSON text, in which each quote and each line's end takes two bytes. Base64 is
   # how Terraform counts bytes: four characters for three of them.
   environment_bytes = floor(length(base64encode(jsonencode(local.environment))) / 4) * 3
+  layers            = concat(var.configuration_layer == null ? [] : [var.configuration_layer.arn], var.layers)
+}
+
+# The function's role depends on this, and the function on the role: so all that is wrong is said at once, and before
+# anything is made. It stands by itself, since a role may be given.
+resource "terraform_data" "checked" {
+  lifecycle {
+    precondition {
+      condition     = (var.zip == null) != (var.zip_in_s3 == null)
+      error_message = "Give the function's zip either as `zip` (a path) or as `zip_in_s3` (a bucket and a key)."
+    }
+    precondition {
+      condition     = var.vpc != null || length(var.endpoints.services) == 0
+      error_message = "`endpoints` are made in a VPC, and there is none: give `vpc`, or leave `endpoints` out."
+    }
+    precondition {
+      condition     = local.environment_bytes <= 4096
+      error_message = "The environment takes ${local.environment_bytes} bytes as Lambda counts them, with each quote and each line's end as two, and 4096 is all there is. Take comments out of the configuration, or put repoint.toml into a layer (zip layer.zip repoint.toml; aws lambda publish-layer-version --layer-name repoint-configuration --zip-file fileb://layer.zip) and give its ARN as `configuration_layer`."
+    }
+    precondition {
+      condition     = length(local.layers) <= 5
+      error_message = "A function has at most 5 layers, and `configuration_layer` and `layers` are ${length(local.layers)}."
+    }
+    precondition {
+      condition     = local.bundle.table == local.table_name
+      error_message = "The configuration must keep its state in the table `${local.table_name}`, and it names ${local.configured_table}. Write `[state]` and below it `dynamodb_table = \"${local.table_name}\"`, or give the table that it names as `table`."
+    }
+    precondition {
+      condition     = contains(local.bundle.alert_topics, local.alert_topic_arn)
+      error_message = "The configuration must publish alerts to ${local.alert_topic_arn}, and it names ${local.configured_topics}. Write `[alerts]` and below it `sns_topic_arn = \"${local.alert_topic_arn}\"`, or give the topic that it names as `alert_topic`."
+    }
+    precondition {
+      condition     = local.is_callback_called
+      error_message = "The configuration has callbacks publish to ${coalesce(local.bundle.trigger_topic, "none")}, which calls nothing here. Write `[callback]` and below it `sns_topic_arn = \"${local.trigger_topic_arn}\"`, or give the topic that it names as `trigger_topic`."
+    }
+    precondition {
+      condition     = length(local.unknown_clusters) == 0
+      error_message = "`schedules` names ${join(", ", local.unknown_clusters)}, and the configuration has ${join(", ", local.bundle.clusters)}."
+    }
+    precondition {
+      condition     = local.trigger_topic_arn != local.alert_topic_arn
+      error_message = "${local.alert_topic_arn} is both `trigger_topic` and `alert_topic`: each alert would call the function. Give two topics."
+    }
+    precondition {
+      condition     = split(":", local.trigger_topic_arn)[3] == local.region
+      error_message = "`trigger_topic` is in ${split(":", local.trigger_topic_arn)[3]}, and the function in ${local.region}. Give a topic in ${local.region}, or leave it out: the callbacks of all Regions may publish to it."
+    }
+    precondition {
+      condition     = length(local.policy) + length(local.own_policy) <= 10240
+      error_message = "The role's policies have ${length(local.policy) + length(local.own_policy)} characters, and IAM takes 10240. Part the clusters over several instances of this module, each with its own configuration and `name`."
+    }
+  }
 }

@@ -18,5 +18,6 @@ locals {
   failure_queue_arn = var.failure_queue == null ? "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failures" : var.failure_queue.arn
   table_name        = var.table == null ? var.name : var.table.name
 
-  kms_key_arn = var.kms_key == null ? null : var.kms_key.arn
+  kms_key_arn              = var.kms_key == null ? null : var.kms_key.arn
+  permissions_boundary_arn = var.permissions_boundary == null ? null : var.permissions_boundary.arn
 }

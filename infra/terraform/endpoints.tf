@@ -9,17 +9,9 @@ locals {
   service_names   = { for it in local.interfaces : it => it == "route53" ? "com.amazonaws.route53" : "com.amazonaws.${local.region}.${it}" }
   service_regions = { for it in local.interfaces : it => it == "route53" && local.region != "us-east-1" ? "us-east-1" : null }
 
-  # What is called from within the function. Only the policy tells whether it may ask for instances: the configuration
-  # does not say of what type its groups are.
-  needed_services = toset(concat(
-    ["dynamodb", "sns"],
-    length(local.configured_balancers) > 0 ? ["elasticloadbalancing"] : [],
-    length(local.configured_zones) > 0 ? ["route53"] : [],
-    local.instances_may_be_looked ? ["ec2"] : [],
-  ))
   only_by_endpoints = length(local.services) > 0 && length(local.https_cidr_blocks) == 0
-  out_of_reach      = local.only_by_endpoints ? setsubtract(local.needed_services, local.services) : []
-  regions_away      = local.only_by_endpoints ? setsubtract(local.configured_elb_regions, [local.region]) : []
+  out_of_reach      = local.only_by_endpoints ? setsubtract(local.bundle.services, local.services) : []
+  regions_away      = local.only_by_endpoints ? setsubtract(local.bundle.regions, [local.region]) : []
 }
 
 data "aws_vpc" "this" {

@@ -1,14 +1,17 @@
 resource "aws_lambda_function" "this" {
   function_name = var.name
   description   = "Keeps endpoints pointing at the primaries of Patroni's clusters"
-  role          = aws_iam_role.function.arn
+  role          = local.role_arn
 
-  filename         = var.zip
-  source_code_hash = filebase64sha256(var.zip)
-  runtime          = "provided.al2023"
-  handler          = "bootstrap"
-  architectures    = [var.architecture]
-  layers           = var.configuration_layer == null ? [] : [var.configuration_layer.arn]
+  filename          = var.zip
+  source_code_hash  = var.zip == null ? null : filebase64sha256(var.zip)
+  s3_bucket         = var.zip_in_s3 == null ? null : var.zip_in_s3.bucket
+  s3_key            = var.zip_in_s3 == null ? null : var.zip_in_s3.key
+  s3_object_version = var.zip_in_s3 == null ? null : var.zip_in_s3.version
+  runtime           = "provided.al2023"
+  handler           = "bootstrap"
+  architectures     = [var.architecture]
+  layers            = local.layers
 
   memory_size                    = var.memory_mb
   timeout                        = var.timeout_seconds
@@ -34,6 +37,7 @@ resource "aws_lambda_function" "this" {
   # The role's rights must outlive the function, which gives its network interfaces back with them, and the log group
   # must be there first: Lambda would make one that keeps everything for ever.
   depends_on = [
+    terraform_data.checked,
     aws_iam_role_policy.own,
     aws_iam_role_policy.repoint,
     aws_cloudwatch_log_group.function,
@@ -43,6 +47,7 @@ resource "aws_lambda_function" "this" {
 resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
+  log_group_class   = var.log_group_class
   kms_key_id        = local.kms_key_arn
   tags              = var.tags
 }

@@ -20,7 +20,7 @@ resource "aws_security_group" "function" {
   lifecycle {
     precondition {
       condition     = length(local.out_of_reach) == 0
-      error_message = "With these endpoints alone the function would not reach ${join(", ", local.out_of_reach)}, which its configuration needs. Add them to `endpoints.services`${contains(local.out_of_reach, "ec2") ? " (or, if no target group is of type `instance`, make the policy with `repoint iam --no-instances`)" : ""}, or name another way to AWS in `vpc.https_cidr_blocks` ([\"0.0.0.0/0\"] where there is NAT)."
+      error_message = "With these endpoints alone the function would not reach ${join(", ", local.out_of_reach)}, which its configuration needs. Add them to `endpoints.services`${contains(local.out_of_reach, "ec2") ? " (or, if no target group is of type `instance`, make the bundle with `repoint bundle --no-instances`)" : ""}, or name another way to AWS in `vpc.https_cidr_blocks` ([\"0.0.0.0/0\"] where there is NAT)."
     }
     precondition {
       condition     = length(local.regions_away) == 0

@@ -10,12 +10,17 @@ output "function_arn" {
 
 output "role_name" {
   description = "The function's role, for reading what it may do."
-  value       = aws_iam_role.function.name
+  value       = reverse(split("/", local.role_arn))[0]
 }
 
 output "role_arn" {
   description = "The function's role, for the policies of keys and of other accounts."
-  value       = aws_iam_role.function.arn
+  value       = local.role_arn
+}
+
+output "role_policies" {
+  description = "What the function's role must allow, as JSON by name: for a `role` that is given."
+  value       = { repoint = local.policy, lambda = local.own_policy }
 }
 
 output "trigger_topic_arn" {
@@ -59,5 +64,5 @@ output "schedule_group_name" {
 
 output "alarm_names" {
   description = "The alarms."
-  value       = concat([for alarm in aws_cloudwatch_metric_alarm.function : alarm.alarm_name], aws_cloudwatch_metric_alarm.no_success[*].alarm_name)
+  value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], aws_cloudwatch_metric_alarm.no_success[*].alarm_name)
 }

@@ -21,7 +21,7 @@ resource "aws_scheduler_schedule" "this" {
 
   target {
     arn      = aws_lambda_function.this.arn
-    role_arn = aws_iam_role.schedule.arn
+    role_arn = var.schedule_role == null ? aws_iam_role.schedule[0].arn : var.schedule_role.arn
 
     input = jsonencode(merge(
       { dry_run = each.value.dry_run },
@@ -43,9 +43,13 @@ resource "aws_scheduler_schedule" "this" {
 }
 
 resource "aws_iam_role" "schedule" {
-  name        = "${local.role_name}-schedule"
-  description = "The schedules that call the Lambda function ${var.name}"
-  tags        = var.tags
+  count = var.schedule_role == null ? 1 : 0
+
+  name                 = "${local.role_name}-schedule"
+  path                 = var.role_path
+  description          = "The schedules that call the Lambda function ${var.name}"
+  permissions_boundary = local.permissions_boundary_arn
+  tags                 = var.tags
 
   # Nobody else's schedules may use it.
   assume_role_policy = jsonencode({
@@ -65,8 +69,10 @@ resource "aws_iam_role" "schedule" {
 }
 
 resource "aws_iam_role_policy" "schedule" {
+  count = var.schedule_role == null ? 1 : 0
+
   name = "call"
-  role = aws_iam_role.schedule.id
+  role = aws_iam_role.schedule[0].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(

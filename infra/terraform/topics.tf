@@ -60,7 +60,10 @@ resource "aws_sns_topic_subscription" "look" {
   protocol  = "lambda"
   endpoint  = aws_lambda_function.this.arn
 
-  depends_on = [aws_lambda_permission.look]
+  # What SNS cannot deliver, such as to a function that is throttled for an hour.
+  redrive_policy = jsonencode({ deadLetterTargetArn = local.failure_queue_arn })
+
+  depends_on = [aws_lambda_permission.look, aws_sqs_queue.failures]
 }
 
 resource "aws_lambda_permission" "look" {

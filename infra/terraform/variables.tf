@@ -13,12 +13,24 @@ variable "name" {
 }
 
 variable "zip" {
-  description = "The path of the function's zip, which holds the binary `bootstrap`: `cargo lambda build --release --output-format zip --package repoint-lambda` leaves it in `target/lambda/bootstrap/bootstrap.zip`."
+  description = "The path of the function's zip, which holds the binary `bootstrap`: `cargo lambda build --release --output-format zip --package repoint-lambda` leaves it in `target/lambda/bootstrap/bootstrap.zip`. Or else `zip_in_s3`."
   type        = string
+  default     = null
 
   validation {
-    condition     = fileexists(var.zip)
-    error_message = "There is no file `${var.zip}`. Build it with `cargo lambda build --release --output-format zip --package repoint-lambda`, or zip the binary `bootstrap`, and give its path as `zip`."
+    condition     = var.zip == null || try(fileexists(var.zip), false)
+    error_message = "There is no file `${coalesce(var.zip, "null")}`. Build it with `cargo lambda build --release --output-format zip --package repoint-lambda`, or zip the binary `bootstrap`, and give its path as `zip`."
+  }
+}
+
+variable "zip_in_s3" {
+  description = "The function's zip in an S3 bucket of the function's Region, instead of `zip`. Give each build a key or a `version` of its own, or a change is not seen."
+  type        = object({ bucket = string, key = string, version = optional(string) })
+  default     = null
+
+  validation {
+    condition     = var.zip_in_s3 == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.zip_in_s3.bucket))
+    error_message = "`zip_in_s3.bucket` is the name of an S3 bucket, without s3://."
   }
 }
 
@@ -33,18 +45,18 @@ variable "architecture" {
   }
 }
 
-variable "configuration" {
-  description = "The text of `repoint.toml`: `file(\"repoint.toml\")`. It becomes the function's environment, unless a layer holds it; it is checked in both cases."
+variable "bundle" {
+  description = "The configuration, and what follows from it, as `repoint bundle --config repoint.toml > bundle.json` prints it: `file(\"bundle.json\")`. The configuration becomes the function's environment, unless a layer holds it; the policy is what its role may do."
   type        = string
 
   validation {
-    condition     = can(regex("(?m)^[ \\t]*(\\[\\[[ \\t]*cluster[ \\t]*\\]\\]|cluster[ \\t]*=)", var.configuration))
-    error_message = "The configuration has no `[[cluster]]`. Give the text of repoint.toml, not its path: `configuration = file(\"repoint.toml\")`; and see what `repoint check` says of it."
+    condition     = try(jsondecode(var.bundle).bundle == 1 && length(jsondecode(var.bundle).clusters) > 0, false)
+    error_message = "`bundle` is none that this module reads. Make it with the `repoint` of the same version, `repoint bundle --config repoint.toml > bundle.json`, and give its text: `bundle = file(\"bundle.json\")`."
   }
 }
 
 variable "configuration_layer" {
-  description = "A layer (the ARN of one version) that has `repoint.toml` at its top, for a configuration that is too long for Lambda's 4 KB of environment. Give the same text as `configuration`."
+  description = "A layer (the ARN of one version) that has `repoint.toml` at its top, for a configuration that is too long for Lambda's 4 KB of environment. `bundle` is made of the same file."
   type        = object({ arn = string })
   default     = null
 
@@ -54,13 +66,69 @@ variable "configuration_layer" {
   }
 }
 
-variable "policy" {
-  description = "What the function may do, as `repoint iam --config repoint.toml > policy.json` prints it for exactly this configuration: `file(\"policy.json\")`."
-  type        = string
+variable "role" {
+  description = "The function's role, if it is yours. The module then makes none and changes nothing of it: it must trust `lambda.amazonaws.com`, and allow what the output `role_policies` says. Null makes one, `NAME-REGION`."
+  type        = object({ arn = string })
+  default     = null
 
   validation {
-    condition     = can(length(jsondecode(var.policy).Statement) > 0)
-    error_message = "`policy` is no IAM policy in JSON. Make it with `repoint iam --config repoint.toml > policy.json`, and give its text: `policy = file(\"policy.json\")`."
+    condition     = var.role == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", var.role.arn))
+    error_message = "`role.arn` is the ARN of a role, such as arn:aws:iam::123456789012:role/repoint."
+  }
+}
+
+variable "schedule_role" {
+  description = "The schedules' role, if it is yours: it must trust `scheduler.amazonaws.com`, and allow `lambda:InvokeFunction` on the function and `sqs:SendMessage` on the failure queue. Null makes one, `NAME-REGION-schedule`."
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.schedule_role == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", var.schedule_role.arn))
+    error_message = "`schedule_role.arn` is the ARN of a role, such as arn:aws:iam::123456789012:role/repoint-schedule."
+  }
+}
+
+variable "role_path" {
+  description = "The path of the roles that are made."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([!-~]{1,510}/)?$", var.role_path))
+    error_message = "`role_path` begins and ends with a slash, such as /service/."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "The permissions boundary of the roles that are made: a managed policy that nothing beyond is allowed to them."
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary.arn))
+    error_message = "`permissions_boundary.arn` is the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "environment" {
+  description = "More variables of the function's environment, such as `HTTPS_PROXY`. What `repoint` itself reads stands in `repoint.toml`."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]*$", name)) && !can(regex("^(REPOINT_|AWS_LAMBDA_)", name))])
+    error_message = "`environment` has variables that begin with a letter and go on with letters, digits and `_`. Those that begin with REPOINT_ belong into repoint.toml, of which `bundle` is made, or are `log_filter`; those that begin with AWS_LAMBDA_ are Lambda's own."
+  }
+}
+
+variable "layers" {
+  description = "More layers (the ARNs of versions), such as an extension of your observability."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.layers : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))])
+    error_message = "`layers` holds the ARNs of layers' versions, which end in a number: arn:aws:lambda:us-east-1:123456789012:layer:telemetry:1."
   }
 }
 
@@ -171,13 +239,13 @@ variable "table" {
 }
 
 variable "table_deletion_protection" {
-  description = "Whether the table that is made refuses to be deleted. Without memory `repoint` adopts each cluster anew, and no longer knows which timelines are past."
+  description = "Whether the table that is made refuses to be deleted. Without its state `repoint` adopts each cluster anew, and no longer knows which timelines are past."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "failure_queue" {
-  description = "The SQS queue for invocations that failed for good. Null makes one, `NAME-failures`."
+  description = "The SQS queue for invocations that failed for good, and for callbacks that SNS could not deliver: its policy must let `sns.amazonaws.com` send for the trigger topic. Null makes one, `NAME-failures`."
   type        = object({ arn = string })
   default     = null
 
@@ -209,6 +277,17 @@ variable "log_retention_days" {
       var.log_retention_days
     )
     error_message = "CloudWatch takes 0 (for ever), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "log_group_class" {
+  description = "The log's class: `STANDARD`, which null means too, or `INFREQUENT_ACCESS`, which costs half and has no metric filters and no live tail. It cannot be changed later."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_group_class == null || try(contains(["STANDARD", "INFREQUENT_ACCESS"], var.log_group_class), false)
+    error_message = "`log_group_class` is `STANDARD` or `INFREQUENT_ACCESS`."
   }
 }
 

@@ -5,6 +5,7 @@
 //! done, and no failure of stdout or stderr changes what is done.
 
 mod adopt;
+mod bundle;
 mod callback;
 mod check;
 mod completions;
@@ -211,6 +212,20 @@ Nobody is asked. When AWS refuses a call, repoint names the statement that is mi
         #[arg(long)]
         no_instances: bool,
     },
+    /// Print the configuration and what follows from it as one JSON document, for infra/terraform
+    #[command(after_help = "\
+Examples:
+  repoint bundle > bundle.json                  then in Terraform: bundle = file(\"bundle.json\")
+  repoint bundle --no-instances > bundle.json   if every target group is of type `ip`
+  jq .policy bundle.json                        what the function will be allowed
+
+It holds the configuration's text, the policy, and the names of clusters, scopes, target groups, listeners, Regions, zones,
+topics, table and services. Nothing is asked of AWS or Patroni. Print it anew whenever the configuration changes.")]
+    Bundle {
+        /// No target group holds instances: leave out ec2:DescribeInstances
+        #[arg(long)]
+        no_instances: bool,
+    },
     /// Check the configuration and print it as it was understood, without asking anybody
     #[command(after_help = "\
 Examples:
@@ -282,6 +297,10 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances } => {
             iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances)
+        }
+        Work::Bundle { no_instances } => {
+            let has_instances = cfg!(feature = "ec2") && !no_instances;
+            bundle::main(&settings, &common.config, !common.cluster.is_empty(), has_instances)
         }
         Work::Check => check::main(&settings, format),
     }

@@ -3,6 +3,7 @@
 //! Law: a bad configuration is refused whole, before anything is called, with the file, the line and the key of each
 //! problem. The file is overruled by the environment, and that by flags.
 
+mod bundle;
 mod environment;
 mod file;
 mod iam;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::Intent;
+pub use bundle::{Bundle, bundle};
 pub use environment::Environment;
 pub use iam::{LONGEST_MANAGED, Rights, policy};
 pub use problem::{ConfigError, Problem};
@@ -151,7 +153,15 @@ impl Settings {
 /// # Errors
 /// Every problem that was found, each with its place.
 pub fn load(path: &Path, environment: &Environment) -> Result<Settings, ConfigError> {
-    read(path, &file::read(path)?, environment)
+    read(path, &text(path)?, environment)
+}
+
+/// The text of a configuration, unchecked.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn text(path: &Path) -> Result<String, ConfigError> {
+    file::read(path)
 }
 
 /// Checks and completes a configuration whose text is at hand; `path` is what it is called, and where the files that it

@@ -1,5 +1,6 @@
 //! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
 
+mod bundle;
 mod groups;
 mod iam;
 mod memory;

@@ -28,13 +28,13 @@ fn every_call_of_the_program_has_its_statement() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The examples' policies are what the program prints for their configurations.
+/// The examples' bundles are what the program prints for their configurations.
 #[test]
-fn the_examples_have_the_policies_of_their_configurations() {
+fn the_examples_have_the_bundles_of_their_configurations() {
     for example in ["complete", "existing"] {
         let folder = format!("infra/terraform/examples/{example}");
         let output = Command::new(env!("CARGO_BIN_EXE_repoint"))
-            .args(["iam", "--no-instances", "--config", "repoint.toml"])
+            .args(["bundle", "--no-instances", "--config", "repoint.toml"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder))
             .env_clear()
             .output()
@@ -43,8 +43,8 @@ fn the_examples_have_the_policies_of_their_configurations() {
         let printed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
             printed,
-            read(&format!("{folder}/policy.json")),
-            "print it anew: repoint iam --no-instances"
+            read(&format!("{folder}/bundle.json")),
+            "print it anew: repoint bundle --no-instances > {folder}/bundle.json"
         );
     }
 }
@@ -66,7 +66,7 @@ fn terraform_and_cloudformation_allow_and_tell_the_same() {
 
     let alarms = regex::Regex::new(r#"description += "(\$\{var\.name\}: [^"]+)""#).unwrap();
     let alarms: Vec<_> = alarms.captures_iter(&module).map(|found| found[1].to_owned()).collect();
-    assert_eq!(alarms.len(), 4);
+    assert_eq!(alarms.len(), 8);
     for alarm in alarms {
         let alarm = alarm
             .replace("${var.name}", "${AWS::StackName}")

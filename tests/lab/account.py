@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,10 @@ HOST = "127.0.0.10"
 # Not the one that the example's stand-ins name.
 ACCOUNT = "111122223333"
 REGIONS = ["us-east-1", "us-west-2"]
+ALARMS = {
+    f"repoint-{it}"
+    for it in ("errors", "throttles", "dropped", "undelivered", "failures", "callbacks", "alerts", "no-success")
+}
 # The owner's: see moto_server.py.
 KEYS = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
 
@@ -227,29 +232,35 @@ def moto(folder):
         server.wait()
 
 
-CONFIGURATION = """
-[state]
-dynamodb_table = "repoint"   # memory
+def bundle(account, **changes):
+    """What `repoint bundle` prints, as far as the module reads it, of a group and a record."""
+    group = f"arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/pg-writer/057ddce98af07a33"
+    topic = f"arn:aws:sns:us-east-1:{account}:repoint-alerts"
+    allowed = [group, "arn:aws:route53:::hostedzone/Z0123456789", topic, f"arn:aws:dynamodb:us-east-1:{account}:table/repoint"]
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": allowed}
+    return {
+        "bundle": 1,
+        "clusters": ["batman"],
+        "scopes": ["batman"],
+        "regions": ["us-east-1"],
+        "table": "repoint",
+        "alert_topics": [topic],
+        "trigger_topic": None,
+        "services": ["dynamodb", "elasticloadbalancing", "route53", "sns"],
+        "policy": {"Version": "2012-10-17", "Statement": [statement]},
+        "configuration": '[[cluster]]\nscope = "batman"\n',
+        **changes,
+    }
 
-[alerts]
-sns_topic_arn = "arn:aws:sns:us-east-1:{account}:repoint-alerts"
 
-[[cluster]]
-scope = "batman"
-members = ["http://10.0.1.11:8008"]
-
-  [[cluster.target_group]]
-  arn = "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/pg-writer/057ddce98af07a33"
-  # arn = "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/not-this-one/057ddce98af07a33"
-
-  [[cluster.record]]
-  zone_id = "Z0123456789"
-  name = "writer.db.example.com"
-  type = "A"
-  points_to = "primary"
-"""
-POLICY = """{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sns:Publish", "Resource": [
-  "arn:aws:elasticloadbalancing:us-east-1:{account}:targetgroup/pg-writer/057ddce98af07a33",
-  "arn:aws:route53:::hostedzone/Z0123456789",
-  "arn:aws:sns:us-east-1:{account}:repoint-alerts",
-  "arn:aws:dynamodb:us-east-1:{account}:table/repoint"]}}]}}"""
+def about(value, changes):
+    """The same, with each pattern replaced in every text in it."""
+    if isinstance(value, str):
+        for pattern, new in changes:
+            value = re.sub(pattern, new, value)
+        return value
+    if isinstance(value, list):
+        return [about(it, changes) for it in value]
+    if isinstance(value, dict):
+        return {key: about(it, changes) for key, it in value.items()}
+    return value

@@ -19,7 +19,20 @@ import tempfile
 import time
 import urllib.request
 
-from account import REGIONS, World, has, moto, role_policies, same, variables, what_most_people_have
+from account import (
+    ALARMS,
+    REGIONS,
+    World,
+    about,
+    has,
+    let_in,
+    moto,
+    role_policies,
+    same,
+    trusts_lambda_for,
+    variables,
+    what_most_people_have,
+)
 from cloudformation_given import given
 from cloudformation_refusals import linted, refusals
 from cloudformation_stack import Stack, alarms, ringing, rules, state, subscribed
@@ -79,14 +92,9 @@ def down(world, name):
 
 
 def adapted(world, name, changes):
-    """The example's own files, about what is there."""
-    texts = []
-    for file in ("repoint.toml", "policy.json"):
-        text = (world.folder_of(name) / file).read_text()
-        for pattern, new in changes:
-            text = re.sub(pattern, new, text)
-        texts.append(text.strip())
-    return texts
+    """The example's own configuration and policy, about what is there."""
+    bundle = about(json.loads((world.folder_of(name) / "bundle.json").read_text()), changes)
+    return bundle["configuration"].strip(), json.dumps(bundle["policy"])
 
 
 class Complete:
@@ -154,13 +162,15 @@ class Complete:
              (made["FunctionArn"], made["ScheduleRoleArn"], {"dry_run": False}, made["FailureQueueArn"]))
         same(target["RetryPolicy"], {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1})
         same(subscribed(self.world, made), [made["FunctionArn"]])
+        let_in(self.world, made["FunctionName"], made["TriggerTopicArn"])
+        trusts_lambda_for(self.world, made["RoleName"], made["FunctionArn"])
         table = aws("dynamodb").describe_table(TableName=made["TableName"])["Table"]
         same(table["KeySchema"], [{"AttributeName": "scope", "KeyType": "HASH"}])
         backups = aws("dynamodb").describe_continuous_backups(TableName="repoint")["ContinuousBackupsDescription"]
         same(backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"], "ENABLED")
         log = aws("logs").describe_log_groups(logGroupNamePrefix=made["LogGroupName"])["logGroups"]
         same([(it["logGroupName"], it["retentionInDays"]) for it in log], [("/aws/lambda/repoint", 30)])
-        same(alarms(self.world, made), {"repoint-errors", "repoint-throttles", "repoint-dropped", "repoint-no-success"})
+        same(alarms(self.world, made), ALARMS)
 
         database = parameters["PatroniSecurityGroupId"]
         groups = aws("ec2").describe_security_groups()["SecurityGroups"]
@@ -190,8 +200,8 @@ class Existing:
     def prepared(self, inputs):
         if inputs:
             # Relative paths are so to the example.
-            files = (self.world.folder_of("existing") / inputs[key] for key in ("configuration_file", "policy_file"))
-            configuration, policy = (it.read_text().strip() for it in files)
+            bundle = json.loads((self.world.folder_of("existing") / inputs["bundle_file"]).read_text())
+            configuration, policy = bundle["configuration"].strip(), json.dumps(bundle["policy"])
         else:
             inputs = what_most_people_have(self.world, REGIONS[0])
             configuration, policy = adapted(self.world, "existing", [
@@ -215,7 +225,7 @@ class Existing:
             ("out", 8008, "10.0.1.0/24"),
             ("out", 443, "0.0.0.0/0"),
         })
-        same(alarms(self.world, made), {"repoint-errors", "repoint-throttles", "repoint-dropped", "repoint-no-success"})
+        same(alarms(self.world, made), ALARMS)
 
     def parting(self, stack):
         """Nothing calls it, as for a first look by hand; it is called again; and a new build with another configuration."""

@@ -1,13 +1,18 @@
 """The stack with everything that can be given, and with what the examples leave as it is."""
 
-from account import MODULE, has_not, role_policies, same
+import json
+
+from account import ALARMS, MODULE, has_not, role_policies, same
 from cloudformation_stack import Stack, alarms, rules
 
-EXAMPLE = MODULE / "examples" / "existing" / "policy.json"
+EXAMPLE = MODULE / "examples" / "existing" / "bundle.json"
 
 
 def given(world):
     """Everything that can be given is, beside a key and a layer, outside of any VPC."""
+    allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    boundary = world.aws("iam").create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]["Arn"]
     key = world.aws("kms").create_key()["KeyMetadata"]["Arn"]
     topics = {name: world.aws("sns").create_topic(Name=name)["TopicArn"] for name in ("look", "tell")}
     url = world.aws("sqs").create_queue(QueueName="failures")["QueueUrl"]
@@ -22,7 +27,7 @@ def given(world):
     layer = world.aws("lambda").publish_layer_version(LayerName="configuration", Content=content)["LayerVersionArn"]
     stack = Stack(world)
     before = world.everything()
-    policy = EXAMPLE.read_text()
+    policy = json.dumps(json.loads(EXAMPLE.read_text())["policy"])
     outputs = stack.make(
         "",
         policy,
@@ -38,6 +43,9 @@ def given(world):
         ReservedConcurrency="2",
         LogFilter="debug",
         LogRetentionDays="0",
+        LogGroupClass="INFREQUENT_ACCESS",
+        RolePath="/service/",
+        PermissionsBoundaryArn=boundary,
         NoSuccessMinutes="0",
         ScheduleExpression="rate(5 minutes)",
     )
@@ -51,11 +59,13 @@ def given(world):
     same((function["MemorySize"], function["Timeout"]), (1024, 120))
     same(function["Environment"]["Variables"], {"REPOINT_LOG": "debug"})
     same(role_policies(world, outputs["RoleName"])["lambda"]["Statement"][2]["Resource"], key)
+    role = world.aws("iam").get_role(RoleName=outputs["RoleName"])["Role"]
+    same((role["Path"], role["PermissionsBoundary"]["PermissionsBoundaryArn"]), ("/service/", boundary))
     schedule = world.aws("scheduler").get_schedule(Name="all", GroupName="repoint")
     same((schedule["KmsKeyArn"], schedule["Target"]["DeadLetterConfig"]["Arn"]), (key, queue))
     log = world.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/repoint")["logGroups"]
     same([("retentionInDays" in it, it["kmsKeyId"]) for it in log], [(False, key)])
-    same(alarms(world, outputs), {"repoint-errors", "repoint-throttles", "repoint-dropped"})
+    same(alarms(world, outputs), ALARMS - {"repoint-no-success"})
     stack.delete()
     same(world.everything(), before)
 
@@ -75,7 +85,6 @@ def made_with_a_key(world, stack, policy, key):
         "[[cluster]]",
         policy,
         KmsKeyArn=key,
-        TableDeletionProtection="true",
         AlarmsEnabled="false",
         VpcId=vpc,
         SubnetIds=subnet,
@@ -105,8 +114,6 @@ def made_with_a_key(world, stack, policy, key):
     same(rules(world, own), ways)
     same({it for it in rules(world, interfaces) if it[0] == "in"}, {("in", 443, it) for it in patroni})
 
-    # It stands in the way of deleting the stack, and is taken away first.
-    stack.deploy(TableDeletionProtection="false")
     stack.delete()
     ec2.delete_security_group(GroupId=more)
     ec2.delete_subnet(SubnetId=subnet)

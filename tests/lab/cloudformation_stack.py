@@ -59,6 +59,8 @@ class Stack:
         return {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
 
     def delete(self):
+        # Protected, the table would stand in the way.
+        self.deploy(TableDeletionProtection="false")
         self.aws("delete-stack", "--stack-name", "repoint")
         self.aws("wait", "stack-delete-complete", "--stack-name", "repoint")
         arn = json.loads(self.parameters.read_text())["PolicyArns"]

@@ -126,16 +126,14 @@ pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
         alerts.topic,
         members(lab)
     );
-    let [configuration_file, policy_file] = ["repoint.toml", "policy.json"].map(|name| lab.dir.join(name));
-    fs::write(&configuration_file, &configuration)?;
-    fs::write(&policy_file, printed_policy(lab, &configuration, &[]).await?.to_string())?;
+    let bundle_file = lab.dir.join("bundle.json");
+    fs::write(&bundle_file, printed(lab, "bundle", &configuration, &[]).await?.to_string())?;
     let inputs = json!({
         "alert_topic_arn": alerts.topic,
         "vpc_id": world.vpc,
         "subnet_ids": [world.subnet],
         "database_security_group_id": world.security_group("database").await?,
-        "configuration_file": configuration_file,
-        "policy_file": policy_file,
+        "bundle_file": bundle_file,
     });
     let made = tool.up("existing", &inputs).await?;
     let deployed = Deployed { lab, world, alerts, group, zone, made: &made };
@@ -148,11 +146,11 @@ fn members(lab: &Lab) -> Vec<&str> {
     lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect()
 }
 
-/// What `repoint iam` prints for this configuration.
-async fn printed_policy(lab: &Lab, configuration: &str, flags: &[&str]) -> anyhow::Result<Value> {
+/// What a command of `repoint` prints for this configuration.
+async fn printed(lab: &Lab, command: &str, configuration: &str, flags: &[&str]) -> anyhow::Result<Value> {
     let file = lab.dir.join("deployed.toml");
     fs::write(&file, configuration)?;
-    let arguments = [&["iam", "--config", file.to_str().context("a text")?], flags].concat();
+    let arguments = [&[command, "--config", file.to_str().context("a text")?], flags].concat();
     let outcome = Program::new(&lab.program, &lab.dir).run(&arguments).await?;
     ensure!(outcome.code == 0, "{outcome:?}");
     Ok(serde_json::from_str(&outcome.stdout)?)
@@ -173,7 +171,7 @@ impl Deployed<'_> {
     }
 
     async fn may_do_what_is_printed(&self, flags: &[&str]) -> anyhow::Result<()> {
-        let printed = printed_policy(self.lab, self.configuration()?, flags).await?;
+        let printed = printed(self.lab, "iam", self.configuration()?, flags).await?;
         let given = &self.made["policies"]["repoint"];
         ensure!(*given == printed, "{given} is not {printed}");
         Ok(())

@@ -1,6 +1,6 @@
 """The real Terraform, with the real AWS provider, applies the examples against moto, from nothing.
 
-usage: terraform.py [--endpoint URL] [complete] [existing] [given] [refusals]     (all of them by default)
+usage: terraform.py [--endpoint URL] [complete] [existing] [given] [refusals] [linted]     (all of them by default)
        terraform.py --endpoint URL --folder DIR [--bootstrap FILE] [--inputs JSON] up EXAMPLE
        terraform.py --endpoint URL --folder DIR down EXAMPLE
 
@@ -17,15 +17,16 @@ import argparse
 import contextlib
 import json
 import pathlib
-import re
 import tempfile
 import time
 
 from account import (
     ACCOUNT,
+    ALARMS,
     REGIONS,
     Example,
     World,
+    about,
     has,
     has_not,
     let_in,
@@ -37,7 +38,7 @@ from account import (
     what_most_people_have,
 )
 from terraform_given import given
-from terraform_refusals import refusals
+from terraform_refusals import linted, refusals
 
 
 def main():
@@ -46,13 +47,13 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, help="what `up` leaves for `down`")
     parser.add_argument("--bootstrap", type=pathlib.Path, help="the function's program, if it is to run")
     parser.add_argument("--inputs", type=json.loads, default={}, help="the example's, as a JSON object")
-    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals; up EXAMPLE; down EXAMPLE")
+    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals, linted; up EXAMPLE; down EXAMPLE")
     arguments = parser.parse_args()
     if arguments.what[:1] in (["up"], ["down"]):
         verb, name = arguments.what
         world = World(arguments.folder, arguments.endpoint, arguments.bootstrap)
         return print(json.dumps(up(world, name, arguments.inputs))) if verb == "up" else down(world, name)
-    trials = {"complete": example, "existing": example, "given": given, "refusals": refusals}
+    trials = {"complete": example, "existing": example, "given": given, "refusals": refusals, "linted": linted}
     with tempfile.TemporaryDirectory(prefix="terraform-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
         endpoint = arguments.endpoint or stack.enter_context(moto(folder))
@@ -120,6 +121,8 @@ class Complete:
         same(json.loads(schedule["Target"]["Input"]), {"dry_run": False})
         subscribed = aws("sns").list_subscriptions_by_topic(TopicArn=outputs["trigger_topic_arn"])["Subscriptions"]
         same([it["Endpoint"] for it in subscribed], [function["FunctionArn"]])
+        redrive = aws("sns").get_subscription_attributes(SubscriptionArn=subscribed[0]["SubscriptionArn"])["Attributes"]
+        has(json.loads(redrive["RedrivePolicy"])["deadLetterTargetArn"], ":repoint-failures")
         let_in(self.world, outputs["function_name"], outputs["trigger_topic_arn"])
         trusts_lambda_for(self.world, outputs["role_name"], function["FunctionArn"])
         table = aws("dynamodb").describe_table(TableName="repoint")["Table"]
@@ -161,22 +164,25 @@ class Existing:
         return {**inputs, "second_region": second | self.adapted(away, "-second")}
 
     def adapted(self, around, suffix):
-        """The example's own files, about what is there."""
-        files = {}
-        for name, key in (("repoint.toml", "configuration_file"), ("policy.json", "policy_file")):
-            text = (self.folder / name).read_text()
-            text = re.sub(r"arn:aws:elasticloadbalancing:[^\"]+", around["target_group_arn"], text)
-            text = re.sub(r"arn:aws:sns:[^\"]+", around["alert_topic_arn"], text).replace("Z0123456789", around["zone_id"])
-            files[key] = name.replace(".", suffix + ".")
-            (self.folder / files[key]).write_text(text)
-        return files
+        """The example's own bundle, about what is there."""
+        changed = about(json.loads((self.folder / "bundle.json").read_text()), [
+            (r"arn:aws:elasticloadbalancing:[^\"]+", around["target_group_arn"]),
+            (r"arn:aws:sns:[^\"]+", around["alert_topic_arn"]),
+            ("Z0123456789", around["zone_id"]),
+        ])
+        # Its load balancer may be elsewhere.
+        changed["regions"] = [around["target_group_arn"].split(":")[3]]
+        name = f"bundle{suffix}.json"
+        (self.folder / name).write_text(json.dumps(changed))
+        return {"bundle_file": name}
 
     def read_back(self, inputs, outputs, environment, policies):
         aws = self.world.aws
-        same(environment["REPOINT_CONFIG_INLINE"], (self.folder / inputs["configuration_file"]).read_text())
-        same(policies["repoint"], json.loads((self.folder / inputs["policy_file"]).read_text()))
+        bundle = json.loads((self.folder / inputs["bundle_file"]).read_text())
+        same(environment["REPOINT_CONFIG_INLINE"], bundle["configuration"])
+        same(policies["repoint"], bundle["policy"])
         second = variables(self.world, "repoint", REGIONS[1])["REPOINT_CONFIG_INLINE"]
-        same(second, (self.folder / inputs["second_region"]["configuration_file"]).read_text())
+        same(second, json.loads((self.folder / inputs["second_region"]["bundle_file"]).read_text())["configuration"])
         roles = {it["RoleName"] for it in aws("iam").list_roles()["Roles"]}
         has(roles, "repoint-us-east-1")
         has(roles, "repoint-us-west-2")
@@ -184,7 +190,7 @@ class Existing:
         let_in = [it for it in rules if it["GroupId"] == inputs["database_security_group_id"] and not it["IsEgress"]]
         same([it["FromPort"] for it in let_in], [8008])
         alarms = aws("cloudwatch").describe_alarms()["MetricAlarms"]
-        same({it["AlarmName"] for it in alarms}, {f"repoint-{it}" for it in ("errors", "throttles", "dropped", "no-success")})
+        same({it["AlarmName"] for it in alarms}, ALARMS)
         same({it for alarm in alarms for it in alarm["AlarmActions"]}, {inputs["alert_topic_arn"]})
 
     def parting(self, example):
@@ -196,6 +202,10 @@ class Existing:
         aws, topic = self.world.aws, example.outputs()["trigger_topic_arn"]
         same(aws("scheduler").get_schedule(Name="all", GroupName="repoint")["State"], "DISABLED")
         same(aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"], [])
+        # Memory is not deleted by mistake.
+        has(example.terraform("destroy", "-auto-approve", "-input=false", expected=(1,)), "deletion protection")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "table_deletion_protection": False}))
+        example.apply()
 
 
 EXAMPLES = {"complete": Complete, "existing": Existing}

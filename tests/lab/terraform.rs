@@ -13,7 +13,7 @@ use crate::stage::Stage;
 
 const SCRIPT: &str = "terraform.py";
 /// The trials that call no function, and bring an AWS of their own.
-const ALONE: [&str; 2] = ["given", "refusals"];
+const ALONE: [&str; 3] = ["given", "refusals", "linted"];
 
 /// Those that have begun with another trial, and are waited for in their own.
 static BEGUN: Mutex<Vec<(&str, Child)>> = Mutex::const_new(Vec::new());
@@ -31,6 +31,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         }),
         stage.trial("terraform::given", async |lab: &Lab| alone(lab, "given").await),
         stage.trial("terraform::refusals", async |lab: &Lab| alone(lab, "refusals").await),
+        stage.trial("terraform::linted", async |lab: &Lab| alone(lab, "linted").await),
     ];
     trials.map(|trial| trial.with_ignored_flag(!is_there)).into()
 }

@@ -2,11 +2,12 @@
 
 import json
 
-from account import CONFIGURATION, POLICY, REGIONS, Example, has, role_policies, same, variables, what_most_people_have
+from account import REGIONS, Example, bundle, has, role_policies, same, variables, what_most_people_have
 
 GIVEN = """
 provider "aws" {{
-  region = "us-east-1"
+  region            = "us-east-1"
+  s3_use_path_style = true
 }}
 
 resource "aws_kms_key" "this" {{
@@ -36,6 +37,21 @@ resource "aws_dynamodb_table" "memory" {{
   }}
 }}
 
+resource "aws_iam_policy" "boundary" {{
+  name   = "boundary"
+  policy = jsonencode({{ Version = "2012-10-17", Statement = [{{ Effect = "Allow", Action = "*", Resource = "*" }}] }})
+}}
+
+resource "aws_s3_bucket" "code" {{
+  bucket = "code"
+}}
+
+resource "aws_s3_object" "zip" {{
+  bucket = aws_s3_bucket.code.bucket
+  key    = "repoint/1.zip"
+  source = "{zip}"
+}}
+
 module "warm" {{
   source   = "../terraform/target-group"
   name     = "warm"
@@ -46,9 +62,11 @@ module "warm" {{
 
 module "repoint" {{
   source               = "../terraform"
-  zip                  = "{zip}"
-  configuration        = file("repoint.toml")
-  policy               = file("policy.json")
+  zip_in_s3            = {{ bucket = aws_s3_object.zip.bucket, key = aws_s3_object.zip.key }}
+  bundle               = file("bundle.json")
+  environment          = {{ HTTPS_PROXY = "http://proxy:3128" }}
+  role_path            = "/service/"
+  permissions_boundary = {{ arn = aws_iam_policy.boundary.arn }}
   kms_key              = {{ arn = aws_kms_key.this.arn }}
   trigger_topic        = {{ arn = aws_sns_topic.look.arn }}
   alert_topic          = {{ arn = aws_sns_topic.alerts.arn }}
@@ -89,13 +107,15 @@ def given(world):
     root = world.folder / "root"
     root.mkdir()
     (root / "main.tf").write_text(GIVEN.format(**names))
-    (root / "repoint.toml").write_text(CONFIGURATION.format(account=account))
-    (root / "policy.json").write_text(POLICY.format(account=account))
+    (root / "bundle.json").write_text(json.dumps(bundle(account)))
     example = Example(world, root)
     example.apply()
     example.nothing_to_do()
 
-    same(set(variables(world, "repoint")), {"REPOINT_CONFIG_INLINE", "REPOINT_LOG"})
+    same(set(variables(world, "repoint")), {"REPOINT_CONFIG_INLINE", "REPOINT_LOG", "HTTPS_PROXY"})
+    for name in ("repoint-us-east-1", "repoint-us-east-1-schedule"):
+        role = world.aws("iam").get_role(RoleName=name)["Role"]
+        same((role["Path"], role["PermissionsBoundary"]["PermissionsBoundaryArn"].rsplit("/", 1)[-1]), ("/service/", "boundary"))
     own = {it["Sid"] for it in role_policies(world, "repoint-us-east-1")["lambda"]["Statement"]}
     has(own, "UseTheKey")
     schedule = world.aws("scheduler").get_schedule(Name="batman", GroupName="repoint")

@@ -4,64 +4,69 @@ import json
 import re
 import shutil
 
-from account import CONFIGURATION, POLICY, REGIONS, Example, has, same, what_most_people_have
+from account import REGIONS, Example, bundle, has, same, what_most_people_have
 
 VPC = {"id": "vpc-1", "subnet_ids": ["subnet-1"], "patroni_cidr_blocks": ["10.0.0.0/16"]}
 
 
 def refusals(world):
     account = world.aws("sts").get_caller_identity()["Account"]
-    configuration, policy = CONFIGURATION.format(account=account), POLICY.format(account=account)
+    bucket = {"bucket": "code", "key": "repoint/1.zip"}
 
-    def changed(*pairs, of=configuration):
-        for old, new in pairs:
-            has(of, old)
-            of = of.replace(old, new)
-        return of
+    def changed(**changes):
+        return {"bundle": json.dumps(bundle(account, **changes))}
 
     around = what_most_people_have(world, REGIONS[0])
     inside = {**VPC, "id": around["vpc_id"], "subnet_ids": around["subnet_ids"]}
-    instances = changed(('"sns:Publish"', '["sns:Publish", "ec2:DescribeInstances"]'), of=policy)
-    elsewhere = f'"arn:aws:elasticloadbalancing:us-west-2:{account}:targetgroup/pg/057ddce98af07a33"'
-    spanning = {
-        "configuration": f"{configuration}\n[[cluster.target_group]]\narn = {elsewhere}\n",
-        "policy": changed(('"Resource": [', f'"Resource": [{elsewhere},'), of=policy),
-    }
-    everything = ["elasticloadbalancing", "sns", "route53", "dynamodb"]
-    endpoints = {"services": everything, "route_table_ids": ["rtb-1"]}
+    services = ["elasticloadbalancing", "sns", "route53", "dynamodb"]
+    endpoints = {"services": services, "route_table_ids": ["rtb-1"]}
     topic = f"arn:aws:sns:us-east-1:{account}:repoint-alerts"
     away = topic.replace("us-east-1", "eu-west-1")
+    layer = f"arn:aws:lambda:us-east-1:{account}:layer:c:1"
+    role = {"arn": f"arn:aws:iam::{account}:role/service/mine"}
+    long = "[[cluster]]" + "#" * 5000
     fine = [
         {},
-        {"configuration": changed(("\n[state]\ndynamodb_table", "\nstate.dynamodb_table"))},
-        {"configuration": changed(('\n[state]\ndynamodb_table = "repoint"', '\nstate = { required = true, dynamodb_table = "repoint" }'))},
-        {"configuration": changed(("\n", "\r\n"))},
-        {"configuration": configuration + "#" * 5000, "configuration_layer": {"arn": f"arn:aws:lambda:us-east-1:{account}:layer:c:1"}},
+        changed(trigger_topic=topic.replace("alerts", "look")),
+        changed(alert_topics=[topic, away]),
+        {**changed(configuration=long), "configuration_layer": {"arn": layer}, "layers": [layer] * 4},
         {"schedules": {"nightly": {"expression": "cron(0 3 * * ? *)", "clusters": ["batman"]}}},
         {"kms_key": {"arn": f"arn:aws:kms:us-east-1:{account}:key/0f5e3c1a"}, "vpc": VPC, "reserved_concurrency": 0},
         {"vpc": {**VPC, "https_cidr_blocks": ["10.9.0.0/16"], "patroni_cidr_blocks": ["fd00::/64"]}},
+        {"zip": None, "zip_in_s3": {**bucket, "version": "v1"}, "log_group_class": "INFREQUENT_ACCESS"},
+        {"role": role, "schedule_role": role, "environment": {"HTTPS_PROXY": "http://proxy:3128"}},
     ]
     refused = [
         ({"name": "Repoint"}, "becomes part of the names"),
         ({"zip": "no.zip"}, "There is no file `no.zip`"),
+        ({"zip": None}, "either as `zip` (a path) or as `zip_in_s3`"),
+        ({"zip_in_s3": bucket}, "either as `zip` (a path) or as `zip_in_s3`"),
+        ({"zip": None, "zip_in_s3": {**bucket, "bucket": "s3://code"}}, "without s3://"),
         ({"architecture": "arm"}, "`x86_64` or `arm64`"),
-        ({"configuration": "repoint.toml"}, "file(\"repoint.toml\")"),
-        ({"configuration": configuration + "#" * 5000}, "4096 is all there is"),
-        ({"configuration": changed(('"repoint"', '"other"'))}, "must keep memory in the table `repoint`, and it names other"),
-        ({"configuration": changed(("dynamodb_table", "# dynamodb_table"))}, "and it names none"),
-        ({"table": {"name": "given"}}, "must keep memory in the table `given`"),
-        ({"configuration": changed((topic, topic + "2"))}, "must tell people through"),
-        ({"configuration": changed(("[alerts]", "[callback]"))}, "names no topic"),
-        ({"configuration": configuration + f'\n[callback]\nsns_topic_arn = "{topic}"\n'}, "which calls nobody here"),
-        ({"policy": "policy.json"}, "is no IAM policy in JSON"),
-        ({"policy": changed(("pg-writer", "pg-reader"), of=policy)}, "iam --config repoint.toml > policy.json` again"),
-        ({"policy": changed(("Z0123456789", "Z01234567890"), of=policy)}, "hostedzone/Z0123456789. Run"),
-        ({"policy": changed(("table/repoint", "table/other"), of=policy)}, "does not allow what the configuration needs: table/repoint"),
-        ({"configuration": changed(("[[cluster.record]]", "[[cluster.other]]"))}, "does not name: hostedzone/Z0123456789"),
-        ({"policy": changed(('"sns:Publish"', '["sns:Publish", "' + "x" * 10000 + '"]'), of=policy)}, "IAM takes 10240"),
+        ({"bundle": "bundle.json"}, "file(\"bundle.json\")"),
+        ({"bundle": '[[cluster]]\nscope = "batman"'}, "file(\"bundle.json\")"),
+        (changed(bundle=2), "the `repoint` of the same version"),
+        (changed(clusters=[]), "none that this module reads"),
+        (changed(configuration=long), "4096 is all there is"),
+        ({"layers": [layer] * 6}, "at most 5 layers"),
+        ({"layers": [layer[:-2]]}, "end in a number"),
+        ({"environment": {"REPOINT_CONFIG": "x"}}, "belong into repoint.toml"),
+        (changed(table="other"), "must keep its state in the table `repoint`, and it names other"),
+        (changed(table=None), "and it names none"),
+        ({"table": {"name": "given"}}, "must keep its state in the table `given`"),
+        (changed(alert_topics=[topic + "2"]), "must publish alerts to"),
+        (changed(alert_topics=[]), "names no topic"),
+        (changed(trigger_topic=topic), "which calls nothing here"),
+        (changed(policy={"Statement": ["x" * 10000]}), "IAM takes 10240"),
+        ({"role": {"arn": "mine"}}, "is the ARN of a role"),
+        ({"schedule_role": {"arn": "mine"}}, "is the ARN of a role"),
+        ({"role_path": "service"}, "begins and ends with a slash"),
+        ({"permissions_boundary": {"arn": "boundary"}}, "the ARN of a managed policy"),
+        ({"log_group_class": "COLD"}, "`STANDARD` or `INFREQUENT_ACCESS`"),
         ({"schedules": {"all": {"expression": "every minute"}}}, "rate(5 minutes)"),
         ({"schedules": {"all": {"expression": "rate(1 minutes)"}}}, "rate(5 minutes)"),
         ({"schedules": {"all": {"expression": "rate(5 minutes)"}}}, "ring between two looks"),
+        ({"schedules": {"all": {"clusters": ["robin"]}}}, "names robin, and the configuration has batman"),
         ({"log_retention_days": 31}, "CloudWatch takes"),
         ({"vpc": {**VPC, "patroni_cidr_blocks": ["10.0.0.0"]}}, "10.0.1.11/32"),
         ({"vpc": {**VPC, "patroni_cidr_blocks": []}}, "Nothing says where Patroni is"),
@@ -70,23 +75,16 @@ def refusals(world):
         ({"endpoints": {"services": ["s3"]}}, "may hold elasticloadbalancing"),
         ({"endpoints": {"services": ["dynamodb"]}}, "a gateway, reached by routes"),
         ({"alert_topic": {"arn": topic + ".fifo"}}, "a standard SNS topic"),
-        (
-            {
-                "alert_topic": {"arn": away},
-                "configuration": changed((topic, away)),
-                "policy": changed((topic, away), of=policy),
-            },
-            "Alarms reach only topics of their own Region",
-        ),
+        ({"alert_topic": {"arn": away}, **changed(alert_topics=[away])}, "Alarms reach only topics of their own Region"),
         ({"kms_key": {"arn": "alias/mine"}}, "not of an alias"),
         ({"trigger_topic": {"arn": topic}, "alert_topic": {"arn": topic}}, "is both `trigger_topic` and `alert_topic`"),
         ({"trigger_topic": {"arn": away}}, "and the function in us-east-1. Give a topic"),
         ({"vpc": inside, "endpoints": {"services": ["elasticloadbalancing", "sns"]}}, "would not reach dynamodb, route53,"),
-        ({"vpc": inside, "policy": instances, "endpoints": endpoints}, "would not reach ec2,"),
-        ({"vpc": inside, "endpoints": endpoints, **spanning}, "names load balancers in us-west-2"),
+        ({"vpc": inside, "endpoints": endpoints, **changed(services=["ec2", *services])}, "would not reach ec2,"),
+        ({"vpc": inside, "endpoints": endpoints, **changed(regions=["us-east-1", "us-west-2"])}, "names load balancers in us-west-2"),
     ]
 
-    given = {"zip": str(world.zip), "configuration": configuration, "policy": policy}
+    given = {"zip": str(world.zip), **changed()}
     accepted = Instances(world, "accepted", [{**given, **inputs} for inputs in fine])
     accepted.example.terraform("plan", "-input=false")
 
@@ -99,6 +97,20 @@ def refusals(world):
         for name, errors in told.items():
             has(errors, reasons.pop(name))
             instances.files[name].unlink()
+
+
+def linted(world):
+    """Formatted as Terraform formats, and each module valid by itself, with every warning an error."""
+    for folder in (world.module, world.module / "target-group", *sorted((world.module / "examples").iterdir())):
+        module = Example(world, folder)
+        module.terraform("fmt", "-check", "-diff")
+        said = json.loads(module.terraform("validate", "-json"))
+        same((folder.name, said["diagnostics"]), (folder.name, []))
+    # It does look.
+    (world.module / "wrong.tf").write_text('output "wrong" {\nvalue = var.nothing\n}\n')
+    module = Example(world, world.module, is_new=False)
+    has(module.terraform("fmt", "-check", expected=(3,)), "wrong.tf")
+    has(module.terraform("validate", expected=(1,)), "undeclared input variable")
 
 
 class Instances:

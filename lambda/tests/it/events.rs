@@ -203,7 +203,7 @@ async fn a_function_url_answers_in_http() {
     "#);
 }
 
-/// A Function URL with AuthType NONE, an HTTP API with another authorizer, and methods that mean nothing.
+/// A Function URL with `AuthType` `NONE`, an HTTP API with another authorizer, and methods that mean nothing.
 #[tokio::test]
 async fn a_caller_that_iam_has_not_authorised_is_refused() {
     let site = Site::start();

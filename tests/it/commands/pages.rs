@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::command::Repoint;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "plan",
     "run",
     "watch",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 11] = [
     "test-alert",
     "adopt",
     "iam",
+    "bundle",
     "check",
     "completions",
     "man",

@@ -113,7 +113,7 @@ class EventInvokeConfig(Type):
 class LogGroup(Type):
     @staticmethod
     def create(account, name, properties):
-        renamed = {"LogGroupName": "logGroupName", "KmsKeyId": "kmsKeyId"}
+        renamed = {"LogGroupName": "logGroupName", "KmsKeyId": "kmsKeyId", "LogGroupClass": "logGroupClass"}
         rest = {renamed.get(key, key): it for key, it in properties.items() if key != "RetentionInDays"}
         account.call("logs", "create_log_group", **rest)
         if "RetentionInDays" in properties:
@@ -204,7 +204,9 @@ class TopicPolicy(Type):
 class Subscription(Type):
     @staticmethod
     def create(account, name, properties):
-        return account.call("sns", "subscribe", **properties)["SubscriptionArn"], {}
+        rest = dict(properties)
+        attributes = {name: json.dumps(rest.pop(name)) for name in ("RedrivePolicy",) if name in rest}
+        return account.call("sns", "subscribe", Attributes=attributes, **rest)["SubscriptionArn"], {}
 
     @staticmethod
     def delete(account, made):

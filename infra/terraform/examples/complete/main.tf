@@ -4,23 +4,21 @@
 data "aws_caller_identity" "current" {}
 
 locals {
-  # The policy is what `repoint iam --config repoint.toml --no-instances > policy.json` printed. Both files name things
-  # that are made only now by stand-ins, with which `repoint check` takes the configuration as it is, before anything
-  # exists. Where those things exist, as in `../existing`, the files are taken as they are.
+  # The bundle is what `repoint bundle --config repoint.toml --no-instances > bundle.json` printed. It names things that
+  # are made only now by stand-ins, with which `repoint check` takes the configuration as it is, before anything exists.
+  # Where those things exist, as in `../existing`, the bundle is taken as it is.
   group_stand_in   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/repoint-example-writer/0123456789abcdef"
   zone_stand_in    = "Z0123456789"
   account_stand_in = "us-east-1:123456789012"
   account          = "${var.region}:${data.aws_caller_identity.current.account_id}"
 
-  texts = {
-    for name in ["repoint.toml", "policy.json"] : name => replace(replace(replace(file("${path.module}/${name}"),
-      local.group_stand_in, module.writer.arn),
-      local.zone_stand_in, aws_route53_zone.this.zone_id),
-    local.account_stand_in, local.account)
-  }
+  bundle = jsondecode(replace(replace(replace(file("${path.module}/bundle.json"),
+    local.group_stand_in, module.writer.arn),
+    local.zone_stand_in, aws_route53_zone.this.zone_id),
+  local.account_stand_in, local.account))
   members_stand_in = "members = [\"http://10.90.0.11:8008\", \"http://10.90.1.11:8008\"]"
   region_stand_in  = "region = \"us-east-1\""
-  configuration = replace(replace(local.texts["repoint.toml"],
+  configuration = replace(replace(local.bundle.configuration,
     local.region_stand_in, "region = ${jsonencode(var.region)}"),
   local.members_stand_in, "members = ${jsonencode(var.members)}")
 }
@@ -30,9 +28,11 @@ module "repoint" {
 
   zip              = var.zip
   architecture     = var.architecture
-  configuration    = local.configuration
-  policy           = local.texts["policy.json"]
+  bundle           = jsonencode(merge(local.bundle, { configuration = local.configuration, regions = [var.region] }))
   triggers_enabled = var.triggers_enabled
+
+  # An example is taken out again. What keeps the state of real clusters stays protected, as it is by default.
+  table_deletion_protection = false
 
   vpc = {
     id                           = aws_vpc.this.id

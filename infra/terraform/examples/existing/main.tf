@@ -1,6 +1,6 @@
 # What most people have: a VPC with a way to AWS, database nodes with a security group, a load balancer, a zone, and a
-# topic that the people on call read. repoint.toml names them, and policy.json is what
-# `repoint iam --config repoint.toml > policy.json` says of it.
+# topic that the people on call read. repoint.toml names them, and bundle.json is what
+# `repoint bundle --config repoint.toml > bundle.json` says of it.
 
 provider "aws" {
   region = var.region
@@ -11,10 +11,11 @@ module "repoint" {
 
   zip              = var.zip
   architecture     = var.architecture
-  configuration    = file(var.configuration_file)
-  policy           = file(var.policy_file)
+  bundle           = file(var.bundle_file)
   alert_topic      = { arn = var.alert_topic_arn }
   triggers_enabled = var.triggers_enabled
+
+  table_deletion_protection = var.table_deletion_protection
 
   vpc = {
     id                           = var.vpc_id

@@ -16,9 +16,10 @@ module "second" {
 
   zip              = var.zip
   architecture     = var.architecture
-  configuration    = file(var.second_region.configuration_file)
-  policy           = file(var.second_region.policy_file)
+  bundle           = file(var.second_region.bundle_file)
   triggers_enabled = var.triggers_enabled
+
+  table_deletion_protection = var.table_deletion_protection
 
   vpc = {
     id                  = var.second_region.vpc_id

@@ -16,16 +16,10 @@ variable "architecture" {
   default     = "x86_64"
 }
 
-variable "configuration_file" {
-  description = "The configuration."
+variable "bundle_file" {
+  description = "What `repoint bundle` says of the configuration."
   type        = string
-  default     = "repoint.toml"
-}
-
-variable "policy_file" {
-  description = "What `repoint iam` says of it."
-  type        = string
-  default     = "policy.json"
+  default     = "bundle.json"
 }
 
 variable "alert_topic_arn" {
@@ -54,12 +48,17 @@ variable "triggers_enabled" {
   default     = true
 }
 
+variable "table_deletion_protection" {
+  description = "With `false` the tables, and the state in them, can be deleted: for taking it out."
+  type        = bool
+  default     = true
+}
+
 variable "second_region" {
   description = "The same for the clusters of another Region; without `region` there is none."
   type = object({
     region              = optional(string)
-    configuration_file  = optional(string)
-    policy_file         = optional(string)
+    bundle_file         = optional(string)
     vpc_id              = optional(string)
     subnet_ids          = optional(list(string), [])
     patroni_cidr_blocks = optional(list(string), [])

@@ -1,0 +1,98 @@
+//! What a deployment needs to know of a configuration, so that nothing but `repoint` has to read TOML.
+//!
+//! Law: the names here are a contract with `infra/terraform`, which decodes them. One that changes its meaning raises
+//! [`FORMAT`].
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::iam::{Rights, policy};
+use super::{HandOver, Settings, StateStore};
+use crate::domain::endpoint::TopicArn;
+use crate::domain::intent::Intent;
+
+/// Which of these forms this is.
+const FORMAT: u32 = 1;
+
+/// A configuration and what follows from it. Lists are sorted and name each thing once.
+#[derive(Debug, Serialize)]
+pub struct Bundle<'a> {
+    /// [`FORMAT`].
+    #[serde(rename = "bundle")]
+    format: u32,
+    /// The version of `repoint` that made it.
+    version: &'static str,
+    /// The names of the clusters.
+    clusters: BTreeSet<&'a str>,
+    /// Their scopes, those of their sites included.
+    scopes: BTreeSet<&'a str>,
+    /// The ARNs of the target groups.
+    target_groups: BTreeSet<&'a str>,
+    /// The ARNs of the listeners whose weights are set.
+    listeners: BTreeSet<&'a str>,
+    /// The Regions of the load balancers.
+    regions: BTreeSet<&'a str>,
+    /// The ids of the hosted zones.
+    zones: BTreeSet<&'a str>,
+    /// The DynamoDB table of the state; none if it is kept in a file.
+    table: Option<&'a str>,
+    /// The ARNs of the topics that alerts are published to.
+    alert_topics: BTreeSet<&'a str>,
+    /// The ARN of the topic that callbacks publish to.
+    trigger_topic: Option<&'a str>,
+    /// The AWS services that a pass calls, as VPC endpoints name them.
+    services: BTreeSet<&'static str>,
+    /// What the process that makes passes may do.
+    policy: Value,
+    /// The text of the configuration.
+    configuration: &'a str,
+}
+
+/// The bundle of a configuration, whose text that is. `has_instances` says whether a target group holds instances, which
+/// no configuration tells.
+#[must_use]
+pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances: bool) -> Bundle<'a> {
+    let clusters = || settings.clusters.iter();
+    let target_groups: BTreeSet<_> =
+        clusters().flat_map(|cluster| &cluster.groups).map(|group| group.arn.as_str()).collect();
+    let listeners: BTreeSet<_> = clusters().flat_map(|cluster| cluster.listeners().into_keys()).collect();
+    let groups_in = clusters().flat_map(|cluster| &cluster.groups).map(|group| group.arn.region());
+    let listeners_in = listeners.iter().map(|listener| listener.region());
+    let zones: BTreeSet<_> = clusters()
+        .flat_map(|cluster| &cluster.records)
+        .map(|record| record.key.place.zone.as_str())
+        .collect();
+    let table = match &settings.state.store {
+        StateStore::DynamoDb(table) => Some(table.as_str()),
+        StateStore::File(_) => None,
+    };
+    let alert_topics: BTreeSet<_> = settings.alerts.topic.iter().map(TopicArn::as_str).collect();
+    let called = [
+        ("dynamodb", table.is_some()),
+        ("ec2", has_instances && !target_groups.is_empty()),
+        ("elasticloadbalancing", !target_groups.is_empty()),
+        ("route53", !zones.is_empty()),
+        ("sns", !alert_topics.is_empty()),
+    ];
+    Bundle {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION"),
+        clusters: clusters().map(|cluster| cluster.name.as_str()).collect(),
+        scopes: clusters().flat_map(Intent::scopes).collect(),
+        regions: groups_in.chain(listeners_in).collect(),
+        listeners: listeners.iter().map(|listener| listener.as_str()).collect(),
+        target_groups,
+        zones,
+        table,
+        alert_topics,
+        trigger_topic: match &settings.callback.hand_over {
+            HandOver::Sns(topic) => Some(topic.as_str()),
+            HandOver::Daemon | HandOver::Detached => None,
+        },
+        services: called.into_iter().filter(|(_, is_called)| *is_called).map(|(name, _)| name).collect(),
+        policy: policy(settings, Rights::Pass, has_instances),
+        configuration,
+    }
+}
