@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use crate::adapters::aws;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::elbv2::{Elbv2, Known};
+use crate::adapters::heartbeat::Heartbeat;
 use crate::adapters::open_files;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
@@ -91,6 +92,7 @@ pub struct App {
     /// And what they wait for.
     insync: Insync,
     sns: Option<aws_sdk_sns::Client>,
+    heartbeat: Option<Heartbeat>,
     state: State,
     /// What this process knows while memory is out of reach.
     unsaved: Unsaved,
@@ -165,6 +167,8 @@ impl App {
             .topic
             .as_ref()
             .map(|topic| aws_sdk_sns::Client::new(&aws::in_region(&config, topic.region())));
+        let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
+        let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         Ok(Self {
             budget: Budget::new(settings.aws.limit_percent),
             patroni,
@@ -176,6 +180,7 @@ impl App {
             together: Together::default(),
             insync: Insync::new(settings.wait_insync),
             sns,
+            heartbeat,
             state,
             unsaved: Unsaved::default(),
             identity: identity(),

@@ -9,6 +9,7 @@ pub mod control;
 pub mod ec2;
 pub mod elbv2;
 mod heard;
+pub mod heartbeat;
 pub mod log_stream;
 pub mod open_files;
 pub mod panics;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tracing::warn;
 
 use super::App;
 use crate::adapters::aws;
@@ -39,6 +40,14 @@ impl App {
         let body =
             format!("This is a test, nothing has happened. Alerts of repoint reach you.\n\n{document}\n");
         Some(self.publish(topic, subject, body, &attributes).await.map(|()| topic))
+    }
+
+    /// Says that repoint works, if somebody is configured to hear it; who then does not take it is told of in the log.
+    pub async fn send_heartbeat(&self) {
+        let (Some(heartbeat), Some(url)) = (&self.heartbeat, &self.settings.alerts.heartbeat) else { return };
+        if let Err(why) = heartbeat.send().await {
+            warn!("the heartbeat to {url} was not taken: {why}");
+        }
     }
 
     async fn publish(

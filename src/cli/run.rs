@@ -70,12 +70,16 @@ pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<J
         ));
     };
     drop(lock);
-    match format {
+    let code = match format {
         Format::Json => print::json(&report, report.is_good()),
         Format::Text => {
             let clusters: String =
                 report.clusters.iter().map(|cluster| text(cluster, &print::paint)).collect();
             print::text(&clusters, report.is_good())
         }
+    };
+    if mode == Mode::Apply && report.is_working() {
+        app.send_heartbeat().await;
     }
+    code
 }

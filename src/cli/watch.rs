@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
 use super::{Common, print, systemd};
@@ -49,6 +49,7 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
             }
             caller = daemon.control.accept() => daemon.answer(caller).await,
             _ = sign_of_life.tick() => daemon.show_life(),
+            _ = daemon.heartbeats.tick() => daemon.send_heartbeat(),
         }
     }
     info!("ending after what is under way");
@@ -70,6 +71,14 @@ fn signs_of_life() -> Interval {
     let mut signs = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     signs
+}
+
+/// The first one is due when there was time to look at all clusters: a daemon that ends again and again sends none.
+fn heartbeats(app: &App) -> Interval {
+    let every = app.audit_interval();
+    let mut heartbeats = interval_at(Instant::now() + every, every);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeats
 }
 
 /// Does what ends by a limit of its own, which may be longer than systemd waits for a sign of life.
@@ -103,6 +112,7 @@ struct Daemon {
     app: Arc<App>,
     watching: Watching,
     control: Control,
+    heartbeats: Interval,
     /// Why the configuration is not the one that was to be loaded last, if it is not.
     refused: Option<String>,
     /// The status that systemd was told last.
@@ -116,7 +126,8 @@ impl Daemon {
         let watching = Watching::start(&app, log);
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
         tell_of_stretching(&app);
-        Ok(Self { app, watching, control, refused: None, told: String::new() })
+        let heartbeats = heartbeats(&app);
+        Ok(Self { app, watching, control, heartbeats, refused: None, told: String::new() })
     }
 
     /// With the new configuration, if it is one.
@@ -130,7 +141,8 @@ impl Daemon {
                 let watching = Watching::start(&app, log);
                 info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
                 tell_of_stretching(&app);
-                Self { app, watching, control: control.unwrap_or(before), refused: None, told }
+                let (control, heartbeats) = (control.unwrap_or(before), heartbeats(&app));
+                Self { app, watching, control, heartbeats, refused: None, told }
             }
             Err(message) => {
                 error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
@@ -163,6 +175,14 @@ impl Daemon {
                 // Such as too many open files: they are closed as passes end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+        }
+    }
+
+    /// Says to the outside that each cluster is looked at.
+    fn send_heartbeat(&self) {
+        if self.watching.stuck().is_empty() {
+            let app = self.app.clone();
+            tokio::spawn(async move { app.send_heartbeat().await });
         }
     }
 

@@ -72,6 +72,7 @@ pub struct Alerts {
     pub grace_seconds: Option<Spanned<f64>>,
     pub contested_grace_seconds: Option<Spanned<f64>>,
     pub reminder_seconds: Option<Spanned<f64>>,
+    pub heartbeat_url: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -6,6 +6,7 @@
 mod bundle;
 mod environment;
 mod file;
+mod heartbeat;
 mod iam;
 mod mask;
 mod problem;
@@ -20,6 +21,7 @@ use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::Intent;
 pub use bundle::{Bundle, bundle};
 pub use environment::Environment;
+pub use heartbeat::HeartbeatUrl;
 pub use iam::{LONGEST_MANAGED, Rights, policy};
 pub use problem::{ConfigError, Problem};
 pub use show::show;
@@ -90,6 +92,8 @@ pub struct Alerts {
     pub contested_grace: Duration,
     /// How often people are told again of a condition that lasts; never if unset.
     pub reminder: Option<Duration>,
+    /// Who is asked for while repoint works; nobody if unset.
+    pub heartbeat: Option<HeartbeatUrl>,
 }
 
 /// How members are asked.

@@ -16,7 +16,7 @@ use toml::Spanned;
 use super::environment::Environment;
 use super::file::{Cluster, File};
 use super::problem::{ConfigError, Problem, Source};
-use super::{Alerts, Aws, Patroni, Pem, Settings, State, StateStore};
+use super::{Alerts, Aws, HeartbeatUrl, Patroni, Pem, Settings, State, StateStore};
 use crate::domain::cluster::{EntryName, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
 use crate::domain::intent::{Intent, RecordIntent};
@@ -41,7 +41,7 @@ const LIMIT_PERCENTS: RangeInclusive<u32> = 1..=100_000;
 const LONGEST_NAME: usize = 255;
 
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 24] = [
+const VARIABLES: [&str; 25] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",
@@ -59,6 +59,7 @@ const VARIABLES: [&str; 24] = [
     "REPOINT_ALERTS_GRACE_SECONDS",
     "REPOINT_ALERTS_CONTESTED_GRACE_SECONDS",
     "REPOINT_ALERTS_REMINDER_SECONDS",
+    "REPOINT_ALERTS_HEARTBEAT_URL",
     "REPOINT_WATCH_INTERVAL_SECONDS",
     "REPOINT_WATCH_AUDIT_INTERVAL_SECONDS",
     "REPOINT_WATCH_GRACE_SECONDS",
@@ -315,7 +316,22 @@ impl Resolver<'_> {
                 file.reminder_seconds.as_ref(),
                 Duration::from_nanos(1)..=LONGEST_GRACE,
             ),
+            heartbeat: self.heartbeat(file.heartbeat_url.as_ref()),
         }
+    }
+
+    /// A problem with it shows neither the value nor its line.
+    fn heartbeat(&mut self, file: Option<&Spanned<String>>) -> Option<HeartbeatUrl> {
+        const KEY: &str = "alerts.heartbeat_url";
+        let given = self.text(&["REPOINT_ALERTS_HEARTBEAT_URL"], file)?;
+        let problem = |message| match &given.place {
+            Place::File(span) => {
+                Problem::of_line(self.path, self.source.line(span), format!("`{KEY}`: {message}"))
+            }
+            Place::Variable(name) => Problem::of_variable(name, message),
+        };
+        let url = HeartbeatUrl::parse(&given.value).map_err(problem);
+        url.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn patroni(&mut self, file: &File) -> Patroni {

@@ -36,6 +36,7 @@ pub fn show(settings: &Settings) -> Value {
             "grace_seconds": settings.alerts.grace.as_secs_f64(),
             "contested_grace_seconds": settings.alerts.contested_grace.as_secs_f64(),
             "reminder_seconds": settings.alerts.reminder.map(|reminder| reminder.as_secs_f64()),
+            "heartbeat_url": settings.alerts.heartbeat.as_ref().map(ToString::to_string),
         },
         "watch": {
             "interval_seconds": settings.watch.interval.as_secs_f64(),

@@ -47,6 +47,18 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether repoint could do its work: nothing failed, state blocks nothing, and all that had to be told was told. A
+    /// cluster that is held for a reason of its own is no fault of it.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let works = |cluster: &ClusterReport| {
+            cluster.outcome != Outcome::Failed && !cluster.is_blocked_by_state() && !cluster.is_untold
+        };
+        self.clusters.iter().all(works)
+    }
+}
+
 /// How a pass over one cluster ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@ mod callback;
 mod cron;
 mod daemon;
 mod fleet;
+mod heartbeat;
 mod iam;
 mod insync;
 pub mod place;
