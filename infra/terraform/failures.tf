@@ -2,6 +2,7 @@
 
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name = aws_lambda_function.this.function_name
+  qualifier     = aws_lambda_alias.live.name
 
   # A trigger only says "look now", and the next one says the same: an old one is worth nothing.
   maximum_event_age_in_seconds = 300

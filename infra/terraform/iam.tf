@@ -87,7 +87,7 @@ locals {
         Effect    = "Deny"
         Action    = local.interface_actions
         Resource  = "*"
-        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.function_arn } }
+        Condition = { ArnLike = { "lambda:SourceFunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
       }],
       # Only by way of the services that hold what is encrypted.
       [for arn in local.kms_key_arn == null ? [] : [local.kms_key_arn] : {

@@ -12,6 +12,8 @@ resource "aws_lambda_function" "this" {
   handler           = "bootstrap"
   architectures     = [var.architecture]
   layers            = local.layers
+  # Each change is a version that stays: what the alias may go back to.
+  publish = true
 
   memory_size                    = var.memory_mb
   timeout                        = var.timeout_seconds
@@ -42,6 +44,14 @@ resource "aws_lambda_function" "this" {
     aws_iam_role_policy.repoint,
     aws_cloudwatch_log_group.function,
   ]
+}
+
+# What schedules and callbacks call. The function itself is always the newest, for a first look by hand.
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  description      = "What is called by itself"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = coalesce(var.function_version, aws_lambda_function.this.version)
 }
 
 resource "aws_cloudwatch_log_group" "function" {

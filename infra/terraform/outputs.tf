@@ -4,8 +4,18 @@ output "function_name" {
 }
 
 output "function_arn" {
-  description = "The function's ARN, for other triggers, such as an EC2 state change."
+  description = "The function's ARN: the newest code, whatever the alias calls."
   value       = aws_lambda_function.this.arn
+}
+
+output "alias_arn" {
+  description = "What other triggers call, such as an EC2 state change: the alias `live`."
+  value       = aws_lambda_alias.live.arn
+}
+
+output "newest_version" {
+  description = "The version that was published last; `function_version` takes it, or an earlier one."
+  value       = aws_lambda_function.this.version
 }
 
 output "role_name" {

@@ -20,7 +20,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = aws_lambda_function.this.arn
+    arn      = aws_lambda_alias.live.arn
     role_arn = var.schedule_role == null ? aws_iam_role.schedule[0].arn : var.schedule_role.arn
 
     input = jsonencode(merge(
@@ -81,7 +81,7 @@ resource "aws_iam_role_policy" "schedule" {
           Sid      = "Call"
           Effect   = "Allow"
           Action   = "lambda:InvokeFunction"
-          Resource = local.function_arn
+          Resource = "${local.function_arn}:live"
         },
         {
           Sid      = "HandOverFailures"

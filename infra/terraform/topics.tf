@@ -58,7 +58,7 @@ resource "aws_sns_topic_subscription" "look" {
 
   topic_arn = var.trigger_topic == null ? aws_sns_topic.this["look"].arn : var.trigger_topic.arn
   protocol  = "lambda"
-  endpoint  = aws_lambda_function.this.arn
+  endpoint  = aws_lambda_alias.live.arn
 
   # What SNS cannot deliver, such as to a function that is throttled for an hour.
   redrive_policy = jsonencode({ deadLetterTargetArn = local.failure_queue_arn })
@@ -72,6 +72,7 @@ resource "aws_lambda_permission" "look" {
   statement_id  = "look"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
+  qualifier     = aws_lambda_alias.live.name
   principal     = "sns.amazonaws.com"
   # The ARN has the topic's account. A `source_account` beside it would be one more condition, and where SNS does not say
   # its account, no callback would ever arrive.

@@ -132,6 +132,17 @@ variable "layers" {
   }
 }
 
+variable "function_version" {
+  description = "The version that schedules and callbacks call: null for the newest. Each apply that changes code or configuration publishes one; a rollback is an earlier one, such as `\"3\"`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.function_version == null || can(regex("^[1-9][0-9]*$", var.function_version))
+    error_message = "`function_version` is the number of a published version, such as \"3\": aws lambda list-versions-by-function."
+  }
+}
+
 variable "log_filter" {
   description = "`REPOINT_LOG`: a level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as `error,repoint=debug`."
   type        = string

@@ -179,14 +179,32 @@ def end_and_replace(function, updates):
 
 
 def end_and_delete(backend, function_name, qualifier=None):
-    end(backend.get_function(function_name))
+    end_all(backend.get_function(function_name).function_arn)
     delete_function(backend, function_name, qualifier)
 
 
 def end_and_forget(backend):
     for function in backend.list_functions():
-        end(function)
+        end_all(function.function_arn)
     reset(backend)
+
+
+def end_all(arn):
+    """The function, and its versions."""
+    with starting:
+        ended = [instances.pop(it) for it in list(instances) if it == arn or it.startswith(arn + ":")]
+    for instance in ended:
+        instance.end()
+
+
+def add_permission(backend, function_name, qualifier, raw):
+    """Of an alias too: AWS keeps it whatever version the alias leads to, and moto would with the version of the day."""
+    statement, _ = backend.get_function(function_name).policy.add_statement(raw, qualifier)
+    return statement
+
+
+def get_policy(backend, function_name, qualifier=None):
+    return backend.get_function(function_name).policy.wire_format()
 
 
 def hear_of_sns(backend, function_name, *message, **more):
@@ -201,4 +219,6 @@ LambdaFunction.update_configuration = end_and_reconfigure
 LambdaFunction.update_function_code = end_and_replace
 LambdaBackend.delete_function = end_and_delete
 LambdaBackend.reset = end_and_forget
+LambdaBackend.add_permission = add_permission
+LambdaBackend.get_policy = get_policy
 LambdaBackend.send_sns_message = hear_of_sns

@@ -120,7 +120,10 @@ class Complete:
         same((schedule["State"], schedule["ScheduleExpression"]), ("ENABLED", "rate(1 minute)"))
         same(json.loads(schedule["Target"]["Input"]), {"dry_run": False})
         subscribed = aws("sns").list_subscriptions_by_topic(TopicArn=outputs["trigger_topic_arn"])["Subscriptions"]
-        same([it["Endpoint"] for it in subscribed], [function["FunctionArn"]])
+        live = function["FunctionArn"] + ":live"
+        same(([it["Endpoint"] for it in subscribed], schedule["Target"]["Arn"]), ([live], live))
+        alias = aws("lambda").get_alias(FunctionName=outputs["function_name"], Name="live")
+        same(alias["FunctionVersion"], "1")
         redrive = aws("sns").get_subscription_attributes(SubscriptionArn=subscribed[0]["SubscriptionArn"])["Attributes"]
         has(json.loads(redrive["RedrivePolicy"])["deadLetterTargetArn"], ":repoint-failures")
         let_in(self.world, outputs["function_name"], outputs["trigger_topic_arn"])
@@ -194,8 +197,20 @@ class Existing:
         same({it for alarm in alarms for it in alarm["AlarmActions"]}, {inputs["alert_topic_arn"]})
 
     def parting(self, example):
-        """Nothing calls it: as for a first look by hand."""
+        """Another configuration is another version, and the alias goes back to the one before; and nothing calls it: as for
+        a first look by hand."""
         path = example.folder / "test.auto.tfvars.json"
+        called = lambda: self.world.aws("lambda").get_alias(FunctionName="repoint", Name="live")["FunctionVersion"]
+        given = json.loads(path.read_text())
+        file = example.folder / given["bundle_file"]
+        bundle = json.loads(file.read_text())
+        file.write_text(json.dumps({**bundle, "configuration": bundle["configuration"] + "\n# changed\n"}))
+        example.apply()
+        same(called(), "2")
+        path.write_text(json.dumps({**given, "function_version": "1"}))
+        example.apply()
+        example.nothing_to_do()
+        same(called(), "1")
         path.write_text(json.dumps({**json.loads(path.read_text()), "triggers_enabled": False}))
         example.apply()
         example.nothing_to_do()
@@ -203,7 +218,8 @@ class Existing:
         same(aws("scheduler").get_schedule(Name="all", GroupName="repoint")["State"], "DISABLED")
         same(aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"], [])
         # Memory is not deleted by mistake.
-        has(example.terraform("destroy", "-auto-approve", "-input=false", expected=(1,)), "deletion protection")
+        table = "-target=module.repoint.aws_dynamodb_table.this"
+        has(example.terraform("destroy", table, "-auto-approve", "-input=false", expected=(1,)), "DeletionProtection")
         path.write_text(json.dumps({**json.loads(path.read_text()), "table_deletion_protection": False}))
         example.apply()
 

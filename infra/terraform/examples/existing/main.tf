@@ -13,6 +13,7 @@ module "repoint" {
   architecture     = var.architecture
   bundle           = file(var.bundle_file)
   alert_topic      = { arn = var.alert_topic_arn }
+  function_version = var.function_version
   triggers_enabled = var.triggers_enabled
 
   table_deletion_protection = var.table_deletion_protection

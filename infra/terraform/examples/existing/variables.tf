@@ -48,6 +48,12 @@ variable "triggers_enabled" {
   default     = true
 }
 
+variable "function_version" {
+  description = "The version that is called; null for the newest."
+  type        = string
+  default     = null
+}
+
 variable "table_deletion_protection" {
   description = "With `false` the tables, and the state in them, can be deleted: for taking it out."
   type        = bool
