@@ -73,6 +73,12 @@ struct Mark {
     changed: (i64, i64),
 }
 
+/// A state file that no other process writes meanwhile, wherever the link to it may lead by then.
+struct Locked {
+    real: PathBuf,
+    _lock: File,
+}
+
 /// What one who wants to save waits for.
 struct Draft {
     entry: EntryName,
@@ -117,22 +123,24 @@ impl StateFile {
         Self { path, shared: Arc::default() }
     }
 
-    fn beside(&self, suffix: &str) -> PathBuf {
-        place::beside(&self.path, suffix)
+    /// The file itself, links followed: processes that know it by different names share it and what lies beside it.
+    fn real(&self, call: &str) -> Result<PathBuf, Failure> {
+        place::real(&self.path).map_err(|why| failure(Kind::Invalid, call, &self.path, why))
     }
 
-    /// The lock, on a file of its own: the state file itself is replaced at each save.
-    async fn lock(&self) -> Result<File, Failure> {
-        let path = self.beside(".lock");
+    /// The lock, on a file of its own: the state file itself is replaced at each save. And the file that it is about.
+    async fn lock(&self) -> Result<Locked, Failure> {
+        let real = self.real(WRITE)?;
+        let path = place::beside(&real, ".lock");
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| io(WRITE, folder, &error))?;
         }
-        let file = lock::open(&path, &place::real(&self.path));
+        let file = lock::open(&path, &real);
         let file = file.map_err(|error| io(WRITE, &path, &error))?;
         let until = Instant::now() + LOCKED_FOR;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Locked { real, _lock: file }),
                 Err(TryLockError::Error(error)) => return Err(unlockable(&path, &error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                     let message = format!(
@@ -152,7 +160,8 @@ impl StateFile {
 impl Store for StateFile {
     async fn load(&self, entry: &EntryName) -> Read<Memory> {
         let (this, entry) = (self.clone(), entry.clone());
-        let load = move || Ok(this.contents()?.clusters.get(&entry).cloned().unwrap_or_default());
+        let load =
+            move || Ok(this.contents(&this.real(READ)?)?.clusters.get(&entry).cloned().unwrap_or_default());
         blocking(READ, &self.path, load).await
     }
 
@@ -167,8 +176,8 @@ impl Store for StateFile {
     }
 
     async fn check(&self, _entry: &EntryName) -> Result<(), Failure> {
-        let path = place::real(&self.path);
-        let beside = [self.beside(".lock"), self.beside(".new")];
+        let path = self.real("checking the state file")?;
+        let beside = [place::beside(&path, ".lock"), place::beside(&path, ".new")];
         let check = move || {
             place::is_writable(&path, &beside)
                 .map_err(|(place, error)| io("checking the state file", &place, &error))
@@ -189,7 +198,7 @@ impl StateFile {
         let this = self.clone();
         let save = move || {
             match lock {
-                Ok(lock) => this.save_all(drafts, &lock),
+                Ok(locked) => this.save_all(drafts, &locked),
                 Err(failure) => drafts.into_iter().for_each(|draft| draft.answer(Err(failure.clone()))),
             }
             Ok(())
@@ -199,8 +208,8 @@ impl StateFile {
     }
 
     /// Writes once, whatever can be saved of this.
-    fn save_all(&self, drafts: Vec<Draft>, _lock: &File) {
-        let contents = match self.contents() {
+    fn save_all(&self, drafts: Vec<Draft>, locked: &Locked) {
+        let contents = match self.contents(&locked.real) {
             Ok(contents) => contents,
             Err(failure) => return drafts.into_iter().for_each(|draft| draft.answer(Err(failure.clone()))),
         };
@@ -223,7 +232,7 @@ impl StateFile {
         }
         contents.version = contents.version.max(VERSION);
         contents.min_reader = contents.min_reader.max(MIN_READER);
-        let written = write(&place::real(&self.path), &self.beside(".new"), &contents).map(|written| {
+        let written = write(&locked.real, &place::beside(&locked.real, ".new"), &contents).map(|written| {
             let known = written.map(|(file, mark)| Known { _file: file, mark, contents: Arc::new(contents) });
             *held(&self.shared.known) = known;
         });
@@ -233,15 +242,15 @@ impl StateFile {
     }
 
     /// What the file holds, which is read again only if it is another one than before.
-    fn contents(&self) -> Result<Arc<Contents>, Failure> {
+    fn contents(&self, real: &Path) -> Result<Arc<Contents>, Failure> {
         let mut known = held(&self.shared.known);
-        if let (Some(known), Ok(found)) = (&*known, fs::metadata(&self.path))
+        if let (Some(known), Ok(found)) = (&*known, fs::metadata(real))
             && known.mark == Mark::of(&found)
         {
             return Ok(known.contents.clone());
         }
         *known = None;
-        let (file, contents) = read(&self.path)?;
+        let (file, contents) = read(real)?;
         let contents = Arc::new(contents);
         if let Some((file, mark)) = file {
             *known = Some(Known { _file: file, mark, contents: contents.clone() });

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use crate::domain::record::{Failover, RecordType};
 
@@ -211,9 +212,10 @@ pub enum PointsTo {
 /// The file's text.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     let problem = |message: String| Problem::of_file(path, message);
-    let bytes = std::fs::read(path).map_err(|error| {
-        problem(format!("the configuration cannot be read: {error}"))
-            .with_hint("name another one with --config FILE or REPOINT_CONFIG")
+    let bytes = std::fs::read(path).map_err(|error| match unexpanded(path) {
+        Some(message) => problem(format!("the configuration cannot be read: {message}")),
+        None => problem(format!("the configuration cannot be read: {error}"))
+            .with_hint("name another one with --config FILE or REPOINT_CONFIG"),
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

@@ -9,6 +9,7 @@ mod file;
 mod heartbeat;
 mod iam;
 mod mask;
+mod path;
 mod problem;
 mod resolve;
 mod show;

@@ -8,13 +8,14 @@ mod triggers;
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::environment::Environment;
 use super::file::{Cluster, File};
+use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, HeartbeatUrl, Patroni, Pem, Settings, State, StateStore};
 use crate::domain::cluster::{EntryName, Scope, SystemId};
@@ -265,7 +266,7 @@ impl Resolver<'_> {
         let store = match (path, table) {
             (Some(path), Some(table)) => match (&path.place, &table.place) {
                 (Place::File(_), Place::Variable(_)) => StateStore::DynamoDb(table.value),
-                (Place::Variable(_), Place::File(_)) => self.state_file(&path.value),
+                (Place::Variable(_), Place::File(_)) => self.state_file(&path),
                 _ => {
                     let message = "memory is kept in one place: give `file` or `dynamodb_table`, not both";
                     let problem = self.problem(&path.place, "state.file", message);
@@ -274,16 +275,24 @@ impl Resolver<'_> {
                 }
             },
             (None, Some(table)) => StateStore::DynamoDb(table.value),
-            (Some(path), None) => self.state_file(&path.value),
+            (Some(path), None) => self.state_file(&path),
             (None, None) => StateStore::File(STATE_FILE.into()),
         };
         let required = self.boolean("REPOINT_STATE_REQUIRED", file.required.as_ref(), true);
         State { store, required }
     }
 
-    /// A file that is named relative to the configuration.
-    fn state_file(&self, path: &str) -> StateStore {
-        StateStore::File(self.path.parent().unwrap_or(Path::new("")).join(path))
+    fn state_file(&mut self, given: &Given<String>) -> StateStore {
+        StateStore::File(self.path_of(given, "state.file"))
+    }
+
+    /// A path that is named relative to the configuration.
+    fn path_of(&mut self, given: &Given<String>, key: &str) -> PathBuf {
+        if let Some(message) = unexpanded(Path::new(&given.value)) {
+            let problem = self.problem(&given.place, key, message);
+            self.problems.push(problem);
+        }
+        self.path.parent().unwrap_or(Path::new("")).join(&given.value)
     }
 
     fn alerts(&mut self, file: &File) -> Alerts {
@@ -382,8 +391,11 @@ impl Resolver<'_> {
     /// Reads a file that is named relative to the configuration.
     fn pem(&mut self, variable: &str, key: &str, file: Option<&Spanned<String>>) -> Option<Pem> {
         let given = self.text(&[variable], file)?;
-        let path = self.path.parent().unwrap_or(Path::new("")).join(&given.value);
+        let known = self.problems.len();
+        let path = self.path_of(&given, key);
         match std::fs::read(&path) {
+            // It is refused already.
+            _ if self.problems.len() > known => None,
             Ok(bytes) => Some(Pem { path, bytes }),
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", path.display());

@@ -16,7 +16,8 @@ use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site
 use super::memory::{Memory, Timestamp};
 use super::plan::{Lane, Plan, TargetStep};
 use super::record::{
-    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordSet, RecordType, Routing, ZoneId,
+    Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
+    Routing, ZoneId,
 };
 use super::verdict::{Hold, Primary, Verdict};
 use super::world::{Health, Listed, World};
@@ -451,8 +452,10 @@ fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) ->
     let Some(Ok(read)) = world.records.get(&key.place) else {
         return Err(Refusal::Unread(key.to_string()));
     };
+    let is_taken =
+        |place: RecordPlace| matches!(world.records.get(&place), Some(Ok(sets)) if !sets.is_empty());
     let there = read.iter().find(|set| set.key == *key);
-    if there != change.before.as_ref() {
+    if there != change.before.as_ref() || key.place.excluded().any(is_taken) {
         return Err(Refusal::Rewrites(key.to_string()));
     }
     if there == Some(&change.after) {

@@ -130,6 +130,17 @@ pub struct RecordPlace {
     pub record_type: RecordType,
 }
 
+impl RecordPlace {
+    /// The places of this name that must be empty: nothing stands beside a CNAME (RFC 1034, section 3.6.2).
+    pub fn excluded(&self) -> impl Iterator<Item = Self> + '_ {
+        let types: &[RecordType] = match self.record_type {
+            RecordType::A | RecordType::Aaaa => &[RecordType::Cname],
+            RecordType::Cname => &[RecordType::A, RecordType::Aaaa],
+        };
+        types.iter().map(|record_type| Self { record_type: *record_type, ..self.clone() })
+    }
+}
+
 impl fmt::Display for RecordPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.zone, self.name, self.record_type)

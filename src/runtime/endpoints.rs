@@ -137,7 +137,9 @@ async fn records(
 ) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
     let mut zones: BTreeMap<&ZoneId, BTreeSet<RecordPlace>> = BTreeMap::new();
     for record in &intent.records {
-        zones.entry(&record.key.place.zone).or_default().insert(record.key.place.clone());
+        let place = &record.key.place;
+        // What may stand in the way is of the same name, and so on the same page of the listing.
+        zones.entry(&place.zone).or_default().extend(place.excluded().chain([place.clone()]));
     }
     let reads = zones.iter().map(|(zone, places)| async move {
         let read = by(until, "route53:ListResourceRecordSets", zone, ports.zones.read(zone, places)).await;

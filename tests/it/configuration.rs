@@ -4,6 +4,7 @@ mod bundle;
 mod groups;
 mod iam;
 mod memory;
+mod paths;
 mod records;
 mod sites;
 mod syntax;

@@ -225,6 +225,31 @@ fn with_record(world: World, wanted: RecordIntent, sets: Vec<RecordSet>) -> (Int
     (Intent { records: vec![wanted], ..intent() }, World { records, ..world })
 }
 
+/// Route 53 would refuse the change as one that came too late.
+#[test]
+fn another_type_at_the_name_is_foreseen() {
+    for (wanted, there, value) in [
+        (RecordType::A, RecordType::Cname, "old.example.com"),
+        (RecordType::Aaaa, RecordType::Cname, "old.example.com"),
+        (RecordType::Cname, RecordType::A, "10.0.1.99"),
+        (RecordType::Cname, RecordType::Aaaa, "fd00::99"),
+    ] {
+        let (intent, mut world) = with_record(healthy(2, 3), record_intent(wanted), Vec::new());
+        world.records.insert(place(there), Ok(vec![record(&record_intent(there), &[value])]));
+        let (kind, said) = held(&intent, &world);
+        assert_eq!(kind, EndpointReasonKind::Routing);
+        for part in [format!("type {there} ({value}) at this name"), format!("one of type {wanted}")] {
+            assert!(said.contains(&part), "{said}");
+        }
+    }
+    // Addresses of both families stand beside each other.
+    let (intent, mut world) = with_record(healthy(2, 3), record_intent(RecordType::A), Vec::new());
+    world
+        .records
+        .insert(place(RecordType::Aaaa), Ok(vec![record(&record_intent(RecordType::Aaaa), &["fd00::99"])]));
+    assert_eq!(planned(&intent, &world).holds, []);
+}
+
 #[track_caller]
 fn change(world: World, wanted: RecordIntent, sets: Vec<RecordSet>) -> Option<RecordChange> {
     let (intent, world) = with_record(world, wanted, sets);

@@ -451,6 +451,61 @@ async fn a_link_is_followed_and_stays_one() {
     assert_eq!(files(folder.path()), ["real", "state.json"]);
 }
 
+/// Where the volume is not mounted, a new file there would begin without the old timeline.
+#[tokio::test]
+async fn a_link_into_a_folder_that_is_missing_is_refused_and_nothing_is_made() {
+    let folder = folder();
+    let link = folder.path().join("state.json");
+    std::os::unix::fs::symlink("volume/memory.json", &link).unwrap();
+    let store = StateFile::new(link);
+    for failure in [
+        store.load(&batman()).await.unwrap_err(),
+        store.save(&batman(), &full(1)).await.unwrap_err(),
+        store.check(&batman()).await.unwrap_err(),
+    ] {
+        assert!(failure.kind == Kind::Invalid && failure.message.contains("mount the volume"), "{failure}");
+    }
+    assert_eq!(files(folder.path()), ["state.json"]);
+    // Into a folder that is there, the first save makes the file.
+    fs::create_dir(folder.path().join("volume")).unwrap();
+    store.save(&batman(), &full(1)).await.unwrap();
+    assert_eq!(files(&folder.path().join("volume")), ["memory.json", "memory.json.lock"]);
+}
+
+#[tokio::test]
+async fn links_in_a_circle_are_refused_and_stay() {
+    let folder = folder();
+    let (one, two) = (folder.path().join("one.json"), folder.path().join("two.json"));
+    std::os::unix::fs::symlink(&two, &one).unwrap();
+    std::os::unix::fs::symlink("one.json", &two).unwrap();
+    let store = StateFile::new(one.clone());
+    for failure in [
+        store.load(&batman()).await.unwrap_err(),
+        store.save(&batman(), &full(1)).await.unwrap_err(),
+        store.check(&batman()).await.unwrap_err(),
+    ] {
+        assert!(failure.kind == Kind::Invalid && failure.message.contains("circle"), "{failure}");
+    }
+    assert!(fs::symlink_metadata(&one).unwrap().is_symlink());
+    assert_eq!(files(folder.path()), ["one.json", "two.json"]);
+}
+
+/// The kernel follows forty, and so does what is written: no link among them becomes a file.
+#[tokio::test]
+async fn a_long_chain_of_links_is_followed_to_its_end() {
+    let folder = folder();
+    let name = |number: u32| folder.path().join(format!("link-{number:02}"));
+    for number in 0..20 {
+        std::os::unix::fs::symlink(name(number + 1), name(number)).unwrap();
+    }
+    let store = StateFile::new(name(0));
+    for revision in 1..3 {
+        store.save(&batman(), &full(revision)).await.unwrap();
+    }
+    assert!((0..20).all(|number| fs::symlink_metadata(name(number)).unwrap().is_symlink()));
+    assert_eq!(StateFile::new(name(20)).load(&batman()).await, Ok(full(2)));
+}
+
 #[tokio::test]
 async fn what_would_keep_it_from_being_saved_is_known_before() {
     let folder = folder();

@@ -115,13 +115,17 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
                 "the record's name is not in this zone: check `name` and `zone_id` of its [[cluster.record]]",
             ),
         ),
-        "InvalidChangeBatch" if has(&["conflicting RRSet", "with the same name and type", "at apex"]) => (
-            Kind::Invalid,
-            Say(
-                "other record sets of this name leave no room for this one (a CNAME stands alone, and never at the top of a zone; \
+        "InvalidChangeBatch"
+            if has(&["conflicting RRSet", "conflicts with other", "cannot be created", "at apex"]) =>
+        {
+            (
+                Kind::Invalid,
+                Say(
+                    "other record sets of this name leave no room for this one (a CNAME stands alone, and never at the top of a zone; \
                  one name and type has one routing policy): remove them, or take another name",
-            ),
-        ),
+                ),
+            )
+        }
         // Route 53 has one code for a batch that makes no sense and for one that came too late.
         "InvalidChangeBatch" if has(&CHANGED) => (
             Kind::Conflict,

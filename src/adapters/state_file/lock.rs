@@ -26,14 +26,15 @@ pub struct JobLock(#[expect(dead_code, reason = "it is held, not used")] File);
 /// # Errors
 /// If the lock cannot be made or taken there, or if any user may write to the folder.
 pub fn try_lock(state: &Path, job: &str) -> Result<Option<JobLock>, Error> {
-    let (path, state) = (job_path(state, job), place::real(state));
+    let real = place::real(state).map_err(|why| Error::new(ErrorKind::InvalidInput, why))?;
+    let path = place::beside(&real, &suffix(job));
     let folder = place::folder_of(&path);
     fs::create_dir_all(folder)?;
     if place::is_for_all(folder)? {
         let message = format!("any user may write to {}", folder.display());
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
-    let file = open(&path, &state)?;
+    let file = open(&path, &real)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(JobLock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -44,7 +45,12 @@ pub fn try_lock(state: &Path, job: &str) -> Result<Option<JobLock>, Error> {
 /// Where the lock of a job lies.
 #[must_use]
 pub fn job_path(state: &Path, job: &str) -> PathBuf {
-    place::beside(state, &format!(".job-{job}.lock"))
+    let real = place::real(state).unwrap_or_else(|_| state.to_owned());
+    place::beside(&real, &suffix(job))
+}
+
+fn suffix(job: &str) -> String {
+    format!(".job-{job}.lock")
 }
 
 /// Opens the lock file at `path`, and makes it if there is none, for those who may write `state`.

@@ -12,25 +12,39 @@ use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat, statvfs};
 
 /// Room for a file that has grown a little.
 const SPARE_BYTES: u64 = 64 * 1024;
-/// A chain of links that is longer is a circle.
-const MOST_LINKS: u32 = 8;
+/// The kernel follows no more than that (`path_resolution(7)`).
+const MOST_LINKS: u32 = 40;
 const ROOT: u32 = 0;
 const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// The file itself, where the path is a link to it: what replaces it must be in its folder.
-pub(super) fn real(path: &Path) -> PathBuf {
+///
+/// # Errors
+/// If the link leads nowhere. A folder that is missing behind a link is not made: the volume may not be mounted, and a new
+/// state would begin without the old timeline.
+pub(super) fn real(path: &Path) -> Result<PathBuf, String> {
     let mut real = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let Ok(target) = fs::read_link(&real) else { break };
+    for links in 0..=MOST_LINKS {
+        let Ok(target) = fs::read_link(&real) else {
+            let folder = folder_of(&real);
+            if links > 0 && !folder.exists() {
+                return Err(format!(
+                    "it is a symbolic link to {}, and the folder {} does not exist: mount the volume, or make the folder",
+                    real.display(),
+                    folder.display()
+                ));
+            }
+            return Ok(real);
+        };
         real = real.parent().unwrap_or(Path::new("")).join(target);
     }
-    real
+    Err("its symbolic links lead in a circle: remove the link, or name another file with `[state] file`"
+        .to_owned())
 }
 
-/// What lies beside the state file, or beside the one that it links to: processes that know it by different names share
-/// it.
-pub(super) fn beside(state: &Path, suffix: &str) -> PathBuf {
-    let mut name = real(state).into_os_string();
+/// What lies beside the state file itself: processes that know it by different names share it.
+pub(super) fn beside(real: &Path, suffix: &str) -> PathBuf {
+    let mut name = real.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }

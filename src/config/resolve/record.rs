@@ -1,5 +1,7 @@
 //! The records of a cluster.
 
+use std::net::IpAddr;
+
 use toml::Spanned;
 
 use super::Resolver;
@@ -7,11 +9,14 @@ use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
 use crate::domain::cluster::EntryName;
 use crate::domain::endpoint::Endpoint;
+use crate::domain::host::is_name;
 use crate::domain::intent::{PointsTo, RecordIntent, Site};
 use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
 
 /// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
 const LONGEST_TTL: u32 = 2_147_483_647;
+/// The longest name, in bytes, its last dot included (Route 53 Developer Guide, "DNS domain name format").
+const LONGEST_RECORD_NAME: usize = 255;
 
 impl Resolver<'_> {
     pub(super) fn record(
@@ -97,14 +102,30 @@ pub(super) fn zone_id(text: &str) -> Result<ZoneId, &'static str> {
     fits.then(|| ZoneId::new(id)).ok_or("it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ")
 }
 
-pub(super) fn record_name(text: &str) -> Result<RecordName, &'static str> {
+/// A name that a client can look up: letters, digits, `-` and `_`, or a `*` for a first label. Route 53 itself takes any
+/// byte, and makes a record of `https://db.example.com`.
+pub(super) fn record_name(text: &str) -> Result<RecordName, String> {
     let name = RecordName::new(text);
-    let plain = text.strip_suffix('.').unwrap_or(text);
-    if plain.is_empty()
-        || plain.split('.').any(|label| label.is_empty() || label.len() > 63)
-        || text.len() > 255
-    {
-        return Err("it is no DNS name");
+    let plain = name.as_str().strip_suffix('.').unwrap_or_default();
+    let host = plain.strip_prefix("\\052.").unwrap_or(plain);
+    if is_name(host) && name.as_str().len() <= LONGEST_RECORD_NAME {
+        return Ok(name);
     }
-    Ok(name)
+    let odd = text.chars().find(|letter| !letter.is_ascii_alphanumeric() && !"-_.*\\".contains(*letter));
+    Err(match odd {
+        _ if text.contains("://") => "it is a URL, and a record's name is the host name in it alone".to_owned(),
+        Some(' ' | '\t' | '\n') => "a record's name has no spaces".to_owned(),
+        Some(':') => "a record's name has no port".to_owned(),
+        Some('/') => "a record's name has no path".to_owned(),
+        Some(odd) if !odd.is_ascii() => {
+            format!("it has `{odd}`: write an internationalised name in its ASCII form, `xn--…`")
+        }
+        Some(odd) => format!("it has `{odd}`, which no host name has"),
+        None if host.contains("\\052") => "`*` can only be the whole first label, as in *.example.com".to_owned(),
+        None if text.parse::<IpAddr>().is_ok() => "it is an address, and not a name".to_owned(),
+        None => {
+            "it is no DNS name: labels of 1 to 63 letters, digits, `-` and `_`, with dots between, of 255 bytes at most"
+                .to_owned()
+        }
+    })
 }

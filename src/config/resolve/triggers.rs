@@ -1,6 +1,5 @@
 //! The sections of the faces: `[watch]`, `[callback]`, `[lambda]`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::{LONGEST, Resolver};
@@ -43,8 +42,7 @@ impl Resolver<'_> {
                 .unwrap_or(GRACE),
             socket: {
                 let given = self.text(&["REPOINT_WATCH_SOCKET"], file.socket.as_ref());
-                let path = given.map_or_else(|| SOCKET.to_owned(), |given| given.value);
-                self.path.parent().unwrap_or(Path::new("")).join(path)
+                given.map_or_else(|| SOCKET.into(), |given| self.path_of(&given, "watch.socket"))
             },
         }
     }

@@ -10,9 +10,12 @@ use crate::domain::cluster::Address;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::intent::{Intent, PointsTo, RecordIntent};
 use crate::domain::readers::Reader;
-use crate::domain::record::{Answer, Failover, RecordChange, RecordSet, RecordType, Routing, ZoneId};
+use crate::domain::record::{
+    Answer, Failover, RecordChange, RecordPlace, RecordSet, RecordType, Routing, ZoneId,
+};
 use crate::domain::standby::{Standby, best, standbys};
 use crate::domain::verdict::Primary;
+use crate::domain::world::World;
 
 /// Those that records may point at.
 #[derive(Clone, Copy)]
@@ -54,6 +57,7 @@ fn change(
     };
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
+    stands_alone(wanted, hosts.world)?;
     fits(wanted, &routing, before, sets)?;
     let needs = answer(wanted, before.map(|set| &set.answer), intent, hosts, nodes)?;
     let answer = needs.what;
@@ -175,6 +179,21 @@ impl Holder<String> for Values<'_> {
 
     fn held(&self) -> &[String] {
         self.held
+    }
+}
+
+/// Whether the other types of the name leave room, as far as they were read. Route 53 would refuse the change.
+fn stands_alone(wanted: &RecordIntent, world: &World) -> Result<(), EndpointReason> {
+    let read = |place: RecordPlace| world.records.get(&place)?.as_ref().ok()?.first();
+    match wanted.key.place.excluded().find_map(read) {
+        None => Ok(()),
+        Some(set) => Err(EndpointReason::Routing {
+            found: format!(
+                "there is a record set of type {} ({}) at this name, and nothing may stand beside a CNAME",
+                set.key.place.record_type, set.answer
+            ),
+            wanted: format!("one of type {}", wanted.key.place.record_type),
+        }),
     }
 }
 

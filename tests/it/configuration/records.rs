@@ -42,3 +42,38 @@ async fn what_belongs_to_another_kind_of_record_is_named() {
       8 | points_to = "readers"
     "#);
 }
+
+/// Route 53 makes a record of any text.
+#[tokio::test]
+async fn a_name_that_no_client_looks_up_is_refused() {
+    for (name, why) in [
+        ("https://db.example.com", "it is a URL"),
+        ("db.example.com:5432", "no port"),
+        ("db.example.com/path", "no path"),
+        ("db example.com", "no spaces"),
+        (" db.example.com", "no spaces"),
+        ("a.*.example.com", "`*` can only be the whole first label"),
+        ("db*.example.com", "`*` can only be the whole first label"),
+        ("10.0.1.11", "it is an address"),
+        ("dätenbank.example.com", "ASCII form"),
+        ("db@example.com", "`@`"),
+        ("", "no DNS name"),
+        (".", "no DNS name"),
+        ("db..example.com", "no DNS name"),
+        ("-db.example.com", "no DNS name"),
+    ] {
+        let said = refused(record("").replace("a.example.com", name)).await;
+        let place = format!("error: repoint.toml:6: `cluster.record.name`: `{name}`: ");
+        assert!(said.starts_with(&place) && said.contains(why), "{said}");
+    }
+    for name in [
+        "DB.Example.com.",
+        "_pg._tcp.example.com",
+        "*.example.com",
+        "\\\\052.example.com",
+        "db",
+        "xn--dtenbank-0za.example.com",
+    ] {
+        check(record("").replace("a.example.com", name)).await;
+    }
+}
