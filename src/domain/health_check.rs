@@ -1,6 +1,10 @@
 //! Whether a target group's health check can choose among the members.
 //!
-//! Law: a group whose health check takes every member for healthy would spread writes over replicas, so it is held.
+//! Law: a group whose health check takes every member for healthy would spread writes over replicas, so it is held. So would
+//! one whose health check no member passes: with no healthy target a Network Load Balancer sends to all of them (its user
+//! guide, "Health checks for Network Load Balancer target groups").
+
+use std::collections::BTreeSet;
 
 use super::endpoint::HealthCheck;
 use super::intent::{GroupRole, Intent};
@@ -21,6 +25,26 @@ const READER_PATHS: [&str; 9] = [
     "/read-only-sync",
     "/read-only-quorum",
 ];
+/// How, and on which port, a member's REST API is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Api {
+    /// Over TLS.
+    pub https: bool,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Api {
+    /// As a health check's `HealthCheckProtocol` spells it.
+    fn protocol(self) -> &'static str {
+        if self.https { "HTTPS" } else { "HTTP" }
+    }
+
+    fn is_at(self, port: &str) -> bool {
+        port.parse() == Ok(self.port)
+    }
+}
+
 /// What Patroni answers where it does not answer 200.
 const NO: u16 = 503;
 
@@ -28,15 +52,21 @@ const NO: u16 = 503;
 ///
 /// # Errors
 /// In words for people.
-pub fn tells_apart(check: &HealthCheck, role: GroupRole, ports: &[String]) -> Result<(), String> {
+pub fn tells_apart(check: &HealthCheck, role: GroupRole, apis: &BTreeSet<Api>) -> Result<(), String> {
     let (paths, path) = match role {
         GroupRole::Writer => (&WRITER_PATHS[..], "/primary"),
         GroupRole::Reader { .. } => (&READER_PATHS[..], "/replica"),
     };
     let found = if !["HTTP", "HTTPS"].contains(&check.protocol.as_str()) {
         format!("its health check is {}, which every member passes", check.protocol)
-    } else if !ports.contains(&check.port) {
+    } else if !apis.iter().any(|api| api.is_at(&check.port)) {
         format!("its health check asks port {}, which is not Patroni's", check.port)
+    } else if !apis.iter().any(|api| api.is_at(&check.port) && api.protocol() == check.protocol) {
+        let speaks = if check.protocol == "HTTP" { "HTTPS" } else { "HTTP" };
+        format!(
+            "its health check is {}, and Patroni's API speaks {speaks}, so no member passes it",
+            check.protocol
+        )
     } else if !check.path.as_deref().is_some_and(|asked| paths.contains(&plain(asked))) {
         let asked = check.path.as_deref().unwrap_or("/");
         format!("its health check asks for {asked}, which does not tell who belongs into it")
@@ -45,21 +75,23 @@ pub fn tells_apart(check: &HealthCheck, role: GroupRole, ports: &[String]) -> Re
     } else {
         return Ok(());
     };
-    let port = ports.first().map_or("8008", String::as_str);
-    Err(format!("{found}; let it be HTTP, port {port}, path {path}, codes 200"))
+    // The port that is asked already, if a member has its API there.
+    let asked = apis.iter().find(|api| api.is_at(&check.port));
+    let api = asked.or(apis.first()).copied().unwrap_or(Api { https: false, port: 8008 });
+    let advice = format!("let it be {}, port {}, path {path}, codes 200", api.protocol(), api.port);
+    // A load balancer has no client certificate (Patroni, `restapi.verify_client`).
+    let clients = if api.https { ", and `verify_client` of Patroni's REST API not `required`" } else { "" };
+    Err(format!("{found}; {advice}{clients}"))
 }
 
-/// The ports of the REST APIs of the primary's site.
+/// The REST APIs of the primary's site.
 #[must_use]
-pub fn rest_ports(intent: &Intent, world: &World, primary: &Primary) -> Vec<String> {
+pub fn apis(intent: &Intent, world: &World, primary: &Primary) -> BTreeSet<Api> {
     let site = primary.site.as_ref();
     let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
     let views = world.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
-    let mut ports: Vec<u16> = seeds.iter().chain(listed).map(super::cluster::ApiUrl::port).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports.iter().map(ToString::to_string).collect()
+    seeds.iter().chain(listed).map(|url| Api { https: url.is_https(), port: url.port() }).collect()
 }
 
 /// The path without its query, such as `?lag=16MB`.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use repoint::domain::audit::{Refusal, audit};
+use repoint::domain::cluster::ApiUrl;
 use repoint::domain::endpoint::{HealthCheck, TargetGroup, TargetType};
 use repoint::domain::intent::{GroupIntent, GroupRole, Intent};
 use repoint::domain::memory::condition::findings;
@@ -170,6 +171,45 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
     its health check asks for /health, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
     its health check asks for /replica, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
     its health check takes 200-299,400-599 for healthy, and Patroni says no with 503; let it be HTTP, port 8008, path /primary, codes 200
+    ");
+}
+
+/// The same cluster with its REST APIs over TLS.
+fn over_tls(intent: &mut Intent, world: &mut World) {
+    let tls = |url: &ApiUrl| ApiUrl::parse(&url.to_string().replace("http://", "https://")).unwrap();
+    for site in &mut intent.sites {
+        site.members = site.members.iter().map(tls).collect();
+    }
+    for answers in world.sites.values_mut() {
+        *answers = std::mem::take(answers).into_iter().map(|(url, answer)| (tls(&url), answer)).collect();
+    }
+    for view in members_in(world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        for listed in &mut view.members {
+            listed.api_url = listed.api_url.as_ref().map(tls);
+        }
+    }
+}
+
+/// No member passes a check in another scheme, and a load balancer without a healthy target sends to all.
+#[test]
+fn a_health_check_speaks_the_scheme_of_the_members() {
+    let held = |protocol: &str, is_tls: bool| {
+        let check = HealthCheck { protocol: protocol.to_owned(), ..asks_patroni() };
+        let (mut intent, mut world) = (of(warm_intent(LEAVE_AFTER)), checked_by(check, all(RIGHT)));
+        if is_tls {
+            over_tls(&mut intent, &mut world);
+        }
+        let memory = Memory::default();
+        let verdict = verdict(&intent, &world, &memory);
+        let plan = plan(&intent, &world, &verdict, &memory, Timestamp(0));
+        plan.holds.iter().map(|hold| hold.reason.to_string()).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!((held("HTTP", false), held("HTTPS", true)), (String::new(), String::new()));
+    let said = [held("HTTP", true), held("HTTPS", false), held("TCP", true)];
+    insta::assert_snapshot!(said.join("\n"), @"
+    its health check is HTTP, and Patroni's API speaks HTTPS, so no member passes it; let it be HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
+    its health check is HTTPS, and Patroni's API speaks HTTP, so no member passes it; let it be HTTP, port 8008, path /primary, codes 200
+    its health check is TCP, which every member passes; let it be HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
     ");
 }
 

@@ -10,7 +10,7 @@ use super::group::{may_be, target};
 use super::{EndpointReason, Hosts, Needs, TargetStep, Worry, primary_address};
 use crate::domain::cluster::Address;
 use crate::domain::endpoint::Target;
-use crate::domain::health_check::{rest_ports, tells_apart};
+use crate::domain::health_check::{apis, tells_apart};
 use crate::domain::intent::{GroupIntent, GroupRole, Intent};
 use crate::domain::readers::readers;
 use crate::domain::verdict::Primary;
@@ -49,8 +49,7 @@ pub fn group(
     let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
     let check = group.check.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
-    tells_apart(check, wanted.role, &rest_ports(intent, world, primary))
-        .map_err(EndpointReason::HealthCheck)?;
+    tells_apart(check, wanted.role, &apis(intent, world, primary)).map_err(EndpointReason::HealthCheck)?;
 
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
     let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
