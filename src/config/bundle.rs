@@ -57,7 +57,7 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
     let clusters = || settings.clusters.iter();
     let target_groups: BTreeSet<_> =
         clusters().flat_map(|cluster| &cluster.groups).map(|group| group.arn.as_str()).collect();
-    let listeners: BTreeSet<_> = clusters().flat_map(|cluster| cluster.listeners().into_keys()).collect();
+    let listeners: BTreeSet<_> = clusters().flat_map(|cluster| cluster.listeners()).collect();
     let groups_in = clusters().flat_map(|cluster| &cluster.groups).map(|group| group.arn.region());
     let listeners_in = listeners.iter().map(|listener| listener.region());
     let zones: BTreeSet<_> = clusters()

@@ -1,9 +1,11 @@
 //! The TOML file as it is written. Nothing is checked here but its shape.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::path::unexpanded;
@@ -160,8 +162,39 @@ pub struct TargetGroup {
     pub max_lag_bytes: Option<Spanned<u64>>,
     pub primary_fallback: Option<Spanned<bool>>,
     pub leave_after_seconds: Option<Spanned<f64>>,
-    pub listener: Option<Spanned<String>>,
+    pub listener: Option<Spanned<OneOrSeveral>>,
     pub member: Option<Spanned<String>>,
+}
+
+/// A text, or a list of texts.
+pub struct OneOrSeveral(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrSeveral {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = OneOrSeveral;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or a list of strings")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrSeveral, E> {
+                Ok(OneOrSeveral(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrSeveral, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrSeveral(texts))
+            }
+        }
+
+        deserializer.deserialize_any(Texts)
+    }
 }
 
 /// Who belongs into a target group.

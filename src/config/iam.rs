@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{HandOver, Settings, StateStore};
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{GroupIntent, Intent, Strategy};
+use crate::domain::intent::{GroupIntent, Intent};
 use crate::domain::permission::{Permission, needed};
 use crate::domain::record::ZoneId;
 
@@ -68,7 +68,7 @@ impl Policy {
                 &["elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTargetGroups"],
                 arn,
             );
-            if let Strategy::Weighted { listener, .. } = &group.strategy {
+            for listener in group.strategy.listeners() {
                 self.allow(&["elasticloadbalancing:DescribeListeners"], listener.as_str());
             }
         }
@@ -85,7 +85,7 @@ impl Policy {
                 );
             }
             for group in &groups {
-                if let Strategy::Weighted { listener, .. } = &group.strategy {
+                for listener in group.strategy.listeners() {
                     self.allow(&["elasticloadbalancing:ModifyListener"], listener.as_str());
                 }
             }

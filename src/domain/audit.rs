@@ -129,6 +129,9 @@ pub enum Refusal {
         "it replaces {0} by something that is not the same, or drops a part of it that is not repoint's (law 7)"
     )]
     Rewrites(String),
+    /// Law 7.
+    #[error("it puts {0} beside a record set of another type that leaves no room (law 7)")]
+    Crowds(String),
     /// Law 8.
     #[error("it changes {0} twice, or to what it is (law 8)")]
     Repeats(String),
@@ -176,10 +179,7 @@ pub fn audit(
                 group(arn, steps, intent, seen)?;
                 listener::closes_nothing_in_use(arn, steps, intent, world, primary)?;
             }
-            Lane::Listener { arn, steps } => {
-                once(&mut touched, arn.to_string())?;
-                listener::listener(arn, steps, intent, seen, &mut touched)?;
-            }
+            Lane::Listeners { steps } => listener::listeners(steps, intent, seen, &mut touched)?,
             Lane::Zone { zone, changes } => {
                 for change in changes {
                     once(&mut touched, change.after.key.to_string())?;
@@ -226,7 +226,7 @@ fn serves_readers_alone(
             && own.system_id.as_ref() == Some(&leader.system_id)
     });
     let is_readers = |lane: &Lane| match lane {
-        Lane::Listener { .. } => false,
+        Lane::Listeners { .. } => false,
         Lane::Group { arn, .. } => {
             let mut groups = intent.groups.iter();
             groups.any(|group| group.arn == *arn && matches!(group.role, GroupRole::Reader { .. }))
@@ -455,8 +455,11 @@ fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) ->
     let is_taken =
         |place: RecordPlace| matches!(world.records.get(&place), Some(Ok(sets)) if !sets.is_empty());
     let there = read.iter().find(|set| set.key == *key);
-    if there != change.before.as_ref() || key.place.excluded().any(is_taken) {
+    if there != change.before.as_ref() {
         return Err(Refusal::Rewrites(key.to_string()));
+    }
+    if key.place.excluded().any(is_taken) {
+        return Err(Refusal::Crowds(key.to_string()));
     }
     if there == Some(&change.after) {
         return Err(Refusal::Repeats(key.to_string()));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::intent::{Intent, Strategy};
-use super::plan::{Lane, Plan};
+use super::plan::{Lane, ListenerStep, Plan};
 
 /// Requests that AWS counts together, in one account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ pub fn reads(intent: &Intent) -> Needs {
     let checked = intent.groups.iter().filter(|group| matches!(group.strategy, Strategy::Warm { .. }));
     let groups = intent.groups.iter().chain(checked).map(|group| group.arn.region());
     let listeners = intent.listeners();
-    let listeners = listeners.keys().map(|listener| listener.region());
+    let listeners = listeners.iter().map(|listener| listener.region());
     sum(groups.chain(listeners).map(|region| Line::ElbRead(region.to_owned())))
 }
 
@@ -86,7 +86,7 @@ pub fn reads(intent: &Intent) -> Needs {
 pub fn most_writes(intent: &Intent) -> Needs {
     let groups = intent.groups.iter().chain(&intent.groups).map(|group| group.arn.region());
     let listeners = intent.listeners();
-    let listeners = listeners.keys().map(|listener| listener.region());
+    let listeners = listeners.iter().map(|listener| listener.region());
     sum(groups.chain(listeners).map(|region| Line::ElbWrite(region.to_owned())))
 }
 
@@ -99,7 +99,7 @@ pub fn writes(plan: &Plan) -> Needs {
             let calls = steps.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)).count();
             vec![arn.region(); calls]
         }
-        Lane::Listener { arn, steps } => vec![arn.region(); steps.len()],
+        Lane::Listeners { steps } => steps.iter().map(ListenerStep::region).collect(),
         Lane::Zone { .. } => Vec::new(),
     });
     sum(regions.map(|region| Line::ElbWrite(region.to_owned())))

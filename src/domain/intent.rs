@@ -2,7 +2,7 @@
 //!
 //! Law: only what stands here is ever written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -49,7 +49,7 @@ impl Intent {
     /// Everything that may be written: target groups, listeners and records.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
         let groups = self.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
-        let listeners = self.listeners().into_keys().map(|arn| Endpoint::Listener(arn.clone()));
+        let listeners = self.listeners().into_iter().map(|arn| Endpoint::Listener(arn.clone()));
         let records = self.records.iter().map(|record| Endpoint::Record(record.key.clone()));
         groups.chain(listeners.collect::<Vec<_>>()).chain(records)
     }
@@ -67,16 +67,22 @@ impl Intent {
         groups.chain(records)
     }
 
-    /// The listeners whose weights follow the primary, and the groups behind each with their members.
+    /// The listeners whose weights follow the primary.
     #[must_use]
-    pub fn listeners(&self) -> BTreeMap<&ListenerArn, Vec<(&MemberName, &GroupIntent)>> {
-        let mut listeners: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    pub fn listeners(&self) -> BTreeSet<&ListenerArn> {
+        self.weighted_sets().into_keys().flatten().collect()
+    }
+
+    /// The groups that stand behind the same listeners, with their members.
+    #[must_use]
+    pub fn weighted_sets(&self) -> BTreeMap<&[ListenerArn], Vec<(&MemberName, &GroupIntent)>> {
+        let mut sets: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for group in &self.groups {
-            if let Strategy::Weighted { listener, member } = &group.strategy {
-                listeners.entry(listener).or_default().push((member, group));
+            if let Strategy::Weighted { listeners, member } = &group.strategy {
+                sets.entry(&listeners[..]).or_default().push((member, group));
             }
         }
-        listeners
+        sets
     }
 
     /// The same with a part of the groups.
@@ -207,14 +213,24 @@ pub enum Strategy {
     },
     /// It holds one member, and stands behind a listener beside the groups of the others: repoint chooses, by weight.
     Weighted {
-        /// Which listener.
-        listener: ListenerArn,
+        /// Which listeners, in order, at least one. The groups of a set stand behind the same ones.
+        #[serde(rename = "listener", serialize_with = "one_or_several")]
+        listeners: Vec<ListenerArn>,
         /// Which member.
         member: MemberName,
     },
 }
 
 impl Strategy {
+    /// The listeners that a group stands behind.
+    #[must_use]
+    pub fn listeners(&self) -> &[ListenerArn] {
+        match self {
+            Self::Weighted { listeners, .. } => listeners,
+            Self::Exclusive | Self::Warm { .. } => &[],
+        }
+    }
+
     /// The one member that a group is for, if it is for one.
     #[must_use]
     pub fn member(&self) -> Option<&MemberName> {
@@ -222,6 +238,14 @@ impl Strategy {
             Self::Weighted { member, .. } => Some(member),
             Self::Exclusive | Self::Warm { .. } => None,
         }
+    }
+}
+
+/// As the configuration has it: a list only where there are several.
+fn one_or_several<S: serde::Serializer>(listeners: &[ListenerArn], serializer: S) -> Result<S::Ok, S::Error> {
+    match listeners {
+        [only] => only.serialize(serializer),
+        several => several.serialize(serializer),
     }
 }
 

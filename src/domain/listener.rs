@@ -94,6 +94,8 @@ pub struct Stickiness {
 /// A change of weights: the whole action as it was read, and as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reweighting {
+    /// Which listener.
+    pub listener: ListenerArn,
     /// As it was read.
     pub before: Forward,
     /// As it is to be.

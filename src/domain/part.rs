@@ -1,7 +1,7 @@
 //! Endpoints that are read, planned and changed for themselves.
 //!
-//! Invariant 15: an endpoint waits only for what it needs itself. What shares a call is one part: a target group, a
-//! listener with the groups behind it, a hosted zone. A part that cannot be read holds itself and no other.
+//! Invariant 15: an endpoint waits only for what it needs itself. What shares a call is one part: a target group,
+//! listeners with the groups behind them, a hosted zone. A part that cannot be read holds itself and no other.
 
 use super::endpoint::{Endpoint, GroupArn};
 use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, Strategy};
@@ -22,8 +22,8 @@ pub struct Part {
 pub enum PartKey {
     /// A target group that is behind no configured listener.
     Group(GroupArn),
-    /// A listener and its groups.
-    Listener(ListenerArn),
+    /// Groups, and the listeners before all of them.
+    Listeners(Vec<ListenerArn>),
     /// The records of a hosted zone, which travel in one batch.
     Zone(ZoneId),
 }
@@ -34,7 +34,7 @@ impl Part {
     pub fn covers(&self, endpoint: &Endpoint) -> bool {
         match endpoint {
             Endpoint::Group(arn) => self.intent.groups.iter().any(|group| group.arn == *arn),
-            Endpoint::Listener(arn) => self.intent.listeners().contains_key(arn),
+            Endpoint::Listener(arn) => self.intent.listeners().contains(arn),
             Endpoint::Record(key) => self.intent.records.iter().any(|record| record.key == *key),
         }
     }
@@ -60,9 +60,9 @@ pub fn parts(intent: &Intent) -> Vec<Part> {
         |key, groups| Part { key, intent: Intent { groups, records: Vec::new(), ..intent.clone() } };
     let alone = intent.groups.iter().filter(|group| !matches!(group.strategy, Strategy::Weighted { .. }));
     let alone = alone.map(|group| of_groups(PartKey::Group(group.arn.clone()), vec![group.clone()]));
-    let listeners = intent.listeners().into_iter().map(|(listener, groups)| {
+    let listeners = intent.weighted_sets().into_iter().map(|(listeners, groups)| {
         let groups = groups.into_iter().map(|(_, group)| group.clone()).collect();
-        of_groups(PartKey::Listener(listener.clone()), groups)
+        of_groups(PartKey::Listeners(listeners.to_vec()), groups)
     });
     let mut zones: Vec<&ZoneId> = intent.records.iter().map(|record| &record.key.place.zone).collect();
     zones.sort();

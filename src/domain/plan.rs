@@ -18,7 +18,7 @@ use super::endpoint::{Endpoint, GroupArn, Target};
 use super::failure::Failure;
 use super::host::{is_fit, is_loopback, is_name, is_qualified_name};
 use super::intent::{Intent, Strategy};
-use super::listener::{ListenerArn, Reweighting};
+use super::listener::Reweighting;
 use super::memory::{Memory, Timestamp};
 use super::readers::settling;
 use super::record::{RecordChange, RecordType, ZoneId};
@@ -122,11 +122,9 @@ pub enum Lane {
         /// In order.
         steps: Vec<TargetStep>,
     },
-    /// The weights of a listener's groups, and what has to be done in those groups before and after; each step only if
-    /// the one before it was done.
-    Listener {
-        /// Which listener.
-        arn: ListenerArn,
+    /// The weights of groups behind one listener or several, and what has to be done in those groups before and after; each
+    /// step only if those before it were done, but that no listener waits for another.
+    Listeners {
         /// In order.
         steps: Vec<ListenerStep>,
     },
@@ -155,6 +153,17 @@ pub enum ListenerStep {
     Target(GroupArn, TargetStep),
     /// `ModifyListener`.
     Weights(Reweighting),
+}
+
+impl ListenerStep {
+    /// The Region of its call.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        match self {
+            Self::Target(group, _) => group.region(),
+            Self::Weights(weights) => weights.listener.region(),
+        }
+    }
 }
 
 /// An endpoint that is left alone, and why.
@@ -322,8 +331,8 @@ pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, 
             plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps });
         }
     }
-    for (arn, groups) in intent.listeners() {
-        weighted::listener(arn, &groups, hosts, primary, &mut plan);
+    for (listeners, groups) in intent.weighted_sets() {
+        weighted::listeners(listeners, &groups, hosts, primary, &mut plan);
     }
     record::changes(intent, hosts, primary, settling, &mut plan);
     plan

@@ -148,7 +148,7 @@ fn named(memory: &Memory, host: String) -> String {
 fn previous_primary(intent: &Intent, plan: &Plan, world: &World) -> Option<String> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Group { arn, steps } if is_writer(intent, arn) => &steps[..],
-        Lane::Group { .. } | Lane::Listener { .. } | Lane::Zone { .. } => &[],
+        Lane::Group { .. } | Lane::Listeners { .. } | Lane::Zone { .. } => &[],
     });
     let removed = steps.filter_map(|step| match step {
         TargetStep::Deregister(target) => Some(target.id.clone()),
@@ -180,15 +180,24 @@ fn moved_to_primary<'a>(
     plan: &'a Plan,
     primary: &'a Primary,
 ) -> impl Iterator<Item = Endpoint> + 'a {
-    let lanes = plan.lanes.iter().filter_map(move |lane| match lane {
-        Lane::Group { arn, .. } => (is_writer(intent, arn) || is_of_primary(intent, arn, primary))
-            .then(|| Endpoint::Group(arn.clone())),
-        Lane::Listener { arn, .. } => Some(Endpoint::Listener(arn.clone())),
-        Lane::Zone { .. } => None,
+    let lanes = plan.lanes.iter().flat_map(move |lane| match lane {
+        Lane::Group { arn, .. } if is_writer(intent, arn) || is_of_primary(intent, arn, primary) => {
+            vec![Endpoint::Group(arn.clone())]
+        }
+        Lane::Listeners { steps } => steps.iter().filter_map(listener_of).collect(),
+        Lane::Group { .. } | Lane::Zone { .. } => Vec::new(),
     });
     let records = changes(plan)
         .filter(move |change| matches!(points_to(intent, change), Some(PointsTo::Primary | PointsTo::Site)));
     lanes.chain(records.map(|change| Endpoint::Record(change.after.key.clone())))
+}
+
+/// The listener whose weights a step changes.
+fn listener_of(step: &ListenerStep) -> Option<Endpoint> {
+    match step {
+        ListenerStep::Weights(weights) => Some(Endpoint::Listener(weights.listener.clone())),
+        ListenerStep::Target(..) => None,
+    }
 }
 
 /// Whether all of them were left behind when the others moved.
@@ -208,7 +217,7 @@ fn moves_a_standbys_record(intent: &Intent, plan: &Plan) -> bool {
 
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
     plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { .. } | Lane::Listener { .. } => &[],
+        Lane::Group { .. } | Lane::Listeners { .. } => &[],
         Lane::Zone { changes, .. } => &changes[..],
     })
 }
@@ -236,7 +245,7 @@ fn is_of_primary(intent: &Intent, arn: &GroupArn, primary: &Primary) -> bool {
 /// The members whose groups get connections and will not any more.
 fn lost_connections<'a>(intent: &'a Intent, plan: &'a Plan) -> impl Iterator<Item = &'a MemberName> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Listener { steps, .. } => &steps[..],
+        Lane::Listeners { steps } => &steps[..],
         Lane::Group { .. } | Lane::Zone { .. } => &[],
     });
     steps.flat_map(|step| {

@@ -13,7 +13,6 @@ use super::observe::too_late;
 use crate::domain::audit::Checked;
 use crate::domain::endpoint::{Endpoint, GroupArn, Target};
 use crate::domain::failure::Failure;
-use crate::domain::listener::ListenerArn;
 use crate::domain::plan::{Lane, ListenerStep, TargetStep};
 use crate::domain::record::{RecordChange, ZoneId};
 use crate::domain::report::StepReport;
@@ -61,7 +60,7 @@ pub async fn apply(checked: &Checked, permit: &Permit, ports: &Ports, span: Span
     let lanes = checked.plan().lanes.iter().map(|lane| async move {
         match lane {
             Lane::Group { arn, steps } => group(arn, steps, writing).await,
-            Lane::Listener { arn, steps } => listener(arn, steps, writing).await,
+            Lane::Listeners { steps } => listeners(steps, writing).await,
             Lane::Zone { zone, changes } => records(zone, changes, writing).await,
         }
     });
@@ -122,17 +121,24 @@ async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, wri
     }
 }
 
-async fn listener(arn: &ListenerArn, steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepReport> {
+/// No listener waits for another, but what connections came through stays until all have moved.
+async fn listeners(steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepReport> {
     const ACTION: &str = "elasticloadbalancing:ModifyListener";
     let mut done = Sequence::default();
+    let mut have_all_moved = true;
     for same in steps.chunk_by(|a, b| behind(a).is_some() && behind(a) == behind(b)) {
         match same {
             [ListenerStep::Weights(weights), ..] => {
-                let planned = std::iter::once(StepReport::of_weights(arn, weights));
+                let arn = &weights.listener;
+                let planned = std::iter::once(StepReport::of_weights(weights));
                 let call = writing.ports.listeners.forward(arn, &weights.after, writing.permit);
+                let is_open = !done.is_stopped;
                 done.next(planned, (ACTION, arn), call, writing).await;
+                have_all_moved &= !done.is_stopped;
+                done.is_stopped = !is_open;
             }
             [ListenerStep::Target(group, _), ..] => {
+                done.is_stopped |= !have_all_moved;
                 let steps: Vec<&TargetStep> = same.iter().filter_map(target_step).collect();
                 targets(group, &steps, &mut done, writing).await;
             }

@@ -123,7 +123,7 @@ async fn groups(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<Grou
 
 /// The listeners whose weights follow the primary.
 async fn listeners(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<ListenerArn, Read<Listener>> {
-    let reads = intent.listeners().into_keys().map(|arn| async move {
+    let reads = intent.listeners().into_iter().map(|arn| async move {
         let read = ports.listeners.read(arn);
         (arn.clone(), by(until, "elasticloadbalancing:DescribeListeners", arn, read).await)
     });

@@ -538,7 +538,7 @@ impl<'a> Acting<'a> {
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
     plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Zone { changes, .. } => &changes[..],
-        Lane::Group { .. } | Lane::Listener { .. } => &[],
+        Lane::Group { .. } | Lane::Listeners { .. } => &[],
     })
 }
 

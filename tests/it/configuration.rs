@@ -280,7 +280,7 @@ async fn senseless_values_are_refused_all_at_once() {
       8 | deadline_seconds = 1e9
     repoint.toml:13: `cluster.record.zone_id`: `not a zone`: it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ
       13 | zone_id = "not a zone"
-    repoint.toml:14: `cluster.record.name`: `a..com`: it is no DNS name
+    repoint.toml:14: `cluster.record.name`: `a..com`: it is no DNS name: labels of 1 to 63 letters, digits, `-` and `_`, with dots between, of 255 bytes at most
       14 | name = "a..com"
     repoint.toml:18: `cluster.record.health_check_id`: it is empty
       18 | health_check_id = ""

@@ -29,7 +29,7 @@ fn steps(plan: &Plan) -> Vec<Step> {
         .iter()
         .flat_map(|lane| match lane {
             Lane::Group { steps, .. } => steps.iter().cloned().map(Step::Target).collect::<Vec<_>>(),
-            Lane::Listener { .. } => panic!("these worlds have no listener"),
+            Lane::Listeners { .. } => panic!("these worlds have no listener"),
             Lane::Zone { changes, .. } => vec![Step::Batch(changes.clone())],
         })
         .collect()
@@ -81,7 +81,7 @@ fn is_of_readers(intent: &Intent, lane: &Lane) -> bool {
         Lane::Group { arn, .. } => {
             intent.groups.iter().any(|group| group.arn == *arn && group.role != GroupRole::Writer)
         }
-        Lane::Listener { .. } => panic!("these worlds have no listener"),
+        Lane::Listeners { .. } => panic!("these worlds have no listener"),
         Lane::Zone { changes, .. } => changes.iter().all(|change| {
             let mut records = intent.records.iter().filter(|record| record.key == change.after.key);
             records.all(|record| matches!(record.points_to, PointsTo::Readers { .. }))
@@ -147,7 +147,7 @@ proptest! {
         for lane in &plan.lanes {
             match lane {
                 Lane::Group { arn, .. } => prop_assert!(world.groups[arn].is_ok()),
-                Lane::Listener { .. } => panic!("these worlds have no listener"),
+                Lane::Listeners { .. } => panic!("these worlds have no listener"),
                 Lane::Zone { changes, .. } => {
                     for change in changes {
                         prop_assert!(world.records[&change.after.key.place].is_ok());

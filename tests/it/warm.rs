@@ -57,7 +57,7 @@ fn planned(world: &World, memory: &Memory, now: u64) -> Plan {
 fn steps(plan: &Plan) -> Vec<String> {
     let steps = plan.lanes.iter().flat_map(|lane| match lane {
         Lane::Group { steps, .. } => steps.clone(),
-        Lane::Listener { .. } | Lane::Zone { .. } => panic!("only groups"),
+        Lane::Listeners { .. } | Lane::Zone { .. } => panic!("only groups"),
     });
     let word = |step| match step {
         TargetStep::Register(target) => format!("+{}", target.id),

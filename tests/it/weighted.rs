@@ -3,24 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use repoint::domain::audit::audit;
+use repoint::domain::audit::{Refusal, audit};
 use repoint::domain::cluster::Address;
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup, TargetHealth};
-use repoint::domain::intent::Intent;
-use repoint::domain::listener::{Forward, Listener};
+use repoint::domain::endpoint::{Endpoint, GroupArn, Target, TargetGroup, TargetHealth};
+use repoint::domain::intent::{Intent, Strategy};
+use repoint::domain::listener::{Forward, Listener, ListenerArn};
 use repoint::domain::memory::condition::findings;
 use repoint::domain::memory::{LastPrimary, Memory, Timestamp};
+use repoint::domain::part::parts;
 use repoint::domain::plan::{EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep, plan};
 use repoint::domain::report::status::{Standing, status};
 use repoint::domain::report::{describe, planned_steps, warnings};
 use repoint::domain::retarget::{Cause, Retarget, retarget};
 use repoint::domain::verdict::{Verdict, verdict};
-use repoint::domain::world::World;
+use repoint::domain::world::{Read, World};
 
 use crate::support::cases::{planned, weighted_case};
 use crate::support::evidence::{
-    forward, healthy, host, intent, ip_group, listener_arn, member_group, members_in, name, refused, target,
-    weighted_intent,
+    LISTENER, forward, healthy, host, intent, ip_group, listener_arn, member_group, members_in, name,
+    refused, target, weighted_intent,
 };
 
 fn configured() -> Intent {
@@ -62,7 +63,7 @@ fn words(plan: &Plan) -> String {
     let lane = |lane: &Lane| {
         let steps: Vec<String> = match lane {
             Lane::Group { arn, steps } => steps.iter().map(|step| of_group(arn, step)).collect(),
-            Lane::Listener { steps, .. } => steps
+            Lane::Listeners { steps } => steps
                 .iter()
                 .map(|step| match step {
                     ListenerStep::Target(group, step) => of_group(group, step),
@@ -95,12 +96,89 @@ fn another_number_that_does_the_same_is_right() {
     assert_eq!(checked(&world(&[(1, 0), (2, 1), (3, 0)])), Plan::default());
 }
 
+// Two listeners before one set of groups, for PostgreSQL and for a pooler.
+
+fn second_listener() -> ListenerArn {
+    ListenerArn::parse(&LISTENER.replace("f2f7dc8efc522ab2", "a2f7dc8efc522ab2")).unwrap()
+}
+
+fn configured_twice() -> Intent {
+    let mut intent = configured();
+    for group in &mut intent.groups {
+        if let Strategy::Weighted { listeners, .. } = &mut group.strategy {
+            *listeners = vec![second_listener(), listener_arn()];
+        }
+    }
+    intent
+}
+
+/// pg1's group has a stranger, and the primary's is empty.
+fn world_of_two(first: Read<Listener>, second: &[(u8, u32)]) -> World {
+    let mut world = world(second);
+    world.listeners.insert(second_listener(), first);
+    world.groups.insert(member_group(2), Ok(ip_group(&[])));
+    let strange = ip_group(&[(&host(1), "healthy"), ("10.0.1.99", "healthy")]);
+    world.groups.insert(member_group(1), Ok(strange));
+    world
+}
+
+const OLD: [(u8, u32); 3] = [(1, 100), (2, 0), (3, 0)];
+const NEW: [(u8, u32); 3] = [(1, 0), (2, 100), (3, 0)];
+
+#[test]
+fn both_listeners_move_once_the_primary_is_in_and_before_anything_goes() {
+    let forward = |weights: &[(u8, u32)]| Ok(Listener::Forward(forward(weights)));
+    let plan = checked_for(&configured_twice(), &world_of_two(forward(&OLD), &OLD));
+    assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2 pg1=>pg2 pg1+10.0.1.11 pg1-10.0.1.99");
+    assert_eq!(plan.holds, []);
+    let listeners: Vec<String> =
+        planned_steps(&plan)[1..3].iter().map(|step| step.endpoint.to_string()).collect();
+    assert_eq!(listeners, [second_listener().to_string(), LISTENER.to_owned()]);
+    // One that is right is left alone, and counts as moved.
+    let plan = checked_for(&configured_twice(), &world_of_two(forward(&NEW), &OLD));
+    assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2 pg1+10.0.1.11 pg1-10.0.1.99");
+}
+
+/// Law 15: the other one moves. Law 2: on what its connections rest is not known, so nothing goes.
+#[test]
+fn a_listener_that_cannot_be_read_keeps_the_other_not() {
+    let plan = checked_for(&configured_twice(), &world_of_two(Err(refused()), &OLD));
+    assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2");
+    assert_eq!(plan.holds.len(), 1);
+    assert_eq!(held(&plan).0, EndpointReasonKind::Unreadable);
+    let plan = checked_for(&configured_twice(), &world_of_two(Err(refused()), &NEW));
+    assert_eq!(words(&plan), "pg2+10.0.1.12");
+}
+
+#[test]
+fn the_auditor_lets_nothing_go_between_two_listeners() {
+    let forward = |weights: &[(u8, u32)]| Ok(Listener::Forward(forward(weights)));
+    let (intent, world) = (configured_twice(), world_of_two(forward(&OLD), &OLD));
+    let mut plan = checked_for(&intent, &world);
+    let [Lane::Listeners { steps }] = &mut plan.lanes[..] else { panic!("{plan:?}") };
+    let last = steps.remove(2);
+    steps.push(last);
+    let memory = Memory::default();
+    let verdict = verdict(&intent, &world, &memory);
+    let refusal = audit(&plan, &intent, &world, &verdict, &memory, Timestamp(0)).unwrap_err();
+    let (group, target) = (member_group(1).to_string(), target("10.0.1.99", 5432));
+    assert_eq!(refusal, Refusal::ClosesFirst { group, target });
+}
+
+#[test]
+fn listeners_before_one_set_are_one_part() {
+    let parts = parts(&configured_twice());
+    assert_eq!(parts.len(), 1);
+    assert!(parts[0].covers(&Endpoint::Listener(listener_arn())));
+    assert!(parts[0].covers(&Endpoint::Listener(second_listener())));
+}
+
 #[test]
 fn every_group_is_put_behind_the_listener() {
     let plan = checked(&world(&[(2, 1)]));
     assert_eq!(words(&plan), "pg2=>pg2");
     assert_eq!(planned_steps(&plan)[0].summary(), "put every group behind it, all connections to pg2");
-    let [Lane::Listener { steps, .. }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let [Lane::Listeners { steps }] = &plan.lanes[..] else { panic!("{plan:?}") };
     let ListenerStep::Weights(weights) = &steps[0] else { panic!("{plan:?}") };
     assert_eq!(weights.after, forward(&[(1, 0), (2, 100), (3, 0)]));
 }
@@ -116,7 +194,7 @@ fn what_is_not_ours_is_carried_over() {
         ..forward(&[(1, 9), (2, 0), (3, 0), (4, 0)])
     };
     let plan = checked(&of(Listener::Forward(before.clone())));
-    let [Lane::Listener { steps, .. }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let [Lane::Listeners { steps }] = &plan.lanes[..] else { panic!("{plan:?}") };
     let ListenerStep::Weights(weights) = &steps[0] else { panic!("{plan:?}") };
     let weights_after = forward(&[(1, 0), (2, 100), (3, 0), (4, 0)]).weights;
     assert_eq!(weights.after, Forward { weights: weights_after, ..before });
@@ -352,7 +430,7 @@ fn steps(plan: &Plan) -> Vec<Step> {
         Lane::Group { arn, steps } => {
             steps.iter().map(|step| Step::Target(arn.clone(), step.clone())).collect::<Vec<_>>()
         }
-        Lane::Listener { steps, .. } => steps
+        Lane::Listeners { steps } => steps
             .iter()
             .map(|step| match step {
                 ListenerStep::Target(group, step) => Step::Target(group.clone(), step.clone()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{LONGEST_GRACE, Resolver};
+use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
 use crate::domain::cluster::{EntryName, MemberName};
 use crate::domain::endpoint::{Endpoint, GroupArn};
@@ -16,32 +16,62 @@ use crate::domain::listener::ListenerArn;
 const LEAVE_AFTER: Duration = Duration::from_mins(10);
 /// How far a replica that is read from may be behind: one WAL segment, PostgreSQL's own unit of shipping.
 pub(super) const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
+/// How many target groups a listener's action forwards to (NLB user guide, "Quotas", "Target groups per listener rule action").
+const MOST_GROUPS: usize = 5;
+
+const LISTENER: &str = "cluster.target_group.listener";
+const MEMBER: &str = "cluster.target_group.member";
 
 impl Resolver<'_> {
-    /// The groups of a cluster, in the order of their ARNs. Groups behind one listener are one cluster's, and each has
-    /// a member of its own.
+    /// The groups of a cluster, in the order of their ARNs. Groups behind one listener are one cluster's, each has a member
+    /// of its own, and all stand behind the same listeners.
     pub(super) fn groups(&mut self, entry: &EntryName, groups: &[TargetGroup]) -> Vec<GroupIntent> {
         let mut intents: Vec<GroupIntent> = Vec::new();
         for group in groups {
             let Some(intent) = self.group(entry, group) else { continue };
-            if let Strategy::Weighted { listener, member } = &intent.strategy {
-                let is_behind = |other: &&GroupIntent| matches!(&other.strategy, Strategy::Weighted { listener: its, .. } if its == listener);
-                let mut behind = intents.iter().filter(is_behind).peekable();
-                if behind.peek().is_none() {
-                    let span = group.listener.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
-                    let endpoint = Endpoint::Listener(listener.clone());
-                    self.claim(entry, endpoint, &span, "cluster.target_group.listener");
-                }
-                if behind.any(|other| other.strategy.member() == Some(member)) {
-                    let span = group.member.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
-                    let message = format!("member `{member}` has two target groups behind one listener");
-                    self.complain(&span, "cluster.target_group.member", message);
-                }
+            if let Strategy::Weighted { listeners, member } = &intent.strategy {
+                self.behind(entry, group, (listeners, member), &intents);
             }
             intents.push(intent);
         }
         intents.sort_by(|a, b| a.arn.cmp(&b.arn));
         intents
+    }
+
+    /// Checks a weighted group against those before it.
+    fn behind(
+        &mut self,
+        entry: &EntryName,
+        group: &TargetGroup,
+        (listeners, member): (&[ListenerArn], &MemberName),
+        before: &[GroupIntent],
+    ) {
+        let span = group.listener.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
+        let shares =
+            |other: &&GroupIntent| other.strategy.listeners().iter().any(|its| listeners.contains(its));
+        let others: Vec<&GroupIntent> = before.iter().filter(shares).collect();
+        if others.is_empty() {
+            for listener in listeners {
+                self.claim(entry, Endpoint::Listener(listener.clone()), &span, LISTENER);
+            }
+        }
+        if let Some(other) = others.iter().find(|other| other.strategy.listeners() != listeners) {
+            let message = format!(
+                "target group `{}` shares a listener with this one, and not all: groups of a set stand behind the same ones",
+                other.arn.name()
+            );
+            self.complain(&span, LISTENER, message);
+        }
+        if others.iter().any(|other| other.strategy.member() == Some(member)) {
+            let span = group.member.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
+            let message = format!("member `{member}` has two target groups behind one listener");
+            self.complain(&span, MEMBER, message);
+        }
+        if others.len() == MOST_GROUPS {
+            let message =
+                format!("a listener forwards to {MOST_GROUPS} target groups at most, and this is one more");
+            self.complain(&span, LISTENER, message);
+        }
     }
 
     fn group(&mut self, entry: &EntryName, group: &TargetGroup) -> Option<GroupIntent> {
@@ -103,15 +133,13 @@ impl Resolver<'_> {
     }
 
     fn weighted(&mut self, group: &TargetGroup, arn: Option<&GroupArn>) -> Option<Strategy> {
-        const LISTENER: &str = "cluster.target_group.listener";
-        const MEMBER: &str = "cluster.target_group.member";
         if matches!(group.role, TargetRole::Reader) {
             let message =
                 "`strategy = \"weighted\"` sends every connection to one member, so it is for writers";
             self.complain(&group.arn.span(), "cluster.target_group.role", message);
         }
-        for (key, given) in [("listener", &group.listener), ("member", &group.member)] {
-            if given.is_none() {
+        for (key, is_given) in [("listener", group.listener.is_some()), ("member", group.member.is_some())] {
+            if !is_given {
                 let message = format!("`strategy = \"weighted\"` needs `{key}` beside it");
                 self.complain(&group.arn.span(), "cluster.target_group.strategy", message);
             }
@@ -121,13 +149,29 @@ impl Resolver<'_> {
             self.complain(&member.span(), MEMBER, "it is empty");
         }
         let given = group.listener.as_ref()?;
-        let listener = self.spanned(given, LISTENER, ListenerArn::parse)?;
-        let place = (listener.region(), listener.account());
-        if arn.is_some_and(|arn| (arn.region(), arn.account()) != place) {
+        let mut listeners = Vec::new();
+        for text in &given.get_ref().0 {
+            let text = Given { value: text.clone(), place: Place::File(given.span()) };
+            listeners.push(self.parsed(&text, LISTENER, ListenerArn::parse)?);
+        }
+        if listeners.is_empty() {
+            self.complain(&given.span(), LISTENER, "it names no listener");
+            return None;
+        }
+        let is_elsewhere = |listener: &ListenerArn| {
+            arn.is_some_and(|arn| (arn.region(), arn.account()) != (listener.region(), listener.account()))
+        };
+        if listeners.iter().any(is_elsewhere) {
             let message = "the listener is in another Region or account than the target group";
             self.complain(&given.span(), LISTENER, message);
         }
-        Some(Strategy::Weighted { listener, member: MemberName::new(member.get_ref()) })
+        let named = listeners.len();
+        listeners.sort();
+        listeners.dedup();
+        if listeners.len() < named {
+            self.complain(&given.span(), LISTENER, "it names one listener twice");
+        }
+        Some(Strategy::Weighted { listeners, member: MemberName::new(member.get_ref()) })
     }
 
     /// A key that means nothing here.

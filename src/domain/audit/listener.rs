@@ -13,23 +13,28 @@ use crate::domain::plan::{ListenerStep, TargetStep};
 use crate::domain::verdict::Primary;
 use crate::domain::world::World;
 
-pub(super) fn listener(
-    arn: &ListenerArn,
+pub(super) fn listeners(
     steps: &[ListenerStep],
     intent: &Intent,
     seen: &Seen,
     touched: &mut BTreeSet<String>,
 ) -> Result<(), Refusal> {
     let Seen { world, primary, .. } = *seen;
-    let ours: Vec<&GroupIntent> = intent.groups.iter().filter(|group| is_behind(group, arn)).collect();
-    if ours.is_empty() {
-        return Err(Refusal::NotOurs(arn.to_string()));
+    let changed: Vec<&ListenerArn> = steps.iter().filter_map(listener_of).collect();
+    let set = changed.iter().find_map(|arn| set_of(intent, arn)).unwrap_or_default();
+    if let Some(foreign) = changed.iter().find(|arn| !set.contains(arn)) {
+        return Err(Refusal::NotOurs(foreign.to_string()));
     }
+    let is_behind = |group: &&GroupIntent| !set.is_empty() && group.strategy.listeners() == set;
+    let ours: Vec<&GroupIntent> = intent.groups.iter().filter(is_behind).collect();
     if ours.iter().any(|group| group.site.is_some() && group.site != primary.site) {
-        return Err(Refusal::OtherSite(arn.to_string()));
+        let listener = set.first().map(ToString::to_string);
+        return Err(Refusal::OtherSite(listener.unwrap_or_default()));
     }
     let mut opened: BTreeSet<(&GroupArn, &Target)> = BTreeSet::new();
     let mut of_groups: BTreeMap<&GroupArn, Vec<TargetStep>> = BTreeMap::new();
+    let mut unmoved: BTreeSet<&ListenerArn> =
+        set.iter().filter(|arn| !rests_on_primary(arn, intent, world, primary)).collect();
     let mut is_moved = false;
     for step in steps {
         match step {
@@ -38,7 +43,7 @@ pub(super) fn listener(
                     return Err(Refusal::NotOurs(group.to_string()));
                 }
                 match step {
-                    TargetStep::Deregister(target) if !is_moved => {
+                    TargetStep::Deregister(target) if !is_moved || !unmoved.is_empty() => {
                         return Err(Refusal::ClosesFirst {
                             group: group.to_string(),
                             target: target.clone(),
@@ -50,10 +55,11 @@ pub(super) fn listener(
                 of_groups.entry(group).or_default().push(step.clone());
             }
             ListenerStep::Weights(weights) => {
-                if std::mem::replace(&mut is_moved, true) {
-                    return Err(Refusal::Repeats(arn.to_string()));
-                }
-                reweighting(arn, weights, &opened, &ours, world, primary)?;
+                let arn = &weights.listener;
+                once(touched, arn.to_string())?;
+                reweighting(weights, &opened, &ours, world, primary)?;
+                is_moved = true;
+                unmoved.remove(arn);
             }
         }
     }
@@ -64,13 +70,33 @@ pub(super) fn listener(
     Ok(())
 }
 
-fn is_behind(group: &GroupIntent, arn: &ListenerArn) -> bool {
-    matches!(&group.strategy, Strategy::Weighted { listener, .. } if listener == arn)
+/// The listener whose weights a step changes.
+fn listener_of(step: &ListenerStep) -> Option<&ListenerArn> {
+    match step {
+        ListenerStep::Weights(weights) => Some(&weights.listener),
+        ListenerStep::Target(..) => None,
+    }
+}
+
+/// The listeners that the groups behind this one stand behind.
+fn set_of<'a>(intent: &'a Intent, arn: &ListenerArn) -> Option<&'a [ListenerArn]> {
+    intent.groups.iter().map(|group| group.strategy.listeners()).find(|set| set.contains(arn))
+}
+
+/// Whether a listener sends connections to the primary's group alone.
+fn rests_on_primary(arn: &ListenerArn, intent: &Intent, world: &World, primary: &Primary) -> bool {
+    let is_primarys =
+        |group: &GroupArn| intent.groups.iter().any(|own| own.arn == *group && is_of(own, primary));
+    match world.listeners.get(arn) {
+        Some(Ok(Listener::Forward(read))) => {
+            read.weights.iter().all(|(group, weight)| *weight == 0 || is_primarys(group))
+        }
+        _ => false,
+    }
 }
 
 fn reweighting(
-    arn: &ListenerArn,
-    Reweighting { before, after }: &Reweighting,
+    Reweighting { listener: arn, before, after }: &Reweighting,
     opened: &BTreeSet<(&GroupArn, &Target)>,
     ours: &[&GroupIntent],
     world: &World,
@@ -122,8 +148,8 @@ fn reweighting(
     Err(Refusal::SendsFirst { listener: name(), group: primarys.arn.to_string() })
 }
 
-/// While a listener sends connections to another group than the primary's, nobody knows on what they rest, and nothing may
-/// go from any group behind it.
+/// While one of its listeners sends connections to another group than the primary's, nobody knows on what they rest, and
+/// nothing may go from a group.
 pub(super) fn closes_nothing_in_use(
     arn: &GroupArn,
     steps: &[TargetStep],
@@ -131,16 +157,9 @@ pub(super) fn closes_nothing_in_use(
     world: &World,
     primary: &Primary,
 ) -> Result<(), Refusal> {
-    let strategy = intent.groups.iter().find(|own| own.arn == *arn).map(|own| &own.strategy);
-    let Some(Strategy::Weighted { listener, .. }) = strategy else { return Ok(()) };
-    let is_primarys =
-        |group: &GroupArn| intent.groups.iter().any(|own| own.arn == *group && is_of(own, primary));
-    let rests_elsewhere = match world.listeners.get(listener) {
-        Some(Ok(Listener::Forward(read))) => {
-            read.weights.iter().all(|(group, weight)| *weight == 0 || is_primarys(group))
-        }
-        _ => false,
-    };
+    let group = intent.groups.iter().find(|own| own.arn == *arn);
+    let mut listeners = group.map_or(&[][..], |own| own.strategy.listeners()).iter();
+    let rests_elsewhere = listeners.all(|listener| rests_on_primary(listener, intent, world, primary));
     let closed = steps.iter().find_map(|step| match step {
         TargetStep::Deregister(target) => Some(target.clone()),
         TargetStep::Register(_) => None,

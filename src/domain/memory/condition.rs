@@ -370,7 +370,7 @@ fn of_writers(intent: &Intent) -> Vec<String> {
     let groups = intent.groups.iter().filter(|group| group.role == GroupRole::Writer);
     let records =
         intent.records.iter().filter(|record| !matches!(record.points_to, PointsTo::Readers { .. }));
-    let listeners = intent.listeners().into_keys().map(ToString::to_string);
+    let listeners = intent.listeners().into_iter().map(ToString::to_string);
     let groups = groups.map(|group| group.arn.to_string());
     groups.chain(records.map(|record| record.key.to_string())).chain(listeners).collect()
 }

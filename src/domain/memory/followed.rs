@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::endpoint::Endpoint;
-use crate::domain::intent::{GroupRole, Intent, PointsTo, Strategy};
+use crate::domain::intent::{GroupRole, Intent, PointsTo};
 use crate::domain::record::Failover;
 use crate::domain::report::{ClusterReport, Outcome, Reason, StepResult};
 use crate::domain::verdict::Primary;
@@ -39,9 +39,9 @@ fn writers(intent: &Intent, primary: &Primary) -> BTreeSet<Endpoint> {
     let groups = intent.groups.iter().filter(|group| {
         group.role == GroupRole::Writer && (group.site.is_none() || group.site == primary.site)
     });
-    let groups = groups.map(|group| match &group.strategy {
-        Strategy::Exclusive | Strategy::Warm { .. } => Endpoint::Group(group.arn.clone()),
-        Strategy::Weighted { listener, .. } => Endpoint::Listener(listener.clone()),
+    let groups = groups.flat_map(|group| match group.strategy.listeners() {
+        [] => vec![Endpoint::Group(group.arn.clone())],
+        listeners => listeners.iter().cloned().map(Endpoint::Listener).collect(),
     });
     let records = intent.records.iter().filter(|record| match record.points_to {
         PointsTo::Primary => true,

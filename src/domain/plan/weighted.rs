@@ -1,4 +1,5 @@
-//! One target group for each member behind one listener: the primary's gets every connection, the others get none.
+//! One target group for each member behind a listener, or several: the primary's gets every connection, the others get
+//! none.
 //!
 //! Laws: open before close (6), so connections go to a group only once the primary is in it, and what they may still rest
 //! on goes after that; unknown is not absent (2), so the group of a member that nobody lists stays as it is.
@@ -26,22 +27,21 @@ struct Filling<'a> {
     strays: Vec<Target>,
 }
 
-/// Plans what one listener and the groups behind it need.
-pub fn listener(
-    arn: &ListenerArn,
+/// Plans what the listeners before some groups need, and those groups. No listener waits for another (15), but what
+/// connections may rest on stays until all of them have moved.
+pub fn listeners(
+    listeners: &[ListenerArn],
     groups: &[(&MemberName, &GroupIntent)],
     hosts: Hosts,
     primary: &Primary,
     plan: &mut Plan,
 ) {
     let world = hosts.world;
-    let weights = weights(arn, groups, world, primary);
-    plan.concerns.extend(
-        without_group(groups, world, primary).map(|member| Concern {
-            endpoint: Endpoint::Listener(arn.clone()),
-            what: Worry::NoGroup(member),
-        }),
-    );
+    // One is enough to say that a member has no group.
+    let of_listener = listeners.first().map(|arn| Endpoint::Listener(arn.clone()));
+    let without = without_group(groups, world, primary)
+        .filter_map(|member| Some(Concern { endpoint: of_listener.clone()?, what: Worry::NoGroup(member) }));
+    plan.concerns.extend(without);
     let concerns = &mut plan.concerns;
     let mut hold = |endpoint, reason| plan.holds.push(EndpointHold { endpoint, reason });
     let mut first = None;
@@ -65,29 +65,41 @@ pub fn listener(
             }
         }
     }
-    let lane = |filling: &Filling, steps: Vec<TargetStep>| {
-        (!steps.is_empty()).then(|| Lane::Group { arn: filling.arn.clone(), steps })
-    };
-    let of_groups = first.iter().chain(&others);
-    match (weights, unfilled) {
-        (Ok(None), _) => plan.lanes.extend(of_groups.filter_map(|group| lane(group, group.steps()))),
-        (Ok(Some(weights)), None) => {
-            let steps = |group: &Filling, steps: Vec<TargetStep>| {
-                let of_group = |step| ListenerStep::Target(group.arn.clone(), step);
-                steps.into_iter().map(of_group).collect::<Vec<_>>()
-            };
-            let open = first.iter().flat_map(|group| steps(group, group.opening()));
-            let close = first.iter().flat_map(|group| steps(group, group.closing()));
-            let rest = others.iter().flat_map(|group| steps(group, group.steps()));
-            let all = open.chain([ListenerStep::Weights(weights)]).chain(close).chain(rest).collect();
-            plan.lanes.push(Lane::Listener { arn: arn.clone(), steps: all });
-        }
-        // Nobody knows on what the primary's connections rest, so nothing goes.
-        (Ok(Some(_)), Some(reason)) | (Err(reason), _) => {
-            hold(Endpoint::Listener(arn.clone()), reason);
-            plan.lanes.extend(of_groups.filter_map(|group| lane(group, group.opening())));
+    let mut moves = Vec::new();
+    let mut is_known = true;
+    for arn in listeners {
+        match (weights(arn, groups, world, primary), &unfilled) {
+            (Ok(None), _) => {}
+            (Ok(Some(weights)), None) => moves.push(ListenerStep::Weights(weights)),
+            // Nobody knows on what the primary's connections rest, so nothing goes.
+            (Ok(Some(_)), Some(reason)) => {
+                is_known = false;
+                hold(Endpoint::Listener(arn.clone()), reason.clone());
+            }
+            (Err(reason), _) => {
+                is_known = false;
+                hold(Endpoint::Listener(arn.clone()), reason);
+            }
         }
     }
+    let closing = |group: &Filling| if is_known { group.closing() } else { Vec::new() };
+    if moves.is_empty() {
+        plan.lanes.extend(first.iter().chain(&others).filter_map(|group| {
+            let steps: Vec<TargetStep> = group.opening().into_iter().chain(closing(group)).collect();
+            (!steps.is_empty()).then(|| Lane::Group { arn: group.arn.clone(), steps })
+        }));
+        return;
+    }
+    let of_group = |group: &Filling, steps: Vec<TargetStep>| {
+        steps.into_iter().map(|step| ListenerStep::Target(group.arn.clone(), step)).collect::<Vec<_>>()
+    };
+    let open = first.iter().flat_map(|group| of_group(group, group.opening()));
+    let close = first.iter().flat_map(|group| of_group(group, closing(group)));
+    let rest = others.iter().flat_map(|group| {
+        of_group(group, group.opening()).into_iter().chain(of_group(group, closing(group)))
+    });
+    let steps = open.chain(moves).chain(close).chain(rest).collect();
+    plan.lanes.push(Lane::Listeners { steps });
 }
 
 /// The replicas that could be promoted and that the listener could not follow; that the primary has no group is told by a
@@ -117,10 +129,6 @@ impl Filling<'_> {
         let again = !self.missing && !self.strays.is_empty();
         let again = again.then(|| TargetStep::Register(self.own.clone()));
         again.into_iter().chain(self.strays.iter().cloned().map(TargetStep::Deregister)).collect()
-    }
-
-    fn steps(&self) -> Vec<TargetStep> {
-        self.opening().into_iter().chain(self.closing()).collect()
     }
 }
 
@@ -207,5 +215,5 @@ fn weights(
     let mut after = before.clone();
     after.weights.extend(groups.iter().map(|(_, group)| (group.arn.clone(), 0)));
     after.weights.insert(primarys.arn.clone(), ALL);
-    Ok(Some(Reweighting { before: before.clone(), after }))
+    Ok(Some(Reweighting { listener: arn.clone(), before: before.clone(), after }))
 }

@@ -253,7 +253,7 @@ fn is_idle(endpoint: &Endpoint, intent: &Intent, verdict: &Verdict) -> bool {
     let elsewhere = intent.with_groups(|group| group.site.is_some() && group.site != primary.site);
     match endpoint {
         Endpoint::Group(arn) => elsewhere.groups.iter().any(|group| group.arn == *arn),
-        Endpoint::Listener(arn) => elsewhere.listeners().contains_key(arn),
+        Endpoint::Listener(arn) => elsewhere.listeners().contains(arn),
         Endpoint::Record(_) => false,
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::endpoint::{Endpoint, Target};
 use crate::domain::failure::{Failure, Kind};
-use crate::domain::listener::{ListenerArn, Reweighting};
+use crate::domain::listener::Reweighting;
 use crate::domain::plan::{Lane, ListenerStep, Plan, TargetStep};
 use crate::domain::record::{ChangeId, RecordChange};
 
@@ -114,9 +114,9 @@ impl StepReport {
 
     /// A change of a listener's weights that is yet to be done.
     #[must_use]
-    pub fn of_weights(arn: &ListenerArn, weights: &Reweighting) -> Self {
+    pub fn of_weights(weights: &Reweighting) -> Self {
         let (before, after) = (weights.before.to_string(), weights.after.to_string());
-        Self::planned(Action::SetWeights, Endpoint::Listener(arn.clone()), after, Some(before))
+        Self::planned(Action::SetWeights, Endpoint::Listener(weights.listener.clone()), after, Some(before))
     }
 
     /// A change of a record set that is yet to be done.
@@ -213,15 +213,15 @@ pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
                 let endpoint = Endpoint::Group(arn.clone());
                 steps.iter().map(|step| StepReport::of_target(endpoint.clone(), step)).collect::<Vec<_>>()
             }
-            Lane::Listener { arn, steps } => steps.iter().map(|step| of_listener(arn, step)).collect(),
+            Lane::Listeners { steps } => steps.iter().map(of_listener).collect(),
             Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
         })
         .collect()
 }
 
-fn of_listener(arn: &ListenerArn, step: &ListenerStep) -> StepReport {
+fn of_listener(step: &ListenerStep) -> StepReport {
     match step {
         ListenerStep::Target(group, step) => StepReport::of_target(Endpoint::Group(group.clone()), step),
-        ListenerStep::Weights(weights) => StepReport::of_weights(arn, weights),
+        ListenerStep::Weights(weights) => StepReport::of_weights(weights),
     }
 }

@@ -59,21 +59,21 @@ impl Attempt {
     fn steps(&mut self) -> Option<&mut Vec<TargetStep>> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Group { steps, .. } => Some(steps),
-            Lane::Listener { .. } | Lane::Zone { .. } => None,
+            Lane::Listeners { .. } | Lane::Zone { .. } => None,
         })
     }
 
     fn group(&mut self) -> Option<&mut GroupArn> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Group { arn, .. } => Some(arn),
-            Lane::Listener { .. } | Lane::Zone { .. } => None,
+            Lane::Listeners { .. } | Lane::Zone { .. } => None,
         })
     }
 
     fn zone(&mut self) -> Option<(&mut ZoneId, &mut Vec<RecordChange>)> {
         self.plan.lanes.iter_mut().find_map(|lane| match lane {
             Lane::Zone { zone, changes } => Some((zone, changes)),
-            Lane::Group { .. } | Lane::Listener { .. } => None,
+            Lane::Group { .. } | Lane::Listeners { .. } => None,
         })
     }
 

@@ -83,9 +83,9 @@ const ALL: [Sabotage; 24] = [
 ];
 
 /// The lane of the listener.
-fn lane(attempt: &mut Attempt) -> Option<(&mut ListenerArn, &mut Vec<ListenerStep>)> {
+fn lane(attempt: &mut Attempt) -> Option<&mut Vec<ListenerStep>> {
     attempt.plan.lanes.iter_mut().find_map(|lane| match lane {
-        Lane::Listener { arn, steps } => Some((arn, steps)),
+        Lane::Listeners { steps } => Some(steps),
         Lane::Group { .. } | Lane::Zone { .. } => None,
     })
 }
@@ -95,7 +95,7 @@ fn at_weights(steps: &[ListenerStep]) -> Option<usize> {
 }
 
 fn weights(attempt: &mut Attempt) -> Option<&mut Reweighting> {
-    let (_, steps) = lane(attempt)?;
+    let steps = lane(attempt)?;
     steps.iter_mut().find_map(|step| match step {
         ListenerStep::Weights(weights) => Some(weights),
         ListenerStep::Target(..) => None,
@@ -127,11 +127,11 @@ impl Sabotage {
             By::SendNowhere => {
                 weights(attempt)?.after.weights.values_mut().for_each(|weight| *weight = 0);
                 // It may be what it is.
-                let Reweighting { before, after } = weights(attempt)?;
+                let Reweighting { before, after, .. } = weights(attempt)?;
                 (before != after).then(|| Refusal::Empties(listener()))
             }
             By::SendAstray | By::SendToSeveral => {
-                let Reweighting { before, after } = weights(attempt)?;
+                let Reweighting { before, after, .. } = weights(attempt)?;
                 after.weights.insert(another, 5);
                 if self == By::SendAstray {
                     after.weights.insert(primarys, 0);
@@ -150,7 +150,7 @@ impl Sabotage {
                 rewrites()
             }
             By::SendBeforeOpening | By::OpenAfterwards => {
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 (at_weights(steps)? == 1).then_some(())?;
                 let open = steps.remove(0);
                 if self == By::OpenAfterwards {
@@ -159,7 +159,7 @@ impl Sabotage {
                 Some(Refusal::SendsFirst { listener: listener(), group: primarys.to_string() })
             }
             By::CloseBeforeSending => {
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 let at = at_weights(steps)?;
                 let weights = steps.remove(at);
                 let (group, target) = steps.iter().find_map(|step| match step {
@@ -172,7 +172,7 @@ impl Sabotage {
                 Some(Refusal::ClosesFirst { group, target })
             }
             By::CloseInstead => {
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 let of = |step: &ListenerStep| match step {
                     ListenerStep::Target(group, step) if *group == another => Some(step.clone()),
                     _ => None,
@@ -189,7 +189,7 @@ impl Sabotage {
                 Some(Refusal::ClosesFirst { group, target })
             }
             By::DropAGroup => {
-                let Reweighting { before, after } = weights(attempt)?;
+                let Reweighting { before, after, .. } = weights(attempt)?;
                 let group = before.weights.keys().next()?;
                 after.weights.remove(group);
                 rewrites()
@@ -228,7 +228,7 @@ impl Sabotage {
                 Some(Refusal::Repeats(listener()))
             }
             By::SendTwice => {
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 let again = steps[at_weights(steps)?].clone();
                 steps.push(again);
                 Some(Refusal::Repeats(listener()))
@@ -242,7 +242,7 @@ impl Sabotage {
                 let other = ListenerArn::parse(OTHER).ok()?;
                 let read = attempt.world.listeners.get(&listener_arn())?.clone();
                 attempt.world.listeners.insert(other.clone(), read);
-                *lane(attempt)?.0 = other;
+                weights(attempt)?.listener = other;
                 Some(Refusal::NotOurs(OTHER.to_owned()))
             }
             By::TouchAnUnreadListener | By::TouchAnotherAction => {
@@ -265,13 +265,13 @@ impl Sabotage {
                     .push(GroupIntent { strategy: Follows::Exclusive, ..weighted_intent(4) });
                 attempt.world.groups.insert(member_group(4), Ok(ip_group(&[])));
                 let primary = primary_address(attempt)?;
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 let register = TargetStep::Register(target(&primary.host, primary.port));
                 steps.push(ListenerStep::Target(member_group(4), register));
                 Some(Refusal::NotOurs(member_group(4).to_string()))
             }
             By::TouchAGroupTwice => {
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 let ListenerStep::Target(group, step) =
                     steps.iter().find(|step| matches!(step, ListenerStep::Target(..)))?.clone()
                 else {
@@ -285,7 +285,7 @@ impl Sabotage {
             By::RegisterAnotherMember => {
                 let primary = primary_address(attempt)?;
                 attempt.world.groups.get(another)?.as_ref().ok()?;
-                let (_, steps) = lane(attempt)?;
+                let steps = lane(attempt)?;
                 steps.retain(|step| !matches!(step, ListenerStep::Target(group, _) if group != primarys));
                 let target = target(&primary.host, primary.port);
                 let at = target.to_string();
@@ -295,8 +295,10 @@ impl Sabotage {
             _ => {
                 // The group is another member's now.
                 let own = attempt.intent.groups.iter_mut().find(|own| own.arn == *primarys)?;
-                own.strategy =
-                    Follows::Weighted { listener: listener_arn(), member: crate::support::evidence::name(9) };
+                own.strategy = Follows::Weighted {
+                    listeners: vec![listener_arn()],
+                    member: crate::support::evidence::name(9),
+                };
                 let at = weights(attempt)?.after.to_string();
                 Some(Refusal::WrongNode { endpoint: listener(), at })
             }

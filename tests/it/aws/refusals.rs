@@ -2,6 +2,7 @@
 
 use repoint::adapters::aws::refusal::{is_known, refusal};
 use repoint::domain::failure::Kind;
+use repoint::domain::report::PassHold;
 
 /// The errors that the service models list for each operation that is called (botocore, `errors` of the operation), by
 /// their codes on the wire; and each API's common errors.
@@ -380,4 +381,19 @@ fn one_code_for_several_things_is_told_apart_by_its_words() {
         let (found, hint) = hint(call, resource, code, words);
         assert!(found == kind && hint.contains(part), "{code}: {words}: {found:?}, {hint}");
     }
+}
+
+/// The guard is switched off where the store is out of reach, and not where the configuration names a wrong one.
+#[test]
+fn a_table_with_another_key_is_no_reason_to_switch_the_guard_off() {
+    let hint = |code, words| {
+        let failure = refusal("dynamodb:GetItem", "table repoint", code, words);
+        PassHold::MemoryUnavailable(failure).report().hint.unwrap()
+    };
+    let key = hint("ValidationException", "The provided key element does not match the schema");
+    assert!(key.contains("partition key is `scope`") && !key.contains("required = false"), "{key}");
+    let absent = hint("ResourceNotFoundException", "Requested resource not found");
+    assert!(absent.contains("does not exist") && !absent.contains("required = false"), "{absent}");
+    let throttled = hint("ThrottlingException", "Rate exceeded");
+    assert!(throttled.contains("required = false"), "{throttled}");
 }

@@ -152,6 +152,52 @@ async fn weighted_groups_that_make_no_sense_are_refused() {
     "#);
 }
 
+/// PostgreSQL's port and a pooler's, before the same groups.
+#[tokio::test]
+async fn a_set_of_groups_may_stand_behind_several_listeners() {
+    let second = LISTENER.replace("f2f7dc8efc522ab2", "a2f7dc8efc522ab2");
+    let one = format!("listener = \"{LISTENER}\"");
+    let both = format!("listener = [\"{LISTENER}\", \"{second}\"]");
+    let good = weighted("batman", &[("pg1", LISTENER), ("pg2", LISTENER)]).replace(&one, &both);
+    let shown = check(&good).await;
+    assert_eq!((shown.matches(&second).count(), shown.matches(LISTENER).count()), (2, 2), "{shown}");
+    let policy = Repoint::new(&good).run(&["iam"]).await.stdout;
+    assert!(policy.contains(LISTENER) && policy.contains(&second), "{policy}");
+    let said = [
+        refused(good.replacen(&both, &one, 1)).await,
+        refused(good.replace(&second, LISTENER)).await,
+        refused(weighted("batman", &[("pg1", LISTENER)]).replace(&one, "listener = []")).await,
+        refused(weighted("batman", &[("pg1", LISTENER)]).replace(&one, "listener = [1]")).await,
+        refused(good.clone() + &weighted("robin", &[("pg1", &second)])).await,
+    ];
+    for (said, line, why) in [
+        (&said[0], 12, "target group `batman-pg1` shares a listener with this one, and not all"),
+        (&said[1], 7, "it names one listener twice"),
+        (&said[2], 7, "it names no listener"),
+        (&said[3], 7, "expected a string"),
+        (&said[4], 20, "is claimed twice, first by cluster `batman` in line 7"),
+    ] {
+        assert!(
+            said.starts_with("error: repoint.toml:") && said.contains(&format!("repoint.toml:{line}: ")),
+            "{said}"
+        );
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn more_groups_than_a_listener_takes_are_refused() {
+    let members: Vec<String> = (1..=6).map(|number| format!("pg{number}")).collect();
+    let of = |count: usize| {
+        let groups: Vec<(&str, &str)> =
+            members[..count].iter().map(|name| (name.as_str(), LISTENER)).collect();
+        weighted("batman", &groups)
+    };
+    assert!(check(of(5)).await.starts_with("exit 0"));
+    let said = refused(of(6)).await;
+    assert!(said.contains("a listener forwards to 5 target groups at most, and this is one more"), "{said}");
+}
+
 #[tokio::test]
 async fn what_belongs_to_another_kind_of_group_is_named() {
     let lines = "max_lag_bytes = 1\nprimary_fallback = true\nleave_after_seconds = 1\nlistener = \"a\"\nmember = \"b\"";

@@ -239,7 +239,7 @@ proptest! {
                     TargetStep::Register(target) | TargetStep::Deregister(target) => target.id.clone(),
                 })),
                 Lane::Zone { changes, .. } => places.extend(changes.iter().map(|change| change.after.answer.to_string())),
-                Lane::Listener { .. } => panic!("there is none"),
+                Lane::Listeners { .. } => panic!("there is none"),
             }
         }
         for place in places {

@@ -66,7 +66,7 @@ fn changes(plan: &Plan) -> Vec<String> {
     };
     let lanes = plan.lanes.iter().filter_map(|lane| match lane {
         Lane::Zone { changes, .. } => Some(changes),
-        Lane::Group { .. } | Lane::Listener { .. } => None,
+        Lane::Group { .. } | Lane::Listeners { .. } => None,
     });
     lanes.flatten().map(summary).collect()
 }
@@ -74,7 +74,7 @@ fn changes(plan: &Plan) -> Vec<String> {
 fn touched(plan: &Plan) -> Vec<&GroupArn> {
     let groups = plan.lanes.iter().filter_map(|lane| match lane {
         Lane::Group { arn, .. } => Some(arn),
-        Lane::Listener { .. } | Lane::Zone { .. } => None,
+        Lane::Listeners { .. } | Lane::Zone { .. } => None,
     });
     groups.collect()
 }

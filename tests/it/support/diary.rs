@@ -177,7 +177,7 @@ impl Diary {
                         }
                     }
                 }
-                Lane::Listener { .. } => panic!("no listener"),
+                Lane::Listeners { .. } => panic!("no listener"),
                 Lane::Zone { changes, .. } => {
                     for change in changes {
                         self.sets.retain(|set| Some(set) != change.before.as_ref());

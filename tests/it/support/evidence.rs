@@ -264,7 +264,7 @@ pub fn member_group(number: u8) -> GroupArn {
 
 /// The group of pg`number`, behind [`LISTENER`].
 pub fn weighted_intent(number: u8) -> GroupIntent {
-    let strategy = Strategy::Weighted { listener: listener_arn(), member: name(number) };
+    let strategy = Strategy::Weighted { listeners: vec![listener_arn()], member: name(number) };
     GroupIntent { arn: member_group(number), strategy, ..group_intent() }
 }
 

@@ -207,8 +207,10 @@ pub(crate) fn weights(groups: &[String], chosen: usize) -> Vec<Forward> {
 }
 
 fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
-    let strategy =
-        Strategy::Weighted { listener: ListenerArn::parse(listener).ok()?, member: MemberName::new(name) };
+    let strategy = Strategy::Weighted {
+        listeners: vec![ListenerArn::parse(listener).ok()?],
+        member: MemberName::new(name),
+    };
     Some(GroupIntent {
         arn: GroupArn::parse(group).ok()?,
         site: None,

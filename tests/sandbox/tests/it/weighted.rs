@@ -1,5 +1,7 @@
 //! Passes over a listener before a group for each member: what a failed step keeps back, and what it does not.
 
+use repoint::domain::intent::Strategy;
+use repoint::domain::listener::ListenerArn;
 use repoint::domain::report::{Action, ClusterReport, Outcome, StepResult};
 use repoint::runtime::pass::{Mode, pass};
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
@@ -118,4 +120,63 @@ async fn what_connections_rest_on_stays_until_they_go_elsewhere() {
     assert_eq!(look(&line, "third").await.outcome, Outcome::Changed);
     assert_eq!(line.world().registered(&group), ["172.31.1.1"]);
     assert_eq!(live(&line), [1]);
+}
+
+/// A second listener before the same groups, as a pooler's port has it.
+fn add_listener(line: &Line) {
+    let now = line.now();
+    let mut world = line.world();
+    let weighted = world.resources.weighted.clone().unwrap();
+    let account = &mut world.account;
+    let first = account.describe_listeners(now, None, &[weighted.listener]).unwrap().remove(0);
+    let second =
+        account.create_listener(now, &first.load_balancer, "TCP", 6432, first.forwards.clone()).unwrap();
+    account.drain_calls();
+    let mut both = [first.arn, second.arn].map(|arn| ListenerArn::parse(&arn).unwrap());
+    both.sort();
+    for group in &mut world.resources.intent.groups {
+        if let Strategy::Weighted { listeners, .. } = &mut group.strategy {
+            *listeners = both.to_vec();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_listeners_follow_in_one_pass() {
+    let line = settled().await;
+    add_listener(&line);
+    assert_eq!(look(&line, "again").await.outcome, Outcome::Converged);
+    switchover(&line, PG2).await;
+    let report = look(&line, "second").await;
+    assert_eq!(steps(&report), [(Action::SetWeights, StepResult::Done); 2]);
+    assert_eq!(look(&line, "third").await.outcome, Outcome::Converged);
+}
+
+/// No listener waits for the other, but what connections may still rest on stays.
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_does_not_move_keeps_the_targets_and_not_the_other_listener() {
+    let line = settled().await;
+    add_listener(&line);
+    switchover(&line, PG2).await;
+    let group = {
+        let now = line.now();
+        let mut world = line.world();
+        let group = world.resources.weighted.as_ref().unwrap().groups[0].clone();
+        world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.2", PORT)]).unwrap();
+        group
+    };
+    refuse(&line, MODIFY);
+    let report = look(&line, "second").await;
+    let weights: Vec<StepResult> =
+        steps(&report).into_iter().filter(|step| step.0 == Action::SetWeights).map(|step| step.1).collect();
+    assert_eq!(weights, [StepResult::Failed, StepResult::Done]);
+    let rest = report.steps.iter().filter(|step| step.action != Action::SetWeights);
+    assert!(
+        rest.clone().count() > 0 && rest.clone().all(|step| step.result == StepResult::Skipped),
+        "{report:?}"
+    );
+    assert_eq!(line.world().registered(&group), ["172.31.1.1", "172.31.1.2"]);
+    assert_eq!(look(&line, "third").await.outcome, Outcome::Changed);
+    assert_eq!(line.world().registered(&group), ["172.31.1.1"]);
+    assert_eq!(look(&line, "fourth").await.outcome, Outcome::Converged);
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use repoint::domain::intent::{GroupRole, PointsTo, Strategy};
+use repoint::domain::listener::ListenerArn;
 use repoint::domain::record::Failover;
 
 use super::Site;
@@ -121,9 +122,10 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
                 let seconds = leave_after_ms / 1000;
                 writeln!(text, "  strategy = \"warm\"\n  leave_after_seconds = {seconds}")
             }
-            Strategy::Weighted { listener, member } => {
-                let (listener, member) = (listener.as_str(), member.as_str());
-                writeln!(text, "  strategy = \"weighted\"\n  listener = {listener:?}\n  member = {member:?}")
+            Strategy::Weighted { listeners, member } => {
+                let listeners: Vec<&str> = listeners.iter().map(ListenerArn::as_str).collect();
+                let member = member.as_str();
+                writeln!(text, "  strategy = \"weighted\"\n  listener = {listeners:?}\n  member = {member:?}")
             }
         };
     }
