@@ -340,7 +340,7 @@ variable "vpc" {
 }
 
 variable "endpoints" {
-  description = "VPC endpoints to make, so that no NAT is needed: of `elasticloadbalancing`, `sns`, `route53`, `ec2`, `logs`, `sqs` (interfaces) and `dynamodb` (a gateway, which wants `route_table_ids`). The log and the failure queue are written by Lambda itself and need none; `logs` and `sqs` are for others in the VPC."
+  description = "VPC endpoints to make, so that no NAT is needed: of `elasticloadbalancing`, `sns`, `route53`, `ec2`, `sts`, `logs`, `sqs` (interfaces) and `dynamodb` (a gateway, which wants `route_table_ids`). The log and the failure queue are written by Lambda itself and need none; `logs` and `sqs` are for others in the VPC."
   type = object({
     services        = set(string)
     route_table_ids = optional(list(string), [])
@@ -348,8 +348,8 @@ variable "endpoints" {
   default = { services = [] }
 
   validation {
-    condition     = length(setsubtract(var.endpoints.services, ["elasticloadbalancing", "sns", "route53", "ec2", "logs", "sqs", "dynamodb"])) == 0
-    error_message = "`endpoints.services` may hold elasticloadbalancing, sns, route53, ec2, logs, sqs and dynamodb."
+    condition     = length(setsubtract(var.endpoints.services, ["elasticloadbalancing", "sns", "route53", "ec2", "sts", "logs", "sqs", "dynamodb"])) == 0
+    error_message = "`endpoints.services` may hold elasticloadbalancing, sns, route53, ec2, sts, logs, sqs and dynamodb."
   }
 
   validation {
