@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch as channel};
@@ -39,6 +40,8 @@ struct Watched {
     /// When it last began to look.
     beat: channel::Receiver<Instant>,
     panics: channel::Receiver<Panics>,
+    /// Whether its last pass could do its work; before the first one, that is not known.
+    works: Arc<AtomicBool>,
 }
 
 impl Watched {
@@ -96,7 +99,9 @@ impl Watching {
         for (number, intent) in (0..).zip(clusters) {
             let (beat, heard) = channel::channel(Instant::now());
             let (panics, counted) = channel::channel(Panics::default());
-            watched.insert(intent.name.clone(), Watched { beat: heard, panics: counted });
+            let works = Arc::new(AtomicBool::new(false));
+            let of_it = Watched { beat: heard, panics: counted, works: works.clone() };
+            watched.insert(intent.name.clone(), of_it);
             let poke: Arc<Notify> = Arc::default();
             pokes.push((intent.clone(), poke.clone()));
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
@@ -106,6 +111,12 @@ impl Watching {
             tasks.spawn(async move {
                 let start = || {
                     let after = std::mem::take(&mut after);
+                    let tell = |news, report: &ClusterReport| {
+                        if matches!(news, News::Passed(_)) {
+                            works.store(report.is_working(), Ordering::Relaxed);
+                        }
+                        tell(news, report);
+                    };
                     watch(&intent, &ports, &settings, lines.clone(), after, &insync, tell)
                 };
                 let died = |message: &str, pause| died(&intent.name, message, pause);
@@ -127,6 +138,14 @@ impl Watching {
     pub fn stuck(&self) -> Vec<&EntryName> {
         let stuck = self.watched.iter().filter(|(_, watched)| watched.is_stuck(self.longest));
         stuck.map(|(name, _)| name).collect()
+    }
+
+    /// Whether each is looked at, and the last pass over each could do its work.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let works =
+            |watched: &Watched| watched.works.load(Ordering::Relaxed) && !watched.is_stuck(self.longest);
+        self.watched.values().all(works)
     }
 
     /// How often one of them has panicked.

@@ -12,7 +12,7 @@ use super::{Format, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
 use crate::app::{App, Mode};
 use crate::config::{Settings, StateStore};
-use crate::domain::report::text;
+use crate::domain::report::{ClusterReport, text};
 
 /// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
 const OVERDUE: Duration = Duration::from_secs(5);
@@ -78,7 +78,7 @@ pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<J
             print::text(&clusters, report.is_good())
         }
     };
-    if mode == Mode::Apply && report.is_working() {
+    if mode == Mode::Apply && report.clusters.iter().all(ClusterReport::is_working) {
         app.send_heartbeat().await;
     }
     code

@@ -178,9 +178,9 @@ impl Daemon {
         }
     }
 
-    /// Says to the outside that each cluster is looked at.
+    /// Says to the outside that repoint works.
     fn send_heartbeat(&self) {
-        if self.watching.stuck().is_empty() {
+        if self.watching.is_working() {
             let app = self.app.clone();
             tokio::spawn(async move { app.send_heartbeat().await });
         }

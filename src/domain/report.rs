@@ -47,18 +47,6 @@ impl Report {
     }
 }
 
-impl Report {
-    /// Whether repoint could do its work: nothing failed, state blocks nothing, and all that had to be told was told. A
-    /// cluster that is held for a reason of its own is no fault of it.
-    #[must_use]
-    pub fn is_working(&self) -> bool {
-        let works = |cluster: &ClusterReport| {
-            cluster.outcome != Outcome::Failed && !cluster.is_blocked_by_state() && !cluster.is_untold
-        };
-        self.clusters.iter().all(works)
-    }
-}
-
 /// How a pass over one cluster ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +114,13 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
+    /// Whether repoint could do its work: nothing failed, state blocks nothing, and all that had to be told was told. A
+    /// cluster that is held for a reason of its own is no fault of it.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.outcome != Outcome::Failed && !self.is_blocked_by_state() && !self.is_untold
+    }
+
     /// Whether state blocks changes, now or as soon as there is one to be made: it is out of reach, or that of other
     /// endpoints.
     #[must_use]

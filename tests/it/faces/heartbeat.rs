@@ -38,6 +38,24 @@ async fn a_daemon_tells_it_again_and_again() {
     place.until(|_| server.requests().len() >= 2).await;
 }
 
+/// Such as with keys that have expired: its alerts need the same ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_passes_fail_tells_nothing() {
+    let mut place = Place::new(
+        "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 0.5\n[pass]\ndeadline_seconds = 1\n",
+    );
+    place.sandbox.with(Site::throttle);
+    let server = taken().await;
+    place.set(VARIABLE, &url(&server));
+    let mut daemon = place.daemon().await;
+    for _ in 0..3 {
+        daemon.says("outcome=\"failed\"").await;
+    }
+    assert_eq!(server.requests().len(), 0);
+    place.sandbox.with(Site::heal_aws);
+    place.until(|_| !server.requests().is_empty()).await;
+}
+
 /// Nothing hinges on it, and what is said of it is not the secret.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_take_it_delays_and_changes_nothing() {
