@@ -2,6 +2,8 @@
 //!
 //! Law: clients are built once and shared; each pass over a cluster counts its own requests.
 
+mod by_role;
+mod clients;
 mod letters;
 mod watching;
 
@@ -10,19 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use futures::FutureExt;
 use futures::future::{join_all, ready};
 use tokio::time::{Instant, timeout};
 
-use crate::adapters::aws;
+use crate::adapters::aws::{self, Access};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::elbv2::{Elbv2, Known};
+use crate::adapters::elbv2::Known;
 use crate::adapters::heartbeat::Heartbeat;
 use crate::adapters::open_files;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
 use crate::adapters::resolver::SystemResolver;
-use crate::adapters::route53::Route53;
 use crate::adapters::sns::Sns;
 use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
@@ -42,8 +42,9 @@ use crate::runtime::insync::Insync;
 use crate::runtime::look::{connect, look};
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
-use crate::runtime::together::Together;
 
+use self::by_role::{ByRole, Owner, Roles};
+use self::clients::Clients;
 pub use crate::adapters::control;
 pub use crate::adapters::log_stream::LogStream;
 pub use crate::adapters::panics;
@@ -53,10 +54,6 @@ pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
 pub use watching::{Bell, Watching};
-
-/// Where Route 53 and its kin are asked if no Region is set: their control plane is there (AWS Fault Isolation
-/// Boundaries, "Route 53").
-const GLOBAL_REGION: &str = "us-east-1";
 
 /// Connections to AWS, at most one for each token of a burst, and what a process has open anyway.
 const FILES_FOR_THE_REST: usize = 256;
@@ -79,17 +76,16 @@ pub struct Limits {
 pub struct App {
     settings: Settings,
     budget: Budget,
-    aws: SdkConfig,
+    /// With the process's own credentials.
+    aws: Access,
     patroni: Arc<Rest>,
-    elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    /// Which role each endpoint's calls are made under.
+    roles: Arc<Roles>,
+    /// The clients under each role, and those with the process's own credentials.
+    clients: BTreeMap<Owner, Clients>,
     /// What is known of target groups beyond one pass.
     known: Arc<Known>,
-    #[cfg(feature = "ec2")]
-    ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
-    route53: aws_sdk_route53::Client,
-    /// Passes over several clusters of one zone share their calls.
-    together: Together,
-    /// And what they wait for.
+    /// Passes share what they wait for.
     insync: Insync,
     sns: Option<aws_sdk_sns::Client>,
     heartbeat: Option<Heartbeat>,
@@ -140,44 +136,34 @@ impl App {
     /// If a certificate or key cannot be used.
     pub async fn new(settings: Settings) -> Result<Self, OptionsError> {
         let patroni = Arc::new(patroni_client(&settings.patroni)?);
-        let region = settings.aws.region.as_deref();
-        let mut config = aws::load(region, settings.aws.endpoint_url.as_deref()).await;
-        if config.region().is_none() {
-            config = aws::in_region(&config, GLOBAL_REGION);
-        }
-        let groups = settings.clusters.iter().flat_map(|cluster| &cluster.groups);
-        let regions: BTreeSet<&str> = groups.map(|group| group.arn.region()).collect();
-        let in_regions: BTreeMap<String, SdkConfig> =
-            regions.into_iter().map(|region| (region.to_owned(), aws::in_region(&config, region))).collect();
-        let elbv2 = in_regions
-            .iter()
-            .map(|(region, config)| (region.clone(), aws_sdk_elasticloadbalancingv2::Client::new(config)));
-        #[cfg(feature = "ec2")]
-        let ec2 =
-            in_regions.iter().map(|(region, config)| (region.clone(), aws_sdk_ec2::Client::new(config)));
+        let aws = Access::load(&aws::Options {
+            region: settings.aws.region.as_deref(),
+            endpoint_url: settings.aws.endpoint_url.as_deref(),
+            usual_region: settings.region_by_arns(),
+            partition: settings.partition_by_arns(),
+            has_roles: !settings.roles().is_empty(),
+        })
+        .await;
+        let roles = Arc::new(Roles::of(&settings.clusters));
+        let clients = |owner: Owner| {
+            let access = owner.as_ref().map_or_else(|| aws.clone(), |role| aws.under(role));
+            let clients = Clients::new(&access, &roles.regions(&owner));
+            (owner, clients)
+        };
+        let clients = roles.owners().into_iter().map(clients).collect();
         let state = match &settings.state.store {
             StateStore::File(path) => State::File(StateFile::new(path.clone())),
-            StateStore::DynamoDb(table) => {
-                let prompt = config.clone().into_builder().timeout_config(aws::prompt()).build();
-                State::Table(aws_sdk_dynamodb::Client::new(&prompt), table.clone())
-            }
+            StateStore::DynamoDb(table) => State::Table(aws.dynamodb(), table.clone()),
         };
-        let sns = settings
-            .alerts
-            .topic
-            .as_ref()
-            .map(|topic| aws_sdk_sns::Client::new(&aws::in_region(&config, topic.region())));
+        let sns = settings.alerts.topic.as_ref().map(|topic| aws.sns(topic.region()));
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         Ok(Self {
             budget: Budget::new(settings.aws.limit_percent),
             patroni,
-            elbv2: Arc::new(elbv2.collect()),
+            roles,
+            clients,
             known: Arc::new(Known::new(availability_zones(&settings.clusters))),
-            #[cfg(feature = "ec2")]
-            ec2: Arc::new(ec2.collect()),
-            route53: aws_sdk_route53::Client::new(&config),
-            together: Together::default(),
             insync: Insync::new(settings.wait_insync),
             sns,
             heartbeat,
@@ -185,7 +171,7 @@ impl App {
             unsaved: Unsaved::default(),
             identity: identity(),
             passes: AtomicU64::new(1),
-            aws: config,
+            aws,
             settings,
         })
     }
@@ -276,7 +262,10 @@ impl App {
     pub async fn warm(&self, members_within: Duration, within: Duration) {
         let began = Instant::now();
         let mut regions = BTreeSet::new();
-        let is_new = |intent: &&Intent| regions.insert(reads(intent).into_keys().collect::<Vec<_>>());
+        let is_new = |intent: &&Intent| {
+            let roles = Roles::of(std::slice::from_ref(*intent)).owners();
+            regions.insert((reads(intent).into_keys().collect::<Vec<_>>(), roles))
+        };
         let looks = self.settings.clusters.iter().filter(is_new).map(|intent| async move {
             connect(intent, &self.ports(), began + members_within, began + within).await;
         });
@@ -334,14 +323,12 @@ impl App {
                 Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()))
             }
         };
-        let elbv2 = Arc::new(Elbv2::new(self.elbv2.clone(), self.known.clone(), calls.clone()));
+        let elbv2 = Arc::new(self.by_role(|clients| clients.elbv2(&self.known, &calls)));
         Ports {
             patroni: self.patroni.clone(),
             groups: elbv2.clone(),
             listeners: elbv2,
-            zones: self
-                .together
-                .zones(Arc::new(Route53::new(self.route53.clone(), calls.clone())), calls.clone()),
+            zones: Arc::new(self.by_role(|clients| clients.zones(&calls))),
             instances: instances(self, &calls),
             resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
             topic: topic
@@ -352,6 +339,18 @@ impl App {
             identity: format!("{} pass {}", self.identity, self.passes.fetch_add(1, Ordering::Relaxed)),
             calls,
         }
+    }
+
+    /// Why nothing could be done at present, as far as the last calls tell: AWS refused the process's own credentials, or there
+    /// are none.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.aws.trouble()
+    }
+
+    fn by_role<P>(&self, port: impl Fn(&Clients) -> P) -> ByRole<P> {
+        let ports = self.clients.iter().map(|(owner, clients)| (owner.clone(), port(clients)));
+        ByRole::new(self.roles.clone(), ports)
     }
 
     /// How passes within these limits are made.
@@ -395,7 +394,7 @@ fn identity() -> String {
 #[cfg(feature = "ec2")]
 #[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
 fn instances(app: &App, calls: &Calls) -> Option<Arc<dyn Instances>> {
-    Some(Arc::new(crate::adapters::ec2::Ec2::new(app.ec2.clone(), calls.clone())))
+    Some(Arc::new(app.by_role(|clients| clients.ec2(calls))))
 }
 
 #[cfg(not(feature = "ec2"))]

@@ -13,6 +13,7 @@ mod calls;
 mod permit;
 mod unsaved;
 
+use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::{ApiUrl, EntryName};
 use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
 use crate::domain::failure::Failure;
@@ -77,8 +78,13 @@ pub trait Zones: Send + Sync {
 /// EC2 instances.
 #[async_trait]
 pub trait Instances: Send + Sync {
-    /// Finds the running instances that have these private addresses.
-    async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress>;
+    /// Finds the running instances that have these private addresses, in the account of the role, or the process's own.
+    async fn find(
+        &self,
+        region: &str,
+        role: Option<&AssumedRole>,
+        addresses: &BTreeSet<IpAddr>,
+    ) -> Read<InstancesByAddress>;
 }
 
 /// Host names.

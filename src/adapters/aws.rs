@@ -2,15 +2,21 @@
 //!
 //! Law: every call is bounded. The SDK sets no attempt or operation timeout of its own (aws-config, "Timeouts").
 
+mod access;
+mod credentials;
 mod denial;
+mod endpoint;
+mod owner;
 pub mod refusal;
+mod renewal;
+mod role;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_route53::config::http::HttpResponse;
 use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -20,7 +26,11 @@ use crate::domain::budget::Line;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
 use crate::ports::{Calls, Permit};
-use refusal::refusal;
+pub use access::{Access, Options};
+pub use credentials::Renewable;
+use credentials::Unloaded;
+pub use owner::Owner;
+use refusal::refusal_of;
 
 /// A healthy control plane answers within a second, and TCP sends its first packet again after one.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1200);
@@ -46,18 +56,15 @@ const LOAD_ATTEMPTS: u32 = 9;
 const SAVE_ATTEMPTS: u32 = 6;
 const LONGEST_STATE_BACKOFF: Duration = Duration::from_millis(400);
 
-/// Loads credentials and defaults from where the SDK looks for them, and sets the bounds.
-pub async fn load(region: Option<&str>, endpoint_url: Option<&str>) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+/// Takes credentials and defaults from where the SDK looks for them, and sets the bounds.
+fn loader(region: Option<&str>) -> ConfigLoader {
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .retry_config(retries(ATTEMPTS));
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
+    match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
     }
-    if let Some(url) = endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    loader.load().await
 }
 
 fn retries(attempts: u32) -> RetryConfig {
@@ -186,12 +193,15 @@ where
                 (Some(code), words) => (code.to_owned(), words.unwrap_or_default().to_owned()),
                 (None, _) => unwrapped(service.raw()),
             };
-            refusal(action, resource, &code, &words)
+            refusal_of(&Owner::of(service.raw()), action, resource, &code, &words)
         }
         SdkError::TimeoutError(_) => {
             Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed")
         }
         other => {
+            if let Some(Unloaded::Role(refused)) = cause::<Unloaded>(other) {
+                return refused.clone();
+            }
             let words = causes(other);
             if words.contains("no credentials found") {
                 Failure::new(Kind::Unauthenticated, action, resource, NO_CREDENTIALS)
@@ -218,6 +228,11 @@ fn unwrapped(response: &HttpResponse) -> (String, String) {
     }
     let status = response.status().as_u16();
     (code.unwrap_or_else(|| format!("HTTP status {status}")), words.join(" "))
+}
+
+/// The cause of that kind, if there is one.
+fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The chain of causes without the SDK's debugging output, and nothing said twice.

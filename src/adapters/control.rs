@@ -90,21 +90,38 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     bound
 }
 
+/// What comes of a call to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// The daemon looks, and can act.
+    Able,
+    /// It looks, but what it needs for acting was refused or unavailable when it was last needed; what that was.
+    Unable(String),
+    /// It watches no such cluster.
+    Unknown,
+}
+
 /// Somebody who has connected.
 pub struct Caller {
     stream: UnixStream,
 }
 
 impl Caller {
-    /// Hears what is wanted, and answers: `look` is given the scope, and tells whether there is such a cluster.
-    pub async fn serve(self, look: impl FnOnce(&str) -> bool) {
+    /// Hears what is wanted, and answers: `look` is given the scope, and says what comes of it.
+    pub async fn serve(self, look: impl FnOnce(&str) -> Looks) {
         let mut stream = AsyncBufReader::new(self.stream);
         let mut line = String::new();
         let heard = timeout(LINE_WITHIN, (&mut stream).take(LONGEST_LINE).read_line(&mut line)).await;
         let Ok(Ok(1..)) = heard else { return };
-        let answer = match line.trim_end().strip_prefix(LOOK) {
-            Some(scope) if look(scope) => DONE.to_owned(),
-            Some(scope) => format!("the daemon watches no cluster `{}`", text::message(scope)),
+        let answer = match line.trim_end().strip_prefix(LOOK).map(|scope| (scope, look(scope))) {
+            Some((_, Looks::Able)) => DONE.to_owned(),
+            Some((scope, Looks::Unknown)) => {
+                format!("the daemon watches no cluster `{}`", text::message(scope))
+            }
+            // A callback takes every answer but the first for a refusal, and looks by itself.
+            Some((_, Looks::Unable(why))) => {
+                format!("the daemon cannot act at present: {}", text::message(&why))
+            }
             None => format!("`{}` means nothing to the daemon", text::message(&line)),
         };
         // Who does not wait for the answer has been heard all the same.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceStateName};
 use futures::future::try_join_all;
@@ -16,7 +15,7 @@ use super::aws::{Counted, failure};
 use crate::domain::endpoint::{InstanceId, VpcId};
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::world::{self, InstancesByAddress, Read};
-use crate::ports::{Calls, Instances};
+use crate::ports::Calls;
 
 const DESCRIBE: &str = "ec2:DescribeInstances";
 /// A filter takes 200 values (`DescribeInstances`, "Filters").
@@ -41,9 +40,12 @@ impl Ec2 {
     }
 }
 
-#[async_trait]
-impl Instances for Ec2 {
-    async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
+impl Ec2 {
+    /// Finds the running instances that have these private addresses.
+    ///
+    /// # Errors
+    /// What AWS refuses, or does not answer.
+    pub async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
         let client = self
             .clients
             .get(region)

@@ -12,7 +12,8 @@ use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
-use super::aws::refusal::refusal;
+use super::aws::Owner;
+use super::aws::refusal::refusal_of;
 use crate::domain::failure::{Failure, Kind};
 
 /// What AWS said: its code and its words.
@@ -20,6 +21,7 @@ use crate::domain::failure::{Failure, Kind};
 struct Said {
     code: String,
     words: String,
+    owner: Owner,
 }
 
 /// Listens to one call.
@@ -32,9 +34,9 @@ impl Heard {
     pub fn cut_off(&self, action: &str, resource: &str) -> Failure {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match last {
-            Some(Said { code, words }) => {
+            Some(Said { code, words, owner }) => {
                 let words = format!("{words} (until it was too late to try again)");
-                refusal(action, resource, &code, &words)
+                refusal_of(&owner, action, resource, &code, &words)
             }
             None => Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed"),
         }
@@ -72,7 +74,8 @@ impl Intercept for Heard {
         if let Some((code, words)) =
             error.and_then(|error| Some((error.code()?, error.message().unwrap_or_default())))
         {
-            self.set(Some(Said { code: code.to_owned(), words: words.to_owned() }));
+            let owner = context.response().map(Owner::of).unwrap_or_default();
+            self.set(Some(Said { code: code.to_owned(), words: words.to_owned(), owner }));
         }
         Ok(())
     }

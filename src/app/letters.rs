@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::App;
-use crate::adapters::aws;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sns::Sns;
 use crate::domain::endpoint::TopicArn;
@@ -67,7 +66,6 @@ impl App {
             claimed_by: self.identity.clone(),
             claimed_at: SystemClock.now(),
         };
-        let client = aws_sdk_sns::Client::new(&aws::in_region(&self.aws, topic.region()));
-        Sns::new(client, topic.clone(), Calls::default()).publish(&letter).await
+        Sns::new(self.aws.sns(topic.region()), topic.clone(), Calls::default()).publish(&letter).await
     }
 }

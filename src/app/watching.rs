@@ -55,17 +55,31 @@ impl Watched {
 
 /// Lets clusters look at once.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<Vec<(Intent, Arc<Notify>)>>);
+pub struct Bell(Arc<Vec<(Intent, Arc<Notify>, Blocked)>>);
+
+/// Why the last pass could write nothing, if the state was out of reach.
+type Blocked = channel::Receiver<Option<String>>;
 
 impl Bell {
     /// Wakes every entry of that scope, one that has a site of that scope, and one of that name; `false` if none is
     /// watched.
     #[must_use]
     pub fn ring(&self, scope: &str) -> bool {
-        let is_meant = |intent: &Intent| intent.has_scope(scope) || intent.name.as_str() == scope;
-        let meant = self.0.iter().filter(|(intent, _)| is_meant(intent));
-        meant.inspect(|(_, poke)| poke.notify_one()).count() > 0
+        let meant = self.0.iter().filter(|(intent, ..)| is_meant(intent, scope));
+        meant.inspect(|(_, poke, _)| poke.notify_one()).count() > 0
     }
+
+    /// Why the last pass over one of them could write nothing, if its state was out of reach.
+    #[must_use]
+    pub fn blocked(&self, scope: &str) -> Option<String> {
+        let mut meant = self.0.iter().filter(|(intent, ..)| is_meant(intent, scope));
+        meant.find_map(|(_, _, blocked)| blocked.borrow().clone())
+    }
+}
+
+/// Whether a caller means that cluster.
+fn is_meant(intent: &Intent, scope: &str) -> bool {
+    intent.has_scope(scope) || intent.name.as_str() == scope
 }
 
 impl Watching {
@@ -103,7 +117,8 @@ impl Watching {
             let of_it = Watched { beat: heard, panics: counted, works: works.clone() };
             watched.insert(intent.name.clone(), of_it);
             let poke: Arc<Notify> = Arc::default();
-            pokes.push((intent.clone(), poke.clone()));
+            let (blocked, heard) = channel::channel(None);
+            pokes.push((intent.clone(), poke.clone(), heard));
             let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
             let (ports, intent, insync, stopped) =
                 (ports.clone(), intent.clone(), insync.clone(), stopped.clone());
@@ -114,6 +129,7 @@ impl Watching {
                     let tell = |news, report: &ClusterReport| {
                         if matches!(news, News::Passed(_)) {
                             works.store(report.is_working(), Ordering::Relaxed);
+                            blocked.send_replace(report.state_unavailable().map(str::to_owned));
                         }
                         tell(news, report);
                     };

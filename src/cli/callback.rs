@@ -61,7 +61,7 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
             }
             Err(error) => {
                 let socket = settings.watch.socket.display();
-                warn!(cluster.name = scope, %error, "callback: no daemon at {socket}, so repoint looks by itself");
+                warn!(cluster.name = scope, %error, "callback: no daemon at {socket} takes over, so repoint looks by itself");
                 detach(config, called)
             }
         },

@@ -2,23 +2,51 @@
 
 use std::process::ExitCode;
 
-use super::print;
-use crate::config::{HandOver, LONGEST_MANAGED, Rights, Settings, policy};
+use serde_json::json;
 
-/// Prints the policy for this configuration. Nobody is asked.
-pub fn main(settings: &Settings, rights: Rights, has_instances: bool) -> ExitCode {
+use super::print;
+use crate::config::{HandOver, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
+use crate::domain::assume::RoleArn;
+
+/// What `--role` calls the process's own credentials.
+const OWN: &str = "self";
+
+/// Prints the policies for this configuration, or the one of `role`. AWS is not asked.
+pub fn main(settings: &Settings, rights: Rights, has_instances: bool, role: Option<&str>) -> ExitCode {
     if rights == Rights::Callback && !matches!(settings.callback.hand_over, HandOver::Sns(_)) {
         return print::usage_error(
             "[callback] hand_over is not `sns`, so a callback passes itself if it has to: take `--for run`",
         );
     }
-    let policy = policy(settings, rights, has_instances);
-    let length = policy.to_string().chars().count();
+    let policies = policies(settings, rights, has_instances);
+    policies.iter().for_each(warn_of_length);
+    match (role, &policies[..]) {
+        (None, [only]) => print::json(&only.policy, true),
+        (None, all) => print::json(&json!({ "policies": all }), true),
+        (Some(role), all) => {
+            if let Some(policy) = all.iter().find(|policy| name(policy) == role) {
+                return print::json(&policy.policy, true);
+            }
+            let known: Vec<&str> = all.iter().map(name).collect();
+            print::usage_error(&format!(
+                "--role {role}: the configuration has no such role; it has {}",
+                known.join(", ")
+            ))
+        }
+    }
+}
+
+fn name(policy: &PolicyOf) -> &str {
+    policy.role_arn.as_ref().map_or(OWN, RoleArn::as_str)
+}
+
+fn warn_of_length(policy: &PolicyOf) {
+    let length = policy.policy.to_string().chars().count();
     if length > LONGEST_MANAGED {
         tracing::warn!(
-            "the policy has {length} characters, and a managed policy may have {LONGEST_MANAGED}: make one for each part of \
-             the clusters with `--cluster`, and attach them all"
+            "the policy of {} has {length} characters, and a managed policy may have {LONGEST_MANAGED}: make one for each \
+             part of the clusters with `--cluster`, and attach them all",
+            name(policy)
         );
     }
-    print::json(&policy, true)
 }

@@ -201,9 +201,12 @@ Examples:
   repoint iam > policy.json                     for run, watch and the Lambda
   repoint iam --for plan                        looking only
   repoint iam --for callback                    nodes that only call the Lambda ([callback] hand_over = \"sns\")
+  repoint iam --role self                       the process's own policy, where roles are configured (role_arn)
+  repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     that of a role which it assumes
   aws iam create-policy --policy-name repoint --policy-document file://policy.json
 
-Nobody is asked. When AWS refuses a call, repoint names the statement that is missing.")]
+Where the configuration has roles, it prints {\"policies\": [{\"role_arn\", \"policy\"}, …]}, the process's own first, with a
+null for its role. AWS is not asked. When AWS refuses a call, repoint names the statement that is missing.")]
     Iam {
         /// Who is to be allowed
         #[arg(long = "for", value_enum, default_value_t = For::Run)]
@@ -211,6 +214,9 @@ Nobody is asked. When AWS refuses a call, repoint names the statement that is mi
         /// No target group holds instances: leave out ec2:DescribeInstances
         #[arg(long)]
         no_instances: bool,
+        /// Only the policy of this role, or of the process's own credentials: `self`
+        #[arg(long, value_name = "ARN")]
+        role: Option<String>,
     },
     /// Print the configuration and what follows from it as one JSON document, for infra/terraform
     #[command(after_help = "\
@@ -295,8 +301,8 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Status => block_on(status::main(settings, format)),
         Work::TestAlert => block_on(test_alert::main(settings, format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
-        Work::Iam { whom, no_instances } => {
-            iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances)
+        Work::Iam { whom, no_instances, role } => {
+            iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances, role.as_deref())
         }
         Work::Bundle { no_instances } => {
             let has_instances = cfg!(feature = "ec2") && !no_instances;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
 use super::{Common, print, systemd};
-use crate::app::control::{self, Caller, Control};
+use crate::app::control::{self, Caller, Control, Looks};
 use crate::app::{App, News, Watching};
 use crate::config::Settings;
 use crate::domain::report::{ClusterReport, Outcome};
@@ -164,10 +164,14 @@ impl Daemon {
         match caller {
             // Whoever connects and says nothing keeps nobody waiting.
             Ok(caller) => {
-                let bell = self.watching.bell();
+                let (app, bell) = (self.app.clone(), self.watching.bell());
                 tokio::spawn(caller.serve(move |scope| {
                     info!(cluster.name = scope, "poked");
-                    bell.ring(scope)
+                    match (bell.ring(scope), app.trouble().or_else(|| bell.blocked(scope))) {
+                        (false, _) => Looks::Unknown,
+                        (true, None) => Looks::Able,
+                        (true, Some(why)) => Looks::Unable(why),
+                    }
                 }));
             }
             Err(error) => {

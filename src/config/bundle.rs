@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::iam::{Rights, policy};
+use super::iam::{PolicyOf, Rights, policies, policy};
 use super::{HandOver, Settings, StateStore};
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::Intent;
@@ -46,6 +46,9 @@ pub struct Bundle<'a> {
     services: BTreeSet<&'static str>,
     /// What the process that makes passes may do.
     policy: Value,
+    /// What each role may do that it assumes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    role_policies: Vec<PolicyOf>,
     /// The text of the configuration.
     configuration: &'a str,
 }
@@ -75,7 +78,10 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
         ("elasticloadbalancing", !target_groups.is_empty()),
         ("route53", !zones.is_empty()),
         ("sns", !alert_topics.is_empty()),
+        ("sts", !settings.roles().is_empty()),
     ];
+    let mut of_roles = policies(settings, Rights::Pass, has_instances);
+    of_roles.retain(|policy| policy.role_arn.is_some());
     Bundle {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION"),
@@ -92,7 +98,8 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
             HandOver::Daemon | HandOver::Detached => None,
         },
         services: called.into_iter().filter(|(_, is_called)| *is_called).map(|(name, _)| name).collect(),
-        policy: policy(settings, Rights::Pass, has_instances),
+        policy: policy(settings, Rights::Pass, has_instances, None),
+        role_policies: of_roles,
         configuration,
     }
 }

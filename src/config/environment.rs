@@ -20,7 +20,8 @@ impl Environment {
     /// Takes what begins with `REPOINT_`, and the variables by which AWS's own tools choose the Region and endpoint.
     #[must_use]
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let known = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"];
+        let known =
+            ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
         let variables = variables
             .into_iter()
             .filter(|(name, value)| {

@@ -121,6 +121,8 @@ pub struct Cluster {
     #[serde(default)]
     pub site: Vec<Site>,
     pub system_id: Option<Spanned<String>>,
+    pub role_arn: Option<Spanned<String>>,
+    pub external_id: Option<Spanned<String>>,
     #[serde(default)]
     pub target_group: Vec<TargetGroup>,
     #[serde(default)]
@@ -164,6 +166,8 @@ pub struct TargetGroup {
     pub leave_after_seconds: Option<Spanned<f64>>,
     pub listener: Option<Spanned<OneOrSeveral>>,
     pub member: Option<Spanned<String>>,
+    pub role_arn: Option<Spanned<String>>,
+    pub external_id: Option<Spanned<String>>,
 }
 
 /// A text, or a list of texts.
@@ -230,6 +234,8 @@ pub struct Record {
     pub health_check_id: Option<Spanned<String>>,
     pub max_lag_bytes: Option<Spanned<u64>>,
     pub primary_fallback: Option<Spanned<bool>>,
+    pub role_arn: Option<Spanned<String>>,
+    pub external_id: Option<Spanned<String>>,
 }
 
 /// Where a record points.

@@ -1,15 +1,17 @@
-//! The IAM policy that fits a configuration.
+//! The IAM policies that fit a configuration: the process's own, and one for each role that it assumes.
 //!
 //! Law: least privilege. What the configuration never leads to is not allowed, and what it leads to is allowed on nothing
 //! but what it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{HandOver, Settings, StateStore};
+use crate::domain::assume::RoleArn;
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{GroupIntent, Intent};
+use crate::domain::intent::Intent;
 use crate::domain::permission::{Permission, needed};
 use crate::domain::record::ZoneId;
 
@@ -27,10 +29,38 @@ pub enum Rights {
 /// The most characters of a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
 pub const LONGEST_MANAGED: usize = 6144;
 
-/// The policy. `has_instances` says whether a target group holds instances, which no configuration tells.
+/// A policy, and whose it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyOf {
+    /// The role that has it; absent for the process's own credentials.
+    pub role_arn: Option<RoleArn>,
+    /// The policy's document.
+    pub policy: Value,
+}
+
+/// The policies: first that of the process's own credentials, then that of each role, in the order of their ARNs.
+/// `has_instances` says whether a target group holds instances, which no configuration tells.
 #[must_use]
-pub fn policy(settings: &Settings, rights: Rights, has_instances: bool) -> Value {
-    let mut policy = Policy { partition: partition(settings).to_owned(), statements: Vec::new() };
+pub fn policies(settings: &Settings, rights: Rights, has_instances: bool) -> Vec<PolicyOf> {
+    let roles = match rights {
+        Rights::Callback => BTreeSet::new(),
+        Rights::Look | Rights::Pass => settings.roles().into_iter().map(|role| &role.arn).collect(),
+    };
+    let owners = std::iter::once(None).chain(roles.into_iter().map(Some));
+    let of = |role: Option<&RoleArn>| PolicyOf {
+        role_arn: role.cloned(),
+        policy: policy(settings, rights, has_instances, role),
+    };
+    owners.map(of).collect()
+}
+
+pub(super) fn policy(
+    settings: &Settings,
+    rights: Rights,
+    has_instances: bool,
+    role: Option<&RoleArn>,
+) -> Value {
+    let mut policy = Policy { partition: settings.partition().to_owned(), statements: Vec::new() };
     match rights {
         Rights::Callback => {
             if let HandOver::Sns(topic) = &settings.callback.hand_over {
@@ -39,8 +69,16 @@ pub fn policy(settings: &Settings, rights: Rights, has_instances: bool) -> Value
         }
         Rights::Look | Rights::Pass => {
             let writes = rights == Rights::Pass;
-            policy.allow_endpoints(&settings.clusters, writes, has_instances);
-            policy.allow_around(settings, writes);
+            let clusters: Vec<Intent> =
+                settings.clusters.iter().map(|cluster| cluster.under_role(role)).collect();
+            policy.allow_endpoints(&clusters, writes, has_instances);
+            let has_records = clusters.iter().any(|cluster| !cluster.records.is_empty());
+            if writes && has_records && settings.wait_insync.is_some() {
+                policy.allow(&["route53:GetChange"], "");
+            }
+            if role.is_none() {
+                policy.allow_around(settings, writes);
+            }
         }
     }
     policy.into_json()
@@ -106,11 +144,11 @@ impl Policy {
         }
     }
 
-    /// What is not an endpoint: waiting for a change, telling people, remembering.
+    /// What is not an endpoint, and so is done with the process's own credentials: assuming roles, publishing alerts, keeping
+    /// state.
     fn allow_around(&mut self, settings: &Settings, writes: bool) {
-        let has_records = settings.clusters.iter().any(|cluster| !cluster.records.is_empty());
-        if writes && has_records && settings.wait_insync.is_some() {
-            self.allow(&["route53:GetChange"], "");
+        for role in settings.roles() {
+            self.allow(&["sts:AssumeRole"], role.arn.as_str());
         }
         if let Some(topic) = settings.alerts.topic.as_ref().filter(|_| writes) {
             self.allow(&["sns:Publish"], topic.as_str());
@@ -118,7 +156,12 @@ impl Policy {
         if let StateStore::DynamoDb(table) = &settings.state.store {
             let actions: &[&str] =
                 if writes { &["dynamodb:GetItem", "dynamodb:PutItem"] } else { &["dynamodb:GetItem"] };
-            self.allow(actions, &table_arn(settings, table));
+            // A key that is missing would satisfy `ForAllValues`; both actions always have one, that of their item (DynamoDB
+            // Developer Guide, "Using IAM policy conditions for fine-grained access control").
+            let names: BTreeSet<String> =
+                settings.clusters.iter().map(|cluster| literal(cluster.name.as_str())).collect();
+            let of_these = json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": names } });
+            self.allow_if(actions, &table_arn(settings, table), Some(&of_these));
         }
     }
 
@@ -176,20 +219,16 @@ fn zones(clusters: &[Intent]) -> BTreeMap<&ZoneId, BTreeSet<(&str, &'static str)
     zones
 }
 
-/// The configuration names the table alone. Its account is that of everything else, and so may its Region be.
+/// The configuration names the table alone. Its account is that of what is reached without a role.
 fn table_arn(settings: &Settings, table: &str) -> String {
-    let account = groups(settings).map(|group| group.arn.account()).next();
+    let own = settings.groups().find(|group| group.assume.is_none());
+    let account = own.map(|group| group.arn.account());
     let account = account.or(settings.alerts.topic.as_ref().map(TopicArn::account)).unwrap_or("*");
     let region = settings.aws.region.as_deref().unwrap_or("*");
-    format!("arn:{}:dynamodb:{region}:{account}:table/{table}", partition(settings))
+    format!("arn:{}:dynamodb:{region}:{account}:table/{table}", settings.partition())
 }
 
-/// That of whatever has an ARN in the configuration.
-fn partition(settings: &Settings) -> &str {
-    let group = groups(settings).map(|group| group.arn.partition()).next();
-    group.or(settings.alerts.topic.as_ref().map(TopicArn::partition)).unwrap_or("aws")
-}
-
-fn groups(settings: &Settings) -> impl Iterator<Item = &GroupIntent> {
-    settings.clusters.iter().flat_map(|cluster| &cluster.groups)
+/// A text in a condition that stands for itself: `${` would begin a variable (IAM User Guide, "Policy variables").
+fn literal(text: &str) -> String {
+    text.replace("${", "${$}{")
 }

@@ -15,15 +15,18 @@ mod resolve;
 mod show;
 mod triggers;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::domain::assume::AssumedRole;
 use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::Intent;
+use crate::domain::intent::{GroupIntent, Intent};
+use crate::domain::partition;
 pub use bundle::{Bundle, bundle};
 pub use environment::Environment;
 pub use heartbeat::HeartbeatUrl;
-pub use iam::{LONGEST_MANAGED, Rights, policy};
+pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
 pub use problem::{ConfigError, Problem};
 pub use show::show;
 pub use triggers::{Callback, HandOver, Lambda, Watch};
@@ -144,6 +147,50 @@ impl Settings {
     #[must_use]
     pub fn entries_of_scope(&self, scope: &str) -> Vec<&Intent> {
         self.clusters.iter().filter(|intent| intent.has_scope(scope)).collect()
+    }
+
+    /// The target groups of all clusters.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupIntent> {
+        self.clusters.iter().flat_map(|cluster| &cluster.groups)
+    }
+
+    /// The roles that are assumed, each once.
+    #[must_use]
+    pub fn roles(&self) -> BTreeSet<&AssumedRole> {
+        let records = self.clusters.iter().flat_map(|cluster| &cluster.records);
+        let of_records = records.filter_map(|record| record.assume.as_ref());
+        self.groups().filter_map(|group| group.assume.as_ref()).chain(of_records).collect()
+    }
+
+    /// The partition of everything that is configured, as far as that can be told without asking the SDK for a Region.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        let of_region = || partition::of_region(self.aws.region.as_deref()?);
+        self.partition_by_arns().or_else(of_region).unwrap_or(partition::USUAL)
+    }
+
+    /// The partition of whatever has an ARN.
+    #[must_use]
+    pub fn partition_by_arns(&self) -> Option<&str> {
+        let group = self.groups().map(|group| group.arn.partition());
+        let topics = self.topics().map(TopicArn::partition);
+        let roles = self.roles().into_iter().map(|role| role.arn.partition());
+        group.chain(topics).chain(roles).next()
+    }
+
+    /// The Region to take where none is configured, neither here nor for the SDK: that of the first ARN that has one.
+    #[must_use]
+    pub fn region_by_arns(&self) -> Option<&str> {
+        let topics = self.topics().map(TopicArn::region);
+        self.groups().map(|group| group.arn.region()).chain(topics).next()
+    }
+
+    fn topics(&self) -> impl Iterator<Item = &TopicArn> {
+        let called = match &self.callback.hand_over {
+            HandOver::Sns(topic) => Some(topic),
+            HandOver::Daemon | HandOver::Detached => None,
+        };
+        self.alerts.topic.iter().chain(called)
     }
 
     /// The names of all entries, for an error that says which there are.

@@ -1,5 +1,6 @@
 //! Checks what the file and the environment say, and puts in what they leave open.
 
+mod assume;
 mod group;
 mod pass;
 mod record;
@@ -18,9 +19,12 @@ use super::file::{Cluster, File};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, HeartbeatUrl, Patroni, Pem, Settings, State, StateStore};
+use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::{EntryName, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
 use crate::domain::intent::{Intent, RecordIntent};
+use crate::domain::partition;
+use crate::domain::record::{RecordName, ZoneId};
 
 /// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
 const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,6 +93,10 @@ struct Resolver<'a> {
     problems: Vec<Problem>,
     /// Endpoints that a cluster has claimed, and where.
     claimed: BTreeMap<Endpoint, (String, usize)>,
+    /// The role of the record sets of a name, and the line of the first of them.
+    roles_of_names: BTreeMap<(ZoneId, RecordName), (Option<AssumedRole>, usize)>,
+    /// The partition of what was named first, and where that stands.
+    partition: Option<(String, String)>,
 }
 
 pub fn resolve(
@@ -103,6 +111,8 @@ pub fn resolve(
         environment,
         problems: environment.unknown(&VARIABLES),
         claimed: BTreeMap::new(),
+        roles_of_names: BTreeMap::new(),
+        partition: None,
     };
     let aws = resolver.aws(file);
     let patroni = resolver.patroni(file);
@@ -221,9 +231,18 @@ impl Resolver<'_> {
 
     fn aws(&mut self, file: &File) -> Aws {
         let region = ["REPOINT_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
-        let endpoint = ["REPOINT_AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL"];
         let region = self.text(&region, file.aws.region.as_ref());
-        let endpoint = self.text(&endpoint, file.aws.endpoint_url.as_ref());
+        if let Some((given, partition)) =
+            region.as_ref().and_then(|given| Some((given, partition::of_region(&given.value)?)))
+        {
+            self.is_of_partition(partition, &given.place, "aws.region");
+        }
+        // What is said to repoint alone outranks what is said to every program.
+        let endpoint = self.text(&["REPOINT_AWS_ENDPOINT_URL"], file.aws.endpoint_url.as_ref());
+        let is_ignored = self.environment.get(&["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]);
+        let is_ignored = is_ignored.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
+        let of_all = || self.text(&["AWS_ENDPOINT_URL"], None).filter(|_| !is_ignored);
+        let endpoint = endpoint.or_else(of_all);
         if let Some(given) = endpoint.as_ref().filter(|given| !is_url(&given.value)) {
             let message = format!("`{}` is no URL that begins with http:// or https://", given.value);
             let problem = self.problem(&given.place, "aws.endpoint_url", message);
@@ -299,7 +318,7 @@ impl Resolver<'_> {
         let file = &file.alerts;
         let topic = self
             .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref())
-            .and_then(|given| self.parsed(&given, "alerts.sns_topic_arn", TopicArn::parse));
+            .and_then(|given| self.topic(&given, "alerts.sns_topic_arn"));
         let grace = Duration::ZERO..=LONGEST_GRACE;
         Alerts {
             topic,
@@ -341,6 +360,12 @@ impl Resolver<'_> {
         };
         let url = HeartbeatUrl::parse(&given.value).map_err(problem);
         url.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    fn topic(&mut self, given: &Given<String>, key: &str) -> Option<TopicArn> {
+        let topic = self.parsed(given, key, TopicArn::parse)?;
+        self.is_of_partition(topic.partition(), &given.place, key);
+        Some(topic)
     }
 
     fn patroni(&mut self, file: &File) -> Patroni {
@@ -474,11 +499,13 @@ impl Resolver<'_> {
         });
         let scope = Scope::new(cluster.scope.get_ref());
         let sites = self.sites(&scope, cluster);
-        let mut groups = self.groups(&name, &cluster.target_group);
-        groups.extend(self.groups_of_sites(&name, cluster));
+        let role = self.role_of_cluster(cluster);
+        let mut groups = self.groups(&name, &cluster.target_group, role.as_ref());
+        groups.extend(self.groups_of_sites(&name, cluster, role.as_ref()));
         groups.sort_by(|a, b| a.arn.cmp(&b.arn));
+        let records = cluster.record.iter();
         let mut records: Vec<RecordIntent> =
-            cluster.record.iter().filter_map(|record| self.record(&name, &sites, record)).collect();
+            records.filter_map(|record| self.record(&name, &sites, record, role.as_ref())).collect();
         records.sort_by(|a, b| a.key.cmp(&b.key));
         Intent { name, scope, sites, system_id, groups, records }
     }

@@ -125,6 +125,8 @@ fn record(record: &RecordIntent) -> Value {
         "primary_fallback": readers.map(|(_, fallback)| fallback),
         "ttl": record.ttl_seconds,
         "health_check_id": record.health_check_id,
+        "role_arn": record.assume.as_ref().map(|role| &role.arn),
+        "external_id": record.assume.as_ref().and_then(|role| role.external_id.as_ref()),
     })
 }
 

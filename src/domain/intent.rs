@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::assume::{AssumedRole, RoleArn};
 use super::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
 use super::endpoint::{Endpoint, GroupArn};
 use super::listener::ListenerArn;
@@ -90,6 +91,15 @@ impl Intent {
     pub fn with_groups(&self, which: impl Fn(&GroupIntent) -> bool) -> Self {
         let groups = self.groups.iter().filter(|group| which(group)).cloned().collect();
         Self { groups, ..self.clone() }
+    }
+
+    /// The same with the endpoints whose calls are made under that role alone; `None`: the process's own credentials.
+    #[must_use]
+    pub fn under_role(&self, role: Option<&RoleArn>) -> Self {
+        let is_under = |assume: &Option<AssumedRole>| assume.as_ref().map(|role| &role.arn) == role;
+        let groups = self.groups.iter().filter(|group| is_under(&group.assume)).cloned().collect();
+        let records = self.records.iter().filter(|record| is_under(&record.assume)).cloned().collect();
+        Self { groups, records, ..self.clone() }
     }
 
     /// The site of that name.
@@ -182,6 +192,9 @@ pub struct GroupIntent {
     /// The Availability Zone of its targets, or `all`, where AWS does not tell it by their addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
+    /// The role that is assumed for its calls, its listener's and its instances'; absent: the process's own credentials.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub assume: Option<AssumedRole>,
 }
 
 /// Who belongs into a target group.
@@ -302,4 +315,7 @@ pub struct RecordIntent {
     /// Its health check; unset: what the record has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_id: Option<String>,
+    /// The role that is assumed for its calls; absent: the process's own credentials.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub assume: Option<AssumedRole>,
 }

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod arn;
+pub mod assume;
 pub mod audit;
 pub mod batch;
 pub mod budget;
@@ -17,6 +18,7 @@ pub mod intent;
 pub mod listener;
 pub mod memory;
 pub mod part;
+pub mod partition;
 pub mod permission;
 pub mod plan;
 pub mod readers;

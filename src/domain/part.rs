@@ -1,10 +1,14 @@
 //! Endpoints that are read, planned and changed for themselves.
 //!
 //! Invariant 15: an endpoint waits only for what it needs itself. What shares a call is one part: a target group,
-//! listeners with the groups behind them, a hosted zone. A part that cannot be read holds itself and no other.
+//! listeners with the groups behind them, the records of a hosted zone under one role. A part that cannot be read holds
+//! itself and no other.
 
+use std::collections::BTreeSet;
+
+use super::assume::AssumedRole;
 use super::endpoint::{Endpoint, GroupArn};
-use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, Strategy};
+use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
 use super::listener::ListenerArn;
 use super::record::ZoneId;
 
@@ -24,8 +28,8 @@ pub enum PartKey {
     Group(GroupArn),
     /// Groups, and the listeners before all of them.
     Listeners(Vec<ListenerArn>),
-    /// The records of a hosted zone, which travel in one batch.
-    Zone(ZoneId),
+    /// The records of a hosted zone that are changed under one role: they travel in one batch.
+    Zone(ZoneId, Option<AssumedRole>),
 }
 
 impl Part {
@@ -64,13 +68,13 @@ pub fn parts(intent: &Intent) -> Vec<Part> {
         let groups = groups.into_iter().map(|(_, group)| group.clone()).collect();
         of_groups(PartKey::Listeners(listeners.to_vec()), groups)
     });
-    let mut zones: Vec<&ZoneId> = intent.records.iter().map(|record| &record.key.place.zone).collect();
-    zones.sort();
-    zones.dedup();
-    let zones = zones.into_iter().map(|zone| {
-        let records = intent.records.iter().filter(|record| record.key.place.zone == *zone).cloned();
-        let intent = Intent { groups: Vec::new(), records: records.collect(), ..intent.clone() };
-        Part { key: PartKey::Zone(zone.clone()), intent }
+    let batch = |record: &RecordIntent| (record.key.place.zone.clone(), record.assume.clone());
+    let zones: BTreeSet<_> = intent.records.iter().map(batch).collect();
+    let zones = zones.into_iter().map(|(zone, role)| {
+        let is_of = |record: &&RecordIntent| record.key.place.zone == zone && record.assume == role;
+        let records = intent.records.iter().filter(is_of).cloned().collect();
+        let intent = Intent { groups: Vec::new(), records, ..intent.clone() };
+        Part { key: PartKey::Zone(zone, role), intent }
     });
     alone.chain(listeners).chain(zones).collect()
 }

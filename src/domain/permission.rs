@@ -35,6 +35,7 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
         }
         // A change has no zone in its name.
         "route53:GetChange" => ("SeeRecordsArrive", format!("arn:{partition}:route53:::change/*")),
+        "sts:AssumeRole" => ("AssumeRoles", resource.to_owned()),
         "sns:Publish" => ("Tell", resource.to_owned()),
         "dynamodb:GetItem" | "dynamodb:PutItem" => ("Remember", resource.to_owned()),
         _ => return None,

@@ -130,6 +130,13 @@ impl ClusterReport {
         self.holds.iter().any(|hold| blocks(&hold.reason))
     }
 
+    /// Why the state could not be read or written, where that kept the pass from acting.
+    #[must_use]
+    pub fn state_unavailable(&self) -> Option<&str> {
+        let of_state = Reason::Pass(PassHoldKind::MemoryUnavailable);
+        self.holds.iter().find(|hold| hold.reason == of_state).map(|hold| hold.message.as_str())
+    }
+
     /// Why the cluster is not as it should be, in a sentence: the first step that failed, or else the first hold.
     #[must_use]
     pub fn first_trouble(&self) -> Option<&str> {

@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::Instant;
 
 use super::observe::by;
+use crate::domain::assume::AssumedRole;
 use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
 use crate::domain::intent::{Intent, Strategy};
 use crate::domain::listener::{Listener, ListenerArn};
@@ -60,7 +61,7 @@ pub type KnownHosts = Shared<oneshot::Receiver<Hosts>>;
 #[derive(Clone, Default)]
 pub struct Lookups {
     names: Cells<String, Vec<IpAddr>>,
-    instances: Cells<(String, BTreeSet<IpAddr>), InstancesByAddress>,
+    instances: Cells<(String, Option<AssumedRole>, BTreeSet<IpAddr>), InstancesByAddress>,
 }
 
 type Cells<K, V> = Arc<Mutex<BTreeMap<K, Arc<OnceCell<Read<V>>>>>>;
@@ -81,14 +82,14 @@ impl Lookups {
     /// The running instances with these addresses in a Region.
     async fn instances(
         &self,
-        region: &str,
+        (region, role): (&str, Option<&AssumedRole>),
         addresses: &BTreeSet<IpAddr>,
         ports: &Ports,
         until: Instant,
     ) -> Option<Read<InstancesByAddress>> {
         let ec2 = ports.instances.as_ref()?;
-        let cell = cell(&self.instances, (region.to_owned(), addresses.clone()));
-        let find = || by(until, "ec2:DescribeInstances", &"*", ec2.find(region, addresses));
+        let cell = cell(&self.instances, (region.to_owned(), role.cloned(), addresses.clone()));
+        let find = || by(until, "ec2:DescribeInstances", &"*", ec2.find(region, role, addresses));
         Some(cell.get_or_init(find).await.clone())
     }
 }
@@ -103,7 +104,7 @@ pub async fn read(part: &Part, ports: &Ports, until: Instant, hosts: KnownHosts,
     // The look that has gone away wants no answer.
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
-    let instances = instances(&hosts, &groups, &names, ports, until, lookups).await;
+    let instances = instances(&part.intent, &hosts, &groups, &names, ports, until, lookups).await;
     World { sites: Sites::new(), groups, listeners, records, names, instances }
 }
 
@@ -164,8 +165,9 @@ async fn names(
     join_all(reads).await.into_iter().collect()
 }
 
-/// Finds the instances at these hosts, in each Region that has a group of instances.
+/// Finds the instances at these hosts, in each Region that has a group of instances. The groups of a part have one role.
 async fn instances(
+    intent: &Intent,
     hosts: &BTreeSet<String>,
     groups: &BTreeMap<GroupArn, Read<TargetGroup>>,
     names: &BTreeMap<String, Read<Vec<IpAddr>>>,
@@ -173,11 +175,13 @@ async fn instances(
     until: Instant,
     lookups: &Lookups,
 ) -> BTreeMap<String, Read<InstancesByAddress>> {
-    let regions: BTreeSet<&str> = groups
-        .iter()
-        .filter(|(_, group)| group.as_ref().is_ok_and(|group| group.target_type == TargetType::Instance))
-        .map(|(arn, _)| arn.region())
-        .collect();
+    let has_instances = |arn: &GroupArn| {
+        let read = groups.get(arn).and_then(|read| read.as_ref().ok());
+        read.is_some_and(|group| group.target_type == TargetType::Instance)
+    };
+    let with_instances = intent.groups.iter().filter(|group| has_instances(&group.arn));
+    let regions: BTreeMap<&str, Option<&AssumedRole>> =
+        with_instances.map(|group| (group.arn.region(), group.assume.as_ref())).collect();
     let resolved = names.values().flatten().flatten().copied();
     let addresses: BTreeSet<IpAddr> =
         hosts.iter().filter_map(|host| host.parse().ok()).chain(resolved).collect();
@@ -185,9 +189,9 @@ async fn instances(
         return BTreeMap::new();
     }
     let addresses = &addresses;
-    let reads = regions.into_iter().map(|region| async move {
-        let read = lookups.instances(region, addresses, ports, until).await?;
-        Some((region.to_owned(), read))
+    let reads = regions.into_iter().map(|place| async move {
+        let read = lookups.instances(place, addresses, ports, until).await?;
+        Some((place.0.to_owned(), read))
     });
     join_all(reads).await.into_iter().flatten().collect()
 }

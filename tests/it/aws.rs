@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repoint::adapters::aws::{in_region, load};
+use repoint::adapters::aws::{Access, Options, in_region};
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::ec2::Ec2;
 use repoint::adapters::elbv2::Elbv2;
@@ -14,7 +14,7 @@ use repoint::adapters::route53::Route53;
 use repoint::domain::endpoint::{GroupArn, Target, TargetType};
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::record::{Answer, RecordName, RecordPlace, RecordType, Routing, ZoneId};
-use repoint::ports::{Calls, Clock, Instances, Permit, TargetGroups, Zones};
+use repoint::ports::{Calls, Clock, Permit, TargetGroups, Zones};
 use repoint::runtime::commit::ACT_WITHIN;
 
 use crate::support::http::{Reply, Request, Server, xml};
@@ -27,10 +27,12 @@ fn arn() -> GroupArn {
 }
 
 pub async fn config(url: &str) -> aws_config::SdkConfig {
-    let config = load(Some("us-east-1"), Some(url)).await;
+    let access =
+        Access::load(&Options { region: Some("us-east-1"), endpoint_url: Some(url), ..Options::default() })
+            .await;
     let credentials = aws_sdk_route53::config::Credentials::new("test", "test", None, None, "test");
     let provider = aws_sdk_route53::config::SharedCredentialsProvider::new(credentials);
-    in_region(&config, "us-east-1").into_builder().credentials_provider(provider).build()
+    in_region(access.config(), "us-east-1").into_builder().credentials_provider(provider).build()
 }
 
 async fn elbv2(url: &str) -> (Elbv2, Calls) {

@@ -6,6 +6,7 @@ mod iam;
 mod memory;
 mod paths;
 mod records;
+mod roles;
 mod sites;
 mod syntax;
 

@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::format_collect, reason = "answers of a few lines are easiest read as they are written")]
 
+mod accounts;
 mod audit;
 mod aws;
 mod batch;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use libtest_mimic::Trial;
-use repoint::adapters::aws::load;
+use repoint::adapters::aws::{Access, Options};
 use repoint::adapters::state_dynamodb::StateTable;
 use repoint::domain::cluster::{EntryName, Timeline};
 use repoint::domain::failure::Kind;
@@ -165,7 +165,13 @@ fn ended(run: &Outcome) -> anyhow::Result<Value> {
 }
 
 async fn store() -> StateTable {
-    let config = load(Some(REGION), Some(&Moto::endpoint())).await.into_builder();
+    let access = Access::load(&Options {
+        region: Some(REGION),
+        endpoint_url: Some(&Moto::endpoint()),
+        ..Options::default()
+    })
+    .await;
+    let config = access.config().clone().into_builder();
     let credentials = Credentials::new("lab", "lab", None, None, "lab");
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
     StateTable::new(Client::new(&config), TABLE.to_owned(), Calls::default())

@@ -3,6 +3,8 @@
 //! Law: what AWS's words name outranks what the call was, since a call may need rights on other things, such as a key.
 //! Source: IAM User Guide, "Troubleshoot access denied error messages".
 
+use super::owner::Owner;
+use super::role::ASSUME;
 use crate::domain::permission::{Permission, needed};
 
 /// What an encrypted resource needs, where AWS does not name it (SNS Developer Guide, "Key management"; DynamoDB
@@ -60,13 +62,14 @@ const POLICIES: &[Policy] = &[
 
 /// What to do about a refused call.
 #[must_use]
-pub fn hint(call: &str, resource: &str, words: &str) -> String {
+pub fn hint(owner: &Owner, call: &str, resource: &str, words: &str) -> String {
+    let partition = if owner.partition.is_empty() { partition(resource) } else { &owner.partition };
     let named =
         after(words, "not authorized to perform: ").filter(|action| !action.eq_ignore_ascii_case(call));
     let (action, permission) = match named {
         // Another right than that of the call itself.
         Some(action) => (action, None),
-        None => (call, needed(call, resource, partition(resource))),
+        None => (call, needed(call, resource, partition)),
     };
     let on = match (&permission, named) {
         (Some(permission), _) => permission.resource.as_str(),
@@ -87,9 +90,15 @@ pub fn hint(call: &str, resource: &str, words: &str) -> String {
             );
         }
     }
+    let role = owner.role.as_ref().map_or_else(String::new, |role| format!(" --role {role}"));
     match permission {
+        Some(Permission { statement, resource }) if call == ASSUME => format!(
+            "let the trust policy of `{resource}` name these credentials; where it asks for an `sts:ExternalId`, set the same \
+             `external_id` beside `role_arn`; and allow the IAM action `{action}` on it (the statement `{statement}` of \
+             `repoint iam{role}`)"
+        ),
         Some(Permission { statement, resource }) => format!(
-            "allow the IAM action `{action}` on `{resource}` (the statement `{statement}` of `repoint iam`), or mend the \
+            "allow the IAM action `{action}` on `{resource}` (the statement `{statement}` of `repoint iam{role}`), or mend the \
              credentials"
         ),
         None => format!("allow the IAM action `{action}` on `{on}`, or mend the credentials"),

@@ -8,6 +8,7 @@ use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
 
 use super::denial;
+use super::owner::Owner;
 
 /// What helps against an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +53,25 @@ const CHANGED: [&str; 3] = ["not found", "do not match", "already exists"];
 /// What a failed call means, by AWS's code and words.
 #[must_use]
 pub fn refusal(call: &str, resource: &str, code: &str, words: &str) -> Failure {
+    refusal_of(&Owner::default(), call, resource, code, words)
+}
+
+/// The same, where it is known whose call it was.
+#[must_use]
+pub fn refusal_of(owner: &Owner, call: &str, resource: &str, code: &str, words: &str) -> Failure {
     let (kind, advice) = decide(code, words).unwrap_or((Kind::Invalid, Nothing));
     let failure = Failure::new(kind, call, resource, text::message(&format!("{code}: {words}")));
     let hint = match advice {
         Say(hint) => Some(hint.to_owned()),
         Missing => Some(missing(resource)),
-        Allow => Some(denial::hint(call, resource, words)),
+        Allow => Some(denial::hint(owner, call, resource, words)),
         Key(state) => Some(denial::key_hint(call, state, words)),
         Nothing => None,
+    };
+    let from = owner.credentials.as_ref().filter(|_| kind == Kind::Unauthenticated);
+    let hint = match (hint, from) {
+        (Some(hint), Some(from)) => Some(format!("the credentials come from {from}: {hint}")),
+        (hint, _) => hint,
     };
     Failure { hint, ..failure }
 }

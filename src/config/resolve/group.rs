@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
+use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::{EntryName, MemberName};
 use crate::domain::endpoint::{Endpoint, GroupArn};
 use crate::domain::intent::{GroupIntent, GroupRole, Strategy};
@@ -24,13 +25,26 @@ const MEMBER: &str = "cluster.target_group.member";
 
 impl Resolver<'_> {
     /// The groups of a cluster, in the order of their ARNs. Groups behind one listener are one cluster's, each has a member
-    /// of its own, and all stand behind the same listeners.
-    pub(super) fn groups(&mut self, entry: &EntryName, groups: &[TargetGroup]) -> Vec<GroupIntent> {
+    /// of its own, and all stand behind the same listeners, under one role.
+    pub(super) fn groups(
+        &mut self,
+        entry: &EntryName,
+        groups: &[TargetGroup],
+        role: Option<&AssumedRole>,
+    ) -> Vec<GroupIntent> {
         let mut intents: Vec<GroupIntent> = Vec::new();
         for group in groups {
-            let Some(intent) = self.group(entry, group) else { continue };
+            let Some(intent) = self.group(entry, group, role) else { continue };
             if let Strategy::Weighted { listeners, member } = &intent.strategy {
                 self.behind(entry, group, (listeners, member), &intents);
+                let shares = |other: &GroupIntent| {
+                    other.strategy.listeners().iter().any(|its| listeners.contains(its))
+                };
+                if intents.iter().any(|other| shares(other) && other.assume != intent.assume) {
+                    let span = group.role_arn.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
+                    let message = "the groups behind one listener have one role, which is the listener's too";
+                    self.complain(&span, "cluster.target_group.role_arn", message);
+                }
             }
             intents.push(intent);
         }
@@ -74,7 +88,12 @@ impl Resolver<'_> {
         }
     }
 
-    fn group(&mut self, entry: &EntryName, group: &TargetGroup) -> Option<GroupIntent> {
+    fn group(
+        &mut self,
+        entry: &EntryName,
+        group: &TargetGroup,
+        inherited: Option<&AssumedRole>,
+    ) -> Option<GroupIntent> {
         let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse);
         let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
         if let Some((0, span)) = &port {
@@ -85,10 +104,12 @@ impl Resolver<'_> {
             .as_ref()
             .and_then(|zone| self.spanned(zone, "cluster.target_group.availability_zone", availability_zone));
         let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
+        let assume = self.role_of_group(group, inherited);
         let (arn, strategy) = (arn?, strategy?);
+        self.is_of_partition(arn.partition(), &Place::File(group.arn.span()), "cluster.target_group.arn");
         self.claim(entry, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
         let port = port.map(|(port, _)| *port);
-        Some(GroupIntent { arn, site: None, role, strategy, port, availability_zone })
+        Some(GroupIntent { arn, site: None, role, strategy, port, availability_zone, assume })
     }
 
     fn role(&mut self, group: &TargetGroup) -> GroupRole {

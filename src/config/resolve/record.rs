@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
+use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::EntryName;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::host::is_name;
@@ -24,6 +25,7 @@ impl Resolver<'_> {
         entry: &EntryName,
         sites: &[Site],
         record: &Record,
+        role: Option<&AssumedRole>,
     ) -> Option<RecordIntent> {
         let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
         let name = self.spanned(&record.name, "cluster.record.name", record_name);
@@ -51,10 +53,12 @@ impl Resolver<'_> {
             _ => {}
         }
         let points_to = self.points_to(sites, record);
+        let assume = self.role_of_record(record, role);
         let key = RecordKey {
             place: RecordPlace { zone: zone?, name: name?, record_type: record.kind },
             set_identifier: record.set_identifier.as_ref().map(|id| SetIdentifier::new(id.get_ref())),
         };
+        self.has_one_role(&key.place, assume.as_ref(), record);
         self.claim(entry, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
         Some(RecordIntent {
             key,
@@ -62,6 +66,7 @@ impl Resolver<'_> {
             points_to: points_to?,
             ttl_seconds: record.ttl.as_ref().map(|ttl| *ttl.get_ref()),
             health_check_id: record.health_check_id.as_ref().map(|id| id.get_ref().clone()),
+            assume,
         })
     }
 

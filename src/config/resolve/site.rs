@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
+use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
 use crate::domain::endpoint::GroupArn;
 use crate::domain::host::is_name;
@@ -137,7 +138,12 @@ impl Resolver<'_> {
     }
 
     /// The target groups of the sites, each in its site's Region.
-    pub(super) fn groups_of_sites(&mut self, entry: &EntryName, cluster: &Cluster) -> Vec<GroupIntent> {
+    pub(super) fn groups_of_sites(
+        &mut self,
+        entry: &EntryName,
+        cluster: &Cluster,
+        role: Option<&AssumedRole>,
+    ) -> Vec<GroupIntent> {
         let mut groups = Vec::new();
         for site in &cluster.site {
             for group in &site.target_group {
@@ -148,7 +154,7 @@ impl Resolver<'_> {
                     self.complain(&group.arn.span(), "cluster.site.target_group.arn", message);
                 }
             }
-            let its = self.groups(entry, &site.target_group).into_iter();
+            let its = self.groups(entry, &site.target_group, role).into_iter();
             groups.extend(its.map(|group| GroupIntent { site: Some(name(site)), ..group }));
         }
         groups

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{LONGEST, Resolver};
 use crate::config::file::{File, HandOverName};
 use crate::config::{Callback, HandOver, Lambda, Problem, Watch};
-use crate::domain::endpoint::TopicArn;
 
 /// Half of it is what a failover waits for on average; asking a member costs it a millisecond.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -51,7 +50,7 @@ impl Resolver<'_> {
         let file = &file.callback;
         let topic = self.text(&["REPOINT_CALLBACK_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref());
         let topic_place = file.hand_over.as_ref().map(toml::Spanned::span);
-        let topic = topic.and_then(|given| self.parsed(&given, "callback.sns_topic_arn", TopicArn::parse));
+        let topic = topic.and_then(|given| self.topic(&given, "callback.sns_topic_arn"));
         let hand_over = match self.environment.get(&["REPOINT_CALLBACK_HAND_OVER"]) {
             Some((_, "daemon")) => HandOverName::Daemon,
             Some((_, "sns")) => HandOverName::Sns,

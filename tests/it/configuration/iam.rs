@@ -137,6 +137,47 @@ async fn what_is_not_configured_is_not_in_it() {
     assert_eq!(looked["Statement"][1]["Action"], serde_json::json!(["dynamodb:GetItem"]));
 }
 
+/// A node that was broken into writes no other cluster's state.
+#[tokio::test]
+async fn state_is_limited_to_the_entries_of_the_configuration() {
+    let named = |name: &str| CLUSTER.replace("scope =", &format!("name = \"{name}\"\nscope ="));
+    let configuration =
+        ["[state]\ndynamodb_table = \"repoint\"\n", &named("one"), &named("${aws:username}")].concat();
+    let keys = |policy: &Value| {
+        let remember =
+            policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == "Remember").unwrap();
+        remember["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"].clone()
+    };
+    let all = policy(&configuration, &[]).await;
+    assert_eq!(keys(&all), serde_json::json!(["${$}{aws:username}", "one"]));
+    let own = policy(&configuration, &["--cluster", "one"]).await;
+    assert_eq!(keys(&own), serde_json::json!(["one"]));
+}
+
+#[tokio::test]
+async fn each_role_has_a_policy_of_its_own() {
+    let dns = "arn:aws:iam::210987654321:role/repoint-dns";
+    let configuration =
+        GOOD.replace("  type = \"A\"\n", &format!("  type = \"A\"\n  role_arn = \"{dns}\"\n"));
+    let all = policy(&configuration, &[]).await;
+    let policies = all["policies"].as_array().unwrap();
+    let sids = |policy: &Value| statements(policy).into_iter().map(|(sid, _)| sid).collect::<Vec<_>>();
+    assert_eq!(
+        (policies.len(), &policies[0]["role_arn"], &policies[1]["role_arn"]),
+        (2, &Value::Null, &dns.into())
+    );
+    let own = &policies[0]["policy"];
+    assert_eq!(sids(own), ["Look", "FindInstances", "MoveTargets", "AssumeRoles", "Tell"]);
+    assert_eq!(own["Statement"][3]["Resource"], serde_json::json!([dns]));
+    assert_eq!(own["Statement"][3]["Action"], serde_json::json!(["sts:AssumeRole"]));
+    assert_eq!(sids(&policies[1]["policy"]), ["ReadRecords", "MoveRecordsZ0123456789"]);
+    assert_eq!(policy(&configuration, &["--role", "self"]).await, *own);
+    assert_eq!(policy(&configuration, &["--role", dns]).await, policies[1]["policy"]);
+    let ran = Repoint::new(&configuration).run(&["iam", "--role", "arn:aws:iam::1:role/x"]).await;
+    assert_eq!(ran.code, 2, "{ran}");
+    assert!(ran.stderr.contains(&format!("it has self, {dns}")), "{ran}");
+}
+
 /// In China, for example, ARNs begin otherwise.
 #[tokio::test]
 async fn it_is_of_the_partition_of_what_is_configured() {

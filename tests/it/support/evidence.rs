@@ -49,6 +49,7 @@ pub fn group_intent() -> GroupIntent {
         strategy: Strategy::Exclusive,
         port: None,
         availability_zone: None,
+        assume: None,
     }
 }
 
@@ -207,6 +208,7 @@ pub fn record_intent(record_type: RecordType) -> RecordIntent {
         points_to: PointsTo::Primary,
         ttl_seconds: None,
         health_check_id: None,
+        assume: None,
     }
 }
 

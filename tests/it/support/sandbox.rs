@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use repoint::adapters::aws::{in_region, load};
+use repoint::adapters::aws::{Access, Options, in_region};
 use repoint_sandbox::aws::{Account, wire};
 use repoint_sandbox::http::exchange::Request;
 use repoint_sandbox::http::server::serve;
@@ -42,9 +42,14 @@ impl Aws {
 
     /// The product's own configuration of the SDK, with credentials that any sandbox takes.
     pub async fn config(&self) -> SdkConfig {
-        let config = load(Some("us-east-1"), Some(&self.url)).await;
+        let access = Access::load(&Options {
+            region: Some("us-east-1"),
+            endpoint_url: Some(&self.url),
+            ..Options::default()
+        })
+        .await;
         let credentials = aws_sdk_route53::config::Credentials::new("test", "test", None, None, "test");
         let provider = aws_sdk_route53::config::SharedCredentialsProvider::new(credentials);
-        in_region(&config, "us-east-1").into_builder().credentials_provider(provider).build()
+        in_region(access.config(), "us-east-1").into_builder().credentials_provider(provider).build()
     }
 }

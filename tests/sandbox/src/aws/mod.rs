@@ -10,6 +10,7 @@ pub mod elbv2;
 pub mod error;
 pub mod faults;
 mod history;
+pub mod iam;
 pub mod log;
 pub mod network;
 pub mod policy;
@@ -49,6 +50,8 @@ pub struct Account {
     pub denials: access::Denials,
     /// What it may do; anything, if there is none.
     pub policy: Option<policy::Policy>,
+    /// Who calls, where that is not the account's user: it has a policy of its own, or none.
+    pub caller: Option<iam::Caller>,
     /// How often it may call.
     pub throttle: throttle::Throttle,
     read_lag: BTreeMap<Service, Millis>,
@@ -84,6 +87,7 @@ impl Account {
             faults: faults::Faults::default(),
             denials: access::Denials::default(),
             policy: None,
+            caller: None,
             throttle: throttle::Throttle::default(),
             read_lag: BTreeMap::new(),
             calls: Vec::new(),
@@ -114,10 +118,29 @@ impl Account {
         &self.calls
     }
 
-    /// Who calls: there is one user.
+    /// Who calls.
     #[must_use]
     pub fn user_arn(&self) -> String {
-        format!("arn:aws:iam::{}:user/sandbox", self.id)
+        let caller = self.caller.as_ref().map(|caller| caller.arn.clone()).filter(|arn| !arn.is_empty());
+        caller.unwrap_or_else(|| format!("arn:{}:iam::{}:user/sandbox", self.partition(), self.id))
+    }
+
+    /// The partition that the Region is in.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        match &self.region {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
+    fn allows(&self, action: &str, resource: &str, says: &Says) -> bool {
+        let policy = match &self.caller {
+            Some(caller) if caller.is_session => caller.policy.as_ref(),
+            _ => self.policy.as_ref(),
+        };
+        policy.is_none_or(|policy| policy.allows(action, resource, says))
     }
 
     /// The VPC of that id; the default one where none is said or known.
@@ -178,9 +201,9 @@ impl Account {
         if !self.throttle.take(operation.bucket, now) {
             return Err(throttle::refusal(operation.service));
         }
-        let is_allowed =
-            self.policy.as_ref().is_none_or(|policy| policy.allows(operation.action, resource, says));
-        if !is_allowed || self.denials.deny_call(operation.action, resource) {
+        if !self.allows(operation.action, resource, says)
+            || self.denials.deny_call(operation.action, resource)
+        {
             return Err(access::refusal(operation.service, &self.user_arn(), operation.action, resource));
         }
         Ok(())

@@ -57,7 +57,7 @@ impl Account {
             if name.is_empty() || name.len() > 256 || !name.chars().all(usable) {
                 return Err(invalid("Topic Name"));
             }
-            let arn = format!("arn:aws:sns:{}:{}:{name}", account.region, account.id);
+            let arn = format!("arn:{}:sns:{}:{}:{name}", account.partition(), account.region, account.id);
             account.topics.topics.entry(arn.clone()).or_default();
             Ok(arn)
         })
@@ -69,7 +69,7 @@ impl Account {
     /// `NotFound`, `InvalidParameter`.
     pub fn publish(&mut self, now: Millis, topic: &str, message: Message) -> Result<String, AwsError> {
         self.call(now, PUBLISH, topic, |account| {
-            if !topic.starts_with("arn:aws:sns:") {
+            if !topic.starts_with(&format!("arn:{}:sns:", account.partition())) {
                 return Err(invalid("TopicArn"));
             }
             if !account.topics.topics.contains_key(topic) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use repoint::domain::assume::AssumedRole;
 use repoint::domain::endpoint::{
     Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType, VpcId,
 };
@@ -119,7 +120,12 @@ fn target_health(health: &target::TargetHealth) -> TargetHealth {
 
 #[async_trait]
 impl Instances for Line {
-    async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
+    async fn find(
+        &self,
+        region: &str,
+        _role: Option<&AssumedRole>,
+        addresses: &BTreeSet<IpAddr>,
+    ) -> Read<InstancesByAddress> {
         let name = region.to_owned();
         let values: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         self.call(INSTANCES, region, None, move |world, now| {

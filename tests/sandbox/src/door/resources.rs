@@ -218,6 +218,7 @@ fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
         strategy,
         port: None,
         availability_zone: None,
+        assume: None,
     })
 }
 
@@ -270,6 +271,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
             strategy,
             port: None,
             availability_zone: None,
+            assume: None,
         })
     });
     let place = |name: &str| RecordPlace {
@@ -283,6 +285,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
         points_to,
         ttl_seconds: None,
         health_check_id: None,
+        assume: None,
     };
     let mut records = if shape.is_pair {
         vec![

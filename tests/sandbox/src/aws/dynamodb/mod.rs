@@ -13,6 +13,7 @@ use self::condition::Names;
 use super::Account;
 use super::error::AwsError;
 use super::history::History;
+use super::policy::Says;
 use super::service::{Operation, Service};
 use crate::Millis;
 
@@ -98,7 +99,8 @@ impl Account {
         key: &Item,
         consistent: bool,
     ) -> Result<Option<Item>, AwsError> {
-        self.call(now, GET, &self.table_arn(table), |account| {
+        let says = self.leading_key(table, key);
+        self.call_saying(now, GET, &self.table_arn(table), &says, |account| {
             let stored = account.table(table)?;
             if key.len() != 1 {
                 return Err(validation("The number of conditions on the keys is invalid"));
@@ -121,7 +123,8 @@ impl Account {
         item: Item,
         condition: &Condition,
     ) -> Result<Option<Item>, AwsError> {
-        self.call(now, PUT, &self.table_arn(table), |account| {
+        let says = self.leading_key(table, &item);
+        self.call_saying(now, PUT, &self.table_arn(table), &says, |account| {
             if size(&item) > LARGEST_ITEM {
                 return Err(validation("Item size has exceeded the maximum allowed size"));
             }
@@ -141,7 +144,8 @@ impl Account {
         key: &Item,
         condition: &Condition,
     ) -> Result<Option<Item>, AwsError> {
-        self.call(now, DELETE, &self.table_arn(table), |account| {
+        let says = self.leading_key(table, key);
+        self.call_saying(now, DELETE, &self.table_arn(table), &says, |account| {
             let id = account.table(table)?.id_of(key)?;
             account.replace(now, table, id, None, condition)
         })
@@ -174,8 +178,16 @@ impl Account {
         self.tables.tables.get(name).ok_or_else(no_table)
     }
 
+    /// The partition key of the item that a call is about (Service Authorization Reference, "Condition keys for Amazon
+    /// DynamoDB").
+    fn leading_key(&self, table: &str, attributes: &Item) -> Says {
+        let key = self.tables.tables.get(table).map(|stored| stored.key.as_str());
+        let value = key.and_then(|key| attributes.get(key)).and_then(|value| value["S"].as_str());
+        value.map(|value| ("dynamodb:LeadingKeys", vec![value.to_owned()])).into_iter().collect()
+    }
+
     fn table_arn(&self, name: &str) -> String {
-        format!("arn:aws:dynamodb:{}:{}:table/{name}", self.region, self.id)
+        format!("arn:{}:dynamodb:{}:{}:table/{name}", self.partition(), self.region, self.id)
     }
 
     fn described_table(&self, name: &str) -> Result<Table, AwsError> {

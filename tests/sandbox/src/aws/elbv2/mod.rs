@@ -28,7 +28,7 @@ pub(super) struct Balancing {
 
 impl Account {
     fn elb_arn(&self, rest: &str) -> String {
-        format!("arn:aws:elasticloadbalancing:{}:{}:{rest}", self.region, self.id)
+        format!("arn:{}:elasticloadbalancing:{}:{}:{rest}", self.partition(), self.region, self.id)
     }
 
     fn group(&self, arn: &str) -> Result<&Group, AwsError> {

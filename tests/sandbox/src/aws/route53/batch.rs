@@ -13,7 +13,7 @@ use super::name::Name;
 use super::record::{Alias, Answer, RecordSet};
 use super::rules;
 use super::zone::{Records, Zone};
-use super::{bare, no_zone, zone_arn};
+use super::{bare, no_zone};
 use crate::Millis;
 
 const CHANGE: Operation = Operation::route53("route53:ChangeResourceRecordSets");
@@ -86,7 +86,7 @@ impl Account {
         zone_id: &str,
         changes: &[Change],
     ) -> Result<ChangeInfo, AwsError> {
-        self.call_saying(now, CHANGE, &zone_arn(zone_id), &said(changes), |account| {
+        self.call_saying(now, CHANGE, &self.zone_arn(zone_id), &said(changes), |account| {
             let zone = account.zone(zone_id)?;
             if account.dns.busy.contains(bare(zone_id)) {
                 let words = "The request was rejected because Route 53 was still processing a prior request.";
@@ -114,13 +114,18 @@ impl Account {
     /// # Errors
     /// `NoSuchChange`.
     pub fn get_change(&mut self, now: Millis, id: &str) -> Result<ChangeInfo, AwsError> {
-        self.call(now, GET_CHANGE, &format!("arn:aws:route53:::change/{}", bare(id)), |account| {
-            let Some(submitted_at) = account.dns.changes.get(bare(id)) else {
-                let words = format!("Could not find resource with ID: {}", bare(id));
-                return Err(AwsError::new("NoSuchChange", words).with_status(404));
-            };
-            Ok(account.change_info(now, bare(id), *submitted_at))
-        })
+        self.call(
+            now,
+            GET_CHANGE,
+            &format!("arn:{}:route53:::change/{}", self.partition(), bare(id)),
+            |account| {
+                let Some(submitted_at) = account.dns.changes.get(bare(id)) else {
+                    let words = format!("Could not find resource with ID: {}", bare(id));
+                    return Err(AwsError::new("NoSuchChange", words).with_status(404));
+                };
+                Ok(account.change_info(now, bare(id), *submitted_at))
+            },
+        )
     }
 
     fn change_info(&self, now: Millis, id: &str, submitted_at: Millis) -> ChangeInfo {

@@ -9,7 +9,7 @@ use super::super::error::AwsError;
 use super::super::service::{Operation, Service};
 use super::name::Name;
 use super::record::{RecordKey, RecordSet};
-use super::{bare, no_zone, zone_arn};
+use super::{bare, no_zone};
 use crate::Millis;
 
 const LIST: Operation = Operation::route53("route53:ListResourceRecordSets");
@@ -63,7 +63,7 @@ impl Account {
         from: &ListFrom,
         max_items: Option<usize>,
     ) -> Result<RecordPage, AwsError> {
-        self.call(now, LIST, &zone_arn(zone_id), |account| {
+        self.call(now, LIST, &self.zone_arn(zone_id), |account| {
             account.has_zone(zone_id)?;
             let start = start(from)?;
             let size = max_items.unwrap_or(PAGE).min(PAGE);

@@ -32,6 +32,23 @@ pub(super) struct Dns {
 }
 
 impl Account {
+    /// As IAM names it.
+    fn zone_arn(&self, id: &str) -> String {
+        format!("arn:{}:route53:::hostedzone/{}", self.partition(), bare(id))
+    }
+
+    /// Whether the account has that zone.
+    #[must_use]
+    pub fn owns_zone(&self, id: &str) -> bool {
+        self.dns.zones.contains_key(bare(id))
+    }
+
+    /// The ids of its zones.
+    #[must_use]
+    pub fn zone_ids(&self) -> Vec<String> {
+        self.dns.zones.keys().cloned().collect()
+    }
+
     fn zone(&self, id: &str) -> Result<&Zone, AwsError> {
         self.dns.zones.get(bare(id)).ok_or_else(|| no_zone(id))
     }
@@ -41,9 +58,10 @@ impl Account {
     }
 }
 
-/// As IAM names it.
-fn zone_arn(id: &str) -> String {
-    format!("arn:aws:route53:::hostedzone/{}", bare(id))
+/// What Route 53 says of a zone that is another account's.
+pub(super) fn foreign(user: &str) -> AwsError {
+    AwsError::new("AccessDenied", format!("User: {user} is not authorized to access this resource"))
+        .with_status(403)
 }
 
 /// Ids are accepted with the path that answers have in front of them.

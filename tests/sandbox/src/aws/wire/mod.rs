@@ -16,6 +16,7 @@ mod xml;
 use self::form::Form;
 use super::Account;
 use super::error::AwsError;
+use super::iam::{Caller, Iam};
 use crate::Millis;
 use crate::http::exchange::{Reply, Request};
 
@@ -64,6 +65,37 @@ pub fn answer(account: &mut Account, now: Millis, request: &Request) -> Reply {
         Err(error) => return refused(account, spoken, &error, request_id),
     };
     sent(answer, request_id)
+}
+
+/// Answers `AssumeRole`, which no account decides alone; `None` for every other request.
+pub fn assume_role(
+    iam: &mut Iam,
+    caller: &Caller,
+    account: &mut Account,
+    request: &Request,
+) -> Option<Reply> {
+    let is_asked =
+        spoken(request) == Some(Spoken::Sts) && Form::new(&request.body).get("Action") == Some("AssumeRole");
+    is_asked.then(|| {
+        let request_id = request_id(account);
+        match query(request, &request_id, |form| sts::assume(iam, caller, account, form)) {
+            Ok(answer) => sent(answer, request_id),
+            Err(error) => refused(account, Spoken::Sts, &error, request_id),
+        }
+    })
+}
+
+/// The hosted zone that a request is about.
+#[must_use]
+pub fn zone(request: &Request) -> Option<&str> {
+    let rest = request.path.strip_prefix("/2013-04-01/hostedzone/")?;
+    rest.split(['/', '?']).next()
+}
+
+/// Refuses a hosted zone that is another account's.
+pub fn foreign_zone(account: &mut Account, request: &Request) -> Reply {
+    let error = super::route53::foreign(&account.user_arn());
+    refuse(account, request, &error)
 }
 
 /// An error in the shape of the service that the request is for: for faults that do not come from the model.

@@ -14,6 +14,7 @@ use crate::Millis;
 use crate::aws::elbv2::health::Probe;
 use crate::aws::elbv2::listener::Forward;
 use crate::aws::error::AwsError;
+use crate::aws::iam::Iam;
 use crate::aws::log::Ending;
 use crate::aws::route53::record::{Answer, RecordSet};
 use crate::aws::sns::Published;
@@ -61,6 +62,10 @@ pub struct Site {
     pub cluster: Cluster,
     /// The AWS account.
     pub account: Account,
+    /// Other accounts.
+    pub others: Vec<Account>,
+    /// Whose the access keys are, and the roles of all accounts.
+    pub iam: Iam,
     /// What the operators have in it.
     pub resources: Resources,
     /// What happens to requests to members, by service `patroni`, action e.g. `GET /primary`, and name.
@@ -94,6 +99,8 @@ impl Site {
         Ok(Self {
             now: 0,
             cluster,
+            others: Vec::new(),
+            iam: Iam::default(),
             resources,
             member_faults: Faults::default(),
             aws_faults: Faults::default(),
@@ -241,9 +248,7 @@ impl Site {
         let effects = self.aws_faults.meet(service, &action, "");
         let loses = effects.iter().any(|effect| matches!(effect, Effect::LoseAnswer(_)));
         self.under(&effects, |site| {
-            let before = site.account.calls().len();
-            let reply = wire::answer(&mut site.account, site.now, request);
-            let ending = site.account.calls().get(before).map(|call| call.ending.clone());
+            let (reply, ending) = site.as_caller(&by, service, request);
             if let (Some(deed), Some(ending)) = (Deed::of(&action, request), ending) {
                 let ending = if loses { lost(ending) } else { ending };
                 let agent = request.headers.get("user-agent").cloned().unwrap_or_default();
@@ -253,6 +258,35 @@ impl Site {
             }
             reply
         })
+    }
+
+    /// Answers in the name of who has signed, in the account of that.
+    fn as_caller(&mut self, by: &str, service: &str, request: &Request) -> (Reply, Option<Ending>) {
+        let caller = match self.iam.caller(by, service) {
+            Ok(caller) => caller,
+            Err(error) => return (wire::refuse(&mut self.account, request, &error), None),
+        };
+        let zone = wire::zone(request);
+        let is_somewhere = zone.is_some_and(|zone| {
+            self.account.owns_zone(zone) || self.others.iter().any(|account| account.owns_zone(zone))
+        });
+        let is_its = |account: &Account| account.id == caller.account;
+        let account = match self.others.iter_mut().find(|account| is_its(account)) {
+            Some(other) => other,
+            None => &mut self.account,
+        };
+        account.caller = Some(caller.clone());
+        let before = account.calls().len();
+        let assumed = wire::assume_role(&mut self.iam, &caller, account, request);
+        let is_foreign = is_somewhere && zone.is_some_and(|zone| !account.owns_zone(zone));
+        let reply = match assumed {
+            Some(reply) => reply,
+            None if is_foreign => wire::foreign_zone(account, request),
+            None => wire::answer(account, self.now, request),
+        };
+        account.caller = None;
+        let ending = account.calls().get(before).map(|call| call.ending.clone());
+        (reply, ending)
     }
 
     fn asked(&self, whom: &str, action: &str, by: &str) {

@@ -1,0 +1,49 @@
+//! The clients under one role, or with the process's own credentials: built once, shared by all passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::adapters::aws::Access;
+use crate::adapters::elbv2::{Elbv2, Known};
+use crate::adapters::route53::Route53;
+use crate::ports::{Calls, Zones};
+use crate::runtime::together::Together;
+
+pub struct Clients {
+    elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
+    #[cfg(feature = "ec2")]
+    ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
+    route53: aws_sdk_route53::Client,
+    /// Passes over several clusters of one zone share their calls.
+    together: Together,
+}
+
+impl Clients {
+    /// For these Regions, in which there are target groups.
+    pub fn new(access: &Access, regions: &BTreeSet<&str>) -> Self {
+        let elbv2 = regions.iter().map(|region| ((*region).to_owned(), access.elbv2(region)));
+        #[cfg(feature = "ec2")]
+        let ec2 = regions.iter().map(|region| ((*region).to_owned(), access.ec2(region)));
+        Self {
+            elbv2: Arc::new(elbv2.collect()),
+            #[cfg(feature = "ec2")]
+            ec2: Arc::new(ec2.collect()),
+            route53: access.route53(),
+            together: Together::default(),
+        }
+    }
+
+    pub fn elbv2(&self, known: &Arc<Known>, calls: &Calls) -> Elbv2 {
+        Elbv2::new(self.elbv2.clone(), known.clone(), calls.clone())
+    }
+
+    pub fn zones(&self, calls: &Calls) -> Arc<dyn Zones> {
+        let zones = Arc::new(Route53::new(self.route53.clone(), calls.clone()));
+        self.together.zones(zones, calls.clone())
+    }
+
+    #[cfg(feature = "ec2")]
+    pub fn ec2(&self, calls: &Calls) -> crate::adapters::ec2::Ec2 {
+        crate::adapters::ec2::Ec2::new(self.ec2.clone(), calls.clone())
+    }
+}
