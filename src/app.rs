@@ -108,17 +108,12 @@ enum State {
 /// # Errors
 /// If a certificate or key cannot be used.
 pub fn patroni_client(settings: &config::Patroni) -> Result<Rest, OptionsError> {
-    let bytes = |pem: &Option<config::Pem>| pem.as_ref().map(|pem| pem.bytes.clone());
-    let identity = bytes(&settings.certificate).zip(bytes(&settings.key)).map(|(mut certificate, key)| {
-        certificate.push(b'\n');
-        certificate.extend(key);
-        certificate
-    });
     Rest::new(&Options {
         connect_timeout: settings.connect_timeout,
         timeout: settings.timeout,
-        ca: bytes(&settings.ca),
-        identity,
+        ca: settings.ca.as_ref().map(|ca| ca.certificates.clone()),
+        identity: settings.identity.as_ref().map(|identity| identity.pair.clone()),
+        verify_hostname: settings.verify_hostname,
         at_once: members_at_once(),
     })
 }

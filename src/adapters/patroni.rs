@@ -3,6 +3,8 @@
 //! Law: whatever is on that port, asking it is bounded in time and size, and what is not Patroni's answer is a failure
 //! with its reason: never a crash, and never "not the primary".
 
+mod reason;
+mod tls;
 mod wire;
 
 use std::net::SocketAddr;
@@ -11,11 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Certificate, Client, Identity, StatusCode, redirect};
+use reqwest::{Client, StatusCode, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use self::reason::Reasons;
 use crate::domain::cluster::ApiUrl;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
@@ -38,10 +43,12 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The longest wait for the whole answer.
     pub timeout: Duration,
-    /// PEM of the certificate authorities to trust, instead of the system's.
-    pub ca: Option<Vec<u8>>,
-    /// PEM of a client certificate and its key.
-    pub identity: Option<Vec<u8>>,
+    /// The authorities to trust, instead of the system's; a member's own certificate is one as well.
+    pub ca: Option<Vec<CertificateDer<'static>>>,
+    /// A client certificate and its key.
+    pub identity: Option<Arc<CertifiedKey>>,
+    /// Whether a member's certificate must have the name or address by which it is asked.
+    pub verify_hostname: bool,
     /// How many members are asked at the same time; each takes two connections.
     pub at_once: usize,
 }
@@ -50,6 +57,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Rest {
     client: Client,
+    reasons: Reasons,
     /// For each member that is asked.
     places: Arc<Semaphore>,
     /// For each that may still be about to answer.
@@ -59,12 +67,9 @@ pub struct Rest {
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
-    /// The CA file.
-    #[error("`patroni.ca_file` holds no PEM certificate that can be read")]
-    Ca(#[source] Option<reqwest::Error>),
-    /// The client certificate.
-    #[error("`patroni.certificate_file` and `patroni.key_file` hold no PEM that can be read")]
-    Identity(#[source] reqwest::Error),
+    /// Certificates.
+    #[error("the certificates of `[patroni]` cannot be used")]
+    Tls(#[source] rustls::Error),
     /// Anything else.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
@@ -74,31 +79,24 @@ impl Rest {
     /// Makes a client that follows no redirects and uses no proxy.
     ///
     /// # Errors
-    /// If a certificate or key is none.
+    /// If a certificate cannot be used.
     pub fn new(options: &Options) -> Result<Self, OptionsError> {
-        let mut builder = Client::builder()
+        let (ca, identity) = (options.ca.as_deref(), options.identity.clone());
+        let tls = tls::client(ca, identity, options.verify_hostname).map_err(OptionsError::Tls)?;
+        let builder = Client::builder()
             .user_agent(concat!("repoint/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .http1_only()
+            .tls_backend_preconfigured(tls)
             // Patroni speaks HTTP/1.0 and closes each connection (its `api.py`).
             .pool_max_idle_per_host(0);
-        if let Some(pem) = &options.ca {
-            let certificates =
-                Certificate::from_pem_bundle(pem).map_err(|error| OptionsError::Ca(Some(error)))?;
-            if certificates.is_empty() {
-                return Err(OptionsError::Ca(None));
-            }
-            builder = builder.tls_certs_only(certificates);
-        }
-        if let Some(pem) = &options.identity {
-            builder = builder.identity(Identity::from_pem(pem).map_err(OptionsError::Identity)?);
-        }
         let client = builder.build().map_err(OptionsError::Client)?;
         Ok(Self {
             client,
+            reasons: Reasons { has_ca: options.ca.is_some(), has_identity: options.identity.is_some() },
             places: Arc::new(Semaphore::new(options.at_once)),
             swift: Arc::new(Semaphore::new(SWIFT_AT_ONCE)),
         })
@@ -109,7 +107,10 @@ impl Rest {
         let mut response = match self.client.get(format!("{url}{path}")).send().await {
             Ok(response) => response,
             Err(error) => {
-                return Answer { peer: None, read: Err(failure(Kind::Unavailable, reason(&error))) };
+                return Answer {
+                    peer: None,
+                    read: Err(failure(Kind::Unavailable, self.reasons.of(url, &error))),
+                };
             }
         };
         let peer = response.remote_addr();
@@ -129,7 +130,7 @@ impl Rest {
                         ));
                     }
                     Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                    Err(error) => return Err(failure(Kind::Unavailable, reason(&error))),
+                    Err(error) => return Err(failure(Kind::Unavailable, self.reasons.of(url, &error))),
                 }
             }
             match serde_json::from_slice(&body) {
@@ -187,34 +188,9 @@ fn refused(call: &str, url: &ApiUrl, error: &wire::WireError) -> Failure {
     Failure::new(Kind::Invalid, call, url.to_string(), format!("the answer is refused: {error}"))
 }
 
-/// The cause in a few words: "connection refused" rather than "error sending request for url".
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        let what = if error.is_connect() { "no connection" } else { "no whole answer" };
-        return format!("{what} within the time allowed");
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    text::message(&deepest.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ca_file_without_a_certificate_is_refused() {
-        let options = Options {
-            connect_timeout: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            ca: Some(b"not a certificate".to_vec()),
-            identity: None,
-            at_once: 1,
-        };
-        assert!(matches!(Rest::new(&options), Err(OptionsError::Ca(_))));
-    }
 
     #[test]
     fn health_is_read_without_the_fields_that_are_missing_while_postgresql_is_down() {

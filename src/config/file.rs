@@ -51,6 +51,7 @@ pub struct Patroni {
     pub ca_file: Option<Spanned<String>>,
     pub certificate_file: Option<Spanned<String>>,
     pub key_file: Option<Spanned<String>>,
+    pub verify_hostname: Option<Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]

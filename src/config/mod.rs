@@ -10,6 +10,7 @@ mod heartbeat;
 mod iam;
 mod mask;
 mod path;
+mod pem;
 mod problem;
 mod resolve;
 mod show;
@@ -27,6 +28,7 @@ pub use bundle::{Bundle, bundle};
 pub use environment::Environment;
 pub use heartbeat::HeartbeatUrl;
 pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
+pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
 pub use show::show;
 pub use triggers::{Callback, HandOver, Lambda, Watch};
@@ -107,27 +109,12 @@ pub struct Patroni {
     pub connect_timeout: Duration,
     /// The longest wait for an answer.
     pub timeout: Duration,
-    /// The certificate authorities to trust, instead of the system's.
-    pub ca: Option<Pem>,
-    /// The client certificate.
-    pub certificate: Option<Pem>,
-    /// The key of the client certificate.
-    pub key: Option<Pem>,
-}
-
-/// A PEM file that was read.
-#[derive(Clone)]
-pub struct Pem {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// What it holds; perhaps a private key, so it is never printed.
-    pub bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for Pem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pem").field("path", &self.path).finish_non_exhaustive()
-    }
+    /// The certificates to trust, instead of the system's authorities.
+    pub ca: Option<Authorities>,
+    /// The client certificate and its key.
+    pub identity: Option<Identity>,
+    /// Whether a member's certificate must have the name or address by which the member is asked.
+    pub verify_hostname: bool,
 }
 
 impl Settings {

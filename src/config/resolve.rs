@@ -3,6 +3,7 @@
 mod assume;
 mod group;
 mod pass;
+mod patroni;
 mod record;
 mod site;
 mod triggers;
@@ -18,7 +19,7 @@ use super::environment::Environment;
 use super::file::{Cluster, File};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
-use super::{Alerts, Aws, HeartbeatUrl, Patroni, Pem, Settings, State, StateStore};
+use super::{Alerts, Aws, HeartbeatUrl, Settings, State, StateStore};
 use crate::domain::assume::AssumedRole;
 use crate::domain::cluster::{EntryName, Scope, SystemId};
 use crate::domain::endpoint::{Endpoint, TopicArn};
@@ -26,8 +27,6 @@ use crate::domain::intent::{Intent, RecordIntent};
 use crate::domain::partition;
 use crate::domain::record::{RecordName, ZoneId};
 
-/// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
-const PATRONI_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where programs keep what must outlive them (Filesystem Hierarchy Standard, `/var/lib`).
 const STATE_FILE: &str = "/var/lib/repoint/state.json";
 /// A failover with Patroni's defaults (`ttl` 30) takes half a minute; what lasts longer does not pass by itself.
@@ -55,6 +54,7 @@ const VARIABLES: [&str; 25] = [
     "REPOINT_PATRONI_CA_FILE",
     "REPOINT_PATRONI_CERTIFICATE_FILE",
     "REPOINT_PATRONI_KEY_FILE",
+    "REPOINT_PATRONI_VERIFY_HOSTNAME",
     "REPOINT_PASS_DEADLINE_SECONDS",
     "REPOINT_PASS_WAIT_INSYNC_SECONDS",
     "REPOINT_STATE_FILE",
@@ -366,69 +366,6 @@ impl Resolver<'_> {
         let topic = self.parsed(given, key, TopicArn::parse)?;
         self.is_of_partition(topic.partition(), &given.place, key);
         Some(topic)
-    }
-
-    fn patroni(&mut self, file: &File) -> Patroni {
-        let file = &file.patroni;
-        let connect = "patroni.connect_timeout_seconds";
-        let connect_timeout = self.seconds(
-            &["REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS"],
-            connect,
-            file.connect_timeout_seconds.as_ref(),
-        );
-        let timeout = self.seconds(
-            &["REPOINT_PATRONI_TIMEOUT_SECONDS"],
-            "patroni.timeout_seconds",
-            file.timeout_seconds.as_ref(),
-        );
-        let ca = self.pem("REPOINT_PATRONI_CA_FILE", "patroni.ca_file", file.ca_file.as_ref());
-        let certificate = self.pem(
-            "REPOINT_PATRONI_CERTIFICATE_FILE",
-            "patroni.certificate_file",
-            file.certificate_file.as_ref(),
-        );
-        let key = self.pem("REPOINT_PATRONI_KEY_FILE", "patroni.key_file", file.key_file.as_ref());
-        for (present, missing, span) in [
-            (
-                "patroni.certificate_file",
-                "patroni.key_file",
-                file.certificate_file.as_ref().filter(|_| key.is_none()),
-            ),
-            (
-                "patroni.key_file",
-                "patroni.certificate_file",
-                file.key_file.as_ref().filter(|_| certificate.is_none()),
-            ),
-        ] {
-            if let Some(spanned) = span {
-                self.complain(&spanned.span(), present, format!("it needs `{missing}` beside it"));
-            }
-        }
-        Patroni {
-            connect_timeout: connect_timeout.unwrap_or(PATRONI_TIMEOUT),
-            timeout: timeout.unwrap_or(PATRONI_TIMEOUT),
-            ca,
-            certificate,
-            key,
-        }
-    }
-
-    /// Reads a file that is named relative to the configuration.
-    fn pem(&mut self, variable: &str, key: &str, file: Option<&Spanned<String>>) -> Option<Pem> {
-        let given = self.text(&[variable], file)?;
-        let known = self.problems.len();
-        let path = self.path_of(&given, key);
-        match std::fs::read(&path) {
-            // It is refused already.
-            _ if self.problems.len() > known => None,
-            Ok(bytes) => Some(Pem { path, bytes }),
-            Err(error) => {
-                let message = format!("{} cannot be read: {error}", path.display());
-                let problem = self.problem(&given.place, key, message);
-                self.problems.push(problem);
-                None
-            }
-        }
     }
 
     fn clusters(&mut self, clusters: &[Spanned<Cluster>]) -> Vec<Intent> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::mask::masked;
-use super::{Callback, HandOver, Pem, Settings, State, StateStore};
+use super::{Callback, HandOver, Settings, State, StateStore};
 use crate::domain::cluster::SiteName;
 use crate::domain::endpoint::TopicArn;
 use crate::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
@@ -11,8 +11,8 @@ use crate::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]
 pub fn show(settings: &Settings) -> Value {
-    let path = |pem: &Option<Pem>| pem.as_ref().map(|pem| pem.path.display().to_string());
     let patroni = &settings.patroni;
+    let identity = patroni.identity.as_ref();
     let shown = json!({
         "aws": {
             "region": settings.aws.region,
@@ -22,9 +22,10 @@ pub fn show(settings: &Settings) -> Value {
         "patroni": {
             "connect_timeout_seconds": patroni.connect_timeout.as_secs_f64(),
             "timeout_seconds": patroni.timeout.as_secs_f64(),
-            "ca_file": path(&patroni.ca),
-            "certificate_file": path(&patroni.certificate),
-            "key_file": path(&patroni.key),
+            "ca_file": patroni.ca.as_ref().map(|ca| ca.path.display().to_string()),
+            "certificate_file": identity.map(|identity| identity.certificate.display().to_string()),
+            "key_file": identity.map(|identity| identity.key.display().to_string()),
+            "verify_hostname": patroni.verify_hostname,
         },
         "pass": {
             "deadline_seconds": settings.deadline.as_secs_f64(),

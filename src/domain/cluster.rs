@@ -319,6 +319,12 @@ impl ApiUrl {
         &self.host
     }
 
+    /// Whether it is asked over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
     /// The TCP port of the REST API.
     #[must_use]
     pub fn port(&self) -> u16 {

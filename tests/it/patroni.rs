@@ -23,8 +23,15 @@ const SITUATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures
 
 fn rest() -> Rest {
     let second = Duration::from_secs(1);
-    Rest::new(&Options { connect_timeout: second, timeout: second, ca: None, identity: None, at_once: 8 })
-        .unwrap()
+    Rest::new(&Options {
+        connect_timeout: second,
+        timeout: second,
+        ca: None,
+        identity: None,
+        verify_hostname: true,
+        at_once: 8,
+    })
+    .unwrap()
 }
 
 // Real nodes, version by version.

@@ -1,51 +1,88 @@
-//! Patroni over HTTPS: whom repoint trusts, and how it is trusted.
+//! Patroni over HTTPS: which members are trusted, and what is said of the others.
+
+mod clients;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use repoint::adapters::patroni::{Options, Rest};
 use repoint::domain::cluster::ApiUrl;
 use repoint::domain::world::MemberAnswer;
 use repoint::ports::Patroni;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::support::http::{Server, json};
 
-/// A certificate authority of the test's own.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+const ADDRESS: &str = "127.0.0.1";
+
+/// A certificate and its key; or several certificates, as a server sends them.
+struct Pair {
+    params: CertificateParams,
+    chain: Vec<CertificateDer<'static>>,
+    key: KeyPair,
 }
 
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer }
+impl Pair {
+    /// What its owner has: itself and, if need be, those between it and an authority.
+    fn own(&self) -> CertificateDer<'static> {
+        self.chain[0].clone()
     }
 
-    fn pem(&self) -> Vec<u8> {
-        self.issuer.pem().into_bytes()
-    }
-
-    /// A certificate and its key for a name or address.
-    fn issue(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
+    fn certified(&self) -> Arc<CertifiedKey> {
+        certified(&self.chain, &self.key)
     }
 }
 
-/// A member whose certificate is for `name`, and that asks its clients for one of `clients`.
-async fn member(authority: &Authority, name: &str, clients: Option<&Authority>) -> Server {
-    let (certificate, key) = authority.issue(name);
+fn certified(chain: &[CertificateDer<'static>], key: &KeyPair) -> Arc<CertifiedKey> {
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    Arc::new(CertifiedKey::new(chain.to_vec(), any_supported_type(&key).unwrap()))
+}
+
+/// A certificate for these addresses or names, with the common name that each has by default.
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "pg1");
+    params
+}
+
+/// With the extensions of `openssl req -x509`: a critical `CA:TRUE`, the identifiers of the keys, and no usage.
+fn as_openssl_does(names: &[&str]) -> CertificateParams {
+    let mut params = params(names);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn self_signed(params: CertificateParams) -> Pair {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Pair { params, chain: vec![certificate.der().clone()], key }
+}
+
+/// An authority of the test's own.
+fn authority(name: &str) -> Pair {
+    let mut params = as_openssl_does(&[]);
+    params.distinguished_name.push(DnType::CommonName, name);
+    self_signed(params)
+}
+
+fn signed(params: CertificateParams, by: &Pair) -> Pair {
+    let key = KeyPair::generate().unwrap();
+    let issuer = Issuer::from_params(&by.params, &by.key);
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    Pair { params, chain: vec![certificate.der().clone()], key }
+}
+
+/// A member with that certificate, which asks its clients for one of `clients`.
+async fn member_with(pair: Arc<CertifiedKey>, clients: Option<&Pair>) -> Server {
     let provider = Arc::new(default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
@@ -53,50 +90,171 @@ async fn member(authority: &Authority, name: &str, clients: Option<&Authority>) 
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let mut roots = RootCertStore::empty();
-            roots.add(CertificateDer::from_pem_slice(&clients.pem()).unwrap()).unwrap();
+            roots.add(clients.own()).unwrap();
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             builder.with_client_cert_verifier(verifier.build().unwrap())
         }
     };
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    let config = builder.with_single_cert(chain, key).unwrap();
+    let config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
     let answer = r#"{"state": "running", "role": "primary"}"#;
     Server::start_tls(TlsAcceptor::from(Arc::new(config)), move |_| json(200, answer)).await
 }
 
-async fn ask(server: &Server, ca: &Authority, identity: Option<(String, String)>) -> MemberAnswer {
+async fn member(pair: &Pair) -> Server {
+    member_with(pair.certified(), None).await
+}
+
+/// Trusting these, and nothing else set.
+fn trusting(ca: &[&Pair]) -> Options {
     let second = Duration::from_secs(2);
-    let identity = identity.map(|(certificate, key)| format!("{certificate}\n{key}").into_bytes());
-    let options =
-        Options { connect_timeout: second, timeout: second, ca: Some(ca.pem()), identity, at_once: 8 };
-    let url = ApiUrl::parse(&format!("https://127.0.0.1:{}", server.address.port())).unwrap();
-    Rest::new(&options).unwrap().ask(&url).await
+    Options {
+        connect_timeout: second,
+        timeout: second,
+        ca: Some(ca.iter().map(|pair| pair.own()).collect()),
+        identity: None,
+        verify_hostname: true,
+        at_once: 8,
+    }
+}
+
+/// Whatever the name.
+fn without_name(options: Options) -> Options {
+    Options { verify_hostname: false, ..options }
+}
+
+async fn ask_by(scheme: &str, server: &Server, options: &Options) -> MemberAnswer {
+    let url = ApiUrl::parse(&format!("{scheme}://{ADDRESS}:{}", server.address.port())).unwrap();
+    Rest::new(options).unwrap().ask(&url).await
+}
+
+#[track_caller]
+fn accepted(answer: &MemberAnswer) {
+    assert!(answer.health.as_ref().is_ok_and(|own| own.answers_primary), "{:?}", answer.health);
+}
+
+/// What is said of a member that is not trusted.
+#[track_caller]
+fn refused(answer: MemberAnswer) -> String {
+    answer.health.expect_err("it is not trusted").message
+}
+
+async fn trust(server: &Server, options: &Options) -> MemberAnswer {
+    ask_by("https", server, options).await
 }
 
 #[tokio::test]
-async fn the_configured_authority_is_trusted_and_no_other() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
-    let server = member(&ours, "127.0.0.1", None).await;
-    assert!(ask(&server, &ours, None).await.health.unwrap().answers_primary);
-    let failure = ask(&server, &theirs, None).await.health.unwrap_err();
-    assert!(failure.message.contains("certificate"), "{failure}");
+async fn what_openssl_makes_is_trusted_where_it_is_configured_itself() {
+    let (its, other) = (self_signed(as_openssl_does(&[ADDRESS])), self_signed(as_openssl_does(&[ADDRESS])));
+    let server = member(&its).await;
+    accepted(&trust(&server, &trusting(&[&other, &its])).await);
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&other])).await), @"");
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_address_is_refused() {
-    let ours = Authority::new();
-    let server = member(&ours, "10.9.9.9", None).await;
-    let failure = ask(&server, &ours, None).await.health.unwrap_err();
-    assert!(failure.message.contains("certificate"), "{failure}");
+async fn a_self_signed_leaf_is_trusted_where_it_is_configured_itself() {
+    let (its, other) = (self_signed(params(&[ADDRESS])), self_signed(params(&[ADDRESS])));
+    let server = member(&its).await;
+    accepted(&trust(&server, &trusting(&[&other, &its])).await);
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&authority("other")])).await), @"");
+}
+
+/// Its authority need not be known.
+#[tokio::test]
+async fn a_signed_certificate_is_trusted_where_it_is_configured_itself() {
+    let its = signed(params(&[ADDRESS]), &authority("unknown"));
+    accepted(&trust(&member(&its).await, &trusting(&[&its])).await);
 }
 
 #[tokio::test]
-async fn a_member_that_asks_for_a_client_certificate_gets_it() {
-    let (ours, clients) = (Authority::new(), Authority::new());
-    let server = member(&ours, "127.0.0.1", Some(&clients)).await;
-    let identity = clients.issue("repoint");
-    assert!(ask(&server, &ours, Some(identity)).await.health.unwrap().answers_primary);
-    assert!(ask(&server, &ours, None).await.health.is_err());
-    assert!(server.requests().iter().all(|request| request.path == "/primary" || request.path == "/cluster"));
+async fn a_chain_is_trusted_by_its_root_where_it_is_whole() {
+    let root = authority("root");
+    let mut intermediate = as_openssl_does(&[]);
+    intermediate.distinguished_name.push(DnType::CommonName, "intermediate");
+    let intermediate = signed(intermediate, &root);
+    let mut leaf = signed(params(&[ADDRESS]), &intermediate);
+    let broken = member(&leaf).await;
+    leaf.chain.push(intermediate.own());
+    accepted(&trust(&member(&leaf).await, &trusting(&[&root])).await);
+    insta::assert_snapshot!(refused(trust(&broken, &trusting(&[&root])).await), @"");
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused_unless_names_do_not_count() {
+    let root = authority("root");
+    let server = member(&signed(params(&["pg1.example.com", "10.9.9.9"]), &root)).await;
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&root])).await), @"");
+    accepted(&trust(&server, &without_name(trusting(&[&root]))).await);
+    // What is said of a stranger's certificate is not its name.
+    let stranger = authority("stranger");
+    insta::assert_snapshot!(refused(trust(&server, &without_name(trusting(&[&stranger]))).await), @"");
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_name_is_trusted_where_names_do_not_count() {
+    let its = self_signed(as_openssl_does(&[]));
+    let server = member(&its).await;
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&its])).await), @"");
+    accepted(&trust(&server, &without_name(trusting(&[&its]))).await);
+}
+
+/// The clock's own date is in the text.
+fn without_now(message: &str) -> String {
+    regex::Regex::new(r"which says [^;]*GMT").unwrap().replace(message, "which says NOW").into_owned()
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_refused_whoever_is_trusted() {
+    let root = authority("root");
+    let expired = |mut params: CertificateParams| {
+        (params.not_before, params.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+        params
+    };
+    let early = |mut params: CertificateParams| {
+        params.not_before = date_time_ymd(2090, 1, 1);
+        params
+    };
+    let of = async |its: &Pair| {
+        let options = trusting(&[&root, its]);
+        without_now(&refused(trust(&member(its).await, &without_name(options)).await))
+    };
+    let ca = of(&self_signed(expired(as_openssl_does(&[ADDRESS])))).await;
+    insta::assert_snapshot!(ca, @"");
+    assert_eq!(of(&self_signed(expired(params(&[ADDRESS])))).await, ca);
+    assert_eq!(of(&signed(expired(params(&[ADDRESS])), &root)).await, ca);
+    insta::assert_snapshot!(of(&self_signed(early(as_openssl_does(&[ADDRESS])))).await, @"");
+}
+
+/// Byte for byte, and with the key: anybody can read a certificate.
+#[tokio::test]
+async fn a_configured_certificate_without_its_key_is_refused() {
+    let its = self_signed(as_openssl_does(&[ADDRESS]));
+    let thief = member_with(certified(&its.chain, &KeyPair::generate().unwrap()), None).await;
+    insta::assert_snapshot!(refused(trust(&thief, &trusting(&[&its])).await), @"");
+    let mut params = as_openssl_does(&[ADDRESS]);
+    params.subject_alt_names.push(SanType::DnsName("anything.example.com".try_into().unwrap()));
+    let renewed = Pair { chain: vec![params.self_signed(&its.key).unwrap().der().clone()], ..its };
+    let old = self_signed(as_openssl_does(&[ADDRESS]));
+    assert!(trust(&member(&renewed).await, &trusting(&[&old])).await.health.is_err());
+}
+
+#[tokio::test]
+async fn http_and_https_at_the_other_ones_port_are_told() {
+    let its = self_signed(as_openssl_does(&[ADDRESS]));
+    let secured = member(&its).await;
+    let message = refused(ask_by("http", &secured, &trusting(&[&its])).await);
+    let (_, hint) = message.split_once("; ").unwrap_or_else(|| panic!("{message}"));
+    insta::assert_snapshot!(hint, @"");
+    // As Python's `http.server` answers what it cannot read.
+    let plain = tokio::net::TcpListener::bind((ADDRESS, 0)).await.unwrap();
+    let port = plain.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut stream, _)) = plain.accept().await {
+            stream.read_u8().await.unwrap();
+            stream.write_all(b"HTTP/1.0 400 Bad request version\r\n\r\n").await.unwrap();
+        }
+    });
+    let url = ApiUrl::parse(&format!("https://{ADDRESS}:{port}")).unwrap();
+    let answer = Rest::new(&trusting(&[&its])).unwrap().ask(&url).await;
+    insta::assert_snapshot!(refused(answer), @"");
 }

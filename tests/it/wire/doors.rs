@@ -107,8 +107,14 @@ impl Doors {
             died: Arc::new(Notify::new()),
         };
         let patience = Duration::from_millis(300);
-        let options =
-            Options { connect_timeout: patience, timeout: patience, ca: None, identity: None, at_once: 8 };
+        let options = Options {
+            connect_timeout: patience,
+            timeout: patience,
+            ca: None,
+            identity: None,
+            verify_hostname: true,
+            at_once: 8,
+        };
         Self { shared, ports, wire: Rest::new(&options).unwrap(), urls, _servers: servers }
     }
 

@@ -1,0 +1,204 @@
+//! Why a member could not be asked, in words that say what to do.
+
+use std::error::Error;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use rustix::io::Errno;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+use super::tls::is_authority;
+use crate::domain::cluster::ApiUrl;
+use crate::domain::text;
+
+/// The most names of a certificate that are listed.
+const MOST_NAMES: usize = 8;
+
+const CERTIFICATE_WANTED: &str = "the member asks for a client certificate (Patroni's `restapi.verify_client`): \
+    set `patroni.certificate_file` and `patroni.key_file`";
+
+/// What a reason depends on besides the error.
+#[derive(Clone, Copy, Debug)]
+pub struct Reasons {
+    /// Whether `patroni.ca_file` is set.
+    pub has_ca: bool,
+    /// Whether there is a client certificate.
+    pub has_identity: bool,
+}
+
+impl Reasons {
+    /// The cause in a few words: "connection refused" rather than "error sending request for url".
+    pub fn of(self, url: &ApiUrl, error: &reqwest::Error) -> String {
+        text::message(&self.words(url, error))
+    }
+
+    fn words(self, url: &ApiUrl, error: &reqwest::Error) -> String {
+        if error.is_timeout() {
+            let what = match (error.is_connect(), url.is_https()) {
+                (true, true) => "no TLS connection",
+                (true, false) => "no connection",
+                (false, _) => "no whole answer",
+            };
+            return format!("{what} within the time allowed");
+        }
+        let causes = causes(error);
+        if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref()) {
+            return self.of_tls(tls);
+        }
+        if causes.iter().any(|cause| cause.downcast_ref().is_some_and(is_out_of_files)) {
+            return "repoint has as many files and connections open as it may: raise its limit of open files \
+                    (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
+                .to_owned();
+        }
+        let deepest = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+        match (error.is_connect(), error.is_request(), url.is_https()) {
+            (true, _, true) if causes.iter().any(|cause| cause.downcast_ref().is_some_and(is_end)) => {
+                "the member closed the connection during the TLS handshake".to_owned()
+            }
+            (false, true, true) if !self.has_identity => format!(
+                "{deepest}; if the member asks for a client certificate (Patroni's `restapi.verify_client`), set \
+                 `patroni.certificate_file` and `patroni.key_file`"
+            ),
+            (false, true, false) => {
+                format!("{deepest}; if Patroni's `restapi` has a `certfile`, the URL begins with https://")
+            }
+            _ => deepest,
+        }
+    }
+
+    fn of_tls(self, error: &rustls::Error) -> String {
+        match error {
+            rustls::Error::InvalidCertificate(error) => self.of_certificate(error),
+            rustls::Error::AlertReceived(alert) => self.of_alert(*alert),
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+                "the member answers without TLS: as long as Patroni's `restapi` has no `certfile`, the URL begins with \
+                 http://"
+                    .to_owned()
+            }
+            rustls::Error::PeerIncompatible(_) => no_common_version(&error.to_string()),
+            other => format!("TLS failed: {other}"),
+        }
+    }
+
+    fn of_certificate(self, error: &CertificateError) -> String {
+        match error {
+            CertificateError::UnknownIssuer if self.has_ca => {
+                "the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, \
+                 or the member's own, to that file"
+                    .to_owned()
+            }
+            CertificateError::UnknownIssuer => {
+                "the member's certificate is signed by no authority that the system trusts: name the authority's \
+                 certificate, or the member's own, in `patroni.ca_file`"
+                    .to_owned()
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => wrong_name(expected, presented),
+            CertificateError::ExpiredContext { time, not_after } => format!(
+                "the member's certificate expired on {}: renew it, or set this machine's clock, which says {}",
+                date(*not_after),
+                date(*time)
+            ),
+            CertificateError::NotValidYetContext { time, not_before } => format!(
+                "the member's certificate is not valid before {}: set this machine's clock, which says {}, or wait",
+                date(*not_before),
+                date(*time)
+            ),
+            error if is_authority(error) => {
+                "the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` makes it), and is not \
+                 in `patroni.ca_file`: add that very certificate to the file"
+                    .to_owned()
+            }
+            error => format!("the member's certificate cannot be accepted: {error}"),
+        }
+    }
+
+    fn of_alert(self, alert: AlertDescription) -> String {
+        use AlertDescription as Alert;
+        match (alert, self.has_identity) {
+            (Alert::CertificateRequired | Alert::BadCertificate, false) => CERTIFICATE_WANTED.to_owned(),
+            (Alert::HandshakeFailure, false) => {
+                format!("the member ended the TLS handshake; perhaps {CERTIFICATE_WANTED}")
+            }
+            (Alert::CertificateExpired, true) => {
+                "the member refuses the client certificate in `patroni.certificate_file` since it has expired: renew it"
+                    .to_owned()
+            }
+            (
+                Alert::UnknownCA
+                | Alert::BadCertificate
+                | Alert::CertificateUnknown
+                | Alert::CertificateRequired
+                | Alert::CertificateRevoked
+                | Alert::UnsupportedCertificate
+                | Alert::AccessDenied
+                | Alert::DecryptError,
+                true,
+            ) => format!(
+                "the member refuses the client certificate in `patroni.certificate_file` ({alert:?}): it must be signed by \
+                 an authority in Patroni's `restapi.cafile`, and be made for clients"
+            ),
+            (Alert::ProtocolVersion, _) => no_common_version("ProtocolVersion"),
+            _ => format!("the member ended the TLS connection ({alert:?})"),
+        }
+    }
+}
+
+fn no_common_version(what: &str) -> String {
+    format!(
+        "the member and repoint, which speaks TLS 1.2 and 1.3, have no version or cipher suite in common ({what})"
+    )
+}
+
+fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> String {
+    let expected_name = expected.to_str();
+    let kind = if matches!(expected, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
+    let has = match presented {
+        [] => "it has no addresses or names (a common name does not count)".to_owned(),
+        names => {
+            let mut listed: Vec<&str> = names.iter().take(MOST_NAMES).map(|name| bare(name)).collect();
+            if names.len() > MOST_NAMES {
+                listed.push("…");
+            }
+            format!("it is for {}", listed.join(", "))
+        }
+    };
+    format!(
+        "the member's certificate is not for {expected_name}, where the member was asked; {has}: issue it anew, as with \
+         `openssl req -x509 -addext subjectAltName={kind}:{expected_name}`, or set `patroni.verify_hostname = false`"
+    )
+}
+
+/// `pg1` of webpki's `DnsName("pg1")`, `10.0.0.1` of its `IpAddress(10.0.0.1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
+fn date(time: UnixTime) -> String {
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+}
+
+fn is_out_of_files(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
+}
+
+fn is_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+}
+
+/// An error and what it came from, the deepest last. An [`io::Error`] gives away what it wraps by other means.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut found = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        found.push(cause);
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
+    }
+    found
+}

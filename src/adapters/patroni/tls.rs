@@ -1,0 +1,151 @@
+//! Whom repoint trusts to be a member, over HTTPS.
+//!
+//! Law: a member's certificate is signed by an authority that is configured, or is itself configured; either way it must not
+//! have expired, and the handshake proves that the member has its key. Its name is checked unless that is switched off.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tracing::warn;
+
+/// How the client's end of a TLS connection is made.
+///
+/// # Errors
+/// If a certificate in `ca` is none, or the library lacks a protocol version.
+pub fn client(
+    ca: Option<&[CertificateDer<'static>]>,
+    identity: Option<Arc<CertifiedKey>>,
+    verify_hostname: bool,
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let trust = Trust::new(ca, verify_hostname, &provider)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust));
+    let mut config = match identity {
+        Some(pair) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
+        None => config.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The certificates that are trusted.
+#[derive(Debug)]
+struct Trust {
+    authorities: RootCertStore,
+    /// Trusted as a member's own, byte for byte: what `openssl req -x509` makes is an authority's certificate (`CA:TRUE`),
+    /// which no chain may end with.
+    own: Vec<CertificateDer<'static>>,
+    verify_hostname: bool,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Trust {
+    fn new(
+        ca: Option<&[CertificateDer<'static>]>,
+        verify_hostname: bool,
+        provider: &CryptoProvider,
+    ) -> Result<Self, Error> {
+        let mut authorities = RootCertStore::empty();
+        if let Some(ca) = ca {
+            for certificate in ca {
+                authorities.add(certificate.clone())?;
+            }
+        } else {
+            let system = rustls_native_certs::load_native_certs();
+            for error in &system.errors {
+                warn!("the system's certificate authorities cannot all be read: {error}");
+            }
+            authorities.add_parsable_certificates(system.certs);
+        }
+        Ok(Self {
+            authorities,
+            own: ca.unwrap_or_default().to_vec(),
+            verify_hostname,
+            algorithms: provider.signature_verification_algorithms,
+        })
+    }
+
+    fn is_signed(
+        &self,
+        certificate: &ParsedCertificate<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let (authorities, algorithms) = (&self.authorities, self.algorithms.all);
+        verify_server_cert_signed_by_trust_anchor(certificate, authorities, intermediates, now, algorithms)
+    }
+
+    /// Everything but who has signed it, which does not matter. Its time is what webpki checks first.
+    fn is_in_order(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
+        let nobody = RootCertStore::empty();
+        match verify_server_cert_signed_by_trust_anchor(certificate, &nobody, &[], now, self.algorithms.all) {
+            Err(Error::InvalidCertificate(error)) if is_unsigned(&error) || is_authority(&error) => Ok(()),
+            checked => checked,
+        }
+    }
+}
+
+fn is_unsigned(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::UnknownIssuer)
+}
+
+/// Whether a certificate is refused as a server's since it is an authority's.
+pub fn is_authority(error: &CertificateError) -> bool {
+    let CertificateError::Other(other) = error else { return false };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        if self.own.contains(end_entity) {
+            self.is_in_order(&certificate, now)?;
+        } else {
+            self.is_signed(&certificate, intermediates, now)?;
+        }
+        if self.verify_hostname {
+            verify_server_name(&certificate, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

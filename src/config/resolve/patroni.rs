@@ -1,0 +1,115 @@
+//! The section `[patroni]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Given, Place, Resolver};
+use crate::config::Patroni;
+use crate::config::file::File;
+use crate::config::pem::{self, Authorities, Identity, PairError};
+
+/// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+const CA: &str = "patroni.ca_file";
+const CERTIFICATE: &str = "patroni.certificate_file";
+const KEY: &str = "patroni.key_file";
+
+/// A file that is named by a key or a variable, and was read.
+struct Content {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    place: Place,
+}
+
+impl Resolver<'_> {
+    pub(super) fn patroni(&mut self, file: &File) -> Patroni {
+        let file = &file.patroni;
+        let connect_timeout = self.seconds(
+            &["REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS"],
+            "patroni.connect_timeout_seconds",
+            file.connect_timeout_seconds.as_ref(),
+        );
+        let timeout = self.seconds(
+            &["REPOINT_PATRONI_TIMEOUT_SECONDS"],
+            "patroni.timeout_seconds",
+            file.timeout_seconds.as_ref(),
+        );
+        let ca = self.text(&["REPOINT_PATRONI_CA_FILE"], file.ca_file.as_ref());
+        let certificate = self.text(&["REPOINT_PATRONI_CERTIFICATE_FILE"], file.certificate_file.as_ref());
+        let key = self.text(&["REPOINT_PATRONI_KEY_FILE"], file.key_file.as_ref());
+        let identity = match (certificate, key) {
+            (Some(certificate), Some(key)) => self.identity(certificate, key),
+            (Some(alone), None) => self.alone(&alone, CERTIFICATE, KEY),
+            (None, Some(alone)) => self.alone(&alone, KEY, CERTIFICATE),
+            (None, None) => None,
+        };
+        Patroni {
+            connect_timeout: connect_timeout.unwrap_or(TIMEOUT),
+            timeout: timeout.unwrap_or(TIMEOUT),
+            ca: ca.and_then(|given| self.authorities(given)),
+            identity,
+            verify_hostname: self.boolean(
+                "REPOINT_PATRONI_VERIFY_HOSTNAME",
+                file.verify_hostname.as_ref(),
+                true,
+            ),
+        }
+    }
+
+    /// Reads a file that is named relative to the configuration.
+    fn content(&mut self, given: Given<String>, key: &str) -> Option<Content> {
+        let known = self.problems.len();
+        let path = self.path_of(&given, key);
+        match std::fs::read(&path) {
+            // It is refused already.
+            _ if self.problems.len() > known => None,
+            Ok(bytes) => Some(Content { path, bytes, place: given.place }),
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                let problem = self.problem(&given.place, key, message);
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn authorities(&mut self, given: Given<String>) -> Option<Authorities> {
+        let content = self.content(given, CA)?;
+        let certificates = pem::authorities(&content.bytes);
+        let certificates = self.fitting(&content, CA, certificates)?;
+        Some(Authorities { path: content.path, certificates })
+    }
+
+    fn identity(&mut self, certificate: Given<String>, key: Given<String>) -> Option<Identity> {
+        let (certificate, key) = (self.content(certificate, CERTIFICATE), self.content(key, KEY));
+        let (certificate, key) = (certificate?, key?);
+        let chain = self.fitting(&certificate, CERTIFICATE, pem::certificates(&certificate.bytes));
+        let private_key = self.fitting(&key, KEY, pem::private_key(&key.bytes));
+        let pair = match pem::pair(chain?, private_key?) {
+            Ok(pair) => pair,
+            Err(PairError::Certificate(message)) => {
+                return self.fitting(&certificate, CERTIFICATE, Err(message));
+            }
+            Err(PairError::Key(message)) => return self.fitting(&key, KEY, Err(message)),
+        };
+        Some(Identity { certificate: certificate.path, key: key.path, pair })
+    }
+
+    /// A certificate without its key, or a key without its certificate, is none.
+    fn alone(&mut self, given: &Given<String>, present: &str, missing: &str) -> Option<Identity> {
+        let problem = self.problem(&given.place, present, format!("it needs `{missing}` beside it"));
+        self.problems.push(problem);
+        None
+    }
+
+    /// What was made of a file, or a problem with it.
+    fn fitting<T>(&mut self, content: &Content, key: &str, made: Result<T, String>) -> Option<T> {
+        made.map_err(|message| {
+            let message = format!("{} {message}", content.path.display());
+            let problem = self.problem(&content.place, key, message);
+            self.problems.push(problem);
+        })
+        .ok()
+    }
+}
