@@ -79,6 +79,7 @@ pub struct App {
     /// With the process's own credentials.
     aws: Access,
     patroni: Arc<Rest>,
+    resolver: Arc<SystemResolver>,
     /// Which role each endpoint's calls are made under.
     roles: Arc<Roles>,
     /// The clients under each role, and those with the process's own credentials.
@@ -156,6 +157,7 @@ impl App {
         Ok(Self {
             budget: Budget::new(settings.aws.limit_percent),
             patroni,
+            resolver: Arc::new(SystemResolver::new(settings.patroni.timeout)),
             roles,
             clients,
             known: Arc::new(Known::new(availability_zones(&settings.clusters))),
@@ -325,7 +327,7 @@ impl App {
             listeners: elbv2,
             zones: Arc::new(self.by_role(|clients| clients.zones(&calls))),
             instances: instances(self, &calls),
-            resolver: Arc::new(SystemResolver { timeout: self.settings.patroni.timeout }),
+            resolver: self.resolver.clone(),
             topic: topic
                 .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
             store,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+mod asked;
 mod budget;
 mod calls;
 mod permit;
@@ -21,6 +22,7 @@ use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::memory::{Letter, Memory, Timestamp};
 use crate::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
+pub use asked::Asked;
 pub use budget::Budget;
 pub use calls::Calls;
 pub use permit::Permit;
@@ -29,8 +31,9 @@ pub use unsaved::{Past, Unsaved};
 /// The REST API of Patroni's members.
 #[async_trait]
 pub trait Patroni: Send + Sync {
-    /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts.
-    async fn ask(&self, url: &ApiUrl) -> MemberAnswer;
+    /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts. They run from when the
+    /// question is sent, which `asked` is told.
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer;
 }
 
 /// NLB target groups.

@@ -25,7 +25,7 @@ use crate::domain::cluster::ApiUrl;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
 use crate::domain::world::{MemberAnswer, Read, View};
-use crate::ports::Patroni;
+use crate::ports::{Asked, Patroni};
 
 /// The longest answer that is read. `/cluster` takes about 300 bytes a member, so this is thousands of members.
 const LONGEST_ANSWER: usize = 1024 * 1024;
@@ -152,12 +152,13 @@ struct Answer<T> {
 
 #[async_trait]
 impl Patroni for Rest {
-    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
         // Both statuses of `/primary` come with the member's own JSON.
         let statuses = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
         // Nobody closes them, so nobody is refused.
         let _place = self.places.acquire().await;
         let swift = self.swift.acquire().await;
+        asked.now();
         let mut asking = pin!(async {
             tokio::join!(
                 self.get::<wire::Health>(url, "/primary", &statuses),

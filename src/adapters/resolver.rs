@@ -1,9 +1,12 @@
 //! Host names by the system's resolver.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::host::is_name;
@@ -11,11 +14,23 @@ use crate::domain::text;
 use crate::domain::world::Read;
 use crate::ports::Resolver;
 
+/// So many names are looked up at the same time. Each takes a thread of those that the runtime has for what blocks, 512.
+const AT_ONCE: usize = 64;
+
 /// The system's resolver, with a bound of its own.
 #[derive(Clone, Debug)]
 pub struct SystemResolver {
-    /// The longest wait for one name.
-    pub timeout: Duration,
+    /// The longest wait for one name, from when it is looked up.
+    timeout: Duration,
+    turns: Arc<Semaphore>,
+}
+
+impl SystemResolver {
+    /// With the longest wait for one name.
+    #[must_use]
+    pub fn new(timeout: Duration) -> Self {
+        Self { timeout, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
 }
 
 #[async_trait]
@@ -26,9 +41,18 @@ impl Resolver for SystemResolver {
         if !is_name(host) {
             return Err(Failure { kind: Kind::Invalid, ..failure("it is no host name".to_owned()) });
         }
-        let addresses = tokio::time::timeout(self.timeout, tokio::net::lookup_host((host, 0)))
+        // Nobody closes them. A look-up that hangs keeps its turn, as it keeps its thread.
+        let turn = self.turns.clone().acquire_owned().await;
+        let name = host.to_owned();
+        let looking = tokio::task::spawn_blocking(move || {
+            let addresses = (name.as_str(), 0).to_socket_addrs();
+            drop(turn);
+            addresses
+        });
+        let addresses = timeout(self.timeout, looking)
             .await
             .map_err(|_| failure(format!("no answer within {} s", self.timeout.as_secs_f64())))?
+            .map_err(|error| failure(text::message(&error.to_string())))?
             .map_err(|error| failure(text::message(&error.to_string())))?;
         let mut addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
         addresses.sort();

@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::observe::too_late;
 use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
@@ -19,7 +21,7 @@ use crate::domain::memory::Memory;
 use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
 use crate::domain::witness::witnesses;
 use crate::domain::world::{Answers, MemberAnswer, Sites, View, World};
-use crate::ports::Ports;
+use crate::ports::{Asked, Ports};
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
 /// off.
@@ -49,6 +51,8 @@ type Place = (Option<SiteName>, ApiUrl);
 pub struct Members {
     seats: BTreeMap<Place, Seat>,
     asking: JoinSet<(Place, MemberAnswer)>,
+    /// Rung when a question has been sent.
+    sent: Arc<Notify>,
     /// The members that the state knows, and their names.
     remembered: BTreeMap<Place, MemberName>,
     /// The highest timeline that was acted for, where the state has told it.
@@ -60,8 +64,8 @@ pub struct Members {
 struct Seat {
     /// Its last answer, and when that came.
     answer: Option<(MemberAnswer, Instant)>,
-    /// When the question under way was asked.
-    asked: Option<Instant>,
+    /// The question under way.
+    question: Option<Asked>,
     under_way: Option<AbortHandle>,
     /// Its last question was met by silence.
     is_silent: bool,
@@ -71,24 +75,30 @@ impl Seat {
     /// What is known of it now: with a question under way, nothing.
     fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
         let failed = |answer: &MemberAnswer| answer.health.is_err() && answer.view.is_err();
-        match (&self.answer, self.asked) {
+        match (&self.answer, &self.question) {
             (Some((answer, _)), None) => Some(answer.clone()),
             // In the words of last time, so that a member that stays silent is not told of anew with each look.
             (Some((answer, _)), Some(_)) if failed(answer) => Some(answer.clone()),
-            (_, Some(_)) => Some(unanswered(url)),
+            (_, Some(question)) => Some(unanswered(url, question)),
             (None, None) => None,
         }
     }
 
+    /// When the question under way was sent.
+    fn asked(&self) -> Option<Instant> {
+        self.question.as_ref()?.at()
+    }
+
     /// Until when it is waited for, if it is: one that was silent last time only where there is doubt. A grace counts from
     /// the question: a callback asks while the promotion is under way, and has waited for most of it when the new primary
-    /// is there.
+    /// is there. One that has not been sent yet gives no grace: queueing is not silence.
     fn awaited_until(&self, rest: Rest, is_doubtful: bool, until: Instant) -> Option<Instant> {
-        let asked = self.asked?;
+        self.question.as_ref()?;
+        let within = |grace| self.asked().map_or(until, |asked| until.min(asked + grace));
         let end = match (self.is_silent, rest) {
             (true, _) if !is_doubtful => return None,
-            (true, _) => until.min(asked + GRACE),
-            (false, Rest::Grace(grace)) => until.min(asked + grace),
+            (true, _) => within(GRACE),
+            (false, Rest::Grace(grace)) => within(grace),
             (false, Rest::Whole | Rest::Promoting) => until,
         };
         Some(end).filter(|end| Instant::now() < *end)
@@ -125,7 +135,7 @@ impl Members {
         for place in self.due(intent) {
             let seat = self.seats.entry(place.clone()).or_default();
             let is_old = seat.answer.as_ref().is_none_or(|(_, at)| at.elapsed() > older_than);
-            if seat.asked.is_none() && is_old {
+            if seat.question.is_none() && is_old {
                 self.ask_one(place, ports, until);
             }
         }
@@ -146,14 +156,21 @@ impl Members {
             for place in self.asked_long_ago().filter(|_| is_doubtful).collect::<Vec<_>>() {
                 self.ask_one(place, ports, until);
             }
-            let awaited = self.seats.values().filter_map(|seat| seat.awaited_until(rest, is_doubtful, until));
-            let Some(last) = awaited.max() else { return self.give_up(rest) };
+            let awaited = |seat: &Seat| seat.awaited_until(rest, is_doubtful, until);
+            let Some(last) = self.seats.values().filter_map(awaited).max() else { return self.give_up(rest) };
+            let is_queued = |seat: &Seat| seat.asked().is_none() && awaited(seat).is_some();
+            let is_sending = self.seats.values().any(is_queued);
             promoting = (rest == Rest::Promoting).then(|| promoting.unwrap_or_else(Instant::now));
             let end = promoting.map_or(last, |since| last.min(since + PROMOTING_GRACE));
-            match timeout_at(end, self.asking.join_next()).await {
-                Ok(Some(answered)) => self.take(answered),
-                Ok(None) => return,
-                Err(_) => return self.give_up(rest),
+            tokio::select! {
+                biased;
+                answered = self.asking.join_next() => match answered {
+                    Some(answered) => self.take(answered),
+                    None => return,
+                },
+                // A grace has begun.
+                () = self.sent.notified(), if is_sending => {}
+                () = sleep_until(end) => return self.give_up(rest),
             }
         }
     }
@@ -162,7 +179,7 @@ impl Members {
     fn give_up(&mut self, rest: Rest) {
         if matches!(rest, Rest::Grace(_)) {
             for seat in self.seats.values_mut() {
-                seat.is_silent |= seat.asked.is_some();
+                seat.is_silent |= seat.asked().is_some();
             }
         }
     }
@@ -177,7 +194,7 @@ impl Members {
     /// Whether no answer is older than that.
     #[must_use]
     pub fn are_fresh(&self, within: Duration) -> bool {
-        let answered = self.seats.values().filter(|seat| seat.asked.is_none());
+        let answered = self.seats.values().filter(|seat| seat.question.is_none());
         answered
             .filter_map(|seat| seat.answer.as_ref())
             .all(|(answer, at)| (answer.health.is_err() && answer.view.is_err()) || at.elapsed() <= within)
@@ -232,7 +249,7 @@ impl Members {
 
     fn asked_long_ago(&self) -> impl Iterator<Item = Place> {
         let is_so =
-            |seat: &Seat| seat.is_silent && seat.asked.is_some_and(|at| at.elapsed() >= ASKED_LONG_AGO);
+            |seat: &Seat| seat.is_silent && seat.asked().is_some_and(|at| at.elapsed() >= ASKED_LONG_AGO);
         self.seats.iter().filter(move |(_, seat)| is_so(seat)).map(|(place, _)| place.clone())
     }
 
@@ -240,13 +257,17 @@ impl Members {
     fn ask_one(&mut self, place: Place, ports: &Ports, until: Instant) {
         let patroni = ports.patroni.clone();
         let seat = self.seats.entry(place.clone()).or_default();
-        seat.asked = Some(Instant::now());
+        let question = Asked::ringing(&self.sent);
+        seat.question = Some(question.clone());
         let asking = self.asking.spawn(async move {
-            let answer = timeout_at(until, patroni.ask(&place.1)).await;
-            let answer = answer.unwrap_or_else(|_| MemberAnswer {
-                peer: None,
-                health: Err(too_late("GET /primary", &place.1)),
-                view: Err(too_late("GET /cluster", &place.1)),
+            let answer = timeout_at(until, patroni.ask(&place.1, &question)).await;
+            let answer = answer.unwrap_or_else(|_| match question.at() {
+                Some(_) => MemberAnswer {
+                    peer: None,
+                    health: Err(too_late("GET /primary", &place.1)),
+                    view: Err(too_late("GET /cluster", &place.1)),
+                },
+                None => unanswered(&place.1, &question),
             });
             (place, answer)
         });
@@ -266,8 +287,13 @@ impl Members {
         };
         // One that is named no more may still answer.
         let Some(seat) = self.seats.get_mut(&place) else { return };
-        let took = seat.asked.take().map(|asked| asked.elapsed()).unwrap_or_default();
-        seat.is_silent = answer.health.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
+        let asked = seat.asked();
+        seat.question = None;
+        // What was never asked has not been silent.
+        if let Some(asked) = asked {
+            let took = asked.elapsed();
+            seat.is_silent = answer.health.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
+        }
         seat.answer = Some((answer, Instant::now()));
     }
 
@@ -312,7 +338,8 @@ impl Members {
             let answers = self.answers(site.name.as_ref());
             let listed: BTreeSet<&ApiUrl> = listed(&site.scope, &answers).collect();
             let mut here = self.seats.iter().filter(|((its, _), _)| *its == site.name);
-            !listed.is_empty() && here.all(|((_, url), seat)| seat.asked.is_none() || !listed.contains(url))
+            !listed.is_empty()
+                && here.all(|((_, url), seat)| seat.question.is_none() || !listed.contains(url))
         })
     }
 
@@ -373,9 +400,16 @@ fn is_asked(answers: &Answers, url: &ApiUrl) -> bool {
     answers.contains_key(url) || address.is_some_and(|address| peers.any(|peer| peer == address))
 }
 
-/// A member that has been asked and has not answered yet.
-fn unanswered(url: &ApiUrl) -> MemberAnswer {
-    let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), "no answer yet");
+/// A member that has been asked and has not answered yet, or has not even been asked.
+fn unanswered(url: &ApiUrl, question: &Asked) -> MemberAnswer {
+    let message = match question.at() {
+        Some(_) => "no answer yet",
+        None => {
+            "not asked yet: repoint asks only so many members at the same time; if this lasts, raise its limit of open \
+             files (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
+        }
+    };
+    let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), message);
     MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
 }
 

@@ -13,7 +13,7 @@ use repoint::domain::intent::Intent;
 use repoint::domain::memory::Memory;
 use repoint::domain::verdict::{HoldKind, Verdict, verdict};
 use repoint::domain::world::{MemberAnswer, World};
-use repoint::ports::Patroni;
+use repoint::ports::{Asked, Patroni};
 use serde_json::Value;
 
 use crate::support::evidence::intent;
@@ -74,7 +74,7 @@ async fn replay(members: &Value) -> (BTreeMap<ApiUrl, MemberAnswer>, Vec<Server>
             }
         });
         let server = server.await;
-        let mut answer = rest().ask(&ApiUrl::parse(&server.url()).unwrap()).await;
+        let mut answer = rest().ask(&ApiUrl::parse(&server.url()).unwrap(), &Asked::default()).await;
         // Stands where it was recorded, so that `/cluster` names it by its own address.
         let url = ApiUrl::parse(url).unwrap();
         answer.peer = answer.peer.map(|_| format!("{}:{}", url.host(), url.port()).parse().unwrap());
@@ -137,7 +137,7 @@ async fn ask(primary: Reply, cluster: Reply) -> MemberAnswer {
         },
     );
     let server = server.await;
-    rest().ask(&ApiUrl::parse(&server.url()).unwrap()).await
+    rest().ask(&ApiUrl::parse(&server.url()).unwrap(), &Asked::default()).await
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn json_without_end_is_cut_off() {
         answer.resize(2 * 1024 * 1024, b'x');
         Reply::Raw(answer)
     });
-    let answer = rest().ask(&ApiUrl::parse(&server.await.url()).unwrap()).await;
+    let answer = rest().ask(&ApiUrl::parse(&server.await.url()).unwrap(), &Asked::default()).await;
     says(&answer.health.unwrap_err().message, "more than 1048576 bytes");
 }
 
@@ -230,7 +230,7 @@ async fn a_port_that_accepts_and_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_closed_port_and_a_closed_connection_are_told_apart() {
-    let refused = rest().ask(&ApiUrl::parse("http://127.0.0.1:9").unwrap()).await;
+    let refused = rest().ask(&ApiUrl::parse("http://127.0.0.1:9").unwrap(), &Asked::default()).await;
     says(&refused.health.unwrap_err().message.to_lowercase(), "refused");
     let closed = reason(Reply::Raw(Vec::new())).await;
     assert!(!closed.to_lowercase().contains("refused"), "{closed}");

@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use repoint::adapters::patroni::{Options, Rest};
 use repoint::domain::cluster::ApiUrl;
 use repoint::domain::world::MemberAnswer;
-use repoint::ports::Patroni;
+use repoint::ports::{Asked, Patroni};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -124,7 +124,7 @@ fn without_name(options: Options) -> Options {
 
 async fn ask_by(scheme: &str, server: &Server, options: &Options) -> MemberAnswer {
     let url = ApiUrl::parse(&format!("{scheme}://{ADDRESS}:{}", server.address.port())).unwrap();
-    Rest::new(options).unwrap().ask(&url).await
+    Rest::new(options).unwrap().ask(&url, &Asked::default()).await
 }
 
 #[track_caller]
@@ -255,6 +255,6 @@ async fn http_and_https_at_the_other_ones_port_are_told() {
         }
     });
     let url = ApiUrl::parse(&format!("https://{ADDRESS}:{port}")).unwrap();
-    let answer = Rest::new(&trusting(&[&its])).unwrap().ask(&url).await;
+    let answer = Rest::new(&trusting(&[&its])).unwrap().ask(&url, &Asked::default()).await;
     insta::assert_snapshot!(refused(answer), @"");
 }

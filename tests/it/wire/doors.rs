@@ -8,7 +8,7 @@ use std::time::Duration;
 use repoint::adapters::patroni::{Options, Rest};
 use repoint::domain::cluster::ApiUrl;
 use repoint::domain::world::Read;
-use repoint::ports::Patroni;
+use repoint::ports::{Asked, Patroni};
 use repoint_sandbox::Millis;
 use repoint_sandbox::door::{Line, Shape, Shared};
 use repoint_sandbox::http::exchange::Request;
@@ -140,9 +140,9 @@ impl Doors {
     }
 
     async fn differ(&self, url: &ApiUrl) -> Vec<String> {
-        let by_ports = self.ports.ask(url).await;
+        let by_ports = self.ports.ask(url, &Asked::default()).await;
         resume();
-        let by_wire = self.wire.ask(url).await;
+        let by_wire = self.wire.ask(url, &Asked::default()).await;
         pause();
         let ip = |peer: Option<SocketAddr>| peer.map(|peer| peer.ip());
         let same_peer = by_wire.health.is_err() || ip(by_ports.peer) == ip(by_wire.peer);

@@ -9,7 +9,7 @@ use repoint::domain::cluster::{
 };
 use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View};
-use repoint::ports::{Patroni, Resolver};
+use repoint::ports::{Asked, Patroni, Resolver};
 use tokio::time::sleep;
 
 use super::Line;
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl Patroni for Line {
-    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
+        asked.now();
         let at: Option<IpAddr> = url.host().parse().ok();
         let (health, view) = tokio::join!(self.get(url, "GET /primary"), self.get(url, "GET /cluster"));
         MemberAnswer {

@@ -10,11 +10,13 @@ use repoint::domain::failure::{Failure, Kind};
 use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::domain::world::{MemberAnswer, Read};
-use repoint::ports::{Patroni, Permit, Ports, Zones};
+use repoint::ports::{Asked, Patroni, Permit, Ports, Zones};
+use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_sandbox::Millis;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::MemberId;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
@@ -125,7 +127,8 @@ struct Silent {
 
 #[async_trait]
 impl Patroni for Silent {
-    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
+        asked.now();
         let is_silent =
             self.line.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
         if is_silent {
@@ -144,7 +147,7 @@ impl Patroni for Silent {
                 view: Err(failure("GET /cluster")),
             };
         }
-        self.line.ask(url).await
+        self.line.ask(url, asked).await
     }
 }
 
@@ -169,4 +172,52 @@ async fn a_run_waits_for_a_silent_seed_whose_word_could_matter() {
     let began = Instant::now();
     look(&line, &with_silent(&line, PG3)).await;
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+/// Members that are asked one at a time, for lack of open files, and take their time.
+struct Queued {
+    line: Arc<Line>,
+    turns: Semaphore,
+}
+
+#[async_trait]
+impl Patroni for Queued {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
+        let _turn = self.turns.acquire().await;
+        asked.now();
+        sleep(Duration::from_millis(200)).await;
+        self.line.ask(url, &Asked::default()).await
+    }
+}
+
+/// The new primary is known after 400 ms. The third one is asked only then: that it has not answered within 300 ms of its
+/// place in the queue is no silence.
+#[tokio::test(start_paused = true)]
+async fn queueing_for_a_question_is_not_silence() {
+    let line = switched().await;
+    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
+    let queued = Queued { line: own, turns: Semaphore::new(1) };
+    let ports = Ports { patroni: Arc::new(queued), ..named(&line, "run") };
+    let intent = line.world().resources.intent.clone();
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut members = Members::default();
+    members.remember(&intent, &ports.store.load(&intent.name).await.unwrap());
+    members.ask(&intent, &ports, Duration::ZERO, until);
+    members.settle(&intent, &ports, until).await;
+    let sites = members.sites(&intent);
+    let answers: Vec<_> = sites.values().flat_map(|answers| answers.values()).collect();
+    assert_eq!(answers.len(), 3);
+    assert!(answers.iter().all(|answer| answer.health.is_ok()), "{answers:#?}");
+}
+
+/// There are bounds all the same, and they are not the member's.
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_turn_never_came_is_told_as_that() {
+    let line = world();
+    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
+    let ports =
+        Ports { patroni: Arc::new(Queued { line: own, turns: Semaphore::new(0) }), ..named(&line, "run") };
+    let report = look(&line, &ports).await;
+    let text = serde_json::to_string(&report).unwrap();
+    assert!(text.contains("not asked yet: repoint asks only so many members at the same time"), "{text}");
 }

@@ -13,7 +13,7 @@ use repoint::domain::intent::Intent;
 use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint::domain::report::ClusterReport;
 use repoint::domain::world::{MemberAnswer, Read};
-use repoint::ports::{Calls, Patroni, Permit, Ports, Zones};
+use repoint::ports::{Asked, Calls, Patroni, Permit, Ports, Zones};
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass;
 use repoint::runtime::watch::{Lines, Pace, Settings, watch};
@@ -364,11 +364,11 @@ struct Blinking {
 
 #[async_trait]
 impl Patroni for Blinking {
-    async fn ask(&self, url: &ApiUrl) -> MemberAnswer {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
         let is_primary = self.line.world().member_at(url.host()).is_some_and(|node| node.member == PG2);
         let is_lost = is_primary && self.asked.fetch_add(1, Ordering::Relaxed) == 0;
         let url = if is_lost { ApiUrl::parse("http://172.31.1.99:8008").unwrap() } else { url.clone() };
-        self.line.ask(&url).await
+        self.line.ask(&url, asked).await
     }
 }
 
