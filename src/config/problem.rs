@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::mask::masked;
+use super::mask::{masked, masked_line};
+use crate::domain::text::shown;
 
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Problem {
     /// The key, where it is about one.
     key: Option<String>,
     message: String,
-    /// The line as it stands.
+    /// The line as it stands, without passwords.
     source: Option<(usize, String)>,
     hint: Option<String>,
 }
@@ -52,12 +53,12 @@ impl fmt::Display for Problem {
         if let Some(key) = &self.key {
             write!(f, "`{key}`: ")?;
         }
-        f.write_str(&masked(&self.message))?;
+        f.write_str(&shown(&masked(&self.message)))?;
         if let Some((number, line)) = &self.source {
-            write!(f, "\n  {number} | {}", masked(line))?;
+            write!(f, "\n  {number} | {}", shown(&line.replace('\t', " ")))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", shown(&masked(hint)))?;
         }
         Ok(())
     }
@@ -123,20 +124,28 @@ impl<'a> Source<'a> {
     /// A problem with what stands at a span.
     pub fn problem(&self, span: &Range<usize>, key: Option<&str>, message: impl Into<String>) -> Problem {
         let number = self.line(span);
-        let line = self.text[self.lines[number - 1]..].lines().next().unwrap_or_default().trim_end();
+        let begin = self.lines[number - 1];
+        let line = self.text[begin..].lines().next().unwrap_or_default().trim_end();
+        let source = if span.end > begin + line.len() {
+            // A URL may go on in the next line, and its `@` stand there.
+            line.split_inclusive("://").next().unwrap_or_default().to_owned()
+        } else {
+            masked_line(line)
+        };
         Problem {
             place: format!("{}:{number}", self.path.display()),
             key: key.map(str::to_owned),
             message: message.into(),
-            source: (!line.is_empty()).then(|| (number, line.to_owned())),
+            source: (!source.is_empty()).then_some((number, source)),
             hint: None,
         }
     }
 
-    /// The key that stands on the line of a span: what is left of its `=`.
+    /// The key that stands on the line of a span: what is left of its `=`, if it looks like one.
     pub fn key_at(&self, span: &Range<usize>) -> Option<String> {
         let line = self.text[self.lines[self.line(span) - 1]..].lines().next()?;
         let (key, _) = line.split_once('=')?;
-        Some(key.trim().to_owned())
+        let is_key = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.');
+        Some(key.trim()).filter(|key| key.chars().all(is_key)).map(str::to_owned)
     }
 }

@@ -284,10 +284,11 @@ impl ApiUrl {
         } else {
             return Err(ApiUrlError::Scheme);
         };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if authority.contains('@') {
+        // Wherever it stands: in a password that nobody has encoded, a `/` ends the host of a URL before its time.
+        if rest.contains('@') {
             return Err(ApiUrlError::UserInfo);
         }
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let (host, port) = match authority.strip_prefix('[') {
             Some(v6) => {
                 let (host, after) = v6.split_once(']').ok_or(ApiUrlError::Host)?;

@@ -48,10 +48,30 @@ pub fn word(text: &str) -> String {
     clean(text, LONGEST_WORD)
 }
 
-/// What another program says, cut off and with its control characters replaced.
+/// What another program says, cut off, with its control characters replaced and the passwords of its URLs masked.
 #[must_use]
 pub fn message(text: &str) -> String {
-    clean(text, LONGEST_MESSAGE)
+    // What prints a URL does so without white space in it.
+    let safe: String = text.split_inclusive(char::is_whitespace).map(masked).collect();
+    clean(&safe, LONGEST_MESSAGE)
+}
+
+/// The text without what stands in it between the scheme of a URL and the last `@`: a user name and a password, which may
+/// have any character.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    const SCHEME_ENDS: &str = "://";
+    let secret = text.find(SCHEME_ENDS).map(|at| at + SCHEME_ENDS.len());
+    match secret.zip(text.rfind('@')) {
+        Some((from, to)) if from < to => format!("{}***{}", &text[..from], &text[to..]),
+        _ => text.to_owned(),
+    }
+}
+
+/// The whole text with its control characters replaced; lines stay lines.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars().map(|one| if one != '\n' && is_control(one) { '\u{fffd}' } else { one }).collect()
 }
 
 fn clean(text: &str, most: usize) -> String {
