@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use repoint::app::{LogStream, panics};
+use repoint::config::{Environment, LogFilter, LogLevel};
 use repoint::domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
 use repoint::domain::retarget::Cause;
 use tracing::{error, info, warn};
@@ -18,20 +19,23 @@ use crate::line::JsonLine;
 use crate::sentence::reasons;
 
 /// The runtime's span around an invocation holds the request id, so it is never filtered out.
-const REQUEST_ID: &str = "lambda_runtime::layers::trace=info";
+const REQUEST_ID: &str = "lambda_runtime::layers::trace";
 
 /// Begins to log. `REPOINT_LOG` is a filter, and overrules the level that Lambda's own logging controls set
 /// (`AWS_LAMBDA_LOG_LEVEL`).
 pub fn init(variables: &BTreeMap<String, String>) {
-    let wanted = variables.get("REPOINT_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
-    let filter = wanted.unwrap_or_else(|| {
-        let level = variables.get("AWS_LAMBDA_LOG_LEVEL").map_or("info", |level| level_of(level));
-        EnvFilter::new(format!("error,repoint={level},bootstrap={level}"))
-    });
-    let filter = match REQUEST_ID.parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
+    let wanted = LogFilter::from_environment(&Environment::from_variables(variables.clone()));
+    let default = || {
+        let level = variables.get("AWS_LAMBDA_LOG_LEVEL").and_then(|level| LogLevel::parse(level));
+        let level = level.unwrap_or(LogLevel::Info);
+        LogFilter::ours(level).and("bootstrap", level)
     };
+    let (filter, problem) = match wanted {
+        Ok(filter) => (filter.unwrap_or_else(default), None),
+        // A function that does not run is worse than one that says too much.
+        Err(problem) => (default(), Some(problem)),
+    };
+    let filter = EnvFilter::new(filter.and(REQUEST_ID, LogLevel::Info).to_string());
     let log = tracing_subscriber::fmt()
         .log_internal_errors(false)
         .fmt_fields(JsonFields::new())
@@ -41,16 +45,8 @@ pub fn init(variables: &BTreeMap<String, String>) {
     // It fails only where something logs already.
     drop(log.try_init());
     panics::log();
-}
-
-/// Lambda's names for levels.
-fn level_of(name: &str) -> &'static str {
-    match name.to_ascii_uppercase().as_str() {
-        "TRACE" => "trace",
-        "DEBUG" => "debug",
-        "WARN" => "warn",
-        "ERROR" | "FATAL" => "error",
-        _ => "info",
+    if let Some(problem) = problem {
+        warn!("the log has its default level: {problem}");
     }
 }
 

@@ -33,7 +33,7 @@ use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{LogStream, panics};
-use crate::config::{self, Environment, Rights, Settings};
+use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use crate::domain::cluster::EntryName;
 
 /// Keeps NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
@@ -54,8 +54,9 @@ Examples:
   repoint test-alert                 does an alert reach you?
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
-or the answer could not be printed; 2 usage or configuration.
-Logs go to stderr; REPOINT_LOG sets their level (error, warn, info, debug, trace)."
+or the answer could not be printed; 2 usage or configuration; 3 changes are planned
+(`plan --exit-code`).
+Logs go to stderr; REPOINT_LOG sets their level (off, error, warn, info, debug, trace)."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -93,6 +94,14 @@ enum Format {
     Json,
 }
 
+/// How the answer of a pass is written.
+#[derive(Clone, Copy, Debug)]
+struct Printing {
+    format: Format,
+    /// Not at all, if there is nothing to say.
+    quiet: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     #[command(flatten)]
@@ -128,18 +137,32 @@ enum Work {
     #[command(after_help = "\
 Examples:
   repoint plan
-  repoint plan --cluster batman --format json | jq '.clusters[].steps'")]
-    Plan,
+  repoint plan --cluster batman --format json | jq '.clusters[].steps'
+  repoint plan --exit-code || echo \"not converged\"       in a pipeline
+
+Exit status with --exit-code: 0 nothing would be changed, and nothing is held; 3 changes are planned, and nothing is
+held; 1 some cluster is held or failed; 2 usage or configuration.")]
+    Plan {
+        /// Exit with 3 if changes are planned, with 0 only if there are none
+        #[arg(long)]
+        exit_code: bool,
+        /// Print and log nothing but warnings where nothing would be changed, is held or failed
+        #[arg(long, short)]
+        quiet: bool,
+    },
     /// Make one pass: point every endpoint at its primary, and tell SNS
     #[command(after_help = "\
 Examples:
   repoint run                                             once
-  * * * * *  postgres  repoint run --config /etc/repoint.toml     in /etc/cron.d
+  * * * * *  postgres  repoint run --quiet --config /etc/repoint.toml     in /etc/cron.d
   repoint run --dry-run                                   the same as `repoint plan`")]
     Run {
         /// Change nothing, only say what would be changed
         #[arg(long)]
         dry_run: bool,
+        /// Print and log nothing but warnings where nothing was changed, held or failed: cron mails what is printed
+        #[arg(long, short)]
+        quiet: bool,
     },
     /// Watch every cluster for ever, and act within a fraction of a second when its primary changes
     #[command(after_help = "\
@@ -240,6 +263,12 @@ Examples:
     Check,
 }
 
+impl Work {
+    fn is_quiet(&self) -> bool {
+        matches!(self, Self::Plan { quiet: true, .. } | Self::Run { quiet: true, .. })
+    }
+}
+
 /// Who is to be allowed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum For {
@@ -281,14 +310,26 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
 
 fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
     let format = common.format;
-    log_to_stderr(format == Format::Json && matches!(work, Work::Watch));
+    let filter = match LogFilter::from_environment(environment) {
+        Ok(filter) => filter.unwrap_or(LogFilter::ours(LogLevel::Info)),
+        Err(problem) => return print::usage_error(&problem.to_string()),
+    };
+    let filter = if work.is_quiet() { filter.at_most(LogLevel::Warn) } else { filter };
+    log_to_stderr(&filter, format == Format::Json && matches!(work, Work::Watch));
     let settings = match settings(common, environment) {
         Ok(settings) => settings,
         Err(message) => return print::usage_error(&message),
     };
     match work {
-        Work::Plan | Work::Run { dry_run: true } => block_on(plan::main(settings, format)),
-        Work::Run { dry_run: false } => run::main(settings, &common.config, format),
+        Work::Plan { exit_code, quiet } => {
+            block_on(plan::main(settings, Printing { format, quiet }, exit_code))
+        }
+        Work::Run { dry_run: true, quiet } => {
+            block_on(plan::main(settings, Printing { format, quiet }, false))
+        }
+        Work::Run { dry_run: false, quiet } => {
+            run::main(settings, &common.config, Printing { format, quiet })
+        }
         Work::Watch => {
             let load =
                 || self::settings(common, environment).map(|settings| watch::sharded(settings, common));
@@ -312,12 +353,11 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
     }
 }
 
-fn log_to_stderr(as_json: bool) {
-    let filter =
-        EnvFilter::try_from_env("REPOINT_LOG").unwrap_or_else(|_| EnvFilter::new("error,repoint=info"));
+fn log_to_stderr(filter: &LogFilter, as_json: bool) {
     let log = tracing_subscriber::fmt()
         .log_internal_errors(false)
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(filter.to_string()))
+        .with_ansi(print::is_stderr_painted())
         .with_writer(Arc::new(LogStream::stderr()));
     let begun = if as_json {
         log.json().flatten_event(true).with_target(false).try_init()

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::app::LogStream;
 use crate::domain::report::Tone;
+use crate::domain::text::shown;
 
 /// Exit status 2: the command line or the configuration is wrong.
 const USAGE: u8 = 2;
@@ -29,12 +30,14 @@ pub fn error(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Whether colours go to stderr: where it is a terminal, or `CLICOLOR_FORCE` is set, and `NO_COLOR` is not.
+pub fn is_stderr_painted() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
 fn say(message: &str) {
-    let line = format!("{}: {message}\n", paint(Tone::Bad, "error"));
-    let line = match AutoStream::choice(&io::stderr()) {
-        ColorChoice::Never => anstream::adapter::strip_str(&line).to_string(),
-        _ => line,
-    };
+    let error = if is_stderr_painted() { paint(Tone::Bad, "error") } else { "error".to_owned() };
+    let line = format!("{error}: {}\n", shown(message));
     LogStream::stderr().line(line.as_bytes());
 }
 

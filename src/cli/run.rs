@@ -8,17 +8,17 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::{Format, block_on, job, print, systemd};
+use super::{Format, Printing, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
 use crate::app::{App, Mode};
 use crate::config::{Settings, StateStore};
-use crate::domain::report::{ClusterReport, text};
+use crate::domain::report::{ClusterReport, Outcome, Report, text};
 
 /// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
 const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Looks, changes what differs, and tells people, unless another run does just that.
-pub fn main(settings: Settings, config: &Path, format: Format) -> ExitCode {
+pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
     let lock = match &settings.state.store {
         StateStore::File(state) => match lock(state, config, &settings) {
             Ok(lock) => lock,
@@ -27,7 +27,20 @@ pub fn main(settings: Settings, config: &Path, format: Format) -> ExitCode {
         // It is for several machines, whose runs are kept apart by the state alone.
         StateStore::DynamoDb(_) => None,
     };
-    block_on(pass(settings, format, Mode::Apply, lock))
+    block_on(async {
+        let passed = pass(settings, Mode::Apply).await;
+        // Given up before the report is printed: whoever reads it may take any time to.
+        drop(lock);
+        let (app, report) = match passed {
+            Ok(passed) => passed,
+            Err(code) => return code,
+        };
+        let code = print(&report, printing);
+        if report.clusters.iter().all(ClusterReport::is_working) {
+            app.send_heartbeat().await;
+        }
+        code
+    })
 }
 
 /// The lock that runs over the same clusters share, beside the state; or the exit status, if another run has it.
@@ -53,33 +66,45 @@ fn lock(state: &Path, config: &Path, settings: &Settings) -> Result<Option<JobLo
     }
 }
 
-/// One pass, printed. The lock is given up before: whoever reads the report may take any time to.
-pub async fn pass(settings: Settings, format: Format, mode: Mode, lock: Option<JobLock>) -> ExitCode {
-    let app = match App::new(settings).await {
-        Ok(app) => app,
-        Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
-    };
+/// One pass, and what made it.
+///
+/// # Errors
+/// The exit status, if there is no report; stderr says why.
+pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitCode> {
+    let app = App::new(settings)
+        .await
+        .map_err(|error| print::usage_error(&format!("{:#}", anyhow::Error::from(error))))?;
     let within = app.longest_run() + OVERDUE;
     systemd::tell(&[systemd::may_take(within)]);
-    let Ok(report) = timeout(within, app.run(mode)).await else {
-        return print::error(&format!(
+    let passed = timeout(within, app.run(mode)).await;
+    let report = passed.map_err(|_| {
+        print::error(&format!(
             "no end within {} s although the pass may take {} s: something hangs, perhaps the disk of the state file or \
              the resolver; what was done is done, and the next run goes on from there",
             within.as_secs(),
             app.limits().pass.as_secs()
-        ));
-    };
-    drop(lock);
-    let code = match format {
-        Format::Json => print::json(&report, report.is_good()),
+        ))
+    })?;
+    Ok((app, report))
+}
+
+/// Prints the report of a pass; where `--quiet` was given, only if there is something to say.
+pub fn print(report: &Report, Printing { format, quiet }: Printing) -> ExitCode {
+    let is_shown = |cluster: &&ClusterReport| !quiet || has_news(cluster);
+    if !report.clusters.iter().any(|cluster| is_shown(&cluster)) {
+        return print::exit(report.is_good());
+    }
+    match format {
+        Format::Json => print::json(report, report.is_good()),
         Format::Text => {
-            let clusters: String =
-                report.clusters.iter().map(|cluster| text(cluster, &print::paint)).collect();
+            let shown = report.clusters.iter().filter(is_shown);
+            let clusters: String = shown.map(|cluster| text(cluster, &print::paint)).collect();
             print::text(&clusters, report.is_good())
         }
-    };
-    if mode == Mode::Apply && report.clusters.iter().all(ClusterReport::is_working) {
-        app.send_heartbeat().await;
     }
-    code
+}
+
+/// Whether something was changed, held or failed, or an alert was not published.
+fn has_news(cluster: &ClusterReport) -> bool {
+    cluster.outcome != Outcome::Converged || cluster.is_untold
 }

@@ -45,7 +45,7 @@ const LIMIT_PERCENTS: RangeInclusive<u32> = 1..=100_000;
 const LONGEST_NAME: usize = 255;
 
 /// The variables that stand for a key of the file.
-const VARIABLES: [&str; 25] = [
+const VARIABLES: [&str; 26] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",

@@ -382,3 +382,79 @@ async fn colour_is_for_terminals() {
         configuration(&members, &aws.url(), &group()).without("NO_COLOR").with("CLICOLOR_FORCE", "1");
     assert!(forced.run(&["plan"]).await.stdout.contains('\u{1b}'));
 }
+
+/// What AWS says, and what Patroni says, may hold anything.
+#[tokio::test]
+async fn text_from_outside_cannot_write_to_the_terminal() {
+    let odd = "\u{1b}]0;owned\u{7}\u{9b}31m";
+    let members = patroni_with(move |number, _| {
+        (
+            503,
+            value!({"state": format!("running{odd}"), "role": format!("replica{odd}"), "timeline": 4,
+                "patroni": {"name": format!("pg{number}")}}),
+        )
+    });
+    // XML has no such characters; DEL and C1 it has.
+    let aws = aws(|request| match request.action().as_str() {
+        "DescribeTargetHealth" => Some(refused(400, "Odd\u{9b}", "in \u{9b}31m red\u{7f}")),
+        _ => None,
+    });
+    let (members, aws) = (members.await, aws.await);
+    for command in ["run", "status"] {
+        let forced = configuration(&members, &aws.url(), &group()).without("NO_COLOR");
+        let ran = forced.with("CLICOLOR_FORCE", "1").with("REPOINT_LOG", "debug").run(&[command]).await;
+        let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+        let plain = colour.replace_all(&ran.to_string(), "").into_owned();
+        assert!(
+            ran.to_string().contains('\u{1b}') && !plain.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{7f}']),
+            "{plain:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_plan_tells_a_pipeline_whether_anything_would_change() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let repoint = configuration(&members, &aws.url(), &group());
+    assert_eq!(repoint.run(&["plan"]).await.code, 0);
+    assert_eq!(repoint.run(&["plan", "--exit-code"]).await.code, 3);
+    assert_eq!(repoint.run(&["plan", "--exit-code", "--format", "json"]).await.code, 3);
+    let right = converged().await;
+    let repoint = configuration(&members, &right.url(), &group());
+    assert_eq!(repoint.run(&["plan", "--exit-code"]).await.code, 0);
+    // Of what is planned and what is held, the latter needs somebody.
+    let other = "[[cluster]]\nscope = \"robin\"\nmembers = [\"http://127.0.0.1:9\"]\n";
+    let repoint = configuration(&members, &aws.url(), &format!("{}{other}", group()));
+    assert_eq!(repoint.run(&["plan", "--exit-code"]).await.code, 1);
+    assert_eq!(Repoint::new("").run(&["plan", "--exit-code"]).await.code, 2);
+}
+
+/// An AWS in which the group holds the primary.
+async fn converged() -> Server {
+    aws(|request| (request.action() == "DescribeTargetHealth").then(|| health(&["10.0.1.12"]))).await
+}
+
+/// Cron mails whatever is printed, every minute.
+#[tokio::test]
+async fn a_quiet_run_speaks_only_of_what_it_changed_or_could_not() {
+    let (members, wrong, right) = (patroni().await, aws(|_| None).await, converged().await);
+    for command in ["run", "plan"] {
+        for format in ["text", "json"] {
+            let arguments = [command, "--quiet", "--format", format];
+            let calm = configuration(&members, &right.url(), &group()).run(&arguments).await;
+            assert_eq!((calm.code, calm.stdout.as_str(), calm.stderr.as_str()), (0, "", ""), "{calm}");
+            let news = configuration(&members, &wrong.url(), &group()).run(&arguments).await;
+            assert!(news.code == 0 && news.stdout.contains("batman"), "{news}");
+        }
+    }
+    let nobody = [Server::start(|_| json(503, "{}")).await];
+    let held = configuration(&nobody, &right.url(), &group()).run(&["run", "--quiet"]).await;
+    assert!(held.code == 1 && held.stdout.contains("held"), "{held}");
+    // Others of the file are not spoken of.
+    let other = "[[cluster]]\nscope = \"robin\"\nmembers = [\"http://127.0.0.1:9\"]\n";
+    let both = configuration(&members, &right.url(), &format!("{}{other}", group()));
+    let ran = both.run(&["run", "--quiet"]).await;
+    assert!(ran.stdout.contains("robin") && !ran.stdout.contains("batman"), "{ran}");
+    let ran = both.run(&["run", "--quiet", "--format", "json"]).await;
+    assert_eq!(ran.json()["clusters"].as_array().unwrap().len(), 2, "{ran}");
+}

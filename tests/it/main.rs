@@ -22,6 +22,7 @@ mod identity;
 mod infra;
 mod laws;
 mod layers;
+mod log_filter;
 mod memory;
 mod memory_commands;
 mod networks;

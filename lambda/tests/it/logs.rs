@@ -135,3 +135,31 @@ async fn it_works_whatever_its_log_goes_to() {
     assert!(site.is_right());
     // Its end is not asked for: the runtime itself prints to stderr then, and panics. Lambda kills it anyway.
 }
+
+#[tokio::test]
+async fn a_filter_that_is_none_is_told_and_silences_nothing() {
+    let site = Site::start();
+    let text = site.configuration();
+    let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text), ("REPOINT_LOG", "verbose")]).await;
+    function.invoke("{}").await.good();
+    let (_, log) = function.stopped().await;
+    let warning = log.first().unwrap();
+    assert_eq!(warning["level"], "WARN", "{log:#?}");
+    assert!(
+        warning["message"].as_str().unwrap().contains("REPOINT_LOG: `verbose` is no log level"),
+        "{log:#?}"
+    );
+    assert!(log.iter().any(|line| line["message"] == "pass ended"), "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_level_is_understood_by_its_common_names() {
+    let site = Site::start();
+    let text = site.configuration();
+    let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text), ("REPOINT_LOG", "Warning")]).await;
+    function.invoke("{}").await.good();
+    function.invoke(&event("s3")).await.bad();
+    let (_, log) = function.stopped().await;
+    assert!(log.iter().all(|line| matches!(line["level"].as_str(), Some("WARN" | "ERROR"))), "{log:#?}");
+    assert!(!log.is_empty());
+}

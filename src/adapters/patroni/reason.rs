@@ -85,7 +85,7 @@ impl Reasons {
         match error {
             CertificateError::UnknownIssuer if self.has_ca => {
                 "the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, \
-                 or the member's own, to that file"
+                 or the member's own, to that file (intermediate ones belong into Patroni's `restapi.certfile`)"
                     .to_owned()
             }
             CertificateError::UnknownIssuer => {
@@ -107,6 +107,11 @@ impl Reasons {
             error if is_authority(error) => {
                 "the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` makes it), and is not \
                  in `patroni.ca_file`: add that very certificate to the file"
+                    .to_owned()
+            }
+            CertificateError::BadSignature => {
+                "a signature is wrong: either the member does not have the key of its certificate, or another authority of \
+                 the same name as a trusted one has signed it; compare Patroni's `restapi.certfile` and `restapi.keyfile`"
                     .to_owned()
             }
             error => format!("the member's certificate cannot be accepted: {error}"),
@@ -164,7 +169,7 @@ fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> String {
         }
     };
     format!(
-        "the member's certificate is not for {expected_name}, where the member was asked; {has}: issue it anew, as with \
+        "the member's certificate is not for {expected_name}, the address at which it is asked; {has}: issue it anew, as with \
          `openssl req -x509 -addext subjectAltName={kind}:{expected_name}`, or set `patroni.verify_hostname = false`"
     )
 }

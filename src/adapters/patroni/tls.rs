@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use tracing::warn;
+use tracing::debug;
 
 /// How the client's end of a TLS connection is made.
 ///
@@ -64,7 +64,7 @@ impl Trust {
         } else {
             let system = rustls_native_certs::load_native_certs();
             for error in &system.errors {
-                warn!("the system's certificate authorities cannot all be read: {error}");
+                debug!("the system's certificate authorities cannot all be read: {error}");
             }
             authorities.add_parsable_certificates(system.certs);
         }
