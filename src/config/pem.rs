@@ -131,7 +131,12 @@ pub fn pair(
 }
 
 fn damaged(error: &pem::Error) -> String {
-    format!("is damaged PEM: {error}")
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "is damaged PEM: a section has no line that ends it".to_owned()
+        }
+        error => format!("is damaged PEM: {error}"),
+    }
 }
 
 fn holds(bytes: &[u8], words: &str) -> bool {

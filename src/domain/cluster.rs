@@ -308,12 +308,6 @@ impl ApiUrl {
         Ok((Self { https, host: host.to_ascii_lowercase(), port }, path))
     }
 
-    /// Whether it is asked over TLS.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
     /// The host: an IP address or a DNS name, in lower case.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -74,6 +74,7 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     [patroni]
     connect_timeout_seconds = 2.0
     timeout_seconds = 2.0
+    verify_hostname = true
 
     [pass]
     deadline_seconds = 30.0

@@ -36,6 +36,7 @@ impl Resolver<'_> {
             file.timeout_seconds.as_ref(),
         );
         let ca = self.text(&["REPOINT_PATRONI_CA_FILE"], file.ca_file.as_ref());
+        let ca = ca.and_then(|given| self.authorities(given));
         let certificate = self.text(&["REPOINT_PATRONI_CERTIFICATE_FILE"], file.certificate_file.as_ref());
         let key = self.text(&["REPOINT_PATRONI_KEY_FILE"], file.key_file.as_ref());
         let identity = match (certificate, key) {
@@ -47,7 +48,7 @@ impl Resolver<'_> {
         Patroni {
             connect_timeout: connect_timeout.unwrap_or(TIMEOUT),
             timeout: timeout.unwrap_or(TIMEOUT),
-            ca: ca.and_then(|given| self.authorities(given)),
+            ca,
             identity,
             verify_hostname: self.boolean(
                 "REPOINT_PATRONI_VERIFY_HOSTNAME",
