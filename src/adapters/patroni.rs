@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use self::reason::Reasons;
+use self::reason::{Reasons, is_end};
 use crate::domain::cluster::ApiUrl;
 use crate::domain::failure::{Failure, Kind};
 use crate::domain::text;
@@ -130,6 +130,8 @@ impl Rest {
                         ));
                     }
                     Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                    // Whoever closes a TLS connection says so first, but not everybody does; half an answer is no JSON.
+                    Err(error) if is_end(&error) && !body.is_empty() => break,
                     Err(error) => return Err(failure(Kind::Unavailable, self.reasons.of(url, &error))),
                 }
             }

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use crate::support::http::{Server, json};
+use crate::support::http::{Reply, Server, json};
 
 const ADDRESS: &str = "127.0.0.1";
 
@@ -83,6 +83,11 @@ fn signed(params: CertificateParams, by: &Pair) -> Pair {
 
 /// A member with that certificate, which asks its clients for one of `clients`.
 async fn member_with(pair: Arc<CertifiedKey>, clients: Option<&Pair>) -> Server {
+    let answer = r#"{"state": "running", "role": "primary"}"#;
+    Server::start_tls(acceptor(pair, clients), move |_| json(200, answer)).await
+}
+
+fn acceptor(pair: Arc<CertifiedKey>, clients: Option<&Pair>) -> TlsAcceptor {
     let provider = Arc::new(default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
@@ -96,8 +101,7 @@ async fn member_with(pair: Arc<CertifiedKey>, clients: Option<&Pair>) -> Server 
         }
     };
     let config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
-    let answer = r#"{"state": "running", "role": "primary"}"#;
-    Server::start_tls(TlsAcceptor::from(Arc::new(config)), move |_| json(200, answer)).await
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn member(pair: &Pair) -> Server {
@@ -257,4 +261,18 @@ async fn http_and_https_at_the_other_ones_port_are_told() {
     let url = ApiUrl::parse(&format!("https://{ADDRESS}:{port}")).unwrap();
     let answer = Rest::new(&trusting(&[&its])).unwrap().ask(&url, &Asked::default()).await;
     insta::assert_snapshot!(refused(answer), @"the member answers without TLS: as long as Patroni's `restapi` has no `certfile`, the URL begins with http://");
+}
+
+/// As Python does, unless it is told otherwise. Half an answer is none.
+#[tokio::test]
+async fn an_answer_is_whole_without_a_word_at_its_end() {
+    let its = self_signed(as_openssl_does(&[ADDRESS]));
+    for (body, is_whole) in
+        [(r#"{"state": "running", "role": "primary"}"#, true), (r#"{"state": "runn"#, false)]
+    {
+        let raw = format!("HTTP/1.0 200 OK\r\n\r\n{body}").into_bytes();
+        let server =
+            Server::start_tls(acceptor(its.certified(), None), move |_| Reply::Raw(raw.clone())).await;
+        assert_eq!(trust(&server, &trusting(&[&its])).await.health.is_ok(), is_whole, "{body}");
+    }
 }

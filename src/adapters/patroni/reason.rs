@@ -53,7 +53,7 @@ impl Reasons {
         }
         let deepest = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
         match (error.is_connect(), error.is_request(), url.is_https()) {
-            (true, _, true) if causes.iter().any(|cause| cause.downcast_ref().is_some_and(is_end)) => {
+            (true, _, true) if is_end(error) => {
                 "the member closed the connection during the TLS handshake".to_owned()
             }
             (false, true, true) if !self.has_identity => format!(
@@ -189,8 +189,10 @@ fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
-fn is_end(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::UnexpectedEof
+/// Whether the other side has gone without a word, where TLS has one for that.
+pub fn is_end(error: &(dyn Error + 'static)) -> bool {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    causes(error).iter().any(|cause| cause.downcast_ref().is_some_and(is_end))
 }
 
 /// An error and what it came from, the deepest last. An [`io::Error`] gives away what it wraps by other means.
