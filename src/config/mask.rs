@@ -3,15 +3,15 @@
 use crate::domain::text;
 
 /// What was written for a URL, or a text that holds such, without user names and passwords. A password may have any character,
-/// so all before the last `@` is taken for one, from the scheme on, or else from where the text is quoted. More may be masked
-/// than need be.
+/// so all before the last `@` is taken for one, from the scheme on, or else, where it has the colon of a user name and a
+/// password, from where the text is quoted. More may be masked than need be.
 pub fn masked(text: &str) -> String {
     let Some(at) = text.rfind('@') else { return text.to_owned() };
     if text[..at].contains("://") {
         return text::masked(text);
     }
     match text[..at].find(['"', '\'', '`']) {
-        Some(quote) if quote + 1 < at => format!("{}***{}", &text[..=quote], &text[at..]),
+        Some(quote) if text[quote..at].contains(':') => format!("{}***{}", &text[..=quote], &text[at..]),
         _ => text.to_owned(),
     }
 }

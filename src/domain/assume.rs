@@ -49,7 +49,7 @@ pub fn external_id(text: &str) -> Result<String, &'static str> {
     if (2..=1224).contains(&text.len()) && text.bytes().all(is_fit) {
         Ok(text.to_owned())
     } else {
-        Err("it must have 2 to 1,224 characters: letters, digits and _ + = , . @ : / -")
+        Err("it must have 2 to 1,224 characters: letters, digits, at signs and _ + = , . : / -")
     }
 }
 

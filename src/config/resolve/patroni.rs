@@ -99,8 +99,12 @@ impl Resolver<'_> {
 
     /// A certificate without its key, or a key without its certificate, is none.
     fn alone(&mut self, given: &Given<String>, present: &str, missing: &str) -> Option<Identity> {
-        let problem = self.problem(&given.place, present, format!("it needs `{missing}` beside it"));
-        self.problems.push(problem);
+        let known = self.problems.len();
+        self.path_of(given, present);
+        if self.problems.len() == known {
+            let problem = self.problem(&given.place, present, format!("it needs `{missing}` beside it"));
+            self.problems.push(problem);
+        }
         None
     }
 

@@ -125,6 +125,7 @@ pub(super) fn record_name(text: &str) -> Result<RecordName, String> {
         Some(odd) if !odd.is_ascii() => {
             format!("it has `{odd}`: write an internationalised name in its ASCII form, `xn--…`")
         }
+        Some('@') => "it has an at sign, which no host name has".to_owned(),
         Some(odd) => format!("it has `{odd}`, which no host name has"),
         None if host.contains("\\052") => "`*` can only be the whole first label, as in *.example.com".to_owned(),
         None if text.parse::<IpAddr>().is_ok() => "it is an address, and not a name".to_owned(),
