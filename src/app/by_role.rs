@@ -4,7 +4,6 @@
 //! zone, not one client.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -17,8 +16,8 @@ use crate::domain::failure::{Failure, Kind};
 use crate::domain::intent::Intent;
 use crate::domain::listener::{Forward, Listener, ListenerArn};
 use crate::domain::record::{ChangeId, Listing, RecordChange, RecordName, RecordPlace, ZoneId};
-use crate::domain::world::{InstancesByAddress, Read};
-use crate::ports::{Instances, Listeners, Permit, TargetGroups, Zones};
+use crate::domain::world::Read;
+use crate::ports::{Listeners, Permit, TargetGroups, Zones};
 
 /// The role of the process's own credentials is none.
 pub type Owner = Option<AssumedRole>;
@@ -202,13 +201,13 @@ impl Zones for ByRole<Arc<dyn Zones>> {
 
 #[cfg(feature = "ec2")]
 #[async_trait]
-impl Instances for ByRole<crate::adapters::ec2::Ec2> {
+impl crate::ports::Instances for ByRole<crate::adapters::ec2::Ec2> {
     async fn find(
         &self,
         region: &str,
         role: Option<&AssumedRole>,
-        addresses: &BTreeSet<IpAddr>,
-    ) -> Read<InstancesByAddress> {
+        addresses: &BTreeSet<std::net::IpAddr>,
+    ) -> Read<crate::domain::world::InstancesByAddress> {
         self.port(&role.cloned(), "ec2:DescribeInstances", &region)?.find(region, addresses).await
     }
 }

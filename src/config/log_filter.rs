@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::environment::Environment;
-use super::problem::Problem;
+use super::problem::{ConfigError, Problem};
 
 /// How much is logged; each level has those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +67,9 @@ impl LogFilter {
     ///
     /// # Errors
     /// If it is none.
-    pub fn from_environment(environment: &Environment) -> Result<Option<Self>, Problem> {
+    pub fn from_environment(environment: &Environment) -> Result<Option<Self>, ConfigError> {
         let Some((name, text)) = environment.get(&["REPOINT_LOG"]) else { return Ok(None) };
-        Self::parse(text).map(Some).map_err(|message| Problem::of_variable(name, message))
+        Self::parse(text).map(Some).map_err(|message| Problem::of_variable(name, message).into())
     }
 
     /// Reads a level (`debug`), or a list with levels for targets (`error,repoint=debug`).

@@ -400,10 +400,10 @@ async fn text_from_outside_cannot_write_to_the_terminal() {
         _ => None,
     });
     let (members, aws) = (members.await, aws.await);
+    let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     for command in ["run", "status"] {
         let forced = configuration(&members, &aws.url(), &group()).without("NO_COLOR");
         let ran = forced.with("CLICOLOR_FORCE", "1").with("REPOINT_LOG", "debug").run(&[command]).await;
-        let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
         let plain = colour.replace_all(&ran.to_string(), "").into_owned();
         assert!(
             ran.to_string().contains('\u{1b}') && !plain.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{7f}']),

@@ -34,10 +34,12 @@ impl Files {
     }
 
     async fn said(&self, keys: &[(&str, &str)]) -> String {
-        let lines: String =
-            keys.iter().map(|(key, file)| format!("{key} = {:?}\n", self.0.path().join(file))).collect();
+        let lines: String = keys
+            .iter()
+            .map(|(key, file)| format!("{key} = '{}'\n", self.0.path().join(file).display()))
+            .collect();
         let ran = Repoint::new(format!("[patroni]\n{lines}{CLUSTER}")).run(&["check"]).await;
-        assert!((ran.code == 2) == (!ran.stderr.is_empty()), "{ran}");
+        assert!((ran.code == 2) != ran.stderr.is_empty(), "{ran}");
         let first = ran.stderr.lines().next().unwrap_or_default();
         first.replace(&format!("{}/", self.0.path().display()), "")
     }

@@ -1,6 +1,6 @@
 //! `cargo demo`: the real `repoint` in a simulated world, told as it happens.
 //!
-//! The world is a [`Sandbox`](repoint_sandbox::http::door::Sandbox) on loopback. This program is also the real program:
+//! The world is a [`Sandbox`] on loopback. This program is also the real program:
 //! called as `demo repoint …` it is `repoint`, so that whoever has built the demo needs to build nothing else.
 
 mod check;
