@@ -88,8 +88,9 @@ impl Trust {
 
     /// Everything but who has signed it, which does not matter. Its time is what webpki checks first.
     fn is_in_order(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
-        let nobody = RootCertStore::empty();
-        match verify_server_cert_signed_by_trust_anchor(certificate, &nobody, &[], now, self.algorithms.all) {
+        let no_roots = RootCertStore::empty();
+        match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, self.algorithms.all)
+        {
             Err(Error::InvalidCertificate(error)) if is_unsigned(&error) || is_authority(&error) => Ok(()),
             checked => checked,
         }

@@ -105,13 +105,7 @@ async fn the_weights_do_not_wait_for_another_members_group() {
 async fn what_connections_rest_on_stays_until_they_go_elsewhere() {
     let line = settled().await;
     switchover(&line, PG2).await;
-    let group = {
-        let now = line.now();
-        let mut world = line.world();
-        let group = world.resources.weighted.as_ref().unwrap().groups[0].clone();
-        world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.2", PORT)]).unwrap();
-        group
-    };
+    let group = fill_old_group(&line);
     refuse(&line, MODIFY);
     let report = look(&line, "second").await;
     assert_eq!(report.steps[0].result, StepResult::Failed);
@@ -120,6 +114,15 @@ async fn what_connections_rest_on_stays_until_they_go_elsewhere() {
     assert_eq!(look(&line, "third").await.outcome, Outcome::Changed);
     assert_eq!(line.world().registered(&group), ["172.31.1.1"]);
     assert_eq!(live(&line), [1]);
+}
+
+/// The first member's group gets the second member too; its ARN.
+fn fill_old_group(line: &Line) -> String {
+    let now = line.now();
+    let mut world = line.world();
+    let group = world.resources.weighted.as_ref().unwrap().groups[0].clone();
+    world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.2", PORT)]).unwrap();
+    group
 }
 
 /// A second listener before the same groups, as a pooler's port has it.
@@ -158,13 +161,7 @@ async fn a_listener_that_does_not_move_keeps_the_targets_and_not_the_other_liste
     let line = settled().await;
     add_listener(&line);
     switchover(&line, PG2).await;
-    let group = {
-        let now = line.now();
-        let mut world = line.world();
-        let group = world.resources.weighted.as_ref().unwrap().groups[0].clone();
-        world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.2", PORT)]).unwrap();
-        group
-    };
+    let group = fill_old_group(&line);
     refuse(&line, MODIFY);
     let report = look(&line, "second").await;
     let weights: Vec<StepResult> =
