@@ -13,16 +13,15 @@
 //! tell      the report; fold: what to remember, what to tell       -> Memory, alerts (pure), published once
 //! ```
 //!
-//! Everything that thinks is pure and synchronous, and lives in [`domain`]; everything that talks is thin and does not
+//! Everything that thinks is pure and synchronous, and is a crate of its own, [`repoint_domain`]; everything that talks is thin and does not
 //! think, and lives in [`adapters`] behind the [`ports`]. [`runtime`] brings the two together, [`config`] says what is
 //! wanted, [`app`] wires it all, and [`cli`] and the crate `repoint-lambda` are the faces.
 //!
-//! The direction is `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> domain`: nothing points back.
+//! The direction is `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> repoint-domain`: nothing points back.
 
 pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod domain;
 pub mod ports;
 pub mod runtime;

@@ -14,18 +14,18 @@ mod calls;
 mod permit;
 mod unsaved;
 
-use crate::domain::assume::AssumedRole;
-use crate::domain::cluster::{ApiUrl, EntryName};
-use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
-use crate::domain::failure::Failure;
-use crate::domain::listener::{Forward, Listener, ListenerArn};
-use crate::domain::memory::{Letter, Memory, Timestamp};
-use crate::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
-use crate::domain::world::{InstancesByAddress, MemberAnswer, Read};
 pub use asked::Asked;
 pub use budget::Budget;
 pub use calls::Calls;
 pub use permit::Permit;
+use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
+use repoint_domain::state::{Letter, Memory, Timestamp};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::cluster::{ApiUrl, EntryName};
+use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 pub use unsaved::{Past, Unsaved};
 
 /// The REST API of Patroni's members.
@@ -112,7 +112,7 @@ pub trait Store: Send + Sync {
 
     /// Saves `memory` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
     ///
-    /// [`Kind::Conflict`]: crate::domain::failure::Kind::Conflict
+    /// [`Kind::Conflict`]: repoint_domain::values::failure::Kind::Conflict
     async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure>;
 
     /// Whether a save would fail, as far as that can be told without one: what will block the next failover is to be told

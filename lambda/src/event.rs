@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use repoint::domain::text;
+use repoint_domain::values::text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use repoint::app::{App, Mode};
-use repoint::domain::intent::Intent;
-use repoint::domain::report::{ClusterReport, Outcome, Report, VERSION};
-use repoint::domain::text;
+use repoint_domain::report::{ClusterReport, Outcome, Report, VERSION};
+use repoint_domain::spec::Intent;
+use repoint_domain::values::text;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout, timeout_at};

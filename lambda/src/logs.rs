@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use repoint::app::{LogStream, panics};
 use repoint::config::{Environment, LogFilter, LogLevel};
-use repoint::domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
-use repoint::domain::retarget::Cause;
+use repoint_domain::decide::retarget::Cause;
+use repoint_domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;

@@ -1,6 +1,6 @@
 //! What went wrong, for the person who is woken by it.
 
-use repoint::domain::report::{ClusterReport, Outcome, Report, StepResult, describe};
+use repoint_domain::report::{ClusterReport, Outcome, Report, StepResult, describe};
 
 /// Every cluster that ended so, and why: one sentence each, with what helps. `None` if none did.
 pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {

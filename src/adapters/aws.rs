@@ -22,15 +22,15 @@ use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
-use crate::domain::budget::Line;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::text;
 use crate::ports::{Calls, Permit};
 pub use access::{Access, Options};
 pub use credentials::Renewable;
 use credentials::Unloaded;
 pub use owner::Owner;
 use refusal::refusal_of;
+use repoint_domain::rates::Line;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::text;
 
 /// A healthy control plane answers within a second, and TCP sends its first packet again after one.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1200);

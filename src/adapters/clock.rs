@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::domain::memory::Timestamp;
 use crate::ports::Clock;
+use repoint_domain::state::Timestamp;
 
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]

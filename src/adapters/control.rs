@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader as Async
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-use crate::domain::text;
+use repoint_domain::values::text;
 
 mod shards;
 pub use shards::{shard, sockets};

@@ -12,10 +12,10 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceSta
 use futures::future::try_join_all;
 
 use super::aws::{Counted, failure};
-use crate::domain::endpoint::{InstanceId, VpcId};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::world::{self, InstancesByAddress, Read};
 use crate::ports::Calls;
+use repoint_domain::observed::{self, InstancesByAddress, Read};
+use repoint_domain::values::endpoint::{InstanceId, VpcId};
+use repoint_domain::values::failure::{Failure, Kind};
 
 const DESCRIBE: &str = "ec2:DescribeInstances";
 /// A filter takes 200 values (`DescribeInstances`, "Filters").
@@ -83,7 +83,7 @@ impl Ec2 {
             for instance in instances.filter(|instance| is_running(instance)) {
                 for (address, vpc) in addresses_of(instance).filter(|(address, _)| some.contains(address)) {
                     let Some(id) = instance.instance_id().map(InstanceId::new) else { continue };
-                    found.entry(address).or_default().insert(world::Instance { id, vpc });
+                    found.entry(address).or_default().insert(observed::Instance { id, vpc });
                 }
             }
             next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);

@@ -23,15 +23,15 @@ use tokio::time::timeout;
 
 use super::aws::refusal::missing;
 use super::aws::{Counted, Fenced, failure, prompt};
-use crate::domain::budget::Line;
-use crate::domain::endpoint::{
-    Family, GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType, VpcId,
-};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, TargetGroups};
 pub use known::Known;
 use known::{Facts, Placed, as_asked_for};
+use repoint_domain::observed::Read;
+use repoint_domain::rates::Line;
+use repoint_domain::values::endpoint::{
+    Family, GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType, VpcId,
+};
+use repoint_domain::values::failure::{Failure, Kind};
 
 const DESCRIBE_HEALTH: &str = "elasticloadbalancing:DescribeTargetHealth";
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";

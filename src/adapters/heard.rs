@@ -14,7 +14,7 @@ use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecor
 
 use super::aws::Owner;
 use super::aws::refusal::refusal_of;
-use crate::domain::failure::{Failure, Kind};
+use repoint_domain::values::failure::{Failure, Kind};
 
 /// What AWS said: its code and its words.
 #[derive(Clone, Debug)]

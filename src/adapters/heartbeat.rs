@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response};
 
-use crate::domain::text;
+use repoint_domain::values::text;
 
 /// The service is somewhere on the internet, and asked beside the work.
 const WITHIN: Duration = Duration::from_secs(5);

@@ -21,11 +21,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::reason::{Reasons, is_end};
-use crate::domain::cluster::ApiUrl;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::text;
-use crate::domain::world::{MemberAnswer, Read, View};
 use crate::ports::{Asked, Patroni};
+use repoint_domain::observed::{MemberAnswer, Read, View};
+use repoint_domain::values::cluster::ApiUrl;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::text;
 
 /// The longest answer that is read. `/cluster` takes about 300 bytes a member, so this is thousands of members.
 const LONGEST_ANSWER: usize = 1024 * 1024;

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::host::is_name;
-use crate::domain::text;
-use crate::domain::world::Read;
 use crate::ports::Resolver;
+use repoint_domain::observed::Read;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::host::is_name;
+use repoint_domain::values::text;
 
 /// So many names are looked up at the same time. Each takes a thread of those that the runtime has for what blocks, 512.
 const AT_ONCE: usize = 64;

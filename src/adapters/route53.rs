@@ -18,14 +18,14 @@ use tokio::time::timeout_at;
 
 use super::aws::{Counted, Fenced, failure, prompt};
 use super::heard::Heard;
-use crate::domain::budget::Line;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::record::{
+use crate::ports::{Calls, Permit, Zones};
+use repoint_domain::observed::Read;
+use repoint_domain::rates::Line;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{
     Alias, Answer, ChangeId, Failover, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
     RecordType, Routing, SetIdentifier, ZoneId,
 };
-use crate::domain::world::Read;
-use crate::ports::{Calls, Permit, Zones};
 
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";

@@ -7,10 +7,10 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::aws::{Counted, failure};
-use crate::domain::endpoint::TopicArn;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::Letter;
 use crate::ports::{Calls, Topic};
+use repoint_domain::state::Letter;
+use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::failure::{Failure, Kind};
 
 const PUBLISH: &str = "sns:Publish";
 

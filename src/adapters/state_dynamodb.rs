@@ -13,11 +13,11 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::aws::{Counted, failure, load_retries, save_retries};
-use crate::domain::cluster::EntryName;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::Memory;
-use crate::domain::world::Read;
 use crate::ports::{Calls, Store};
+use repoint_domain::observed::Read;
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::failure::{Failure, Kind};
 
 const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";

@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, sleep};
 
-use crate::domain::cluster::EntryName;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::{Memory, Unknown};
-use crate::domain::world::Read;
 use crate::ports::Store;
+use repoint_domain::observed::Read;
+use repoint_domain::state::{Memory, Unknown};
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::failure::{Failure, Kind};
 
 pub mod lock;
 mod place;

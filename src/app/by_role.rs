@@ -10,14 +10,14 @@ use async_trait::async_trait;
 use futures::future::join_all;
 
 use crate::adapters::elbv2::Elbv2;
-use crate::domain::assume::AssumedRole;
-use crate::domain::endpoint::{GroupArn, Target, TargetGroup};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::Intent;
-use crate::domain::listener::{Forward, Listener, ListenerArn};
-use crate::domain::record::{ChangeId, Listing, RecordChange, RecordName, RecordPlace, ZoneId};
-use crate::domain::world::Read;
 use crate::ports::{Listeners, Permit, TargetGroups, Zones};
+use repoint_domain::observed::Read;
+use repoint_domain::spec::Intent;
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordName, RecordPlace, ZoneId};
 
 /// The role of the process's own credentials is none.
 pub type Owner = Option<AssumedRole>;
@@ -207,7 +207,7 @@ impl crate::ports::Instances for ByRole<crate::adapters::ec2::Ec2> {
         region: &str,
         role: Option<&AssumedRole>,
         addresses: &BTreeSet<std::net::IpAddr>,
-    ) -> Read<crate::domain::world::InstancesByAddress> {
+    ) -> Read<repoint_domain::observed::InstancesByAddress> {
         self.port(&role.cloned(), "ec2:DescribeInstances", &region)?.find(region, addresses).await
     }
 }

@@ -8,10 +8,10 @@ use tracing::warn;
 use super::App;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sns::Sns;
-use crate::domain::endpoint::TopicArn;
-use crate::domain::failure::Failure;
-use crate::domain::memory::Letter;
 use crate::ports::{Calls, Clock as _, Topic as _};
+use repoint_domain::state::Letter;
+use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::failure::Failure;
 
 impl App {
     /// Calls whoever listens to that topic to look at a cluster. What was the reason is for people to read.

@@ -14,13 +14,13 @@ use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use super::App;
-use crate::domain::cluster::EntryName;
-use crate::domain::intent::Intent;
-use crate::domain::report::ClusterReport;
 use crate::ports::Ports;
 use crate::runtime::insync::Insync;
 use crate::runtime::supervise::{Panics, supervise};
 use crate::runtime::watch::{Lines, News, Pace, Settings, watch};
+use repoint_domain::report::ClusterReport;
+use repoint_domain::spec::Intent;
+use repoint_domain::values::cluster::EntryName;
 
 /// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);

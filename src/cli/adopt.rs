@@ -8,9 +8,9 @@ use super::{Format, print};
 use crate::app::App;
 use crate::app::{AdoptError, Adopted};
 use crate::config::Settings;
-use crate::domain::cluster::EntryName;
-use crate::domain::report::Tone;
-use crate::domain::verdict::HoldKind;
+use repoint_domain::decide::verdict::HoldKind;
+use repoint_domain::report::Tone;
+use repoint_domain::values::cluster::EntryName;
 
 /// Changes memory, and nothing else.
 pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {

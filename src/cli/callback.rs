@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::print;
 use crate::app::control;
 use crate::config::{HandOver, Settings};
-use crate::domain::intent::Intent;
+use repoint_domain::spec::Intent;
 
 /// A daemon on the same host answers within a millisecond; one that does not is passed over.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);

@@ -12,7 +12,7 @@ use super::{block_on, job, print};
 use crate::app::App;
 use crate::app::single_flight::{Lead, lead};
 use crate::config::{HandOver, Settings, show};
-use crate::domain::report::{ClusterReport, Outcome};
+use repoint_domain::report::{ClusterReport, Outcome};
 
 /// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should. Of several such
 /// processes one does it, and begins anew for those that come while it does.

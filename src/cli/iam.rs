@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::print;
 use crate::config::{HandOver, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
-use crate::domain::assume::RoleArn;
+use repoint_domain::values::assume::RoleArn;
 
 /// What `--role` calls the process's own credentials.
 const OWN: &str = "self";

@@ -34,7 +34,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::{LogStream, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
-use crate::domain::cluster::EntryName;
+use repoint_domain::values::cluster::EntryName;
 
 /// Keeps NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
 #[derive(Debug, Parser)]

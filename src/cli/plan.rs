@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{Printing, run};
 use crate::app::Mode;
 use crate::config::Settings;
-use crate::domain::report::{Outcome, Report};
+use repoint_domain::report::{Outcome, Report};
 
 /// Exit status 3, where it was asked for: changes are planned. Terraform's `-detailed-exitcode` has 2 for that, which here is
 /// usage.

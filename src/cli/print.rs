@@ -12,8 +12,8 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::app::LogStream;
-use crate::domain::report::Tone;
-use crate::domain::text::shown;
+use repoint_domain::report::Tone;
+use repoint_domain::values::text::shown;
 
 /// Exit status 2: the command line or the configuration is wrong.
 const USAGE: u8 = 2;

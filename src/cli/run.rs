@@ -12,7 +12,7 @@ use super::{Format, Printing, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
 use crate::app::{App, Mode};
 use crate::config::{Settings, StateStore};
-use crate::domain::report::{ClusterReport, Outcome, Report, text};
+use repoint_domain::report::{ClusterReport, Outcome, Report, text};
 
 /// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
 const OVERDUE: Duration = Duration::from_secs(5);

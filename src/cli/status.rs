@@ -7,11 +7,11 @@ use comfy_table::{Table, presets};
 use super::{Format, print};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::report::status::{
+use repoint_domain::decide::verdict::label;
+use repoint_domain::report::status::{
     ClusterStatus, ConditionStatus, EndpointStatus, MemberStatus, SiteStatus, Standing,
 };
-use crate::domain::report::{Tone, VerdictReport, describe};
-use crate::domain::verdict::label;
+use repoint_domain::report::{Tone, VerdictReport, describe};
 
 /// Looks, and changes nothing.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {

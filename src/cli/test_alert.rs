@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Format, print};
 use crate::app::App;
 use crate::config::Settings;
-use crate::domain::report::Tone;
+use repoint_domain::report::Tone;
 
 /// Publishes one message. Nothing is looked at, remembered or changed.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {

@@ -18,8 +18,8 @@ use super::{Common, print, systemd};
 use crate::app::control::{self, Caller, Control, Looks};
 use crate::app::{App, News, Watching};
 use crate::config::Settings;
-use crate::domain::report::{ClusterReport, Outcome};
-use crate::domain::text;
+use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::values::text;
 
 /// How often it is looked whether clusters are stuck, where nobody asks for a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -197,7 +197,8 @@ impl Daemon {
         if stuck.is_empty() {
             systemd::tell(&[NotifyState::Watchdog]);
         } else {
-            let names: Vec<&str> = stuck.into_iter().map(crate::domain::cluster::EntryName::as_str).collect();
+            let names: Vec<&str> =
+                stuck.into_iter().map(repoint_domain::values::cluster::EntryName::as_str).collect();
             error!(
                 "not watched any more, since no look has begun for too long or each one panics: {}",
                 names.join(", ")

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::iam::{PolicyOf, Rights, policies, policy};
 use super::{HandOver, Settings, StateStore};
-use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::Intent;
+use repoint_domain::spec::Intent;
+use repoint_domain::values::endpoint::TopicArn;
 
 /// Which of these forms this is.
 const FORMAT: u32 = 1;

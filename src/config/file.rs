@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
-use crate::domain::record::{Failover, RecordType};
+use repoint_domain::values::record::{Failover, RecordType};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

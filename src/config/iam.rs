@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{HandOver, Settings, StateStore};
-use crate::domain::assume::RoleArn;
-use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::Intent;
-use crate::domain::permission::{Permission, needed};
-use crate::domain::record::ZoneId;
+use repoint_domain::permission::{Permission, needed};
+use repoint_domain::spec::Intent;
+use repoint_domain::values::assume::RoleArn;
+use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::record::ZoneId;
 
 /// What somebody is to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Keeps passwords out of what is printed.
 
-use crate::domain::text;
+use repoint_domain::values::text;
 
 /// What was written for a URL, or a text that holds such, without user names and passwords. A password may have any character,
 /// so all before the last `@` is taken for one, from the scheme on, or else, where it has the colon of a user name and a

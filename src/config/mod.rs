@@ -21,10 +21,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::domain::assume::AssumedRole;
-use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{GroupIntent, Intent};
-use crate::domain::partition;
 pub use bundle::{Bundle, bundle};
 pub use environment::Environment;
 pub use heartbeat::HeartbeatUrl;
@@ -32,6 +28,10 @@ pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
 pub use log_filter::{LogFilter, LogLevel};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
+use repoint_domain::spec::{GroupIntent, Intent};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::partition;
 pub use show::show;
 pub use triggers::{Callback, HandOver, Lambda, Watch};
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::mask::{masked, masked_line};
-use crate::domain::text::shown;
+use repoint_domain::values::text::shown;
 
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

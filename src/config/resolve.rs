@@ -20,12 +20,12 @@ use super::file::{Cluster, File};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, HeartbeatUrl, Settings, State, StateStore};
-use crate::domain::assume::AssumedRole;
-use crate::domain::cluster::{EntryName, Scope, SystemId};
-use crate::domain::endpoint::{Endpoint, TopicArn};
-use crate::domain::intent::{Intent, RecordIntent};
-use crate::domain::partition;
-use crate::domain::record::{RecordName, ZoneId};
+use repoint_domain::spec::{Intent, RecordIntent};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::cluster::{EntryName, Scope, SystemId};
+use repoint_domain::values::endpoint::{Endpoint, TopicArn};
+use repoint_domain::values::partition;
+use repoint_domain::values::record::{RecordName, ZoneId};
 
 /// Where programs keep what must outlive them (Filesystem Hierarchy Standard, `/var/lib`).
 const STATE_FILE: &str = "/var/lib/repoint/state.json";

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::mask::masked;
 use super::{Callback, HandOver, Settings, State, StateStore};
-use crate::domain::cluster::SiteName;
-use crate::domain::endpoint::TopicArn;
-use crate::domain::intent::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
+use repoint_domain::spec::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
+use repoint_domain::values::cluster::SiteName;
+use repoint_domain::values::endpoint::TopicArn;
 
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::endpoint::TopicArn;
+use repoint_domain::values::endpoint::TopicArn;
 
 /// The daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]

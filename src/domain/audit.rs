@@ -9,18 +9,18 @@ mod listener;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
-use super::endpoint::{Family, GroupArn, Target, TargetGroup, TargetType};
-use super::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
-use super::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
-use super::memory::{Memory, Timestamp};
-use super::plan::{Lane, Plan, TargetStep};
-use super::record::{
+use crate::decide::verdict::{Hold, Primary, Verdict};
+use crate::observed::{Health, Listed, World};
+use crate::plan::{Lane, Plan, TargetStep};
+use crate::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
+use crate::state::{Memory, Timestamp};
+use crate::values::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
+use crate::values::endpoint::{Family, GroupArn, Target, TargetGroup, TargetType};
+use crate::values::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
+use crate::values::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
     Routing, ZoneId,
 };
-use super::verdict::{Hold, Primary, Verdict};
-use super::world::{Health, Listed, World};
 
 /// A plan that breaks no law.
 #[derive(Clone, Debug, PartialEq, Eq)]

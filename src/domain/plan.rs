@@ -3,7 +3,9 @@
 //! Laws: unknown is not absent (2), never empty (5), open before close (6), own only (7), idempotent (8), ordered (13).
 //! A plan is so specific that applying it takes no decision.
 
+pub mod batch;
 mod group;
+pub mod health_check;
 mod readers;
 mod record;
 mod warm;
@@ -13,17 +15,17 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::cluster::{Address, ApiUrl, MemberName};
-use super::endpoint::{Endpoint, GroupArn, Target};
-use super::failure::Failure;
-use super::host::{is_fit, is_loopback, is_name, is_qualified_name};
-use super::intent::{Intent, Strategy};
-use super::listener::Reweighting;
-use super::memory::{Memory, Timestamp};
-use super::readers::settling;
-use super::record::{RecordChange, RecordType, ZoneId};
-use super::verdict::{Primary, Verdict};
-use super::world::World;
+use crate::decide::readers::settling;
+use crate::decide::verdict::{Primary, Verdict};
+use crate::observed::World;
+use crate::spec::{Intent, Strategy};
+use crate::state::{Memory, Timestamp};
+use crate::values::cluster::{Address, ApiUrl, MemberName};
+use crate::values::endpoint::{Endpoint, GroupArn, Target};
+use crate::values::failure::Failure;
+use crate::values::host::{is_fit, is_loopback, is_name, is_qualified_name};
+use crate::values::listener::Reweighting;
+use crate::values::record::{RecordChange, RecordType, ZoneId};
 
 /// The TTL of a record set that repoint creates: short, since clients should follow a failover within seconds, and
 /// within Route 53's advice for records with health checks (60 seconds or less).

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
-use super::plan::{EndpointReasonKind, Plan};
-use super::retarget::Cause;
-use super::verdict::{HoldKind, Rival, Verdict, label};
+use crate::decide::retarget::Cause;
+use crate::decide::verdict::{HoldKind, Rival, Verdict, label};
+use crate::plan::{EndpointReasonKind, Plan};
+use crate::values::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
 pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_memory};
 pub use insync::Arrival;
 pub use step::{Action, StepReport, StepResult, planned_steps};

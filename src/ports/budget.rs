@@ -1,6 +1,6 @@
 //! Waiting for one's turn to ask AWS.
 //!
-//! Law: what may be sent and in which order is decided by [`domain::budget`](crate::domain::budget); here it is only
+//! Law: what may be sent and in which order is decided by [`domain::budget`](repoint_domain::rates); here it is only
 //! waited for. A token that is dropped is given back, so nobody who dies or gives up keeps one.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::domain::budget::{Bucket, Line, Rank, Urgency};
+use repoint_domain::rates::{Bucket, Line, Rank, Urgency};
 
 /// How many passes that follow a primary are under way at the same time. Each waits for its writes before it commits, so
 /// no more than these wait with something that they have seen.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::budget::{Budget, Place, Token};
-use crate::domain::budget::{Line, Needs, Rank, Urgency};
+use repoint_domain::rates::{Line, Needs, Rank, Urgency};
 
 /// Counts requests by IAM action, retries included, and waits for leave to make them.
 #[derive(Clone, Debug, Default)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Clock;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::Timestamp;
+use repoint_domain::state::Timestamp;
+use repoint_domain::values::failure::{Failure, Kind};
 
 /// Leave to write for a while; or the leaves of several, which must all hold.
 #[derive(Clone)]

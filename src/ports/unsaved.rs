@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::cluster::EntryName;
-use crate::domain::memory::{Condition, Memory};
+use repoint_domain::state::{Condition, Memory};
+use repoint_domain::values::cluster::EntryName;
 
 /// What is wrong with each cluster, as this process last knew it.
 #[derive(Clone, Debug, Default)]

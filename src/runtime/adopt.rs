@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::commit::update;
 use super::members::configured;
 use super::observe::recall;
-use crate::domain::failure::Failure;
-use crate::domain::intent::Intent;
-use crate::domain::memory::Memory;
-use crate::domain::verdict::{Hold, Primary, Verdict, verdict};
-use crate::domain::world::World;
 use crate::ports::Ports;
+use repoint_domain::decide::verdict::{Hold, Primary, Verdict, verdict};
+use repoint_domain::observed::World;
+use repoint_domain::spec::Intent;
+use repoint_domain::state::Memory;
+use repoint_domain::values::failure::Failure;
 
 /// What was accepted.
 #[derive(Clone, Debug)]

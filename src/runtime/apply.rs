@@ -10,13 +10,13 @@ use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::observe::too_late;
-use crate::domain::audit::Checked;
-use crate::domain::endpoint::{Endpoint, GroupArn, Target};
-use crate::domain::failure::Failure;
-use crate::domain::plan::{Lane, ListenerStep, TargetStep};
-use crate::domain::record::{RecordChange, ZoneId};
-use crate::domain::report::StepReport;
 use crate::ports::{Permit, Ports};
+use repoint_domain::audit::Checked;
+use repoint_domain::plan::{Lane, ListenerStep, TargetStep};
+use repoint_domain::report::StepReport;
+use repoint_domain::values::endpoint::{Endpoint, GroupArn, Target};
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::record::{RecordChange, ZoneId};
 
 /// When the pass began and when it must end.
 #[derive(Clone, Copy, Debug)]

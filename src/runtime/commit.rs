@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::observe::{recall, too_late};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::Intent;
-use crate::domain::memory::{Acting, Memory, Timestamp};
-use crate::domain::retarget::Retarget;
-use crate::domain::verdict::Primary;
-use crate::domain::world::Read;
 use crate::ports::{Permit, Ports};
+use repoint_domain::decide::retarget::Retarget;
+use repoint_domain::decide::verdict::Primary;
+use repoint_domain::observed::Read;
+use repoint_domain::spec::Intent;
+use repoint_domain::state::{Acting, Memory, Timestamp};
+use repoint_domain::values::failure::{Failure, Kind};
 
 /// How long a commit is good for. A write at AWS's control plane takes a fraction of a second; one that is throttled for
 /// longer than this is decided anew.

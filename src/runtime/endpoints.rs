@@ -12,16 +12,16 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::Instant;
 
 use super::observe::by;
-use crate::domain::assume::AssumedRole;
-use crate::domain::endpoint::{GroupArn, TargetGroup, TargetType};
-use crate::domain::intent::{Intent, Strategy};
-use crate::domain::listener::{Listener, ListenerArn};
-use crate::domain::memory::Memory;
-use crate::domain::part::Part;
-use crate::domain::record::{RecordPlace, RecordSet, ZoneId};
-use crate::domain::verdict::Verdict;
-use crate::domain::world::{InstancesByAddress, Read, Sites, World};
 use crate::ports::Ports;
+use repoint_domain::decide::verdict::Verdict;
+use repoint_domain::observed::{InstancesByAddress, Read, Sites, World};
+use repoint_domain::spec::part::Part;
+use repoint_domain::spec::{Intent, Strategy};
+use repoint_domain::state::Memory;
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::endpoint::{GroupArn, TargetGroup, TargetType};
+use repoint_domain::values::listener::{Listener, ListenerArn};
+use repoint_domain::values::record::{RecordPlace, RecordSet, ZoneId};
 
 /// Where the members' PostgreSQL listens, as members say or as is remembered.
 #[derive(Clone, Debug, Default)]

@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::members::Members;
 use super::observe::recall;
-use crate::domain::budget::{Urgency, reads};
-use crate::domain::intent::Intent;
-use crate::domain::sight::Sight;
 use crate::ports::Ports;
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::rates::{Urgency, reads};
+use repoint_domain::spec::Intent;
 
 /// How long those who only make sure leave the machine to the others. Asking every member costs AWS nothing and takes
 /// less, unless many hang.

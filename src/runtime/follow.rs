@@ -11,10 +11,10 @@ use super::apply::Span;
 use super::insync::Insync;
 use super::members::Members;
 use super::pass::{Mode, Settings, pass_with};
-use crate::domain::intent::Intent;
-use crate::domain::report::{ClusterReport, Outcome};
-use crate::domain::sight::Sight;
 use crate::ports::Ports;
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::spec::Intent;
 
 /// Between two looks at Patroni, while nobody is the primary.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

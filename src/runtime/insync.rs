@@ -15,10 +15,10 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::apply::Span;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::record::ChangeId;
-use crate::domain::report::{Arrival, ClusterReport};
 use crate::ports::{Ports, Zones};
+use repoint_domain::report::{Arrival, ClusterReport};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::ChangeId;
 
 /// Between two questions. It takes mostly less than a minute (Route 53 API, `GetChange`), and all of the account's calls
 /// share one limit, so they come less and less often.

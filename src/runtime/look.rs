@@ -17,15 +17,15 @@ use tracing::info;
 use super::endpoints::{Hosts, Lookups, read};
 use super::members::{FRESH_FOR, Members};
 use super::observe::recall;
-use crate::domain::budget::{Urgency, reads};
-use crate::domain::intent::Intent;
-use crate::domain::memory::{Memory, Timestamp};
-use crate::domain::part::{Part, PartKey, parts};
-use crate::domain::plan::{Plan, plan};
-use crate::domain::sight::Sight;
-use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
-use crate::domain::world::{Read, World};
 use crate::ports::Ports;
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::verdict::{HoldKind, Primary, Verdict, verdict};
+use repoint_domain::observed::{Read, World};
+use repoint_domain::plan::{Plan, plan};
+use repoint_domain::rates::{Urgency, reads};
+use repoint_domain::spec::Intent;
+use repoint_domain::spec::part::{Part, PartKey, parts};
+use repoint_domain::state::{Memory, Timestamp};
 
 /// The shortest and the longest wait before a promoting member is asked again, which costs AWS nothing. In between it is a
 /// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one

@@ -14,14 +14,14 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::observe::too_late;
-use crate::domain::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::{Intent, Site};
-use crate::domain::memory::Memory;
-use crate::domain::verdict::{HoldKind, Primary, Verdict, verdict};
-use crate::domain::witness::witnesses;
-use crate::domain::world::{Answers, MemberAnswer, Sites, View, World};
 use crate::ports::{Asked, Ports};
+use repoint_domain::decide::verdict::{HoldKind, Primary, Verdict, verdict};
+use repoint_domain::observed::witness::witnesses;
+use repoint_domain::observed::{Answers, MemberAnswer, Sites, View, World};
+use repoint_domain::spec::{Intent, Site};
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
+use repoint_domain::values::failure::{Failure, Kind};
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
 /// off.

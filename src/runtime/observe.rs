@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::intent::Intent;
-use crate::domain::memory::Memory;
-use crate::domain::world::Read;
 use crate::ports::Ports;
+use repoint_domain::observed::Read;
+use repoint_domain::spec::Intent;
+use repoint_domain::state::Memory;
+use repoint_domain::values::failure::{Failure, Kind};
 
 /// The longest wait for memory: both stores answer within milliseconds, and no pass should hang on a dead one.
 const RECALL_WITHIN: Duration = Duration::from_secs(3);

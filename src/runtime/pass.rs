@@ -15,23 +15,23 @@ use super::commit::{Commit, Patience, commit, is_abandoned, out_of_reach};
 use super::look::{Look, Looking, PartLook, begin_when_promoted, reads_until};
 use super::members::{FRESH_FOR, Members};
 use super::tell::{self, tell};
-use crate::domain::audit::{Checked, Refusal, audit};
-use crate::domain::budget::{Needs, writes};
-use crate::domain::cluster::Timeline;
-use crate::domain::endpoint::Endpoint;
-use crate::domain::intent::Intent;
-use crate::domain::memory::condition::findings;
-use crate::domain::memory::fold::{Ended, Remembered, Rules};
-use crate::domain::memory::{self, Memory};
-use crate::domain::part::{Part, PartKey};
-use crate::domain::plan::{Lane, Plan};
-use crate::domain::record::RecordChange;
-use crate::domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
-use crate::domain::retarget::{Retarget, retarget};
-use crate::domain::sight::Sight;
-use crate::domain::verdict::{Primary, Verdict};
-use crate::domain::world::{Read, World};
 use crate::ports::{Permit, Ports};
+use repoint_domain::audit::{Checked, Refusal, audit};
+use repoint_domain::decide::retarget::{Retarget, retarget};
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::verdict::{Primary, Verdict};
+use repoint_domain::observed::{Read, World};
+use repoint_domain::plan::{Lane, Plan};
+use repoint_domain::rates::{Needs, writes};
+use repoint_domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
+use repoint_domain::spec::Intent;
+use repoint_domain::spec::part::{Part, PartKey};
+use repoint_domain::state::condition::findings;
+use repoint_domain::state::fold::{Ended, Remembered, Rules};
+use repoint_domain::state::{self, Memory};
+use repoint_domain::values::cluster::Timeline;
+use repoint_domain::values::endpoint::Endpoint;
+use repoint_domain::values::record::RecordChange;
 
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
 const ROUNDS: u32 = 10;
@@ -262,7 +262,7 @@ impl Pass<'_> {
         primary: &Primary,
         patience: &Patience,
         done: &Done,
-    ) -> Option<memory::Acting> {
+    ) -> Option<state::Acting> {
         let acting = memory.as_ref().ok()?.acting.as_ref()?;
         // Our own is in the way only if what was sent for an earlier primary may still arrive.
         let is_under_way = !done.unsure.is_empty() && done.tried_for != Some(primary.timeline);

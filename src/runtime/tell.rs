@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use super::commit::update;
 use super::observe::too_late;
 use super::pass::Settings;
-use crate::domain::alert::{Alert, CUTS};
-use crate::domain::failure::Failure;
-use crate::domain::intent::Intent;
-use crate::domain::memory::fold::{Ended, Remembered, Rules, fold};
-use crate::domain::memory::{Condition, Letter, MOST_LETTER_BYTES, Memory, Timestamp, clipped};
-use crate::domain::report::{ClusterReport, HoldReport, PassHold, PassHoldKind, Reason, outcome};
-use crate::domain::world::Read;
 use crate::ports::{Past, Ports};
+use repoint_domain::alerts::{Alert, CUTS};
+use repoint_domain::observed::Read;
+use repoint_domain::report::{ClusterReport, HoldReport, PassHold, PassHoldKind, Reason, outcome};
+use repoint_domain::spec::Intent;
+use repoint_domain::state::fold::{Ended, Remembered, Rules, fold};
+use repoint_domain::state::{Condition, Letter, MOST_LETTER_BYTES, Memory, Timestamp, clipped};
+use repoint_domain::values::failure::Failure;
 
 /// Whoever claimed a letter that long ago has failed to publish it.
 const CLAIMED_FOR_MS: u64 = 60 * 1000;

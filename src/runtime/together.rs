@@ -19,11 +19,11 @@ use self::changes::Sent;
 use self::lanes::Lanes;
 use self::reads::Asked;
 use super::observe::too_late;
-use crate::domain::budget::Urgency;
-use crate::domain::failure::Failure;
-use crate::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
-use crate::domain::world::Read;
 use crate::ports::{Calls, Permit, Zones};
+use repoint_domain::observed::Read;
+use repoint_domain::rates::Urgency;
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 
 /// One for all passes of a process.
 #[derive(Clone, Default)]

@@ -19,12 +19,12 @@ use super::insync::Insync;
 use super::members::Members;
 use super::observe::recall;
 use super::pass::{self, Mode, pass_with};
-use crate::domain::budget::{Urgency, reads};
-use crate::domain::intent::Intent;
-use crate::domain::part::is_writer;
-use crate::domain::report::{self, ClusterReport, StepReport, StepResult};
-use crate::domain::sight::Sight;
 use crate::ports::Ports;
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::rates::{Urgency, reads};
+use repoint_domain::report::{self, ClusterReport, StepReport, StepResult};
+use repoint_domain::spec::Intent;
+use repoint_domain::spec::part::is_writer;
 use rhythm::Rhythm;
 pub use rhythm::{Pace, Reason};
 

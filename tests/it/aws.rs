@@ -11,11 +11,11 @@ use repoint::adapters::clock::SystemClock;
 use repoint::adapters::ec2::Ec2;
 use repoint::adapters::elbv2::Elbv2;
 use repoint::adapters::route53::Route53;
-use repoint::domain::endpoint::{GroupArn, Target, TargetType};
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{Answer, RecordName, RecordPlace, RecordType, Routing, ZoneId};
 use repoint::ports::{Calls, Clock, Permit, TargetGroups, Zones};
 use repoint::runtime::commit::ACT_WITHIN;
+use repoint_domain::values::endpoint::{GroupArn, Target, TargetType};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{Answer, RecordName, RecordPlace, RecordType, Routing, ZoneId};
 
 use crate::support::http::{Reply, Request, Server, xml};
 
@@ -211,7 +211,7 @@ fn sets(page: &[(&str, &str)], next: Option<(&str, &str)>) -> Reply {
 async fn read(
     reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     names: &[&str],
-) -> (Result<BTreeMap<RecordPlace, Vec<repoint::domain::record::RecordSet>>, Failure>, Vec<String>) {
+) -> (Result<BTreeMap<RecordPlace, Vec<repoint_domain::values::record::RecordSet>>, Failure>, Vec<String>) {
     let server = Server::start(reply).await;
     let zones = Route53::new(aws_sdk_route53::Client::new(&config(&server.url()).await), Calls::default());
     let places: BTreeSet<RecordPlace> = names.iter().map(|name| place(name)).collect();

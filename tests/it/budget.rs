@@ -6,12 +6,12 @@ use std::task::Context;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use repoint::domain::budget::{Bucket, Line, Needs, Rank, Rate, Urgency, time_for};
-use repoint::domain::cluster::{Address, Timeline};
-use repoint::domain::memory::{Acting, LastPrimary, Memory, Timestamp};
-use repoint::domain::sight::Sight;
-use repoint::domain::world::World;
 use repoint::ports::{Budget, Calls};
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::observed::World;
+use repoint_domain::rates::{Bucket, Line, Needs, Rank, Rate, Urgency, time_for};
+use repoint_domain::state::{Acting, LastPrimary, Memory, Timestamp};
+use repoint_domain::values::cluster::{Address, Timeline};
 use repoint_sandbox::aws::throttle::{self, Throttle};
 use tokio::time::{Instant, sleep, timeout};
 

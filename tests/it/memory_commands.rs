@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{EntryName, SystemId, Timeline};
-use repoint::domain::memory::{Acting, Memory, Timestamp};
 use repoint::ports::{Clock as _, Store as _};
+use repoint_domain::state::{Acting, Memory, Timestamp};
+use repoint_domain::values::cluster::{EntryName, SystemId, Timeline};
 use serde_json::json as value;
 use tokio::time::Instant;
 

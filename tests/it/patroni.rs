@@ -8,12 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::domain::cluster::{ApiUrl, Scope};
-use repoint::domain::intent::Intent;
-use repoint::domain::memory::Memory;
-use repoint::domain::verdict::{HoldKind, Verdict, verdict};
-use repoint::domain::world::{MemberAnswer, World};
 use repoint::ports::{Asked, Patroni};
+use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
+use repoint_domain::observed::{MemberAnswer, World};
+use repoint_domain::spec::Intent;
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::{ApiUrl, Scope};
 use serde_json::Value;
 
 use crate::support::evidence::intent;

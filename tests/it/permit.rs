@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use repoint::domain::failure::Kind;
-use repoint::domain::memory::Timestamp;
 use repoint::ports::{Clock, Permit};
+use repoint_domain::state::Timestamp;
+use repoint_domain::values::failure::Kind;
 use tokio::time::advance;
 
 const VALID_FOR: Duration = Duration::from_secs(3);

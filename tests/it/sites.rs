@@ -1,179 +1,307 @@
-//! Clusters that span sites: which of them is followed, and that nobody goes back to one that was left.
+//! The program itself, a Patroni cluster in each of two Regions, and names that lead to where the primary is.
 
-mod endpoints;
-mod laws;
-mod program;
-mod story;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use repoint::domain::cluster::{SiteName, SystemId, Timeline};
-use repoint::domain::memory::Memory;
-use repoint::domain::verdict::{Hold, HoldKind, Primary, Verdict, verdict};
+use repoint_sandbox::aws::elbv2::listener::LoadBalancer;
+use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::record::{Alias, Answer, Failover, RecordSet};
+use repoint_sandbox::aws::sns::Published;
+use repoint_sandbox::http::door::{Deed, Sandbox, Setup, Site};
+use repoint_sandbox::http::exchange::{Reply, Request};
+use repoint_sandbox::http::server::serve;
+use repoint_sandbox::patroni::{MemberId, Silence};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-use crate::support::evidence::SYSTEM;
-use crate::support::sites::{How, east, intent_of, seen, west};
+use crate::faces::place::{PATIENCE, PG1, PG2};
+use crate::support::command::{Ran, Repoint};
 
-fn decide(in_east: How, in_west: How, memory: &Memory) -> Verdict {
-    verdict(&intent_of(&[east(), west()]), &seen(&[(east(), in_east), (west(), in_west)]), memory)
+const WRITER: &str = "writer.db.example.com";
+/// Where the aliases lead to: the zone of every balancer here.
+const BALANCERS: &str = "Z26RNL4JYFTOTI";
+const WEST: &str = "us-west-2";
+
+/// Two Regions. The names and the topic are in the first.
+struct Regions {
+    east: Arc<Sandbox>,
+    west: Arc<Sandbox>,
+    /// Whether the API of the western Region takes requests and never answers.
+    is_west_mute: Arc<AtomicBool>,
+    balancers: [String; 2],
+    repoint: Repoint,
+    /// AWS as the program finds it.
+    _front: JoinSet<()>,
 }
 
-/// What is remembered by whoever has followed a site up to a timeline, and left others.
-fn followed(site: SiteName, timeline: u32, apart: &[SiteName]) -> Memory {
-    Memory {
-        highest_timeline: Some(Timeline(timeline)),
-        system_id: Some(SystemId::new(SYSTEM)),
-        site: Some(site),
-        apart: apart.iter().cloned().collect(),
-        ..Memory::default()
+/// The Region that a request was signed for.
+fn is_for_west(request: &Request) -> bool {
+    request.headers.get("authorization").is_some_and(|signed| signed.contains(&format!("/{WEST}/")))
+}
+
+fn alias(end: Failover, identifier: &str, balancer: &str) -> RecordSet {
+    let alias = Alias { zone: BALANCERS.to_owned(), name: balancer.to_owned(), evaluate_target_health: true };
+    RecordSet { answer: Answer::Alias(alias), ..RecordSet::simple(WRITER, "A", 0, &[]) }
+        .as_failover(end, identifier, None)
+}
+
+fn members(site: &Site) -> String {
+    let urls = site.resources.intent.sites.iter().flat_map(|site| &site.members);
+    urls.map(|url| format!("{:?}", url.to_string())).collect::<Vec<_>>().join(", ")
+}
+
+impl Regions {
+    /// pg1 of the first site leads, nothing is registered, and the names lead to the wrong sites.
+    async fn new() -> Self {
+        let east = Arc::new(Sandbox::start(Setup { members: 2, ..Setup::quick() }).unwrap());
+        let away = Setup { members: 2, region: WEST.to_owned(), ..Setup::quick() };
+        let west = Arc::new(Sandbox::start(Setup { scope: "batman-dr".to_owned(), ..away }).unwrap());
+        west.with(|site| site.cluster.demote_site(site.now));
+        settled(&west).await;
+
+        let balancer = |site: &mut Site| -> LoadBalancer {
+            site.account.create_load_balancer(site.now, "pg", "internal").unwrap()
+        };
+        let balancers = [east.with(balancer).dns_name, west.with(balancer).dns_name];
+        let ends = [(Failover::Primary, "one", &balancers[1]), (Failover::Secondary, "two", &balancers[0])];
+        let create = |(end, identifier, balancer): (_, &str, &String)| Change {
+            action: Action::Create,
+            set: alias(end, identifier, balancer),
+        };
+        let changes = ends.map(create);
+        east.with(|site| {
+            let zone = site.resources.zone.clone();
+            site.account.change_resource_record_sets(site.now, &zone, &changes).unwrap();
+        });
+
+        let is_west_mute = Arc::new(AtomicBool::new(false));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let front = format!("http://{}", listener.local_addr().unwrap());
+        let (to_east, to_west, is_mute) = (east.clone(), west.clone(), is_west_mute.clone());
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(
+            listener,
+            Arc::new(move |request: Request| match is_for_west(&request) {
+                true if is_mute.load(Ordering::Relaxed) => (Duration::ZERO, Reply::Hang),
+                true => to_west.with(|site| site.ask_aws(&request)),
+                false => to_east.with(|site| site.ask_aws(&request)),
+            }),
+        ));
+        let repoint = Repoint::new(configuration(&front, [&east, &west], &balancers));
+        Self { east, west, is_west_mute, balancers, repoint, _front: serving }
+    }
+
+    async fn run(&self) -> Ran {
+        self.repoint.run(&["run"]).await
+    }
+
+    /// Where the PRIMARY and the SECONDARY lead to.
+    fn names(&self) -> [String; 2] {
+        let sets = self.east.with(|site| site.account.record_sets(&site.resources.zone));
+        [Failover::Primary, Failover::Secondary].map(|end| {
+            let set = sets.iter().find(|set| set.failover == Some(end)).unwrap();
+            match &set.answer {
+                Answer::Alias(alias) => alias.name.trim_end_matches('.').to_owned(),
+                Answer::Values { values, .. } => values.join(" "),
+            }
+        })
+    }
+
+    /// Whom the groups hold, and where the names lead to.
+    #[track_caller]
+    fn is(&self, in_east: &[&str], in_west: &[&str], primary: usize) {
+        let targets = |sandbox: &Sandbox| sandbox.with(|site| site.targets());
+        assert_eq!((targets(&self.east), targets(&self.west)), (owned(in_east), owned(in_west)));
+        assert_eq!(self.names(), [self.balancers[primary].clone(), self.balancers[1 - primary].clone()]);
+    }
+
+    fn writes(&self) -> usize {
+        [&self.east, &self.west].iter().map(|sandbox| sandbox.with(|site| site.writes().len())).sum()
+    }
+
+    /// What people have been told so far.
+    fn told(&self) -> Vec<String> {
+        let took = regex::Regex::new(r"after \d+ s").unwrap();
+        let subject = |published: &Published| {
+            let subject = published.message.subject.as_deref().unwrap_or_default();
+            took.replace(subject, "after N s").into_owned()
+        };
+        self.east.with(|site| site.messages().iter().map(subject).collect())
+    }
+
+    /// Every node of the first site is gone.
+    fn lose_east(&self) {
+        self.east.with(|site| {
+            for member in [PG1, PG2] {
+                site.cluster.crash(site.now, member, Silence::Refused);
+            }
+        });
     }
 }
 
-fn the_primary(verdict: Verdict) -> Primary {
-    match verdict {
-        Verdict::Primary(primary) => primary,
-        Verdict::Hold(hold) => panic!("held: {hold}"),
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+async fn settled(sandbox: &Sandbox) {
+    let settled = sandbox.until(PATIENCE, |site| site.cluster.is_settled(site.now).then_some(())).await;
+    settled.expect("the cluster comes to rest");
+}
+
+async fn led_by(sandbox: &Sandbox, member: MemberId) {
+    let leads = |site: &mut Site| site.cluster.leader().is_some_and(|(leader, _)| leader == member);
+    sandbox.until(PATIENCE, |site| leads(site).then_some(())).await.expect("it leads");
+    settled(sandbox).await;
+}
+
+fn configuration(front: &str, [east, west]: [&Arc<Sandbox>; 2], balancers: &[String; 2]) -> String {
+    let of_site = |sandbox: &Sandbox, scope: &str, balancer: &str| {
+        sandbox.with(|site| {
+            format!(
+                "  [[cluster.site]]\n  region = {:?}\n  scope = {scope:?}\n  members = [{}]\n  \
+                 alias = {{ zone_id = {BALANCERS:?}, dns_name = {balancer:?} }}\n\n    \
+                 [[cluster.site.target_group]]\n    arn = {:?}\n\n",
+                site.account.region,
+                members(site),
+                site.resources.ip_group
+            )
+        })
+    };
+    let sites = of_site(east, "batman", &balancers[0]) + &of_site(west, "batman-dr", &balancers[1]);
+    let (topic, zone) = east.with(|site| (site.resources.topic.clone(), site.resources.zone.clone()));
+    let zone = zone.rsplit('/').next().unwrap();
+    let record = |identifier: &str, end: &str| {
+        format!(
+            "  [[cluster.record]]\n  zone_id = {zone:?}\n  name = {WRITER:?}\n  type = \"A\"\n  \
+             set_identifier = {identifier:?}\n  failover = {end:?}\n  points_to = \"site\"\n\n"
+        )
+    };
+    format!(
+        "[aws]\nregion = \"us-east-1\"\nendpoint_url = {front:?}\n\n[pass]\ndeadline_seconds = 6\n\n\
+         [state]\nfile = \"state.json\"\n\n[alerts]\nsns_topic_arn = {topic:?}\ngrace_seconds = 0\n\n\
+         [[cluster]]\nscope = \"batman\"\n\n{sites}{}{}",
+        record("one", "PRIMARY"),
+        record("two", "SECONDARY")
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
+    let regions = Regions::new().await;
+    let (pg1, pg2) = ("172.31.1.11", "172.31.1.12");
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&[pg1], &[], 0);
+
+    // All is well: nothing is written, nor asked of the Region without the primary.
+    let before = regions.writes();
+    let ran = regions.run().await;
+    assert_eq!((ran.code, regions.writes()), (0, before), "{ran}");
+
+    // A failover within the site.
+    regions.east.with(|site| site.cluster.switchover(site.now, PG2)).unwrap();
+    led_by(&regions.east, PG2).await;
+    let system_id = regions.east.with(|site| site.cluster.system_id()).unwrap();
+    regions.west.with(|site| site.cluster.follow_upstream(site.now, 5, system_id));
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&[pg2], &[], 0);
+    let batches = |site: &mut Site| {
+        site.writes().iter().filter(|write| matches!(write.deed, Deed::Change { .. })).count()
+    };
+    assert_eq!(regions.east.with(batches), 1, "no name changes");
+
+    // The site is lost: nobody may be followed until somebody promotes the other.
+    regions.lose_east();
+    let before = regions.writes();
+    let ran = regions.run().await;
+    assert_eq!((ran.code, regions.writes()), (1, before), "{ran}");
+
+    regions.west.with(|site| site.cluster.promote_site(site.now));
+    led_by(&regions.west, PG1).await;
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&[pg2], &[pg1], 1);
+    assert_eq!(regions.east.with(batches), 2, "both names in one batch");
+
+    // It comes back, and believes what it believed.
+    regions.east.with(|site| {
+        for member in [PG1, PG2] {
+            site.cluster.start(site.now, member);
+        }
+    });
+    settled(&regions.east).await;
+    let before = regions.writes();
+    for _ in 0..3 {
+        let ran = regions.run().await;
+        assert_eq!((ran.code, regions.writes()), (0, before), "{ran}");
     }
+    regions.is(&[pg2], &[pg1], 1);
+    insta::assert_snapshot!(regions.told().join("\n"), @"
+    repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
+    repoint: batman: switchover from us-east-1/pg1 to us-east-1/pg2
+    repoint: batman: no primary
+    repoint: batman: nobody in site us-east-1 answers
+    repoint: batman: failover from us-east-1/pg2 to us-west-2/pg1, in another site
+    repoint: batman: resolved after N s: no primary
+    repoint: batman: resolved after N s: nobody in site us-east-1 answers
+    repoint: batman: SPLIT BRAIN, us-east-1/pg2 also claims to be primary
+    ");
 }
 
-fn leads(verdict: Verdict, site: &SiteName, timeline: u32) -> Primary {
-    let primary = the_primary(verdict);
-    assert_eq!((primary.site.as_ref(), primary.timeline), (Some(site), Timeline(timeline)));
-    primary
+/// Patroni of the promoted site calls back with the scope of that site.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_with_the_scope_of_a_site_moves_the_names_there() {
+    let mut regions = Regions::new().await;
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.lose_east();
+    regions.west.with(|site| site.cluster.promote_site(site.now));
+    led_by(&regions.west, PG1).await;
+    regions.repoint = regions.repoint.with("REPOINT_CALLBACK_HAND_OVER", "self");
+    // It ends when the process has ended to which it has handed over: that one speaks through the same pipe.
+    let ran = regions.repoint.run(&["callback", "on_role_change", "primary", "batman-dr"]).await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&["172.31.1.11"], &["172.31.1.11"], 1);
 }
 
-fn the_hold(verdict: Verdict) -> Hold {
-    match verdict {
-        Verdict::Hold(hold) => hold,
-        Verdict::Primary(primary) => panic!("named: {primary:?}"),
-    }
+/// The group of the site with the primary cannot be reached: the names go there all the same, in the same pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_move_although_a_regions_api_never_answers() {
+    let regions = Regions::new().await;
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.lose_east();
+    regions.west.with(|site| site.cluster.promote_site(site.now));
+    led_by(&regions.west, PG1).await;
+    regions.is_west_mute.store(true, Ordering::Relaxed);
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 1, "{ran}");
+    regions.is(&["172.31.1.11"], &[], 1);
+    assert!(ran.stdout.contains("held     target group writers-by-ip (us-west-2)"), "{ran}");
+
+    // It is back, and the next pass does the rest.
+    regions.is_west_mute.store(false, Ordering::Relaxed);
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&["172.31.1.11"], &["172.31.1.11"], 1);
+    insta::assert_snapshot!(regions.told().join("\n"), @"
+    repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
+    repoint: batman: failover from us-east-1/pg1 to us-west-2/pg1, in another site, 1 not moved
+    repoint: batman: nobody in site us-east-1 answers
+    repoint: batman: writers-by-ip is held
+    repoint: batman: endpoints that were held follow the primary us-west-2/pg1 now
+    repoint: batman: resolved after N s: writers-by-ip is held
+    ");
 }
 
-fn held(verdict: Verdict) -> HoldKind {
-    the_hold(verdict).kind()
-}
-
-#[test]
-fn the_site_with_the_primary_leads_and_the_other_follows() {
-    let primary = leads(decide(How::Leads(1, 5), How::Follows(5), &Memory::default()), &east(), 5);
-    assert_eq!(primary.followers, [west()].into());
-    assert!(primary.rivals.is_empty());
-    assert_eq!(primary.address.unwrap().host, "10.0.1.11");
-}
-
-/// Both sites have a pg1, and they are two.
-#[test]
-fn members_of_one_name_in_two_sites_are_two() {
-    let primary = leads(decide(How::Follows(5), How::Leads(1, 5), &Memory::default()), &west(), 5);
-    assert_eq!(primary.address.unwrap().host, "10.0.2.11");
-}
-
-#[test]
-fn a_failover_within_the_site_is_one_like_any_other() {
-    let memory = followed(east(), 5, &[]);
-    leads(decide(How::Leads(2, 6), How::Follows(5), &memory), &east(), 6);
-    assert_eq!(held(decide(How::Promotes(5), How::Follows(5), &memory)), HoldKind::Promoting);
-    assert_eq!(held(decide(How::Leaderless(5), How::Follows(5), &memory)), HoldKind::NoPrimary);
-}
-
-#[test]
-fn while_nobody_leads_every_site_is_told_of() {
-    let memory = followed(east(), 5, &[]);
-    let hold = the_hold(decide(How::Dark, How::Follows(5), &memory));
-    assert_eq!(hold.kind(), HoldKind::Unreachable);
-    insta::assert_snapshot!(hold, @"east: no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused; west: pg1 leads a standby cluster, which takes no writes; another site may hold the primary");
-    let alone = verdict(&intent_of(&[west()]), &seen(&[(west(), How::Follows(5))]), &memory);
-    assert_eq!(held(alone), HoldKind::StandbyCluster);
-    // Each waits for the other: nobody takes writes.
-    assert_eq!(held(decide(How::Follows(5), How::Follows(5), &memory)), HoldKind::NoPrimary);
-}
-
-#[test]
-fn the_standby_site_leads_once_its_leader_is_a_primary() {
-    let memory = followed(east(), 5, &[]);
-    assert_eq!(held(decide(How::Dark, How::Promotes(5), &memory)), HoldKind::Promoting);
-    let primary = leads(decide(How::Dark, How::Leads(1, 6), &memory), &west(), 6);
-    assert_eq!(memory.apart_beside(&primary), [east()].into());
-    // The lost site is in pieces, or has not heard of it.
-    for lost in [How::Leaderless(5), How::Promotes(5), How::Quarrels(5), How::Leads(1, 5)] {
-        leads(decide(lost, How::Leads(1, 6), &memory), &west(), 6);
-    }
-}
-
-#[test]
-fn a_lost_site_that_returns_believing_is_a_rival() {
-    let memory = followed(west(), 6, &[east()]);
-    // It may have had failovers of its own: its timelines are not those of the other site.
-    for timeline in [5, 6, 9] {
-        let primary = leads(decide(How::Leads(1, timeline), How::Leads(1, 6), &memory), &west(), 6);
-        let rival = &primary.rivals[0];
-        assert_eq!((rival.label(), rival.timeline), ("east/pg1".to_owned(), Timeline(timeline)));
-        assert_eq!(memory.apart_beside(&primary), [east()].into());
-    }
-    let both = leads(decide(How::Quarrels(9), How::Leads(1, 6), &memory), &west(), 6);
-    assert_eq!(both.rivals.len(), 2);
-}
-
-#[test]
-fn a_site_that_was_left_is_not_gone_back_to() {
-    let memory = followed(west(), 6, &[east()]);
-    for gone in [How::Dark, How::Leaderless(6), How::Follows(6)] {
-        let hold = the_hold(decide(How::Leads(1, 9), gone, &memory));
-        assert_eq!(hold.kind(), HoldKind::StaleSite, "{gone:?}: {hold}");
-    }
-    // Somebody is about to lead where it should.
-    assert_eq!(held(decide(How::Leads(1, 9), How::Promotes(6), &memory)), HoldKind::Promoting);
-    insta::assert_snapshot!(the_hold(decide(How::Leads(1, 9), How::Dark, &memory)), @"east: pg1 (timeline 9) claims to be the primary, but west was followed, and what was written there may be missing here; west: no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused");
-}
-
-#[test]
-fn a_site_that_was_seen_to_follow_may_lead_again() {
-    let memory = followed(west(), 6, &[east()]);
-    // It has not caught up: it may have been set up and never have followed.
-    let primary = leads(decide(How::Follows(5), How::Leads(1, 6), &memory), &west(), 6);
-    assert_eq!(memory.apart_beside(&primary), [east()].into());
-    let primary = leads(decide(How::Follows(6), How::Leads(1, 6), &memory), &west(), 6);
-    assert!(memory.apart_beside(&primary).is_empty());
-    leads(decide(How::Leads(1, 7), How::Dark, &followed(west(), 6, &[])), &east(), 7);
-}
-
-/// The switchover back was made while nobody looked: the site that was followed now follows.
-#[test]
-fn the_followed_site_vouches_for_the_one_that_it_follows() {
-    let memory = followed(west(), 6, &[east()]);
-    let primary = leads(decide(How::Leads(1, 7), How::Follows(7), &memory), &east(), 7);
-    assert!(memory.apart_beside(&primary).is_empty());
-    assert_eq!(held(decide(How::Leads(1, 7), How::Follows(6), &memory)), HoldKind::StaleSite);
-    // It has not stood down.
-    the_hold(decide(How::Leads(1, 7), How::Torn(6, 7), &memory));
-}
-
-/// A standby that was promoted before it had heard of the last failover.
-#[test]
-fn another_site_on_the_same_timeline_has_another_history() {
-    let memory = followed(east(), 6, &[]);
-    assert_eq!(held(decide(How::Dark, How::Leads(1, 6), &memory)), HoldKind::StaleSite);
-    assert_eq!(held(decide(How::Dark, How::Leads(1, 5), &memory)), HoldKind::StaleSite);
-    leads(decide(How::Dark, How::Leads(1, 7), &memory), &west(), 7);
-    // The same site, though, may come back as it was, and not as it was before.
-    leads(decide(How::Leads(1, 6), How::Dark, &memory), &east(), 6);
-    assert_eq!(held(decide(How::Leads(1, 5), How::Dark, &memory)), HoldKind::Stale);
-}
-
-#[test]
-fn of_two_sites_that_claim_the_strictly_higher_timeline_leads() {
-    let memory = followed(east(), 5, &[]);
-    assert_eq!(held(decide(How::Leads(1, 6), How::Leads(1, 6), &memory)), HoldKind::Contested);
-    let primary = leads(decide(How::Leads(1, 7), How::Leads(1, 6), &memory), &east(), 7);
-    assert_eq!(memory.apart_beside(&primary), [west()].into(), "it has a life of its own");
-    // A quarrel above is one about the whole.
-    assert_eq!(held(decide(How::Quarrels(7), How::Leads(1, 6), &memory)), HoldKind::Contested);
-}
-
-/// Timelines of two sites tell nothing of each other, and nothing else is known.
-#[test]
-fn without_memory_two_sites_that_claim_are_contested() {
-    let hold = the_hold(decide(How::Leads(1, 7), How::Leads(1, 6), &Memory::default()));
-    assert_eq!(hold.kind(), HoldKind::Contested);
-    insta::assert_snapshot!(hold, @"2 members in several sites claim to be the primary, and timelines of sites that were apart do not tell which is newer: east/pg1 (timeline 7), west/pg1 (timeline 6)");
-    let renamed = followed(SiteName::new("south"), 5, &[]);
-    assert_eq!(held(decide(How::Leads(1, 7), How::Leads(1, 6), &renamed)), HoldKind::Contested);
+/// The Region without the primary is away: nobody asks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_without_the_primary_holds_up_nobody() {
+    let regions = Regions::new().await;
+    regions.is_west_mute.store(true, Ordering::Relaxed);
+    let ran = regions.run().await;
+    assert_eq!(ran.code, 0, "{ran}");
+    regions.is(&["172.31.1.11"], &[], 0);
 }

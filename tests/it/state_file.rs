@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::{
+use repoint::ports::Store as _;
+use repoint_domain::state::{
     Acting, Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Letter, Memory, Raw, Timestamp,
     Unknown,
 };
-use repoint::ports::Store as _;
+use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
+use repoint_domain::values::failure::{Failure, Kind};
 use tempfile::TempDir;
 
 use crate::support::evidence::{SYSTEM, host, name, url};

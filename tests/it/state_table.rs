@@ -1,10 +1,10 @@
 //! Memory in DynamoDB: the shape of an item, from version to version.
 
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::domain::cluster::{EntryName, Timeline};
-use repoint::domain::failure::Kind;
-use repoint::domain::memory::{ConditionKind, Memory, Raw};
 use repoint::ports::{Calls, Store as _};
+use repoint_domain::state::{ConditionKind, Memory, Raw};
+use repoint_domain::values::cluster::{EntryName, Timeline};
+use repoint_domain::values::failure::Kind;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::dynamodb::{Condition, Item};
 use serde_json::json;

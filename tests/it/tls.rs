@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::domain::cluster::ApiUrl;
-use repoint::domain::world::MemberAnswer;
 use repoint::ports::{Asked, Patroni};
+use repoint_domain::observed::MemberAnswer;
+use repoint_domain::values::cluster::ApiUrl;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use tokio_rustls::rustls::pki_types::pem::PemObject;

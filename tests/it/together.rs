@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use proptest::prelude::*;
 use repoint::adapters::clock::SystemClock;
-use repoint::domain::budget::{Needs, Urgency};
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{
-    ChangeId, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
-};
-use repoint::domain::world::Read;
 use repoint::ports::{Calls, Clock, Permit, Zones};
 use repoint::runtime::together::Together;
+use repoint_domain::observed::Read;
+use repoint_domain::rates::{Needs, Urgency};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{
+    ChangeId, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
+};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

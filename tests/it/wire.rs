@@ -12,11 +12,13 @@ use std::time::Duration;
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::domain::cluster::{EntryName, SystemId, Timeline};
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::{Acting, Letter, Memory, Timestamp};
-use repoint::domain::record::{Answer, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId};
 use repoint::ports::{Calls, Clock, Permit, Store, Zones};
+use repoint_domain::state::{Acting, Letter, Memory, Timestamp};
+use repoint_domain::values::cluster::{EntryName, SystemId, Timeline};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{
+    Answer, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
+};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::route53::batch::{Action, Change};
 use repoint_sandbox::aws::route53::record;
@@ -82,7 +84,7 @@ impl Zone {
             .map(drop)
     }
 
-    fn intent(&self) -> repoint::domain::intent::RecordIntent {
+    fn intent(&self) -> repoint_domain::spec::RecordIntent {
         let mut intent = crate::support::evidence::record_intent(RecordType::A);
         intent.key.place = self.place();
         intent

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use libtest_mimic::Trial;
 use repoint::adapters::aws::{Access, Options};
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::domain::cluster::{EntryName, Timeline};
-use repoint::domain::failure::Kind;
-use repoint::domain::memory::Memory;
 use repoint::ports::{Calls, Store as _};
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::{EntryName, Timeline};
+use repoint_domain::values::failure::Kind;
 use serde_json::{Value, json};
 
 use crate::aws::REGION;

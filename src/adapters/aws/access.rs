@@ -10,8 +10,8 @@ use super::owner::Owner;
 use super::renewal::Renewal;
 use super::role::RoleSource;
 use super::{in_region, loader, prompt};
-use crate::domain::assume::AssumedRole;
-use crate::domain::partition::{self, global_region};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::partition::{self, global_region};
 
 /// How AWS is to be reached.
 #[derive(Clone, Copy, Debug, Default)]

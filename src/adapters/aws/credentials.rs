@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::role::RoleSource;
 use super::{causes, loader};
-use crate::domain::failure::Failure;
+use repoint_domain::values::failure::Failure;
 
 /// An instance's metadata service answers within milliseconds, and a program that logs in within seconds.
 const LOAD_WITHIN: Duration = Duration::from_secs(5);

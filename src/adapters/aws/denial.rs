@@ -5,7 +5,7 @@
 
 use super::owner::Owner;
 use super::role::ASSUME;
-use crate::domain::permission::{Permission, needed};
+use repoint_domain::permission::{Permission, needed};
 
 /// What an encrypted resource needs, where AWS does not name it (SNS Developer Guide, "Key management"; DynamoDB
 /// Developer Guide, "Encryption at rest usage notes").

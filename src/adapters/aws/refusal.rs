@@ -4,8 +4,8 @@
 //! route53, ec2, sns, dynamodb, sts; each API's "Common errors"), and a test holds the list. Where AWS has one code for
 //! several things, its words decide.
 
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::text;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::text;
 
 use super::denial;
 use super::owner::Owner;

@@ -6,8 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
 
 use super::failure;
-use crate::domain::assume::{AssumedRole, RoleArn};
-use crate::domain::failure::{Failure, Kind};
+use repoint_domain::values::assume::{AssumedRole, RoleArn};
+use repoint_domain::values::failure::{Failure, Kind};
 
 pub(super) const ASSUME: &str = "sts:AssumeRole";
 /// The longest name of a session (STS API, `AssumeRole`, `RoleSessionName`).

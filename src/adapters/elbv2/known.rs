@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::endpoint::{Family, GroupArn, Target, TargetType, VpcId};
+use repoint_domain::values::endpoint::{Family, GroupArn, Target, TargetType, VpcId};
 
 /// Traffic from every Availability Zone that the load balancer has enabled.
 const ALL: &str = "all";

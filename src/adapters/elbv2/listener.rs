@@ -14,12 +14,12 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::Elbv2;
 use crate::adapters::aws::refusal::missing;
 use crate::adapters::aws::{Counted, Fenced, failure, prompt};
-use crate::domain::budget::Line;
-use crate::domain::endpoint::GroupArn;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
-use crate::domain::world::Read;
 use crate::ports::{Listeners, Permit};
+use repoint_domain::observed::Read;
+use repoint_domain::rates::Line;
+use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
 const MODIFY: &str = "elasticloadbalancing:ModifyListener";

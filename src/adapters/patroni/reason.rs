@@ -9,8 +9,8 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use super::tls::is_authority;
-use crate::domain::cluster::ApiUrl;
-use crate::domain::text;
+use repoint_domain::values::cluster::ApiUrl;
+use repoint_domain::values::text;
 
 /// The most names of a certificate that are listed.
 const MOST_NAMES: usize = 8;

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::cluster::{
+use repoint_domain::observed;
+use repoint_domain::values::cluster::{
     Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
-use crate::domain::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
-use crate::domain::world;
+use repoint_domain::values::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
 
 /// The most members of a cluster, or streams of a member: far above any real one.
 const MOST: usize = 256;
@@ -63,13 +63,13 @@ struct Myself {
 impl Health {
     /// # Errors
     /// If something that identifies a member, a cluster or a system is not fit to.
-    pub fn into_domain(self, answers_primary: bool) -> Wire<world::Health> {
+    pub fn into_domain(self, answers_primary: bool) -> Wire<observed::Health> {
         // Patroni says "" for a system that is not there yet.
         let system_id = self.database_system_identifier.filter(|id| !id.is_empty());
         if self.replication.len() > MOST {
             return Err(WireError::TooMany("streams"));
         }
-        Ok(world::Health {
+        Ok(observed::Health {
             answers_primary,
             role: Role::from(text::word(&self.role).as_str()),
             state: State::from(text::word(&self.state).as_str()),
@@ -99,7 +99,7 @@ pub struct View {
     pause: bool,
 }
 
-impl TryFrom<View> for world::View {
+impl TryFrom<View> for observed::View {
     type Error = WireError;
 
     fn try_from(view: View) -> Wire<Self> {
@@ -108,7 +108,7 @@ impl TryFrom<View> for world::View {
         }
         Ok(Self {
             scope: identity("the scope", LONGEST_NAME, view.scope)?.map(Scope::new),
-            members: view.members.into_iter().map(world::Listed::try_from).collect::<Wire<_>>()?,
+            members: view.members.into_iter().map(observed::Listed::try_from).collect::<Wire<_>>()?,
             paused: view.pause,
         })
     }
@@ -129,7 +129,7 @@ struct Member {
     tags: BTreeMap<String, Value>,
 }
 
-impl TryFrom<Member> for world::Listed {
+impl TryFrom<Member> for observed::Listed {
     type Error = WireError;
 
     fn try_from(member: Member) -> Wire<Self> {

@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::{Place, Resolver};
 use crate::config::file::{Cluster, Record, TargetGroup};
-use crate::domain::assume::{AssumedRole, RoleArn, external_id};
-use crate::domain::record::RecordPlace;
+use repoint_domain::values::assume::{AssumedRole, RoleArn, external_id};
+use repoint_domain::values::record::RecordPlace;
 
 impl Resolver<'_> {
     /// The role of a cluster's endpoints that name none of their own.
@@ -68,7 +68,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// No credentials are valid in two partitions, and no role can be assumed across (see [`crate::domain::partition`]).
+    /// No credentials are valid in two partitions, and no role can be assumed across (see [`repoint_domain::values::partition`]).
     pub(super) fn is_of_partition(&mut self, partition: &str, place: &Place, key: &str) {
         let (first, first_place) = self.partition.get_or_insert_with(|| {
             let words = match place {

@@ -7,11 +7,11 @@ use toml::Spanned;
 
 use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
-use crate::domain::assume::AssumedRole;
-use crate::domain::cluster::{EntryName, MemberName};
-use crate::domain::endpoint::{Endpoint, GroupArn};
-use crate::domain::intent::{GroupIntent, GroupRole, Strategy};
-use crate::domain::listener::ListenerArn;
+use repoint_domain::spec::{GroupIntent, GroupRole, Strategy};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::cluster::{EntryName, MemberName};
+use repoint_domain::values::endpoint::{Endpoint, GroupArn};
+use repoint_domain::values::listener::ListenerArn;
 
 /// How long a target stays in a warm group that belongs to no member: time to build a node anew.
 const LEAVE_AFTER: Duration = Duration::from_mins(10);

@@ -7,12 +7,12 @@ use toml::Spanned;
 use super::Resolver;
 use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
-use crate::domain::assume::AssumedRole;
-use crate::domain::cluster::EntryName;
-use crate::domain::endpoint::Endpoint;
-use crate::domain::host::is_name;
-use crate::domain::intent::{PointsTo, RecordIntent, Site};
-use crate::domain::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
+use repoint_domain::spec::{PointsTo, RecordIntent, Site};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::endpoint::Endpoint;
+use repoint_domain::values::host::is_name;
+use repoint_domain::values::record::{RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId};
 
 /// The most that Route 53 takes as a TTL (`ResourceRecordSet`, `TTL`).
 const LONGEST_TTL: u32 = 2_147_483_647;

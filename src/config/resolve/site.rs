@@ -9,12 +9,12 @@ use toml::Spanned;
 use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
-use crate::domain::assume::AssumedRole;
-use crate::domain::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
-use crate::domain::endpoint::GroupArn;
-use crate::domain::host::is_name;
-use crate::domain::intent::{GroupIntent, Reached, Site};
-use crate::domain::record::{Alias, Failover, RecordType};
+use repoint_domain::spec::{GroupIntent, Reached, Site};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
+use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::host::is_name;
+use repoint_domain::values::record::{Alias, Failover, RecordType};
 
 impl Resolver<'_> {
     pub(super) fn sites(&mut self, scope: &Scope, cluster: &Cluster) -> Vec<Site> {

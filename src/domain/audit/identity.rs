@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::Refusal;
-use crate::domain::cluster::{ApiUrl, Role};
-use crate::domain::intent::{Intent, Site};
-use crate::domain::memory::Memory;
-use crate::domain::verdict::Primary;
-use crate::domain::world::{Answers, MemberAnswer, World};
+use crate::decide::verdict::Primary;
+use crate::observed::{Answers, MemberAnswer, World};
+use crate::spec::{Intent, Site};
+use crate::state::Memory;
+use crate::values::cluster::{ApiUrl, Role};
 
 /// No configured member belongs to another system, and those that can tell who the members are lead to the primary.
 pub(super) fn is_configured(

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, Seen, group, is_at, once};
-use crate::domain::endpoint::{GroupArn, Target};
-use crate::domain::intent::{GroupIntent, Intent, Strategy};
-use crate::domain::listener::{Forward, Listener, ListenerArn, Reweighting};
-use crate::domain::plan::{ListenerStep, TargetStep};
-use crate::domain::verdict::Primary;
-use crate::domain::world::World;
+use crate::decide::verdict::Primary;
+use crate::observed::World;
+use crate::plan::{ListenerStep, TargetStep};
+use crate::spec::{GroupIntent, Intent, Strategy};
+use crate::values::endpoint::{GroupArn, Target};
+use crate::values::listener::{Forward, Listener, ListenerArn, Reweighting};
 
 pub(super) fn listeners(
     steps: &[ListenerStep],

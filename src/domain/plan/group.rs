@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use super::readers::{Holder, Places, Wanted, places};
 use super::{EndpointReason, Hosts, Needs, TargetStep, primary_address, sole};
-use crate::domain::cluster::Address;
-use crate::domain::endpoint::{Family, InstanceId, Target, TargetGroup, TargetType};
-use crate::domain::intent::{GroupIntent, GroupRole};
-use crate::domain::readers::Reader;
-use crate::domain::verdict::Primary;
-use crate::domain::world::{Instance, World};
+use crate::decide::readers::Reader;
+use crate::decide::verdict::Primary;
+use crate::observed::{Instance, World};
+use crate::spec::{GroupIntent, GroupRole};
+use crate::values::cluster::Address;
+use crate::values::endpoint::{Family, InstanceId, Target, TargetGroup, TargetType};
 
 /// Register who belongs there, then deregister everything else. Where something goes, one that belongs there is registered
 /// even if it is listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes

@@ -4,11 +4,11 @@
 //! stays where it is.
 
 use super::{EndpointReason, Worry, primary_address};
-use crate::domain::cluster::{Address, MemberName};
-use crate::domain::intent::{GroupRole, Intent, PointsTo, RecordIntent};
-use crate::domain::readers::{Reader, readers};
-use crate::domain::verdict::Primary;
-use crate::domain::world::World;
+use crate::decide::readers::{Reader, readers};
+use crate::decide::verdict::Primary;
+use crate::observed::World;
+use crate::spec::{GroupRole, Intent, PointsTo, RecordIntent};
+use crate::values::cluster::{Address, MemberName};
 
 /// Who may be read from, for one kind of endpoints.
 #[derive(Clone, Copy)]

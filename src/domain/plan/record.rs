@@ -6,16 +6,16 @@ use super::readers::{Holder, Wanted, places, unplaced};
 use super::{
     DEFAULT_TTL_SECONDS, EndpointReason, Hosts, Lane, Needs, Plan, Worry, address_for, primary_address,
 };
-use crate::domain::cluster::Address;
-use crate::domain::endpoint::Endpoint;
-use crate::domain::intent::{Intent, PointsTo, RecordIntent};
-use crate::domain::readers::Reader;
-use crate::domain::record::{
+use crate::decide::readers::Reader;
+use crate::decide::standby::{Standby, best, standbys};
+use crate::decide::verdict::Primary;
+use crate::observed::World;
+use crate::spec::{Intent, PointsTo, RecordIntent};
+use crate::values::cluster::Address;
+use crate::values::endpoint::Endpoint;
+use crate::values::record::{
     Answer, Failover, RecordChange, RecordPlace, RecordSet, RecordType, Routing, ZoneId,
 };
-use crate::domain::standby::{Standby, best, standbys};
-use crate::domain::verdict::Primary;
-use crate::domain::world::World;
 
 /// Those that records may point at.
 #[derive(Clone, Copy)]

@@ -8,14 +8,14 @@ use std::iter::once;
 
 use super::group::{may_be, target};
 use super::{EndpointReason, Hosts, Needs, TargetStep, Worry, primary_address};
-use crate::domain::cluster::Address;
-use crate::domain::endpoint::Target;
-use crate::domain::health_check::{apis, tells_apart};
-use crate::domain::intent::{GroupIntent, GroupRole, Intent};
-use crate::domain::readers::readers;
-use crate::domain::verdict::Primary;
-use crate::domain::witness::{Witness, primarys_view, witnesses};
-use crate::domain::world::Listed;
+use crate::decide::readers::readers;
+use crate::decide::verdict::Primary;
+use crate::observed::Listed;
+use crate::observed::witness::{Witness, primarys_view, witnesses};
+use crate::plan::health_check::{apis, tells_apart};
+use crate::spec::{GroupIntent, GroupRole, Intent};
+use crate::values::cluster::Address;
+use crate::values::endpoint::Target;
 
 /// A warm group, as it is and as it should be.
 pub struct Warm {

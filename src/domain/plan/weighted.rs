@@ -11,13 +11,13 @@ use super::{
     Concern, EndpointHold, EndpointReason, Hosts, Lane, ListenerStep, Plan, TargetStep, Worry,
     primary_address,
 };
-use crate::domain::cluster::{Address, MemberName};
-use crate::domain::endpoint::{Endpoint, GroupArn, Target};
-use crate::domain::intent::GroupIntent;
-use crate::domain::listener::{ALL, Listener, ListenerArn, Reweighting};
-use crate::domain::verdict::Primary;
-use crate::domain::witness::{Witness, primarys_view, witnesses};
-use crate::domain::world::World;
+use crate::decide::verdict::Primary;
+use crate::observed::World;
+use crate::observed::witness::{Witness, primarys_view, witnesses};
+use crate::spec::GroupIntent;
+use crate::values::cluster::{Address, MemberName};
+use crate::values::endpoint::{Endpoint, GroupArn, Target};
+use crate::values::listener::{ALL, Listener, ListenerArn, Reweighting};
 
 /// A group, and what has to be done for it to hold its member alone.
 struct Filling<'a> {

@@ -4,11 +4,11 @@
 
 use serde::Serialize;
 
-use crate::domain::endpoint::Endpoint;
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::memory::{Acting, Memory};
-use crate::domain::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
-use crate::domain::verdict::{HoldKind, Verdict};
+use crate::decide::verdict::{HoldKind, Verdict};
+use crate::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
+use crate::state::{Acting, Memory};
+use crate::values::endpoint::Endpoint;
+use crate::values::failure::{Failure, Kind};
 
 /// Why something was left alone: the whole cluster, or one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::{ClusterReport, StepReport, describe};
-use crate::domain::failure::Failure;
-use crate::domain::record::ChangeId;
+use crate::values::failure::Failure;
+use crate::values::record::ChangeId;
 
 /// What became known of a batch of changes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{PassHold, Reason, VerdictReport, holds, planned_steps, warnings};
-use crate::domain::cluster::{Address, EntryName, Scope, SiteName, Timeline};
-use crate::domain::endpoint::{Endpoint, GroupArn, TargetHealth};
-use crate::domain::intent::Intent;
-use crate::domain::listener::{Listener, ListenerArn};
-use crate::domain::memory::{ConditionKind, Memory, Timestamp};
-use crate::domain::plan::Plan;
-use crate::domain::record::{Answer, RecordKey};
-use crate::domain::verdict::{Verdict, by_site};
-use crate::domain::witness::{Witness, witnesses};
-use crate::domain::world::{Answers, Read, World};
+use crate::decide::verdict::{Verdict, by_site};
+use crate::observed::witness::{Witness, witnesses};
+use crate::observed::{Answers, Read, World};
+use crate::plan::Plan;
+use crate::spec::Intent;
+use crate::state::{ConditionKind, Memory, Timestamp};
+use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
+use crate::values::endpoint::{Endpoint, GroupArn, TargetHealth};
+use crate::values::listener::{Listener, ListenerArn};
+use crate::values::record::{Answer, RecordKey};
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]

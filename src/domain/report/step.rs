@@ -4,11 +4,11 @@
 
 use serde::Serialize;
 
-use crate::domain::endpoint::{Endpoint, Target};
-use crate::domain::failure::{Failure, Kind};
-use crate::domain::listener::Reweighting;
-use crate::domain::plan::{Lane, ListenerStep, Plan, TargetStep};
-use crate::domain::record::{ChangeId, RecordChange};
+use crate::plan::{Lane, ListenerStep, Plan, TargetStep};
+use crate::values::endpoint::{Endpoint, Target};
+use crate::values::failure::{Failure, Kind};
+use crate::values::listener::Reweighting;
+use crate::values::record::{ChangeId, RecordChange};
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{ClusterReport, HoldReport, Outcome, Reason, StepReport, StepResult, VerdictReport};
-use crate::domain::endpoint::Endpoint;
+use crate::values::endpoint::Endpoint;
 
 /// How a piece of text is meant; a terminal may colour it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

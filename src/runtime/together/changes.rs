@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::domain::batch::{Parcel, batches, is_refusal, parted};
-use crate::domain::failure::Failure;
-use crate::domain::record::{ChangeId, RecordChange, ZoneId};
 use crate::ports::{Permit, Zones};
 use crate::runtime::observe::too_late;
+use repoint_domain::plan::batch::{Parcel, batches, is_refusal, parted};
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::record::{ChangeId, RecordChange, ZoneId};
 
 const ACTION: &str = "route53:ChangeResourceRecordSets";
 

@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::record::ZoneId;
+use repoint_domain::values::record::ZoneId;
 
 /// Those who wait, by zone; a zone that is not there has nothing under way.
 pub struct Lanes<T>(Mutex<BTreeMap<ZoneId, Vec<T>>>);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
-use crate::domain::record::{Listing, RecordPlace, ZoneId};
-use crate::domain::world::Read;
 use crate::ports::Zones;
+use repoint_domain::observed::Read;
+use repoint_domain::values::record::{Listing, RecordPlace, ZoneId};
 
 /// Somebody's question.
 pub struct Asked {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::budget::Urgency;
-use crate::domain::plan::EndpointReasonKind;
-use crate::domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
-use crate::domain::sight::Sight;
+use repoint_domain::decide::sight::Sight;
+use repoint_domain::plan::EndpointReasonKind;
+use repoint_domain::rates::Urgency;
+use repoint_domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
 
 /// While it is not clear who the primary is, Patroni is asked as often as this: a new primary then has its endpoints a
 /// fraction of a second after it takes writes.

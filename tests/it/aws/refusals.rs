@@ -1,8 +1,8 @@
 //! What AWS's errors mean: their kind, and what is said to do about them.
 
 use repoint::adapters::aws::refusal::{is_known, refusal};
-use repoint::domain::failure::Kind;
-use repoint::domain::report::PassHold;
+use repoint_domain::report::PassHold;
+use repoint_domain::values::failure::Kind;
 
 /// The errors that the service models list for each operation that is called (botocore, `errors` of the operation), by
 /// their codes on the wire; and each API's common errors.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use repoint::config::{Environment, read, show};
-use repoint::domain::text::message;
+use repoint_domain::values::text::message;
 
 use super::{CLUSTER, check};
 

@@ -1,9 +1,9 @@
 //! Whole commands: two configurations with one state, several entries of one scope, a cluster that was replaced.
 
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::{Address, ApiUrl, EntryName, MemberName, SystemId, Timeline};
-use repoint::domain::memory::{KnownMember, Memory};
 use repoint::ports::Store as _;
+use repoint_domain::state::{KnownMember, Memory};
+use repoint_domain::values::cluster::{Address, ApiUrl, EntryName, MemberName, SystemId, Timeline};
 use serde_json::json as value;
 
 use crate::support::command::Repoint;

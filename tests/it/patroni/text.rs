@@ -1,11 +1,11 @@
 //! Text of any length, with anything in it: bounded and cleaned where it enters, or refused, which says so.
 
 use proptest::prelude::*;
-use repoint::domain::memory::Memory;
-use repoint::domain::plan::Plan;
-use repoint::domain::report::holds;
-use repoint::domain::text::{LONGEST_MESSAGE, LONGEST_NAME, LONGEST_WORD, is_control, message};
-use repoint::domain::verdict::verdict;
+use repoint_domain::decide::verdict::verdict;
+use repoint_domain::plan::Plan;
+use repoint_domain::report::holds;
+use repoint_domain::state::Memory;
+use repoint_domain::values::text::{LONGEST_MESSAGE, LONGEST_NAME, LONGEST_WORD, is_control, message};
 use serde_json::{Value, json as value};
 
 use super::*;

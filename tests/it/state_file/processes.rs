@@ -12,10 +12,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use repoint::adapters::state_file::StateFile;
-use repoint::domain::cluster::Timeline;
-use repoint::domain::failure::Kind;
-use repoint::domain::memory::{MOST_LETTERS, Memory};
 use repoint::ports::Store as _;
+use repoint_domain::state::{MOST_LETTERS, Memory};
+use repoint_domain::values::cluster::Timeline;
+use repoint_domain::values::failure::Kind;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::pipe::fcntl_setpipe_size;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};

@@ -1,11 +1,10 @@
 //! What the tests have in common.
 
-pub mod cases;
 pub mod command;
-pub mod diary;
+#[path = "../../../src/domain/tests/it/support/evidence.rs"]
+#[allow(dead_code, reason = "the tests of the core use the rest")]
 pub mod evidence;
 pub mod http;
 pub mod sandbox;
 pub mod site;
-pub mod sites;
 pub mod table;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use repoint::ports::{Clock, Permit, Zones};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use repoint_sandbox::aws::route53::batch::{Action, Change};
 use repoint_sandbox::aws::route53::record;
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::domain::cluster::ApiUrl;
-use repoint::domain::world::Read;
 use repoint::ports::{Asked, Patroni};
+use repoint_domain::observed::Read;
+use repoint_domain::values::cluster::ApiUrl;
 use repoint_sandbox::Millis;
 use repoint_sandbox::door::{Line, Shape, Shared};
 use repoint_sandbox::http::exchange::Request;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::elbv2::Elbv2;
-use repoint::domain::endpoint::{GroupArn, TargetType};
-use repoint::domain::failure::Kind;
-use repoint::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
 use repoint::ports::{Calls, Clock, Listeners, Permit, TargetGroups};
+use repoint_domain::values::endpoint::{GroupArn, TargetType};
+use repoint_domain::values::failure::Kind;
+use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::elbv2::group::NewTargetGroup;
 use repoint_sandbox::aws::elbv2::listener;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_sdk_route53::config::{AsyncSleep, Builder, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig};
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{
-    ChangeId, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
-};
 use repoint::ports::{Calls, Clock, Permit, Zones};
 use repoint::runtime::together::Together;
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{
+    ChangeId, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
+};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::throttle::{Bucket, Rate};
 use tokio::sync::Notify;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use repoint::adapters::route53::Route53;
-use repoint::domain::record::{RecordName, RecordPlace, RecordType, ZoneId};
 use repoint::ports::Calls;
 use repoint::runtime::together::Together;
+use repoint_domain::values::record::{RecordName, RecordPlace, RecordType, ZoneId};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::route53::batch::{Action, Change};
 use repoint_sandbox::aws::route53::record::RecordSet;

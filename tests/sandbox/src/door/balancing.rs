@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use repoint::domain::assume::AssumedRole;
-use repoint::domain::endpoint::{
+use repoint::ports::{Instances, Permit, TargetGroups};
+use repoint_domain::observed::{Instance, InstancesByAddress, Read};
+use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::endpoint::{
     Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType, VpcId,
 };
-use repoint::domain::failure::Failure;
-use repoint::domain::world::{Instance, InstancesByAddress, Read};
-use repoint::ports::{Instances, Permit, TargetGroups};
+use repoint_domain::values::failure::Failure;
 
 use super::Line;
 use super::failure::failure;

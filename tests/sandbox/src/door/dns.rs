@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use repoint::domain::failure::Failure;
-use repoint::domain::record::{
+use repoint::ports::{Permit, Zones};
+use repoint_domain::observed::Read;
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::record::{
     Alias, Answer, ChangeId, Failover, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
     RecordType, Routing, SetIdentifier, ZoneId,
 };
-use repoint::domain::world::Read;
-use repoint::ports::{Permit, Zones};
 
 use super::Line;
 use super::failure::failure;

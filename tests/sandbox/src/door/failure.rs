@@ -1,7 +1,7 @@
 //! AWS's errors as `repoint`'s adapters name them.
 
 use repoint::adapters::aws::refusal::refusal;
-use repoint::domain::failure::{Failure, Kind};
+use repoint_domain::values::failure::{Failure, Kind};
 
 use crate::aws::error::AwsError;
 

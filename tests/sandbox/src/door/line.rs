@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::Timestamp;
 use repoint::ports::{Clock, Permit};
+use repoint_domain::state::Timestamp;
+use repoint_domain::values::failure::{Failure, Kind};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 

@@ -1,11 +1,11 @@
 //! Listeners.
 
 use async_trait::async_trait;
-use repoint::domain::endpoint::GroupArn;
-use repoint::domain::failure::Failure;
-use repoint::domain::listener::{Forward, Listener, ListenerArn, Stickiness};
-use repoint::domain::world::Read;
 use repoint::ports::{Listeners, Permit};
+use repoint_domain::observed::Read;
+use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
 
 use super::Line;
 use super::failure::failure;

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::domain::cluster::{
+use repoint::ports::{Asked, Patroni, Resolver};
+use repoint_domain::observed::{Health, Listed, MemberAnswer, Read, View};
+use repoint_domain::values::cluster::{
     Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
 };
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::world::{Health, Listed, MemberAnswer, Read, View};
-use repoint::ports::{Asked, Patroni, Resolver};
+use repoint_domain::values::failure::{Failure, Kind};
 use tokio::time::sleep;
 
 use super::Line;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use repoint::domain::cluster::EntryName;
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::Memory;
-use repoint::domain::world::Read;
 use repoint::ports::Store;
+use repoint_domain::observed::Read;
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::failure::{Failure, Kind};
 
 use super::Line;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use repoint::domain::cluster::{ApiUrl, EntryName, MemberName, Scope};
-use repoint::domain::endpoint::GroupArn;
-use repoint::domain::intent::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
-use repoint::domain::listener::ListenerArn;
-use repoint::domain::record::{
+use repoint_domain::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
+use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
+use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::listener::ListenerArn;
+use repoint_domain::values::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
 };
 

@@ -1,9 +1,9 @@
 //! The topic.
 
 use async_trait::async_trait;
-use repoint::domain::failure::Failure;
-use repoint::domain::memory::Letter;
 use repoint::ports::Topic;
+use repoint_domain::state::Letter;
+use repoint_domain::values::failure::Failure;
 
 use super::Line;
 use super::failure::failure;

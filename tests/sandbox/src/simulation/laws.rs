@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use repoint::domain::cluster::{SiteName, SystemId, Timeline};
-use repoint::domain::intent::PointsTo;
-use repoint::domain::listener::Forward;
-use repoint::domain::memory::{Letter, Memory};
-use repoint::domain::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
+use repoint_domain::spec::PointsTo;
+use repoint_domain::state::{Letter, Memory};
+use repoint_domain::values::cluster::{SiteName, SystemId, Timeline};
+use repoint_domain::values::listener::Forward;
+use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
 
 use super::prompt::{judge_promptness, judge_readers};
 use super::sites::{Node, Side};

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use repoint::domain::report::Outcome;
 use repoint::runtime::adopt::adopt;
 use repoint::runtime::pass::Settings;
+use repoint_domain::report::Outcome;
 use tokio::time::{Instant, sleep};
 
 use super::event::Event;

@@ -1,8 +1,8 @@
 //! How soon a group has the primary, and how long a replica stays a reader, in nights in which nothing goes wrong but that
 //! hosts are lost and Route 53 hangs.
 
-use repoint::domain::cluster::MemberName;
-use repoint::domain::endpoint::Target;
+use repoint_domain::values::cluster::MemberName;
+use repoint_domain::values::endpoint::Target;
 
 use super::laws::Law;
 use super::world::World;

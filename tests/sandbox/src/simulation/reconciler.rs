@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use repoint::domain::memory::fold::Rules;
-use repoint::domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
 use repoint::runtime::pass::{Mode, Settings, pass};
+use repoint_domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
+use repoint_domain::state::fold::Rules;
 use tokio::time::{Instant, sleep};
 
 use super::laws::Law;

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::Millis;
 use crate::door::urls;
 use crate::patroni::{Cluster, Spec};
-use repoint::domain::report::Outcome;
+use repoint_domain::report::Outcome;
 
 const SYSTEM: u64 = 7_000_000_000_000_000_007;
 

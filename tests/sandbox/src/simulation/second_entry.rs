@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use repoint::domain::cluster::EntryName;
-use repoint::domain::report::Outcome;
+use repoint_domain::report::Outcome;
+use repoint_domain::values::cluster::EntryName;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use repoint::domain::cluster::SiteName;
-use repoint::domain::intent::{PointsTo, Site};
-use repoint::domain::record::{Alias, ZoneId};
+use repoint_domain::spec::{PointsTo, Site};
+use repoint_domain::values::cluster::SiteName;
+use repoint_domain::values::record::{Alias, ZoneId};
 
 use super::World;
 use crate::Millis;

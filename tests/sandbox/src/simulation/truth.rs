@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use repoint::domain::endpoint::GroupArn;
-use repoint::domain::intent::PointsTo;
-use repoint::domain::record::{self as domain, ZoneId};
+use repoint_domain::spec::PointsTo;
+use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::record::{self as domain, ZoneId};
 
 use super::scenario::Scenario;
 use super::sites::{Node, Side};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use repoint::domain::endpoint::Target;
-use repoint::domain::listener::Forward;
-use repoint::domain::memory::{Letter, Memory};
-use repoint::domain::record::RecordChange;
-use repoint::domain::report::Outcome;
+use repoint_domain::report::Outcome;
+use repoint_domain::state::{Letter, Memory};
+use repoint_domain::values::endpoint::Target;
+use repoint_domain::values::listener::Forward;
+use repoint_domain::values::record::RecordChange;
 
 use super::clones::Clones;
 use super::laws::Laws;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use repoint::domain::cluster::{ApiUrl, EntryName, Scope};
-use repoint::domain::intent::Intent;
-use repoint::domain::report::{ClusterReport, Outcome};
 use repoint::ports::{Budget, Calls, Ports};
 use repoint::runtime::apply::Span;
 use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, Settings, pass};
+use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::spec::Intent;
+use repoint_domain::values::cluster::{ApiUrl, EntryName, Scope};
 use repoint_sandbox::Millis;
 use repoint_sandbox::aws::error::AwsError;
 use repoint_sandbox::aws::faults::Fault;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use repoint::domain::memory::fold::Rules;
 use repoint::ports::Ports;
 use repoint::runtime::pass::Settings;
+use repoint_domain::state::fold::Rules;
 use repoint_sandbox::door::{Line, Shape, ports};
 use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
 use repoint_sandbox::simulation::World;

@@ -9,13 +9,6 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::ready;
 use repoint::app::Watching;
-use repoint::domain::cluster::EntryName;
-use repoint::domain::endpoint::{GroupArn, Target, TargetGroup};
-use repoint::domain::failure::Failure;
-use repoint::domain::memory::Memory;
-use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
-use repoint::domain::report::ClusterReport;
-use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Store, TargetGroups, Zones};
 use repoint::runtime::apply::Span;
 use repoint::runtime::commit::TAKE_OVER_AFTER;
@@ -24,6 +17,13 @@ use repoint::runtime::insync::Insync;
 use repoint::runtime::pass::{self, Mode, pass};
 use repoint::runtime::supervise::Panicked;
 use repoint::runtime::watch::{News, Pace, Settings};
+use repoint_domain::observed::Read;
+use repoint_domain::report::ClusterReport;
+use repoint_domain::state::Memory;
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
+use repoint_domain::values::failure::Failure;
+use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_sandbox::door::{Line, Shape};
 use tokio::time::{Instant, sleep};
 
@@ -231,7 +231,7 @@ async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
         #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
         let one = async move {
             let passed = panicked.catch(async {
-                let intent: &repoint::domain::intent::Intent = intent;
+                let intent: &repoint_domain::spec::Intent = intent;
                 assert_ne!(intent.name.as_str(), OTHER, "a fault");
                 pass(intent, &ports, &SETTINGS, Mode::Apply).await
             });

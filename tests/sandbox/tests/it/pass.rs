@@ -6,16 +6,16 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::domain::budget;
-use repoint::domain::cluster::EntryName;
-use repoint::domain::endpoint::{Family, GroupArn, Target, TargetGroup, TargetHealth, TargetType};
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::memory::{Acting, Memory, Timestamp};
-use repoint::domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
-use repoint::domain::world::Read;
 use repoint::ports::{Budget, Calls, Permit, Ports, Store, TargetGroups};
 use repoint::runtime::commit::TAKE_OVER_AFTER;
 use repoint::runtime::pass::{Mode, Settings, pass};
+use repoint_domain::observed::Read;
+use repoint_domain::rates;
+use repoint_domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
+use repoint_domain::state::{Acting, Memory, Timestamp};
+use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::endpoint::{Family, GroupArn, Target, TargetGroup, TargetHealth, TargetType};
+use repoint_domain::values::failure::{Failure, Kind};
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
@@ -286,7 +286,7 @@ async fn who_was_overtaken_tells_what_it_did_and_not_what_it_meant_to_do() {
 /// Other clusters' writes have been sent, and some more than AWS takes: so many seconds go by before one may follow.
 fn with_a_crowd(line: &Line, seconds: u32) -> Ports {
     let calls = Calls::new(Budget::new(100));
-    let writes = budget::Line::ElbWrite(line.world().resources.intent.groups[0].arn.region().to_owned());
+    let writes = rates::Line::ElbWrite(line.world().resources.intent.groups[0].arn.region().to_owned());
     // Half of a burst of 20 is not for who only makes sure, and of the other half two are needed.
     (0..8 + 4 * seconds).for_each(|_| calls.retried(&writes));
     Ports { calls, ..named(line, "second") }

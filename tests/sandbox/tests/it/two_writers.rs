@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::domain::failure::{Failure, Kind};
-use repoint::domain::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
-use repoint::domain::report::{ClusterReport, Outcome};
-use repoint::domain::world::Read;
 use repoint::ports::{Permit, Ports, Zones};
 use repoint::runtime::pass::{Mode, pass};
+use repoint_domain::observed::Read;
+use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_sandbox::aws::route53::batch::{Action, Change};
 use repoint_sandbox::aws::route53::list::ListFrom;
 use repoint_sandbox::aws::route53::record::{Answer, RecordSet as Stored};

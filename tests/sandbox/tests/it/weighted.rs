@@ -1,9 +1,9 @@
 //! Passes over a listener before a group for each member: what a failed step keeps back, and what it does not.
 
-use repoint::domain::intent::Strategy;
-use repoint::domain::listener::ListenerArn;
-use repoint::domain::report::{Action, ClusterReport, Outcome, StepResult};
 use repoint::runtime::pass::{Mode, pass};
+use repoint_domain::report::{Action, ClusterReport, Outcome, StepResult};
+use repoint_domain::spec::Strategy;
+use repoint_domain::values::listener::ListenerArn;
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::aws::error::AwsError;
 use repoint_sandbox::aws::faults::Fault;

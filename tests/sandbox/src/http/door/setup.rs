@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use repoint::domain::intent::{GroupRole, PointsTo, Strategy};
-use repoint::domain::listener::ListenerArn;
-use repoint::domain::record::Failover;
+use repoint_domain::spec::{GroupRole, PointsTo, Strategy};
+use repoint_domain::values::listener::ListenerArn;
+use repoint_domain::values::record::Failover;
 
 use super::Site;
 use crate::aws;

@@ -1,0 +1,253 @@
+//! What people are told.
+//!
+//! Law: a message is first for the person it wakes, and then for programs: words, then one JSON document.
+
+mod summary;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::decide::retarget::{Cause, Retarget};
+use crate::report::{self, ClusterReport, VerdictReport};
+use crate::state::{Condition, ConditionKind, Timestamp, clipped};
+use crate::values::endpoint::Endpoint;
+pub use summary::CUTS;
+
+/// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
+const SUBJECT_LIMIT: usize = 99;
+/// The most bytes of an attribute: what programs filter by is short.
+const ATTRIBUTE_LIMIT: usize = 256;
+/// The most bytes in which the endpoints that were not moved are named.
+const LEFT_LIMIT: usize = 1000;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// One line of ASCII, under 100 characters.
+    pub subject: String,
+    /// Words for people.
+    pub text: String,
+    /// For programs: it follows the words, as one line of JSON.
+    pub document: Document,
+    /// What stands before the report in the words.
+    lead: String,
+}
+
+/// The message for programs. Its first five fields are SNS message attributes as well, for filter policies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Document {
+    /// The cluster.
+    pub cluster: String,
+    /// `retargeted`, or the name of the condition.
+    pub event: &'static str,
+    /// `info`, `warning` or `critical`.
+    pub severity: &'static str,
+    /// `triggered`, `reminder` or `resolved`.
+    pub status: &'static str,
+    /// The same for a condition's beginning, reminders and end.
+    pub dedup_key: String,
+    /// Why endpoints moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The member or endpoint that a condition is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How long a condition has lasted, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasted_seconds: Option<u64>,
+    /// What was left out of the report, which would have been too long for a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+    /// The pass that noticed.
+    pub report: ClusterReport,
+}
+
+/// How much of a report is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// So many steps.
+    pub steps: usize,
+    /// So many holds.
+    pub holds: usize,
+    /// So many warnings.
+    pub warnings: usize,
+}
+
+impl Document {
+    /// The attributes of the message.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::from([
+            ("cluster", self.cluster.clone()),
+            ("event", self.event.to_owned()),
+            ("severity", self.severity.to_owned()),
+            ("status", self.status.to_owned()),
+            ("dedup_key", self.dedup_key.clone()),
+        ]);
+        attributes.extend(self.cause.map(|cause| ("cause", cause.as_str().to_owned())));
+        let short = |value: String| clipped(&value, ATTRIBUTE_LIMIT);
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), short(value))).collect()
+    }
+}
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It began, and has lasted as long as its grace.
+    Began,
+    /// It is still there.
+    Lasts,
+    /// It is gone.
+    Ended,
+}
+
+/// Endpoints have moved: all but those that are `left` behind, which are held or whose change failed.
+#[must_use]
+pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<Endpoint>) -> Alert {
+    let (primary, timeline) = match &report.verdict {
+        VerdictReport::Primary(primary) => {
+            let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
+            (name, primary.timeline.to_string())
+        }
+        VerdictReport::Hold { .. } => ("nobody".to_owned(), "unknown".to_owned()),
+    };
+    let from = retarget.previous.as_ref().filter(|previous| **previous != primary);
+    let to = match &retarget.previous_site {
+        Some(_) => format!("{primary}, in another site"),
+        None => primary.clone(),
+    };
+    let story = match (retarget.cause, from) {
+        (Cause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
+        (Cause::Switchover, Some(from)) => format!("switchover from {from} to {to}"),
+        (Cause::Failover, Some(from)) => format!("failover from {from} to {to}"),
+        (Cause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
+        (Cause::Members, _) => {
+            format!("members have come into target groups or left them, the primary is still {primary}")
+        }
+        (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
+        (Cause::Late, _) => format!("endpoints that were held follow the primary {primary} now"),
+        (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {to}", cause.as_str()),
+        (Cause::Correction, Some(from)) => {
+            format!("somebody else's change corrected, back from {from} to {primary}")
+        }
+        (Cause::Correction, None) => {
+            format!("somebody else's change corrected, the primary is still {primary}")
+        }
+    };
+    let document = Document {
+        cluster: report.name.to_string(),
+        event: "retargeted",
+        severity: "info",
+        status: "triggered",
+        dedup_key: format!("{}/retargeted/{timeline}", report.name),
+        cause: Some(retarget.cause),
+        subject: None,
+        lasted_seconds: None,
+        left_out: None,
+        report: report.clone(),
+    };
+    let left_behind: Vec<String> = left.iter().map(report::describe).collect();
+    let names = clipped(&left_behind.join(", "), LEFT_LIMIT);
+    let (behind, words) = match left_behind.len() {
+        0 => (String::new(), String::new()),
+        1 => (", 1 not moved".to_owned(), format!("Not moved: {names}.\n\n")),
+        count => (format!(", {count} not moved"), format!("Not moved: {names}.\n\n")),
+    };
+    message(&format!("{}: {story}{behind}", report.name), &words, document)
+}
+
+/// A condition began, lasts or ended.
+#[must_use]
+pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now: Timestamp) -> Alert {
+    let lasted = now.since(condition.since) / 1000;
+    let what = describe(condition);
+    let (status, story) = match phase {
+        Phase::Began if lasted == 0 => ("triggered", what),
+        Phase::Began => ("triggered", format!("{what}, for {} now", spell(lasted))),
+        Phase::Lasts => ("reminder", format!("still {what}, for {} now", spell(lasted))),
+        Phase::Ended => ("resolved", format!("resolved after {}: {what}", spell(lasted))),
+    };
+    let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
+    let document = Document {
+        cluster: report.name.to_string(),
+        event: condition.kind.as_str(),
+        severity: if phase == Phase::Ended { "info" } else { condition.kind.severity() },
+        status,
+        dedup_key: format!("{}/{}{subject}", report.name, condition.kind.as_str()),
+        cause: None,
+        subject: condition.subject.clone(),
+        lasted_seconds: Some(lasted),
+        left_out: None,
+        report: report.clone(),
+    };
+    let words = if phase == Phase::Ended {
+        format!("It was: {}\n\n", condition.message)
+    } else {
+        format!("{}\n\n", condition.message)
+    };
+    message(&format!("{}: {story}", report.name), &words, document)
+}
+
+/// A condition in a few words.
+fn describe(condition: &Condition) -> String {
+    let subject = condition.subject.as_deref().unwrap_or("it");
+    match condition.kind {
+        ConditionKind::NoPrimary => "no primary".to_owned(),
+        ConditionKind::Contested => "CONTESTED, two members may be taking writes".to_owned(),
+        ConditionKind::SplitBrain => format!("SPLIT BRAIN, {subject} also claims to be primary"),
+        ConditionKind::Stale => "only an old primary answers".to_owned(),
+        ConditionKind::StaleSite => "only a site that was left claims to hold the primary".to_owned(),
+        ConditionKind::SiteUnreachable => format!("nobody in site {subject} answers"),
+        ConditionKind::WrongCluster => "another cluster answers".to_owned(),
+        ConditionKind::MemberUnreachable => format!("member {subject} does not answer"),
+        ConditionKind::TargetSurplus => format!("a target of {} belongs to no member", short(subject)),
+        ConditionKind::TargetHealth => {
+            format!("{} does not send writes to the primary", short(subject))
+        }
+        ConditionKind::ReaderHealth => format!("{} does not send reads to the replicas", short(subject)),
+        ConditionKind::NoGroup => {
+            let (listener, member) = subject.rsplit_once(' ').unwrap_or((subject, "a member"));
+            format!("{} could not follow {member}", short(listener))
+        }
+        ConditionKind::MemberUnplaced => {
+            let (endpoint, member) = subject.rsplit_once(' ').unwrap_or((subject, "a member"));
+            format!("{member} has no place in {}", short(endpoint))
+        }
+        ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
+        ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
+        ConditionKind::MemoryUnavailable => "STATE STORE UNAVAILABLE, changes blocked".to_owned(),
+        ConditionKind::StateOfOtherEndpoints => "CANNOT ACT, its state belongs to other endpoints".to_owned(),
+        ConditionKind::Unrecognized => "something that a newer repoint knows".to_owned(),
+        ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
+    }
+}
+
+/// A target group by its name, a listener by its load balancer's; a record without its zone.
+fn short(endpoint: &str) -> &str {
+    let named = endpoint.split_once(":targetgroup/").or_else(|| endpoint.split_once(":listener/net/"));
+    match named {
+        Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
+        None => endpoint.split_once('/').map_or(endpoint, |(_, record)| record),
+    }
+}
+
+/// Seconds as people say them.
+fn spell(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+fn message(headline: &str, words: &str, document: Document) -> Alert {
+    let lead = format!("{headline}.\n\n{words}");
+    Alert { subject: subject(headline), text: summary::words(&lead, &document), document, lead }
+}
+
+/// SNS wants ASCII without control characters, and the name of a cluster may be anything.
+fn subject(headline: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' };
+    format!("repoint: {headline}").chars().map(plain).take(SUBJECT_LIMIT).collect()
+}

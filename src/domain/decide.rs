@@ -1,0 +1,7 @@
+//! Who is the primary, who may be read from, and what that moves.
+
+pub mod readers;
+pub mod retarget;
+pub mod sight;
+pub mod standby;
+pub mod verdict;

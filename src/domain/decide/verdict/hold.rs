@@ -1,0 +1,246 @@
+//! Why nobody can be named the primary.
+
+use serde::Serialize;
+
+use super::Primary;
+use super::site::most_telling;
+use crate::values::cluster::{SiteName, Timeline};
+
+/// A reason to move nothing; its `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Hold {
+    /// Two members claim the highest timeline, or they belong to different systems.
+    #[error("{} members claim to be the primary and none is ahead: {}", claimants.len(), claimants.join(", "))]
+    Contested {
+        /// Each with its timeline.
+        claimants: Vec<String>,
+    },
+    /// One member claims to be the primary, and another member's `/cluster` names another leader.
+    #[error(
+        "{claimant} claims to be the primary, but {witness} names {named} as leader{}",
+        timeline.map_or(String::new(), |timeline| format!(" on timeline {timeline}"))
+    )]
+    Contradicted {
+        /// With its timeline.
+        claimant: String,
+        /// Who disagrees.
+        witness: String,
+        /// Whom that member names.
+        named: String,
+        /// The timeline of the named one, where anybody knows it.
+        timeline: Option<Timeline>,
+    },
+    /// The highest claimant is no known member: neither does another member list it, nor does state have it.
+    #[error(
+        "{claimant} claims to be the primary{}, but {}: it may be a restored copy of the cluster",
+        if rivals.is_empty() { String::new() } else { format!(", and so does {}", rivals.join(", ")) },
+        omitted_by.as_ref().map_or_else(
+            || "no other member that answers lists it, and it is not in the state".to_owned(),
+            |witness| format!("it is not among the members that {witness} lists"),
+        )
+    )]
+    UnknownMember {
+        /// With its timeline.
+        claimant: String,
+        /// A member that answers and leaves it out.
+        omitted_by: Option<String>,
+        /// The other claimants, each with its timeline.
+        rivals: Vec<String>,
+    },
+    /// A member answers 200 and is not, or not yet, a running primary.
+    #[error("{member} holds the leader key but {why}")]
+    Promoting {
+        /// Which one.
+        member: String,
+        /// What it lacks.
+        why: String,
+    },
+    /// Nobody who would know can be reached.
+    #[error(
+        "{}: {}",
+        leader.as_ref().map_or_else(
+            || "no member can be reached".to_owned(),
+            |leader| format!("the leader {leader} cannot be reached"),
+        ),
+        if failures.is_empty() { "it publishes no REST address".to_owned() } else { failures.join("; ") }
+    )]
+    Unreachable {
+        /// The leader that readable members name; `None` if no member is readable.
+        leader: Option<String>,
+        /// What went wrong with each.
+        failures: Vec<String>,
+    },
+    /// Members answer, and none is the primary.
+    #[error(
+        "the cluster has no primary: {}",
+        denied_by.as_ref().map_or_else(
+            || "no member holds the leader key".to_owned(),
+            |member| format!("{member} is named as leader but says it is not the primary"),
+        )
+    )]
+    NoPrimary {
+        /// A member that is named as leader and answers that it is none.
+        denied_by: Option<String>,
+    },
+    /// Only members that the state remembers claim to be the primary, and a configured member lists none of them.
+    #[error(
+        "{claimant} claims to be the primary, but {witness}, which the configuration names, does not list it: add it to `members` if it belongs to the cluster"
+    )]
+    Unlisted {
+        /// With its timeline.
+        claimant: String,
+        /// The configured member.
+        witness: String,
+    },
+    /// The leader replicates from another site.
+    #[error("{leader} leads a standby cluster, which takes no writes; another site may hold the primary")]
+    StandbyCluster {
+        /// The standby leader.
+        leader: String,
+        /// The same as it describes itself, where there is no doubt of it: its replicas may be read from.
+        serves: Option<Box<Primary>>,
+    },
+    /// The claimant is behind what was applied before.
+    #[error(
+        "{member} claims to be the primary on timeline {timeline}, but timeline {applied} was applied before"
+    )]
+    Stale {
+        /// The claimant.
+        member: String,
+        /// Its timeline.
+        timeline: Timeline,
+        /// What memory holds.
+        applied: Timeline,
+    },
+    /// Several sites claim to hold the primary.
+    #[error(
+        "{} members in several sites claim to be the primary, and timelines of sites that were apart do not tell which is newer: {}",
+        claimants.len(),
+        claimants.join(", ")
+    )]
+    ContestedSites {
+        /// Each with its site and timeline.
+        claimants: Vec<String>,
+    },
+    /// The only claimant is in a site that may lack what was written in the one that was followed since.
+    #[error(
+        "{} claims to be the primary, but {followed} was followed, and what was written there may be missing here",
+        claimants.join(", ")
+    )]
+    StaleSite {
+        /// Each with its timeline.
+        claimants: Vec<String>,
+        /// The site that was followed.
+        followed: String,
+    },
+    /// Nobody can be named in any of the sites.
+    #[error("{}", .0.iter().map(|(site, hold)| format!("{site}: {hold}")).collect::<Vec<_>>().join("; "))]
+    Sites(Vec<(SiteName, Hold)>),
+    /// Another cluster answers.
+    #[error("{member} belongs to another cluster: {found}")]
+    WrongCluster {
+        /// Who answered.
+        member: String,
+        /// What it said, and what was expected.
+        found: String,
+    },
+}
+
+/// The name of a hold in reports, alerts and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    /// [`Hold::Contested`], [`Hold::Contradicted`], [`Hold::UnknownMember`] and [`Hold::ContestedSites`].
+    Contested,
+    /// [`Hold::Promoting`].
+    Promoting,
+    /// [`Hold::Unreachable`].
+    Unreachable,
+    /// [`Hold::NoPrimary`] and [`Hold::Unlisted`].
+    NoPrimary,
+    /// [`Hold::StandbyCluster`].
+    StandbyCluster,
+    /// [`Hold::Stale`].
+    Stale,
+    /// [`Hold::StaleSite`].
+    StaleSite,
+    /// [`Hold::WrongCluster`].
+    WrongCluster,
+}
+
+impl Hold {
+    /// Its name in reports, alerts and metrics.
+    #[must_use]
+    pub fn kind(&self) -> HoldKind {
+        match self {
+            Self::Contested { .. }
+            | Self::Contradicted { .. }
+            | Self::UnknownMember { .. }
+            | Self::ContestedSites { .. } => HoldKind::Contested,
+            Self::Promoting { .. } => HoldKind::Promoting,
+            Self::Unreachable { .. } => HoldKind::Unreachable,
+            Self::NoPrimary { .. } | Self::Unlisted { .. } => HoldKind::NoPrimary,
+            Self::StandbyCluster { .. } => HoldKind::StandbyCluster,
+            Self::Stale { .. } => HoldKind::Stale,
+            Self::StaleSite { .. } => HoldKind::StaleSite,
+            Self::WrongCluster { .. } => HoldKind::WrongCluster,
+            Self::Sites(holds) => most_telling(holds),
+        }
+    }
+
+    /// Whether there is a site of which nobody can be reached, so that nobody knows what else might be wrong there.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        match self {
+            Self::Unreachable { leader, .. } => leader.is_none(),
+            Self::Sites(holds) => holds.iter().any(|(_, hold)| hold.is_blind()),
+            _ => false,
+        }
+    }
+}
+
+impl HoldKind {
+    /// The name in snake case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contested => "contested",
+            Self::Promoting => "promoting",
+            Self::Unreachable => "unreachable",
+            Self::NoPrimary => "no_primary",
+            Self::StandbyCluster => "standby_cluster",
+            Self::Stale => "stale",
+            Self::StaleSite => "stale_site",
+            Self::WrongCluster => "wrong_cluster",
+        }
+    }
+
+    /// What an operator does next.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Contested => {
+                "find out with `patronictl list` which one is right, and stop the other; two nodes may be taking writes"
+            }
+            Self::Promoting => "look again in a moment; a long replay can keep a promotion busy for minutes",
+            Self::Unreachable => {
+                "check the network and security groups towards Patroni's port, and that Patroni runs"
+            }
+            Self::NoPrimary => {
+                "wait for the election, or see `patronictl list` and Patroni's log if it does not end"
+            }
+            Self::StandbyCluster => {
+                "nothing to do, unless this site was to be promoted: see `patronictl edit-config`"
+            }
+            Self::Stale => {
+                "an old primary may have come back: stop it, or let it rejoin as a replica; after a restore to an earlier point, `repoint adopt` accepts it"
+            }
+            Self::StaleSite => {
+                "stop it, or let it follow as a standby cluster; if its data are the right ones, see that no other site takes writes, and say so with `repoint adopt`"
+            }
+            Self::WrongCluster => {
+                "check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it"
+            }
+        }
+    }
+}

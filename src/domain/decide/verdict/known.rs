@@ -1,0 +1,121 @@
+//! Whether a claimant is known to be a member of the cluster.
+//!
+//! Law: never guess (3). A clone that was restored from a backup has the scope and the system identifier of its original,
+//! and may be a timeline ahead. At the address of a dead member it answers where the configuration says that members are.
+//! Neither that nor its own `/cluster` makes it a member: another member that answers lists it, or state has it.
+
+use super::Hold;
+use super::claims::is_configured_elsewhere;
+use crate::observed::Listed;
+use crate::observed::witness::{Claim, Witness};
+use crate::spec::Site;
+use crate::state::Memory;
+
+/// How a claimant stands to the members that are known.
+enum Standing {
+    /// Another member that answers lists it.
+    Listed,
+    /// State has it, and no other member can be asked.
+    Remembered,
+    /// Other members answer, and none lists it.
+    Omitted {
+        /// One of them.
+        by: String,
+    },
+    /// No other member that answers can list anybody, and state has members, without it.
+    NotInState,
+    /// Nothing tells.
+    Untold,
+}
+
+/// Why the highest claimant must not be followed: it is not known to be a member. Where it is the only claimant, another
+/// member has to leave it out for that, or to answer while state leaves it out.
+pub(super) fn unknown_member(
+    site: &Site,
+    memory: &Memory,
+    claims: &[(&Witness, Claim)],
+    ours: &[Witness],
+) -> Option<Hold> {
+    let ((highest, claim), rivals) = claims.split_first()?;
+    let standing = standing(highest, site, memory, ours);
+    let omitted_by = match standing {
+        Standing::Listed | Standing::Remembered => return None,
+        Standing::Untold if rivals.is_empty() => return None,
+        Standing::Untold | Standing::NotInState => None,
+        Standing::Omitted { by } => Some(by),
+    };
+    Some(Hold::UnknownMember {
+        claimant: claim.described(highest),
+        omitted_by,
+        rivals: rivals.iter().map(|(witness, claim)| claim.described(witness)).collect(),
+    })
+}
+
+fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) -> Standing {
+    let others: Vec<&Witness> = ours.iter().filter(|other| !std::ptr::eq(*other, claimant)).collect();
+    // One that lists nobody leaves nobody out.
+    let views = others.iter().filter_map(|other| Some((other, other.view()?)));
+    let views: Vec<_> = views.filter(|(_, view)| !view.members.is_empty()).collect();
+    // Before 3.2 a member does not say its name. One whose own `/cluster` does not say that it leads either is known by its
+    // address alone, which is listed for as long as a dead member's key lasts: then another has to list it as the leader.
+    let leads = |listed: &Listed| listed.role.leads() && claimant.is(listed);
+    let says_who_it_is = claimant.health().is_some_and(|own| own.name.is_some())
+        || claimant.view().is_some_and(|view| view.members.iter().any(leads));
+    let lists = |listed: &Listed| {
+        (says_who_it_is || listed.role.leads()) && is_claimant(listed, claimant, site, &others)
+    };
+    if let Some((first, _)) = views.first() {
+        return if views.iter().any(|(_, view)| view.members.iter().any(lists)) {
+            Standing::Listed
+        } else {
+            Standing::Omitted { by: first.label() }
+        };
+    }
+    // Not knowing its name is not having another one.
+    let is_told = claimant.name.is_some() && !memory.members_of(site.name.as_ref()).is_empty();
+    if is_remembered(claimant, site, memory, &others) {
+        Standing::Remembered
+    } else if is_told && others.iter().any(|other| other.is_readable()) {
+        Standing::NotInState
+    } else {
+        Standing::Untold
+    }
+}
+
+/// Whether an entry of another member's `/cluster` means the claimant. It may have another one's name, and not its place.
+fn is_claimant(listed: &Listed, claimant: &Witness, site: &Site, others: &[&Witness]) -> bool {
+    if others.iter().any(|other| other.is_readable() && other.answers_at(listed)) {
+        return false;
+    }
+    if claimant.name.is_none() {
+        // Not knowing its name is not having another one.
+        let is_taken = others.iter().any(|other| other.is_readable() && other.is(listed));
+        return !is_taken && !is_configured_elsewhere(listed, claimant, site);
+    }
+    claimant.is(listed) && (claimant.answers_at(listed) || is_same_place(own_entry(claimant), listed))
+}
+
+fn own_entry<'a>(claimant: &Witness<'a>) -> Option<&'a Listed> {
+    claimant.entry_in(claimant.view()?)
+}
+
+/// Whether both entries may be of one node: where both tell an address, it is the same.
+fn is_same_place(own: Option<&Listed>, listed: &Listed) -> bool {
+    let Some(own) = own else { return true };
+    match (&own.api_url, &listed.api_url) {
+        (Some(own), Some(its)) => own == its,
+        _ => own.address.is_none() || listed.address.is_none() || own.address == listed.address,
+    }
+}
+
+/// Whether state has a member of that name, which is not known to be elsewhere.
+fn is_remembered(claimant: &Witness, site: &Site, memory: &Memory, others: &[&Witness]) -> bool {
+    let Some(name) = &claimant.name else { return false };
+    let Some(known) = memory.members_of(site.name.as_ref()).get(name) else { return false };
+    let Some(url) = &known.api_url else { return true };
+    let is_anothers =
+        others.iter().any(|other| other.is_readable() && other.urls().any(|asked| asked == url));
+    let is_there = || claimant.urls().any(|asked| asked == url);
+    let own = own_entry(claimant).and_then(|own| own.api_url.as_ref());
+    !is_anothers && (is_there() || own.is_none_or(|own| own == url))
+}

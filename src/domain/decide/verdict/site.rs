@@ -1,0 +1,165 @@
+//! Which site holds the primary.
+//!
+//! Laws: never guess (3), never backwards (4). Within one Patroni cluster a higher timeline is a newer one, since its members
+//! share one leader key and one history. Sites share neither: each goes on counting for itself, so that a site that was cut
+//! off and has failed over twice comes back on a higher timeline than the one that was promoted in its place, and has none
+//! of what was written there. Hence the rules:
+//!
+//! - Memory knows which site the endpoints follow, and which ones live *apart*: a site that was left for another, or that
+//!   claimed to hold the primary while another did. A site apart is not followed, whatever its timeline: its claim is
+//!   told as a rival's.
+//! - It is trusted again once it has been seen to follow, that is to lead a standby cluster on the timeline of the primary;
+//!   or if the site that is followed now leads a standby cluster on the very timeline that is claimed. The latter is a
+//!   switchover back while nobody looked: who stood down vouches for who took over.
+//!   Neither tells that it was rewound: where both sites have promoted somebody to one timeline, Patroni rewinds nothing,
+//!   and streams over what differs.
+//! - Another site than the one that is followed must be strictly ahead of all that was applied. A standby cluster is
+//!   promoted to the timeline after the one it follows; one that arrives at the same number was promoted before it knew
+//!   of the last failover, and lacks what was written since.
+//! - Of several sites that may be followed the strictly highest timeline wins, if it is remembered which site was followed:
+//!   then the lower one is the past of the higher one. Without memory two claims tell nothing of each other.
+//!
+//! Whoever knows better says so with `repoint adopt`, once only one site claims to hold the primary.
+
+use std::cmp::Reverse;
+
+use super::{Hold, HoldKind, Primary, Rival, Verdict};
+use crate::state::Memory;
+use crate::values::cluster::{SiteName, SystemId, Timeline};
+
+/// What the members of one site say of it.
+pub(super) struct Found {
+    pub site: Option<SiteName>,
+    /// Whether a configured member there belongs to another system.
+    pub is_wrong: bool,
+    /// Who leads it, or why nobody can be named.
+    pub lead: Result<Primary, Hold>,
+    /// Who claims to be the primary, the highest timeline first.
+    pub claims: Vec<Rival>,
+    /// The systems that the claims are of.
+    pub systems: Vec<SystemId>,
+    /// The timeline that its standby leader replays.
+    pub replays: Option<Timeline>,
+}
+
+impl Found {
+    /// The highest timeline that is claimed here.
+    fn claimed(&self) -> Option<Timeline> {
+        self.claims.first().map(|claim| claim.timeline)
+    }
+
+    /// The timeline that it follows, if nobody here claims to be the primary.
+    fn follows(&self) -> Option<Timeline> {
+        self.replays.filter(|_| self.claims.is_empty())
+    }
+
+    fn is_followed(&self, memory: &Memory) -> bool {
+        self.site.is_some() && self.site == memory.site
+    }
+}
+
+/// Chooses among the sites.
+pub(super) fn choose(found: &[Found], memory: &Memory) -> Verdict {
+    // Whoever else claims: an operator has to say which cluster is meant.
+    if found.iter().any(|found| found.is_wrong) {
+        return Verdict::Hold(nobody(found, |_| None));
+    }
+    let followed = found.iter().find(|found| found.is_followed(memory));
+    let vouched_for = followed.and_then(Found::follows);
+    let is_apart = |found: &Found| {
+        let is_apart = found.site.as_ref().is_some_and(|site| memory.apart.contains(site));
+        is_apart && found.claimed() != vouched_for
+    };
+    let mut trusted: Vec<&Found> =
+        found.iter().filter(|found| found.claimed().is_some() && !is_apart(found)).collect();
+    trusted.sort_by_key(|found| Reverse(found.claimed()));
+    let chosen = match &trusted[..] {
+        [] => return Verdict::Hold(nobody(found, |site| Some(stale_site(site, memory)))),
+        [only] => only,
+        [first, second, ..] => {
+            let mut systems = trusted.iter().flat_map(|found| &found.systems);
+            let same_system = systems.all(|system| first.systems.first() == Some(system));
+            if followed.is_none() || !same_system || first.claimed() == second.claimed() {
+                return Verdict::Hold(contested(&trusted));
+            }
+            first
+        }
+    };
+    let Ok(primary) = &chosen.lead else { return Verdict::Hold(nobody(found, |_| None)) };
+    if let Some(hold) = backwards(chosen, primary.timeline, memory) {
+        let hold = nobody(found, |site| (site.site == chosen.site).then(|| hold.clone()));
+        return Verdict::Hold(hold);
+    }
+    let others = || found.iter().filter(|found| found.site != chosen.site);
+    let followers = others().filter(|found| found.follows() == Some(primary.timeline));
+    Verdict::Primary(Primary {
+        rivals: primary.rivals.iter().chain(others().flat_map(|found| &found.claims)).cloned().collect(),
+        followers: followers.filter_map(|found| found.site.clone()).collect(),
+        ..primary.clone()
+    })
+}
+
+/// Law 4, for the site that is left to be followed.
+fn backwards(chosen: &Found, timeline: Timeline, memory: &Memory) -> Option<Hold> {
+    let applied = memory.highest_timeline?;
+    let is_elsewhere = memory.site.is_some() && !chosen.is_followed(memory);
+    if is_elsewhere && timeline <= applied {
+        return Some(stale_site(chosen, memory));
+    }
+    let member = chosen.claims.first()?.member.clone();
+    (timeline < applied).then_some(Hold::Stale { member, timeline, applied })
+}
+
+fn stale_site(found: &Found, memory: &Memory) -> Hold {
+    Hold::StaleSite {
+        claimants: described(&found.claims, |claim| claim.member.clone()),
+        followed: memory.site.as_ref().map_or_else(|| "another site".to_owned(), ToString::to_string),
+    }
+}
+
+fn contested(trusted: &[&Found]) -> Hold {
+    Hold::ContestedSites {
+        claimants: described(trusted.iter().flat_map(|found| &found.claims), Rival::label),
+    }
+}
+
+fn described<'a>(
+    claims: impl IntoIterator<Item = &'a Rival>,
+    name: impl Fn(&Rival) -> String,
+) -> Vec<String> {
+    claims.into_iter().map(|claim| format!("{} (timeline {})", name(claim), claim.timeline)).collect()
+}
+
+/// Why nobody can be named in any of the sites; a site with a claimant is held for what `refusal` says, or passed over.
+fn nobody(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Hold {
+    let of = |found: &Found| match &found.lead {
+        Ok(_) => refusal(found),
+        Err(hold) => Some(hold.clone()),
+    };
+    let mut holds: Vec<(Option<SiteName>, Hold)> =
+        found.iter().filter_map(|found| Some((found.site.clone(), of(found)?))).collect();
+    match &holds[..] {
+        [(None, _)] => holds.remove(0).1,
+        _ => Hold::Sites(holds.into_iter().filter_map(|(site, hold)| Some((site?, hold))).collect()),
+    }
+}
+
+/// Of what several sites say, what people have to know first.
+pub(super) fn most_telling(holds: &[(SiteName, Hold)]) -> HoldKind {
+    let rank = |kind: &HoldKind| match kind {
+        HoldKind::Contested => 0,
+        HoldKind::WrongCluster => 1,
+        HoldKind::Promoting => 2,
+        HoldKind::StaleSite => 3,
+        HoldKind::Stale => 4,
+        HoldKind::Unreachable => 5,
+        HoldKind::NoPrimary => 6,
+        HoldKind::StandbyCluster => 7,
+    };
+    match holds.iter().map(|(_, hold)| hold.kind()).min_by_key(rank) {
+        // Where every site follows another one, nobody takes writes.
+        Some(HoldKind::StandbyCluster) if holds.len() > 1 => HoldKind::NoPrimary,
+        Some(kind) => kind,
+        None => HoldKind::NoPrimary,
+    }
+}

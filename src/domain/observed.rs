@@ -1,0 +1,169 @@
+//! What was seen of the outside in one pass.
+//!
+//! Law: unknown is not absent. What could not be read stands here as a [`Failure`], never as an empty list.
+
+pub mod witness;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::values::cluster::{
+    Address, ApiUrl, ListedRole, MemberName, Role, Scope, SiteName, State, SystemId, Timeline,
+};
+use crate::values::endpoint::{GroupArn, InstanceId, TargetGroup, VpcId};
+use crate::values::failure::Failure;
+use crate::values::listener::{Listener, ListenerArn};
+use crate::values::record::{RecordPlace, RecordSet};
+
+/// What a read gave: the thing, or why it could not be read.
+pub type Read<T> = Result<T, Failure>;
+
+/// The running instances that have each address, on any of their interfaces. Two VPCs may use the same address.
+pub type InstancesByAddress = BTreeMap<IpAddr, BTreeSet<Instance>>;
+
+/// An instance, by the interface that has the address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// The VPC of the interface.
+    pub vpc: Option<VpcId>,
+}
+
+impl Instance {
+    /// Whether it may be in that VPC: not knowing one of the two is no contradiction (2).
+    #[must_use]
+    pub fn may_be_in(&self, vpc: Option<&VpcId>) -> bool {
+        self.vpc.is_none() || vpc.is_none() || self.vpc.as_ref() == vpc
+    }
+}
+
+/// What each asked URL of one site answered, by URL.
+pub type Answers = BTreeMap<ApiUrl, MemberAnswer>;
+
+/// What the members of each site answered. A member's name says who it is within its site alone.
+pub type Sites = BTreeMap<Option<SiteName>, Answers>;
+
+static NOBODY: Answers = BTreeMap::new();
+
+/// Everything one pass has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    /// What the members answered, site by site.
+    pub sites: Sites,
+    /// The configured target groups.
+    pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
+    /// The listeners whose weights follow the primary.
+    pub listeners: BTreeMap<ListenerArn, Read<Listener>>,
+    /// For each name and type that is configured, every record set there is of that name and type.
+    pub records: BTreeMap<RecordPlace, Read<Vec<RecordSet>>>,
+    /// The addresses of the members' host names; addresses themselves are not looked up.
+    pub names: BTreeMap<String, Read<Vec<IpAddr>>>,
+    /// The running EC2 instances that have the members' addresses, by Region; asked only where a group wants instances.
+    pub instances: BTreeMap<String, Read<InstancesByAddress>>,
+}
+
+impl World {
+    /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
+    pub fn add(&mut self, seen: Self) {
+        self.groups.extend(seen.groups);
+        self.listeners.extend(seen.listeners);
+        self.records.extend(seen.records);
+        self.names.extend(seen.names);
+        for (region, found) in seen.instances {
+            match (self.instances.get_mut(&region), found) {
+                (Some(Ok(known)), Ok(found)) => {
+                    for (address, instances) in found {
+                        known.entry(address).or_default().extend(instances);
+                    }
+                }
+                (Some(Ok(_)), Err(_)) => {}
+                (_, found) => drop(self.instances.insert(region, found)),
+            }
+        }
+    }
+
+    /// What the members of one site answered.
+    #[must_use]
+    pub fn answers_of(&self, site: Option<&SiteName>) -> &Answers {
+        self.sites.iter().find(|(name, _)| name.as_ref() == site).map_or(&NOBODY, |(_, answers)| answers)
+    }
+}
+
+/// What one member answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAnswer {
+    /// The address that answered: tells two names of one member from two members.
+    pub peer: Option<SocketAddr>,
+    /// `GET /primary`.
+    pub health: Read<Health>,
+    /// `GET /cluster`.
+    pub view: Read<View>,
+}
+
+/// A member's account of itself: the status and the JSON of `GET /primary`, which come with 200 and with 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the status was 200: the member holds the leader key, or believes so until its TTL has run out. Role and
+    /// state are not checked by Patroni for this (`api.py`, `do_GET`).
+    pub answers_primary: bool,
+    /// Its own role.
+    pub role: Role,
+    /// The state of its PostgreSQL.
+    pub state: State,
+    /// Its timeline; absent while PostgreSQL cannot be queried.
+    pub timeline: Option<Timeline>,
+    /// Its system identifier; absent while PostgreSQL cannot be queried.
+    pub system_id: Option<SystemId>,
+    /// `patroni.scope`.
+    pub scope: Option<Scope>,
+    /// `patroni.name`, since 3.2.
+    pub name: Option<MemberName>,
+    /// The members that stream from it: `replication` lists them by their `application_name`, which Patroni sets to the
+    /// member's name (`patroni/postgresql/config.py`, `primary_conninfo_params`).
+    pub feeds: BTreeSet<MemberName>,
+}
+
+/// A member's account of its cluster: `GET /cluster`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Since 3.2.
+    pub scope: Option<Scope>,
+    /// The members as listed.
+    pub members: Vec<Listed>,
+    /// Maintenance mode.
+    pub paused: bool,
+}
+
+impl View {
+    /// The entry of that name.
+    #[must_use]
+    pub fn member(&self, name: &MemberName) -> Option<&Listed> {
+        self.members.iter().find(|member| member.name == *name)
+    }
+}
+
+/// One member as `GET /cluster` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: MemberName,
+    /// Its role by the leader key.
+    pub role: ListedRole,
+    /// Its state when it last wrote its key.
+    pub state: State,
+    /// Where its REST API is; null for a member that has not published one, or not one that can be read.
+    pub api_url: Option<ApiUrl>,
+    /// Where Patroni says that its PostgreSQL listens.
+    pub reported: Option<Address>,
+    /// Where clients reach its PostgreSQL: what Patroni says, unless the configuration says otherwise.
+    pub address: Option<Address>,
+    /// Its timeline when it last wrote its key.
+    pub timeline: Option<Timeline>,
+    /// How far it is behind the leader, in bytes; `None` for the leader and where Patroni says `unknown`.
+    pub lag_bytes: Option<u64>,
+    /// The tag that keeps clients away.
+    pub noloadbalance: bool,
+    /// The tag that keeps it from being promoted.
+    pub nofailover: bool,
+}

@@ -1,0 +1,109 @@
+//! Whether a target group's health check can choose among the members.
+//!
+//! Law: a group whose health check takes every member for healthy would spread writes over replicas, so it is held. So would
+//! one whose health check no member passes: with no healthy target a Network Load Balancer sends to all of them (its user
+//! guide, "Health checks for Network Load Balancer target groups").
+
+use std::collections::BTreeSet;
+
+use crate::decide::verdict::Primary;
+use crate::observed::World;
+use crate::spec::{GroupRole, Intent};
+use crate::values::endpoint::HealthCheck;
+
+/// What answers 200 on the primary alone (`patroni/api.py`, `do_GET`).
+const WRITER_PATHS: [&str; 5] = ["/", "/primary", "/master", "/leader", "/read-write"];
+/// What answers 200 on replicas, and `/read-only` on the primary as well.
+const READER_PATHS: [&str; 9] = [
+    "/replica",
+    "/read-only",
+    "/sync",
+    "/synchronous",
+    "/quorum",
+    "/async",
+    "/asynchronous",
+    "/read-only-sync",
+    "/read-only-quorum",
+];
+/// How, and on which port, a member's REST API is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Api {
+    /// Over TLS.
+    pub https: bool,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Api {
+    /// As a health check's `HealthCheckProtocol` spells it.
+    fn protocol(self) -> &'static str {
+        if self.https { "HTTPS" } else { "HTTP" }
+    }
+
+    fn is_at(self, port: &str) -> bool {
+        port.parse() == Ok(self.port)
+    }
+}
+
+/// What Patroni answers where it does not answer 200.
+const NO: u16 = 503;
+
+/// Why a health check cannot tell who belongs into the group, if so, and what it should be.
+///
+/// # Errors
+/// In words for people.
+pub fn tells_apart(check: &HealthCheck, role: GroupRole, apis: &BTreeSet<Api>) -> Result<(), String> {
+    let (paths, path) = match role {
+        GroupRole::Writer => (&WRITER_PATHS[..], "/primary"),
+        GroupRole::Reader { .. } => (&READER_PATHS[..], "/replica"),
+    };
+    let found = if !["HTTP", "HTTPS"].contains(&check.protocol.as_str()) {
+        format!("its health check is {}, which every member passes", check.protocol)
+    } else if !apis.iter().any(|api| api.is_at(&check.port)) {
+        format!("its health check asks port {}, which is not Patroni's", check.port)
+    } else if !apis.iter().any(|api| api.is_at(&check.port) && api.protocol() == check.protocol) {
+        let speaks = if check.protocol == "HTTP" { "HTTPS" } else { "HTTP" };
+        format!(
+            "its health check is {}, and Patroni's API speaks {speaks}, so no member passes it",
+            check.protocol
+        )
+    } else if !check.path.as_deref().is_some_and(|asked| paths.contains(&plain(asked))) {
+        let asked = check.path.as_deref().unwrap_or("/");
+        format!("its health check asks for {asked}, which does not tell who belongs into it")
+    } else if let Some(codes) = check.codes.as_deref().filter(|codes| includes(codes, NO)) {
+        format!("its health check takes {codes} for healthy, and Patroni says no with {NO}")
+    } else {
+        return Ok(());
+    };
+    // The port that is asked already, if a member has its API there.
+    let asked = apis.iter().find(|api| api.is_at(&check.port));
+    let api = asked.or(apis.first()).copied().unwrap_or(Api { https: false, port: 8008 });
+    let advice = format!("let it be {}, port {}, path {path}, codes 200", api.protocol(), api.port);
+    // A load balancer has no client certificate (Patroni, `restapi.verify_client`).
+    let clients = if api.https { ", and `verify_client` of Patroni's REST API not `required`" } else { "" };
+    Err(format!("{found}; {advice}{clients}"))
+}
+
+/// The REST APIs of the primary's site.
+#[must_use]
+pub fn apis(intent: &Intent, world: &World, primary: &Primary) -> BTreeSet<Api> {
+    let site = primary.site.as_ref();
+    let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
+    let views = world.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
+    let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
+    seeds.iter().chain(listed).map(|url| Api { https: url.is_https(), port: url.port() }).collect()
+}
+
+/// The path without its query, such as `?lag=16MB`.
+fn plain(path: &str) -> &str {
+    path.split('?').next().unwrap_or(path)
+}
+
+/// Whether a list such as `200-399,404` includes a code.
+fn includes(codes: &str, code: u16) -> bool {
+    codes.split(',').any(|part| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let range = from.trim().parse::<u16>().ok().zip(to.trim().parse::<u16>().ok());
+        range.is_some_and(|(from, to)| (from..=to).contains(&code))
+    })
+}

@@ -1,0 +1,96 @@
+//! Endpoints that are read, planned and changed for themselves.
+//!
+//! Invariant 15: an endpoint waits only for what it needs itself. What shares a call is one part: a target group,
+//! listeners with the groups behind them, the records of a hosted zone under one role. A part that cannot be read holds
+//! itself and no other.
+
+use std::collections::BTreeSet;
+
+use crate::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use crate::values::assume::AssumedRole;
+use crate::values::endpoint::{Endpoint, GroupArn};
+use crate::values::listener::ListenerArn;
+use crate::values::record::ZoneId;
+
+/// One part of a cluster's endpoints.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What it is about. Reports list parts in this order, in whichever order they were read.
+    pub key: PartKey,
+    /// The cluster with these endpoints alone.
+    pub intent: Intent,
+}
+
+/// What a part is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PartKey {
+    /// A target group that is behind no configured listener.
+    Group(GroupArn),
+    /// Groups, and the listeners before all of them.
+    Listeners(Vec<ListenerArn>),
+    /// The records of a hosted zone that are changed under one role: they travel in one batch.
+    Zone(ZoneId, Option<AssumedRole>),
+}
+
+impl Part {
+    /// Whether an endpoint is of this part.
+    #[must_use]
+    pub fn covers(&self, endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Group(arn) => self.intent.groups.iter().any(|group| group.arn == *arn),
+            Endpoint::Listener(arn) => self.intent.listeners().contains(arn),
+            Endpoint::Record(key) => self.intent.records.iter().any(|record| record.key == *key),
+        }
+    }
+
+    /// Whether it rests on where every member is, and not on where the primary is alone.
+    #[must_use]
+    pub fn needs_every_member(&self) -> bool {
+        let follows_primary =
+            |group: &GroupIntent| group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive;
+        !self.intent.groups.iter().all(follows_primary)
+            || self
+                .intent
+                .records
+                .iter()
+                .any(|record| matches!(record.points_to, PointsTo::Standby | PointsTo::Readers { .. }))
+    }
+}
+
+/// The parts of what is configured, in their order.
+#[must_use]
+pub fn parts(intent: &Intent) -> Vec<Part> {
+    let of_groups =
+        |key, groups| Part { key, intent: Intent { groups, records: Vec::new(), ..intent.clone() } };
+    let alone = intent.groups.iter().filter(|group| !matches!(group.strategy, Strategy::Weighted { .. }));
+    let alone = alone.map(|group| of_groups(PartKey::Group(group.arn.clone()), vec![group.clone()]));
+    let listeners = intent.weighted_sets().into_iter().map(|(listeners, groups)| {
+        let groups = groups.into_iter().map(|(_, group)| group.clone()).collect();
+        of_groups(PartKey::Listeners(listeners.to_vec()), groups)
+    });
+    let batch = |record: &RecordIntent| (record.key.place.zone.clone(), record.assume.clone());
+    let zones: BTreeSet<_> = intent.records.iter().map(batch).collect();
+    let zones = zones.into_iter().map(|(zone, role)| {
+        let is_of = |record: &&RecordIntent| record.key.place.zone == zone && record.assume == role;
+        let records = intent.records.iter().filter(is_of).cloned().collect();
+        let intent = Intent { groups: Vec::new(), records, ..intent.clone() };
+        Part { key: PartKey::Zone(zone, role), intent }
+    });
+    alone.chain(listeners).chain(zones).collect()
+}
+
+/// Whether an endpoint follows the primary, and not standbys or readers.
+#[must_use]
+pub fn is_writer(intent: &Intent, endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Group(arn) => {
+            let group = intent.groups.iter().find(|group| group.arn == *arn);
+            group.is_some_and(|group| group.role == GroupRole::Writer)
+        }
+        Endpoint::Listener(_) => true,
+        Endpoint::Record(key) => {
+            let record = intent.records.iter().find(|record| record.key == *key);
+            record.is_some_and(|record| matches!(record.points_to, PointsTo::Primary | PointsTo::Site))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether endpoints follow the primary, and which do not.
+//!
+//! Laws: alert once, never silent (12), and independent endpoints (15): an endpoint that has been held for a year neither
+//! keeps a failover of the others from being told nor from being remembered.
+
+use std::collections::BTreeSet;
+
+use crate::decide::verdict::Primary;
+use crate::report::{ClusterReport, Outcome, Reason, StepResult};
+use crate::spec::{GroupRole, Intent, PointsTo};
+use crate::values::endpoint::Endpoint;
+use crate::values::record::Failover;
+
+/// Some endpoint follows the primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Followed {
+    /// Those of its kind that do not, since they are held or their change failed.
+    pub left: BTreeSet<Endpoint>,
+}
+
+/// Whether the endpoints that could be read, and be changed where that was needed, follow the primary now. One that waits
+/// for a standby, or for a replica to read from, does not count: of two members, one is left after a failover.
+pub(super) fn followed(intent: &Intent, report: &ClusterReport, primary: &Primary) -> Option<Followed> {
+    let is_held_as_a_whole = report.holds.iter().any(|hold| matches!(hold.reason, Reason::Pass(_)));
+    if report.outcome == Outcome::Planned || is_held_as_a_whole {
+        return None;
+    }
+    let failed =
+        report.steps.iter().filter(|step| step.result != StepResult::Done).map(|step| &step.endpoint);
+    let held = report.holds.iter().filter_map(|hold| hold.endpoint.as_ref());
+    let not: BTreeSet<&Endpoint> = failed.chain(held).collect();
+    let all = writers(intent, primary);
+    let left: BTreeSet<Endpoint> = all.iter().filter(|endpoint| not.contains(endpoint)).cloned().collect();
+    (left.is_empty() || left.len() < all.len()).then_some(Followed { left })
+}
+
+/// The endpoints whose connections go to the primary. Target groups of other sites are left alone.
+fn writers(intent: &Intent, primary: &Primary) -> BTreeSet<Endpoint> {
+    let groups = intent.groups.iter().filter(|group| {
+        group.role == GroupRole::Writer && (group.site.is_none() || group.site == primary.site)
+    });
+    let groups = groups.flat_map(|group| match group.strategy.listeners() {
+        [] => vec![Endpoint::Group(group.arn.clone())],
+        listeners => listeners.iter().cloned().map(Endpoint::Listener).collect(),
+    });
+    let records = intent.records.iter().filter(|record| match record.points_to {
+        PointsTo::Primary => true,
+        PointsTo::Site => record.failover != Some(Failover::Secondary),
+        PointsTo::Standby | PointsTo::Readers { .. } => false,
+    });
+    groups.chain(records.map(|record| Endpoint::Record(record.key.clone()))).collect()
+}

@@ -1,0 +1,278 @@
+//! Small worlds, written as a test would say them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use repoint_domain::observed::{Answers, Health, Instance, Listed, MemberAnswer, Read, View, World};
+use repoint_domain::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
+use repoint_domain::values::cluster::{
+    Address, ApiUrl, EntryName, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+};
+use repoint_domain::values::endpoint::{
+    Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
+};
+use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::listener::{Forward, ListenerArn, Stickiness};
+use repoint_domain::values::record::{
+    Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
+    SetIdentifier, ZoneId,
+};
+
+pub const SYSTEM: &str = "7710341171024913225";
+pub const GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+
+/// The cluster that the tests speak of: `batman`, with pg1 to pg3 as seeds.
+pub fn intent() -> Intent {
+    Intent {
+        name: EntryName::new("batman"),
+        scope: Scope::new("batman"),
+        sites: vec![Site {
+            name: None,
+            region: None,
+            scope: Scope::new("batman"),
+            members: (1..=3).map(url).collect(),
+            addresses: BTreeMap::new(),
+            alias: None,
+        }],
+        system_id: None,
+        groups: Vec::new(),
+        records: Vec::new(),
+    }
+}
+
+pub fn group_intent() -> GroupIntent {
+    GroupIntent {
+        arn: arn(GROUP),
+        site: None,
+        role: GroupRole::Writer,
+        strategy: Strategy::Exclusive,
+        port: None,
+        availability_zone: None,
+        assume: None,
+    }
+}
+
+/// A group of readers that may lag so many bytes; the primary takes their place.
+pub fn reader_intent(max_lag_bytes: u64) -> GroupIntent {
+    let role = GroupRole::Reader { max_lag_bytes, primary_fallback: true };
+    GroupIntent { role, ..group_intent() }
+}
+
+/// A warm group, whose surplus leaves after that time.
+pub fn warm_intent(leave_after_ms: u64) -> GroupIntent {
+    GroupIntent { strategy: Strategy::Warm { leave_after_ms }, ..group_intent() }
+}
+
+/// A health check on Patroni that tells the primary.
+pub fn asks_patroni() -> HealthCheck {
+    HealthCheck {
+        protocol: "HTTP".to_owned(),
+        port: "8008".to_owned(),
+        path: Some("/primary".to_owned()),
+        codes: Some("200-399".to_owned()),
+    }
+}
+
+pub fn arn(text: &str) -> GroupArn {
+    GroupArn::parse(text).unwrap()
+}
+
+/// The REST API of pg`number`.
+pub fn url(number: u8) -> ApiUrl {
+    ApiUrl::parse(&format!("http://10.0.1.{}:8008", 10 + number)).unwrap()
+}
+
+/// The address of pg`number`.
+pub fn host(number: u8) -> String {
+    format!("10.0.1.{}", 10 + number)
+}
+
+pub fn name(number: u8) -> MemberName {
+    MemberName::new(format!("pg{number}"))
+}
+
+pub fn refused() -> Failure {
+    Failure::new(Kind::Unavailable, "GET /primary", "a test", "connection refused")
+}
+
+/// A member that answers 503 and streams.
+pub fn replica(timeline: u32) -> Health {
+    Health {
+        answers_primary: false,
+        role: Role::Replica,
+        state: State::Running,
+        timeline: Some(Timeline(timeline)),
+        system_id: Some(SystemId::new(SYSTEM)),
+        scope: Some(Scope::new("batman")),
+        name: None,
+        feeds: BTreeSet::new(),
+    }
+}
+
+/// A member that answers 200 and takes writes.
+pub fn primary(timeline: u32) -> Health {
+    Health { answers_primary: true, role: Role::Primary, ..replica(timeline) }
+}
+
+/// A member's entry in `/cluster`.
+pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
+    let leads = role.leads();
+    Listed {
+        name: name(number),
+        state: if leads { State::Running } else { State::Streaming },
+        role,
+        api_url: Some(url(number)),
+        reported: Some(Address { host: host(number), port: 5432 }),
+        address: Some(Address { host: host(number), port: 5432 }),
+        timeline: Some(Timeline(timeline)),
+        lag_bytes: (!leads).then_some(0),
+        noloadbalance: false,
+        nofailover: false,
+    }
+}
+
+/// A `/cluster` in which pg`leader` leads pg1 to pg3.
+pub fn view(leader: u8, timeline: u32) -> View {
+    let role = |number| if number == leader { ListedRole::Leader } else { ListedRole::Replica };
+    View {
+        scope: Some(Scope::new("batman")),
+        members: (1..=3).map(|number| listed(number, role(number), timeline)).collect(),
+        paused: false,
+    }
+}
+
+/// An answer of pg`number`, which gives its name as Patroni does since 3.2.
+pub fn answer(number: u8, health: Health, view: Read<View>) -> (ApiUrl, MemberAnswer) {
+    let health = Health { name: Some(name(number)), ..health };
+    let peer: SocketAddr = format!("{}:8008", host(number)).parse().unwrap();
+    (url(number), MemberAnswer { peer: Some(peer), health: Ok(health), view })
+}
+
+/// No answer from pg`number`.
+pub fn silence(number: u8) -> (ApiUrl, MemberAnswer) {
+    (url(number), MemberAnswer { peer: None, health: Err(refused()), view: Err(refused()) })
+}
+
+/// A world of these answers.
+pub fn world(answers: impl IntoIterator<Item = (ApiUrl, MemberAnswer)>) -> World {
+    World { sites: BTreeMap::from([(None, answers.into_iter().collect())]), ..World::default() }
+}
+
+/// What the members of the one site answer.
+pub fn members_in(world: &mut World) -> &mut Answers {
+    world.sites.entry(None).or_default()
+}
+
+/// A healthy cluster that pg`leader` leads on `timeline`.
+pub fn healthy(leader: u8, timeline: u32) -> World {
+    world((1..=3).map(|number| {
+        let health = if number == leader { primary(timeline) } else { replica(timeline) };
+        answer(number, health, Ok(view(leader, timeline)))
+    }))
+}
+
+pub fn target(id: &str, port: u16) -> Target {
+    Target { id: id.to_owned(), port }
+}
+
+pub fn target_health(id: &str, state: &str) -> TargetHealth {
+    TargetHealth { target: target(id, 5432), state: state.to_owned(), reason: None }
+}
+
+/// A group of `ip` targets in these states.
+pub fn ip_group(targets: &[(&str, &str)]) -> TargetGroup {
+    TargetGroup {
+        target_type: TargetType::Ip,
+        family: Family::Ipv4,
+        vpc: None,
+        targets: targets.iter().map(|(id, state)| target_health(id, state)).collect(),
+        check: None,
+    }
+}
+
+/// A running instance, in a VPC that is not known.
+pub fn instance(id: &str) -> Instance {
+    Instance { id: InstanceId::new(id), vpc: None }
+}
+
+pub fn place(record_type: RecordType) -> RecordPlace {
+    RecordPlace { zone: ZoneId::new("Z1"), name: RecordName::new("writer.db.example.com"), record_type }
+}
+
+/// A simple record's intent.
+pub fn record_intent(record_type: RecordType) -> RecordIntent {
+    RecordIntent {
+        key: RecordKey { place: place(record_type), set_identifier: None },
+        failover: None,
+        points_to: PointsTo::Primary,
+        ttl_seconds: None,
+        health_check_id: None,
+        assume: None,
+    }
+}
+
+/// One end of the failover pair: PRIMARY for the primary, SECONDARY for the standby.
+pub fn failover_intent(failover: Failover) -> RecordIntent {
+    let (identifier, points_to) = match failover {
+        Failover::Primary => ("primary", PointsTo::Primary),
+        Failover::Secondary => ("secondary", PointsTo::Standby),
+    };
+    let key = RecordKey { place: place(RecordType::A), set_identifier: Some(SetIdentifier::new(identifier)) };
+    RecordIntent { key, failover: Some(failover), points_to, ..record_intent(RecordType::A) }
+}
+
+/// A record set as read, with a TTL of 60 s.
+pub fn record(intent: &RecordIntent, values: &[&str]) -> RecordSet {
+    RecordSet {
+        key: intent.key.clone(),
+        routing: intent.failover.map_or(Routing::Simple, Routing::Failover),
+        answer: Answer::Values { ttl_seconds: 60, values: values.iter().map(ToString::to_string).collect() },
+        health_check_id: None,
+    }
+}
+
+/// An alias of a load balancer of that name.
+pub fn alias(dns_name: &str) -> Alias {
+    let zone = ZoneId::new("Z26RNL4JYFTOTI");
+    Alias { zone, dns_name: dns_name.to_owned(), evaluate_target_health: true }
+}
+
+/// These record sets, by their places, as read.
+pub fn records(sets: impl IntoIterator<Item = RecordSet>) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
+    let mut places: BTreeMap<RecordPlace, Read<Vec<RecordSet>>> = BTreeMap::new();
+    for set in sets {
+        let sets = places.entry(set.key.place.clone()).or_insert_with(|| Ok(Vec::new()));
+        sets.as_mut().unwrap().push(set);
+    }
+    places
+}
+
+// A listener and a group for each member.
+
+pub const LISTENER: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+pub fn listener_arn() -> ListenerArn {
+    ListenerArn::parse(LISTENER).unwrap()
+}
+
+/// The group of pg`number`; nobody has configured one above 3.
+pub fn member_group(number: u8) -> GroupArn {
+    arn(&format!(
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg{number}/000000000000000{number}"
+    ))
+}
+
+/// The group of pg`number`, behind [`LISTENER`].
+pub fn weighted_intent(number: u8) -> GroupIntent {
+    let strategy = Strategy::Weighted { listeners: vec![listener_arn()], member: name(number) };
+    GroupIntent { arn: member_group(number), strategy, ..group_intent() }
+}
+
+/// A forward action that gives these shares to the groups of these members.
+pub fn forward(weights: &[(u8, u32)]) -> Forward {
+    let weights = weights.iter().map(|(number, weight)| (member_group(*number), *weight));
+    let stickiness = Some(Stickiness { enabled: Some(false), duration_seconds: None });
+    Forward { weights: weights.collect(), stickiness, order: Some(1) }
+}
