@@ -25,6 +25,7 @@ mod networks;
 mod output;
 mod patroni;
 mod permit;
+mod runbook;
 mod single_flight;
 mod sites;
 mod state_file;
