@@ -4,7 +4,7 @@
 
 mod by_role;
 mod clients;
-mod letters;
+mod publish;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,20 +27,20 @@ use crate::adapters::sns::Sns;
 use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
-use crate::ports::{Budget, Calls, Clock, Instances, Ports, Store, Topic, Unsaved};
+use crate::ports::{Calls, Clock, Instances, Ports, RateLimiter, Store, Topic, Unsaved};
 use crate::runtime::adopt::adopt;
 use crate::runtime::apply::Span;
 use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
-use crate::runtime::look::{connect, look};
+use crate::runtime::observe::{connect, observe};
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use repoint_domain::rates::{Needs, most_writes, reads, time_for};
 use repoint_domain::report::status::{Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
-use repoint_domain::spec::Intent;
-use repoint_domain::state::fold::Rules;
+use repoint_domain::spec::Spec;
+use repoint_domain::state::update::Rules;
 use repoint_domain::values::endpoint::GroupArn;
 
 use self::by_role::{ByRole, Owner, Roles};
@@ -69,13 +69,13 @@ pub struct Limits {
     /// Until its last write.
     pub pass: Duration,
     /// From then on, to tell people.
-    pub tell: Duration,
+    pub notify: Duration,
 }
 
 /// repoint, wired.
 pub struct App {
     settings: Settings,
-    budget: Budget,
+    budget: RateLimiter,
     /// With the process's own credentials.
     aws: Access,
     patroni: Arc<Rest>,
@@ -90,7 +90,7 @@ pub struct App {
     insync: Insync,
     sns: Option<aws_sdk_sns::Client>,
     heartbeat: Option<Heartbeat>,
-    state: State,
+    state: StoreKind,
     /// What this process knows while memory is out of reach.
     unsaved: Unsaved,
     identity: String,
@@ -99,7 +99,7 @@ pub struct App {
 }
 
 /// Where memory is kept. The file is one for all passes, since they take turns at it.
-enum State {
+enum StoreKind {
     File(StateFile),
     Table(aws_sdk_dynamodb::Client, String),
 }
@@ -148,14 +148,14 @@ impl App {
         };
         let clients = roles.owners().into_iter().map(clients).collect();
         let state = match &settings.state.store {
-            StateStore::File(path) => State::File(StateFile::new(path.clone())),
-            StateStore::DynamoDb(table) => State::Table(aws.dynamodb(), table.clone()),
+            StateStore::File(path) => StoreKind::File(StateFile::new(path.clone())),
+            StateStore::DynamoDb(table) => StoreKind::Table(aws.dynamodb(), table.clone()),
         };
         let sns = settings.alerts.topic.as_ref().map(|topic| aws.sns(topic.region()));
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         Ok(Self {
-            budget: Budget::new(settings.aws.limit_percent),
+            budget: RateLimiter::new(settings.aws.limit_percent),
             patroni,
             resolver: Arc::new(SystemResolver::new(settings.patroni.timeout)),
             roles,
@@ -181,13 +181,13 @@ impl App {
 
     /// One pass over every cluster.
     pub async fn run(&self, mode: Mode) -> Report {
-        let clusters: Vec<&Intent> = self.settings.clusters.iter().collect();
+        let clusters: Vec<&Spec> = self.settings.clusters.iter().collect();
         let passes = self.passes(&clusters, mode, || Some(self.limits()), None, |_| {}).await;
         let clusters = passes.into_iter().flatten().collect();
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
     }
 
-    /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `tell`
+    /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `notify`
     /// hears of each, once nothing of it is waited for any longer. `None` for which there was no time any more, by
     /// `limits` or since its turn had not come by `until`.
     ///
@@ -195,26 +195,26 @@ impl App {
     /// If one of them does, but not before the others have ended.
     pub async fn passes(
         &self,
-        clusters: &[&Intent],
+        clusters: &[&Spec],
         mode: Mode,
         limits: impl Fn() -> Option<Limits> + Sync,
         until: Option<Instant>,
-        tell: impl Fn(&ClusterReport) + Sync,
+        notify: impl Fn(&ClusterReport) + Sync,
     ) -> Vec<Option<ClusterReport>> {
-        let (limits, tell) = (&limits, &tell);
+        let (limits, notify) = (&limits, &notify);
         let panicked = &Panicked::default();
-        let pass = |intent, ports, mut members| {
+        let pass = |spec, ports, mut members| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
                 let Some(limits) = limits() else { return ready(None).boxed() };
                 let span = Span::of(limits.pass);
                 let settings = self.pass_settings(limits);
-                let passing = Box::pin(pass_with(intent, &ports, &settings, mode, &mut members));
+                let passing = Box::pin(pass_with(spec, &ports, &settings, mode, &mut members));
                 let passed = panicked.catch(passing).await;
                 let Some(report) = passed else { return ready(None).boxed() };
                 let rest = async move {
                     let report = self.insync.wait(report, || self.ports(), span).await;
-                    tell(&report);
+                    notify(&report);
                     Some(report)
                 };
                 rest.boxed()
@@ -230,17 +230,17 @@ impl App {
     /// are waited for.
     #[must_use]
     pub fn longest_run(&self) -> Duration {
-        let Limits { pass, tell } = self.limits();
+        let Limits { pass, notify } = self.limits();
         let percent = self.settings.aws.limit_percent;
         let turns = time_for(&all(&self.settings.clusters, reads), percent)
             + time_for(&all(&self.settings.clusters, most_writes), percent);
-        pass * 2 + tell + Duration::from_millis(turns)
+        pass * 2 + notify + Duration::from_millis(turns)
     }
 
     /// What the configuration allows a pass.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { pass: self.settings.deadline, tell: TELL_WITHIN }
+        Limits { pass: self.settings.deadline, notify: TELL_WITHIN }
     }
 
     /// How often the daemon asks AWS although nothing seems to have changed: as configured, or as often as AWS lets
@@ -259,12 +259,12 @@ impl App {
     pub async fn warm(&self, members_within: Duration, within: Duration) {
         let began = Instant::now();
         let mut regions = BTreeSet::new();
-        let is_new = |intent: &&Intent| {
-            let roles = Roles::of(std::slice::from_ref(*intent)).owners();
-            regions.insert((reads(intent).into_keys().collect::<Vec<_>>(), roles))
+        let is_new = |spec: &&Spec| {
+            let roles = Roles::of(std::slice::from_ref(*spec)).owners();
+            regions.insert((reads(spec).into_keys().collect::<Vec<_>>(), roles))
         };
-        let looks = self.settings.clusters.iter().filter(is_new).map(|intent| async move {
-            connect(intent, &self.ports(), began + members_within, began + within).await;
+        let looks = self.settings.clusters.iter().filter(is_new).map(|spec| async move {
+            connect(spec, &self.ports(), began + members_within, began + within).await;
         });
         let topic = async {
             if let (Some(sns), Some(topic)) = (&self.sns, &self.settings.alerts.topic) {
@@ -277,18 +277,24 @@ impl App {
 
     /// How every cluster stands.
     pub async fn status(&self) -> Status {
-        let look = |intent, ports, _| {
+        let observation = |spec, ports, _| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
             let one = async move {
-                let look = look(intent, &ports, Instant::now() + self.settings.deadline).await;
-                let status =
-                    status(intent, &look.world, &look.memory, &look.verdict, &look.plan, SystemClock.now());
+                let observation = observe(spec, &ports, Instant::now() + self.settings.deadline).await;
+                let status = status(
+                    spec,
+                    &observation.observed,
+                    &observation.state,
+                    &observation.verdict,
+                    &observation.plan,
+                    SystemClock.now(),
+                );
                 ready(status).boxed()
             };
             one.boxed()
         };
-        let clusters: Vec<&Intent> = self.settings.clusters.iter().collect();
-        let looks = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &look).await;
+        let clusters: Vec<&Spec> = self.settings.clusters.iter().collect();
+        let looks = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &observation).await;
         Status { version: VERSION, clusters: looks.into_iter().flatten().collect() }
     }
 
@@ -296,9 +302,9 @@ impl App {
     ///
     /// # Errors
     /// If nobody can be named the primary, or memory is out of reach.
-    pub async fn adopt(&self, intent: &Intent) -> Result<Adopted, AdoptError> {
+    pub async fn adopt(&self, spec: &Spec) -> Result<Adopted, AdoptError> {
         let deadline = Instant::now() + self.settings.deadline;
-        adopt(intent, &self.ports(), deadline).await
+        adopt(spec, &self.ports(), deadline).await
     }
 
     /// Follows every entry of a scope until it has a primary and its endpoints point there, or time runs out; none if the
@@ -306,7 +312,7 @@ impl App {
     pub async fn follow(&self, scope: &str) -> Vec<ClusterReport> {
         let settings = self.pass_settings(self.limits());
         let follows = self.settings.entries_of_scope(scope).into_iter();
-        let follows = follows.map(|intent| follow(intent, || self.ports(), &settings, &self.insync));
+        let follows = follows.map(|spec| follow(spec, || self.ports(), &settings, &self.insync));
         join_all(follows).await
     }
 
@@ -315,8 +321,8 @@ impl App {
         let calls = Calls::new(self.budget.clone());
         let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
-            State::File(file) => Arc::new(file.clone()),
-            State::Table(client, table) => {
+            StoreKind::File(file) => Arc::new(file.clone()),
+            StoreKind::Table(client, table) => {
                 Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()))
             }
         };
@@ -356,8 +362,8 @@ impl App {
         let alerts = &self.settings.alerts;
         pass::Settings {
             limit: limits.pass,
-            tell_within: limits.tell,
-            needs_memory: self.settings.state.required,
+            notify_within: limits.notify,
+            needs_state: self.settings.state.required,
             alerts: Rules {
                 grace_ms: milliseconds(alerts.grace),
                 contested_grace_ms: milliseconds(alerts.contested_grace),
@@ -368,7 +374,7 @@ impl App {
 }
 
 /// What all of them need.
-fn all(clusters: &[Intent], of_one: fn(&Intent) -> Needs) -> Needs {
+fn all(clusters: &[Spec], of_one: fn(&Spec) -> Needs) -> Needs {
     let mut needs = Needs::new();
     for (line, count) in clusters.iter().flat_map(of_one) {
         *needs.entry(line).or_default() += count;
@@ -377,7 +383,7 @@ fn all(clusters: &[Intent], of_one: fn(&Intent) -> Needs) -> Needs {
 }
 
 /// The Availability Zones that the configuration gives to target groups.
-fn availability_zones(clusters: &[Intent]) -> BTreeMap<GroupArn, String> {
+fn availability_zones(clusters: &[Spec]) -> BTreeMap<GroupArn, String> {
     let groups = clusters.iter().flat_map(|cluster| &cluster.groups);
     groups.filter_map(|group| Some((group.arn.clone(), group.availability_zone.clone()?))).collect()
 }

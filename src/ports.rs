@@ -9,23 +9,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 mod asked;
-mod budget;
 mod calls;
-mod permit;
+mod lease_guard;
+mod rate_limiter;
 mod unsaved;
 
 pub use asked::Asked;
-pub use budget::Budget;
 pub use calls::Calls;
-pub use permit::Permit;
+pub use lease_guard::LeaseGuard;
+pub use rate_limiter::RateLimiter;
 use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
-use repoint_domain::state::{Letter, Memory, Timestamp};
+use repoint_domain::state::{OutboxMessage, State};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName};
 use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
+use repoint_domain::values::timestamp::Timestamp;
 pub use unsaved::{Past, Unsaved};
 
 /// The REST API of Patroni's members.
@@ -43,10 +44,11 @@ pub trait TargetGroups: Send + Sync {
     async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup>;
 
     /// Adds targets; one that is registered already is no error.
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure>;
 
     /// Takes targets out; one that is not registered is no error.
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure>;
+    async fn deregister(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard)
+    -> Result<(), Failure>;
 }
 
 /// Listeners of Network Load Balancers.
@@ -56,7 +58,7 @@ pub trait Listeners: Send + Sync {
     async fn read(&self, arn: &ListenerArn) -> Read<Listener>;
 
     /// Lets the listener forward so, and leaves everything else of it as it is.
-    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure>;
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, guard: &LeaseGuard) -> Result<(), Failure>;
 }
 
 /// Hosted zones.
@@ -71,7 +73,7 @@ pub trait Zones: Send + Sync {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>>;
 
     /// Whether all of Route 53's servers have a batch. Asked once, without a retry.
@@ -101,19 +103,19 @@ pub trait Resolver: Send + Sync {
 #[async_trait]
 pub trait Topic: Send + Sync {
     /// Tells people.
-    async fn publish(&self, letter: &Letter) -> Result<(), Failure>;
+    async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure>;
 }
 
 /// Where memory is kept.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// What is remembered of an entry; nothing, if it was never saved.
-    async fn load(&self, entry: &EntryName) -> Read<Memory>;
+    async fn load(&self, entry: &EntryName) -> Read<State>;
 
-    /// Saves `memory` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
+    /// Saves `state` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
     ///
     /// [`Kind::Conflict`]: repoint_domain::values::failure::Kind::Conflict
-    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure>;
+    async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure>;
 
     /// Whether a save would fail, as far as that can be told without one: what will block the next failover is to be told
     /// now, not then.

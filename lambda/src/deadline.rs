@@ -19,8 +19,8 @@ const TELLING: u32 = 4;
 /// The limits of a pass that begins now, `left` before the invocation's deadline; `None` if that is too late to begin.
 pub fn limits(configured: Limits, left: Duration) -> Option<Limits> {
     let usable = usable(left).filter(|usable| *usable >= LEAST)?;
-    let tell = configured.tell.min(usable / TELLING);
-    Some(Limits { pass: configured.pass.min(usable.saturating_sub(tell)), tell })
+    let notify = configured.notify.min(usable / TELLING);
+    Some(Limits { pass: configured.pass.min(usable.saturating_sub(notify)), notify })
 }
 
 /// The time that passes may use, telling included.
@@ -33,9 +33,9 @@ mod tests {
     use super::*;
 
     fn of(left_ms: u64) -> Option<(u128, u128)> {
-        let configured = Limits { pass: Duration::from_secs(30), tell: Duration::from_secs(10) };
+        let configured = Limits { pass: Duration::from_secs(30), notify: Duration::from_secs(10) };
         let limits = limits(configured, Duration::from_millis(left_ms))?;
-        Some((limits.pass.as_millis(), limits.tell.as_millis()))
+        Some((limits.pass.as_millis(), limits.notify.as_millis()))
     }
 
     #[test]
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn passing_and_telling_end_before_a_short_one() {
         for left in [1_400, 1_500, 3_000, 10_000, 20_000, 40_000] {
-            let (pass, tell) = of(left).unwrap();
+            let (pass, notify) = of(left).unwrap();
             assert!(
-                pass + tell + 400 <= u128::from(left) && tell >= u128::from(left) / 6,
-                "{left}: {pass}, {tell}"
+                pass + notify + 400 <= u128::from(left) && notify >= u128::from(left) / 6,
+                "{left}: {pass}, {notify}"
             );
         }
     }

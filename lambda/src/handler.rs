@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use repoint::app::{App, Mode};
 use repoint_domain::report::{ClusterReport, Outcome, Report, VERSION};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::text;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use crate::deadline::{limits, usable};
 use crate::error::Failure;
 use crate::event::{Order, Scopes, Trigger, trigger};
-use crate::sentence::{blocked, sentences, untold, with_hint};
+use crate::summary::{blocked, sentences, unnotified, with_hint};
 use crate::{http, logs};
 
 /// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
@@ -71,23 +71,18 @@ impl Handler {
     }
 
     /// The report, or what failed.
-    async fn reported(&self, chosen: &[&Intent], mode: Mode, deadline: u64) -> Result<Value, Failure> {
-        let report = self.look(chosen, mode, deadline).await?;
-        self.judge(&report)?;
+    async fn reported(&self, chosen: &[&Spec], mode: Mode, deadline: u64) -> Result<Value, Failure> {
+        let report = self.observe(chosen, mode, deadline).await?;
+        self.check(&report)?;
         serde_json::to_value(&report)
             .map_err(|error| Failure::ClusterFailed(format!("the report cannot be written as JSON: {error}")))
     }
 
     /// One pass for the whole batch. Nobody can tell which message was about which cluster, so all of them come again if
     /// one failed.
-    async fn acknowledged(
-        &self,
-        ids: &[String],
-        chosen: &[&Intent],
-        deadline: u64,
-    ) -> Result<Value, Failure> {
-        let report = self.look(chosen, Mode::Apply, deadline).await?;
-        let failed = match self.judge(&report) {
+    async fn acknowledged(&self, ids: &[String], chosen: &[&Spec], deadline: u64) -> Result<Value, Failure> {
+        let report = self.observe(chosen, Mode::Apply, deadline).await?;
+        let failed = match self.check(&report) {
             Ok(()) => &[],
             Err(failure) => {
                 error!(messages = ids.len(), "{failure:?}");
@@ -116,10 +111,10 @@ impl Handler {
     async fn responded(&self, order: Result<Order, Failure>, deadline: u64) -> Result<Value, Failure> {
         let looked = async {
             let order = order?;
-            self.look(&self.chosen(&order)?, mode(&order), deadline).await
+            self.observe(&self.chosen(&order)?, mode(&order), deadline).await
         };
         let looked = looked.await;
-        match looked.map(|report| (self.judge(&report), report)) {
+        match looked.map(|report| (self.check(&report), report)) {
             Ok((Ok(()), report)) => http::response(200, &report),
             Ok((Err(failure), report)) => {
                 error!("{failure:?}");
@@ -133,38 +128,38 @@ impl Handler {
     }
 
     /// Whether the report is a failure.
-    fn judge(&self, report: &Report) -> Result<(), Failure> {
-        if let Some(story) = sentences(report, Outcome::Failed) {
-            return Err(Failure::ClusterFailed(story));
+    fn check(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(move_cause) = sentences(report, Outcome::Failed) {
+            return Err(Failure::ClusterFailed(move_cause));
         }
         // What will block the next failover fails this invocation, and not that one.
-        if let Some(story) = blocked(report) {
-            return Err(Failure::ClusterFailed(story));
+        if let Some(move_cause) = blocked(report) {
+            return Err(Failure::ClusterFailed(move_cause));
         }
-        if let Some(story) = untold(report) {
-            return Err(Failure::AlertFailed(story));
+        if let Some(move_cause) = unnotified(report) {
+            return Err(Failure::AlertFailed(move_cause));
         }
         match sentences(report, Outcome::Held).filter(|_| self.app.settings().lambda.fail_on_hold) {
-            Some(story) => Err(Failure::ClusterHeld(story)),
+            Some(move_cause) => Err(Failure::ClusterHeld(move_cause)),
             None => Ok(()),
         }
     }
 
     /// One pass over the chosen clusters, within the time that is left.
-    async fn look(&self, chosen: &[&Intent], mode: Mode, deadline: u64) -> Result<Report, Failure> {
+    async fn observe(&self, chosen: &[&Spec], mode: Mode, deadline: u64) -> Result<Report, Failure> {
         let began_with = left(deadline);
         let usable = usable(began_with).unwrap_or_default();
         // Each pass gets what is left when it begins, since with many clusters not all begin at once.
         let limits = || limits(self.app.limits(), left(deadline));
         let until = Instant::now() + usable;
-        let passes = self.app.passes(chosen, mode, limits, Some(until), logs::tell);
+        let passes = self.app.passes(chosen, mode, limits, Some(until), logs::notify);
         let ended = timeout_at(until, passes).await.map_err(|_| {
             Failure::OutOfTime(format!(
                 "{} ms were left of the invocation, and the passes did not end in them; the next invocation goes on",
                 millis(began_with)
             ))
         })?;
-        let names = chosen.iter().map(|intent| intent.name.as_str());
+        let names = chosen.iter().map(|spec| spec.name.as_str());
         let late: Vec<&str> =
             names.zip(&ended).filter(|(_, report)| report.is_none()).map(|(name, _)| name).collect();
         if !late.is_empty() {
@@ -180,7 +175,7 @@ impl Handler {
 
     /// The clusters that callbacks are about, every entry of each scope. A scope that is not configured is no reason to
     /// look at nothing: a callback from a node with another configuration is still a reason to look.
-    fn of_scopes(&self, scopes: Scopes) -> Vec<&Intent> {
+    fn of_scopes(&self, scopes: Scopes) -> Vec<&Spec> {
         let settings = self.app.settings();
         let all = || settings.clusters.iter().collect();
         let Some(scopes) = scopes else { return all() };
@@ -190,12 +185,12 @@ impl Handler {
             warn!(scope, "a message names a scope that is not configured; looking at every cluster");
             return all();
         }
-        let is_meant = |intent: &&Intent| scopes.iter().any(|scope| intent.has_scope(scope));
+        let is_meant = |spec: &&Spec| scopes.iter().any(|scope| spec.has_scope(scope));
         settings.clusters.iter().filter(is_meant).collect()
     }
 
     /// The clusters that are meant, in the order of the configuration.
-    fn chosen(&self, order: &Order) -> Result<Vec<&Intent>, Failure> {
+    fn chosen(&self, order: &Order) -> Result<Vec<&Spec>, Failure> {
         let settings = self.app.settings();
         let known = &settings.clusters;
         let Some(wanted) = &order.cluster else { return Ok(known.iter().collect()) };
@@ -205,9 +200,9 @@ impl Handler {
             if called.is_empty() {
                 return Err(Failure::UnknownCluster { unknown: name.clone(), known: settings.names() });
             }
-            chosen.extend(called.into_iter().map(|intent| &intent.name));
+            chosen.extend(called.into_iter().map(|spec| &spec.name));
         }
-        Ok(known.iter().filter(|intent| chosen.contains(&intent.name)).collect())
+        Ok(known.iter().filter(|spec| chosen.contains(&spec.name)).collect())
     }
 }
 

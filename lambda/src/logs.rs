@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use repoint::app::{LogStream, panics};
 use repoint::config::{Environment, LogFilter, LogLevel};
-use repoint_domain::decide::retarget::Cause;
 use repoint_domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
+use repoint_domain::values::moves::MoveCause;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
-use crate::line::JsonLine;
-use crate::sentence::reasons;
+use crate::json_log::JsonLine;
+use crate::summary::reasons;
 
 /// The runtime's span around an invocation holds the request id, so it is never filtered out.
 const REQUEST_ID: &str = "lambda_runtime::layers::trace";
@@ -51,7 +51,7 @@ pub fn init(variables: &BTreeMap<String, String>) {
 }
 
 /// Writes down what a pass over a cluster did, and sums it up.
-pub fn tell(cluster: &ClusterReport) {
+pub fn notify(cluster: &ClusterReport) {
     for step in &cluster.steps {
         tell_step(cluster, step);
     }
@@ -63,7 +63,8 @@ pub fn tell(cluster: &ClusterReport) {
         VerdictReport::Hold { kind, .. } => (kind.as_str().to_owned(), None),
     };
     let steps = cluster.steps.len();
-    let (cause, previous_primary) = (cluster.cause.map(Cause::as_str), cluster.previous_primary.as_deref());
+    let (cause, previous_primary) =
+        (cluster.cause.map(MoveCause::as_str), cluster.previous_primary.as_deref());
     let why = (!reasons(cluster).is_empty()).then(|| reasons(cluster).join("; "));
     // One macro call for each level: the level is part of what the compiler builds for it.
     macro_rules! line {
@@ -84,7 +85,7 @@ pub fn tell(cluster: &ClusterReport) {
 /// One step: what was changed, from what to what, and why.
 fn tell_step(cluster: &ClusterReport, step: &StepReport) {
     let (name, cause, previous_primary) =
-        (&cluster.name, cluster.cause.map(Cause::as_str), cluster.previous_primary.as_deref());
+        (&cluster.name, cluster.cause.map(MoveCause::as_str), cluster.previous_primary.as_deref());
     let (action, result, endpoint) = (step.action.as_str(), step.result.as_str(), &step.endpoint);
     let target = Some(step.target.as_str());
     let (from, to) = match step.action {

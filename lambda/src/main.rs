@@ -22,9 +22,9 @@ mod event;
 mod handler;
 mod http;
 mod init;
-mod line;
+mod json_log;
 mod logs;
-mod sentence;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -22,13 +22,13 @@ use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
-use crate::ports::{Calls, Permit};
+use crate::ports::{Calls, LeaseGuard};
 pub use access::{Access, Options};
 pub use credentials::Renewable;
 use credentials::Unloaded;
 pub use owner::Owner;
 use refusal::refusal_of;
-use repoint_domain::rates::Line;
+use repoint_domain::rates::RateKey;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
 
@@ -112,7 +112,7 @@ pub struct Counted {
     calls: Calls,
     action: &'static str,
     /// Whose token the first attempt has.
-    line: Option<Line>,
+    line: Option<RateKey>,
     is_retry: AtomicBool,
 }
 
@@ -125,7 +125,7 @@ impl Counted {
 
     /// A call that has a token.
     #[must_use]
-    pub fn on(mut self, line: &Line) -> Self {
+    pub fn on(mut self, line: &RateKey) -> Self {
         self.line = Some(line.clone());
         self
     }
@@ -153,7 +153,7 @@ impl Intercept for Counted {
 /// Refuses to send what comes too late: asked for each attempt, after signing, when only the connection is left.
 #[derive(Debug)]
 pub struct Fenced {
-    permit: Permit,
+    guard: LeaseGuard,
     action: &'static str,
     resource: String,
 }
@@ -161,8 +161,8 @@ pub struct Fenced {
 impl Fenced {
     /// For one write of that IAM action.
     #[must_use]
-    pub fn new(permit: &Permit, action: &'static str, resource: &str) -> Self {
-        Self { permit: permit.clone(), action, resource: resource.to_owned() }
+    pub fn new(guard: &LeaseGuard, action: &'static str, resource: &str) -> Self {
+        Self { guard: guard.clone(), action, resource: resource.to_owned() }
     }
 }
 
@@ -177,7 +177,7 @@ impl Intercept for Fenced {
         _runtime_components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Ok(self.permit.check(self.action, &self.resource)?)
+        Ok(self.guard.check(self.action, &self.resource)?)
     }
 }
 

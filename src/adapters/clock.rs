@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ports::Clock;
-use repoint_domain::state::Timestamp;
+use repoint_domain::values::timestamp::Timestamp;
 
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -107,13 +107,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Hears what is wanted, and answers: `look` is given the scope, and says what comes of it.
-    pub async fn serve(self, look: impl FnOnce(&str) -> Looks) {
+    /// Hears what is wanted, and answers: `observation` is given the scope, and says what comes of it.
+    pub async fn serve(self, check: impl FnOnce(&str) -> Looks) {
         let mut stream = AsyncBufReader::new(self.stream);
         let mut line = String::new();
-        let heard = timeout(LINE_WITHIN, (&mut stream).take(LONGEST_LINE).read_line(&mut line)).await;
-        let Ok(Ok(1..)) = heard else { return };
-        let answer = match line.trim_end().strip_prefix(LOOK).map(|scope| (scope, look(scope))) {
+        let read = timeout(LINE_WITHIN, (&mut stream).take(LONGEST_LINE).read_line(&mut line)).await;
+        let Ok(Ok(1..)) = read else { return };
+        let answer = match line.trim_end().strip_prefix(LOOK).map(|scope| (scope, check(scope))) {
             Some((_, Looks::Able)) => DONE.to_owned(),
             Some((scope, Looks::Unknown)) => {
                 format!("the daemon watches no cluster `{}`", text::message(scope))
@@ -133,7 +133,7 @@ impl Caller {
 ///
 /// # Errors
 /// If nobody listens there, nobody answers in time, or the daemon refuses.
-pub fn look(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
+pub fn observe(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
     let mut stream = BlockingStream::connect(path)?;
     stream.set_read_timeout(Some(within))?;
     stream.set_write_timeout(Some(within))?;

@@ -23,11 +23,11 @@ use tokio::time::timeout;
 
 use super::aws::refusal::missing;
 use super::aws::{Counted, Fenced, failure, prompt};
-use crate::ports::{Calls, Permit, TargetGroups};
+use crate::ports::{Calls, LeaseGuard, TargetGroups};
 pub use known::Known;
 use known::{Facts, Placed, as_asked_for};
 use repoint_domain::observed::Read;
-use repoint_domain::rates::Line;
+use repoint_domain::rates::RateKey;
 use repoint_domain::values::endpoint::{
     Family, GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType, VpcId,
 };
@@ -68,7 +68,7 @@ impl Elbv2 {
     }
 
     async fn ask(&self, arn: &GroupArn) -> Read<types::TargetGroup> {
-        let line = Line::ElbRead(arn.region().to_owned());
+        let line = RateKey::ElbRead(arn.region().to_owned());
         let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE_GROUPS, arn.region(), arn)?
@@ -106,7 +106,7 @@ impl Elbv2 {
     }
 
     async fn targets(&self, arn: &GroupArn) -> Read<Vec<TargetHealth>> {
-        let line = Line::ElbRead(arn.region().to_owned());
+        let line = RateKey::ElbRead(arn.region().to_owned());
         let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE_HEALTH, arn.region(), arn)?
@@ -130,8 +130,13 @@ impl Elbv2 {
     }
 
     /// Registers them once, in the zones that are given.
-    async fn register_in(&self, arn: &GroupArn, targets: &[Placed], permit: &Permit) -> Result<(), Failure> {
-        let line = Line::ElbWrite(arn.region().to_owned());
+    async fn register_in(
+        &self,
+        arn: &GroupArn,
+        targets: &[Placed],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
+        let line = RateKey::ElbWrite(arn.region().to_owned());
         let _leave = self.calls.write(&line).await;
         self.client(REGISTER, arn.region(), arn)?
             .register_targets()
@@ -142,7 +147,7 @@ impl Elbv2 {
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, REGISTER).on(&line))
-            .interceptor(Fenced::new(permit, REGISTER, arn.as_str()))
+            .interceptor(Fenced::new(guard, REGISTER, arn.as_str()))
             .send()
             .await
             .map(drop)
@@ -170,7 +175,7 @@ impl TargetGroups for Elbv2 {
         Ok(TargetGroup { target_type, family, vpc, targets, check })
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
         let in_zone = |target: &Target| Placed {
             target: target.clone(),
             zone: self.known.zone_to_register(arn, target),
@@ -178,7 +183,7 @@ impl TargetGroups for Elbv2 {
         };
         let mut placed: Vec<Placed> = targets.iter().map(in_zone).collect();
         loop {
-            let Err(failure) = self.register_in(arn, &placed, permit).await else { return Ok(()) };
+            let Err(failure) = self.register_in(arn, &placed, guard).await else { return Ok(()) };
             // Each round corrects one at least, and none twice.
             match as_asked_for(&placed, &failure.message) {
                 Some(corrected) => placed = corrected,
@@ -187,8 +192,13 @@ impl TargetGroups for Elbv2 {
         }
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        let line = Line::ElbWrite(arn.region().to_owned());
+    async fn deregister(
+        &self,
+        arn: &GroupArn,
+        targets: &[Target],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
+        let line = RateKey::ElbWrite(arn.region().to_owned());
         let _leave = self.calls.write(&line).await;
         let as_read = |target: &Target| description(target, self.known.zone_as_read(arn, target).as_deref());
         self.client(DEREGISTER, arn.region(), arn)?
@@ -198,7 +208,7 @@ impl TargetGroups for Elbv2 {
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, DEREGISTER).on(&line))
-            .interceptor(Fenced::new(permit, DEREGISTER, arn.as_str()))
+            .interceptor(Fenced::new(guard, DEREGISTER, arn.as_str()))
             .send()
             .await
             .map(drop)

@@ -8,8 +8,8 @@ pub mod control;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;
-mod heard;
 pub mod heartbeat;
+mod last_error;
 pub mod log_stream;
 pub mod open_files;
 pub mod panics;

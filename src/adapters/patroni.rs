@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use self::reason::{Reasons, is_end};
 use crate::ports::{Asked, Patroni};
-use repoint_domain::observed::{MemberAnswer, Read, View};
+use repoint_domain::observed::{ClusterView, MemberAnswer, Read};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
@@ -180,7 +180,7 @@ impl Patroni for Rest {
                 health.map_err(|error| refused("GET /primary", url, &error))
             }),
             view: cluster.read.and_then(|(_, view)| {
-                View::try_from(view).map_err(|error| refused("GET /cluster", url, &error))
+                ClusterView::try_from(view).map_err(|error| refused("GET /cluster", url, &error))
             }),
         }
     }

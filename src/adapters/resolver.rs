@@ -44,12 +44,12 @@ impl Resolver for SystemResolver {
         // Nobody closes them. A look-up that hangs keeps its turn, as it keeps its thread.
         let turn = self.turns.clone().acquire_owned().await;
         let name = host.to_owned();
-        let looking = tokio::task::spawn_blocking(move || {
+        let observing = tokio::task::spawn_blocking(move || {
             let addresses = (name.as_str(), 0).to_socket_addrs();
             drop(turn);
             addresses
         });
-        let addresses = timeout(self.timeout, looking)
+        let addresses = timeout(self.timeout, observing)
             .await
             .map_err(|_| failure(format!("no answer within {} s", self.timeout.as_secs_f64())))?
             .map_err(|error| failure(text::message(&error.to_string())))?

@@ -17,10 +17,10 @@ use aws_sdk_route53::types::{
 use tokio::time::timeout_at;
 
 use super::aws::{Counted, Fenced, failure, prompt};
-use super::heard::Heard;
-use crate::ports::{Calls, Permit, Zones};
+use super::last_error::LastError;
+use crate::ports::{Calls, LeaseGuard, Zones};
 use repoint_domain::observed::Read;
-use repoint_domain::rates::Line;
+use repoint_domain::rates::RateKey;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{
     Alias, Answer, ChangeId, Failover, Listing, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet,
@@ -59,7 +59,7 @@ impl Zones for Route53 {
             places.iter().map(|place| (place.name.listing_key(), &place.name)).collect();
         let mut identifier: Option<String> = None;
         while let Some((key, record_type)) = missing.first().cloned() {
-            let _leave = self.calls.read(&Line::Route53).await;
+            let _leave = self.calls.read(&RateKey::Route53).await;
             let answer = self
                 .client
                 .list_resource_record_sets()
@@ -69,7 +69,7 @@ impl Zones for Route53 {
                 .set_start_record_identifier(identifier.take())
                 .max_items(PAGE)
                 .customize()
-                .interceptor(Counted::new(&self.calls, LIST).on(&Line::Route53))
+                .interceptor(Counted::new(&self.calls, LIST).on(&RateKey::Route53))
                 .send()
                 .await
                 .map_err(|error| failure(LIST, zone.as_str(), &error))?;
@@ -104,16 +104,16 @@ impl Zones for Route53 {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
-        let result = self.send(zone, changes, permit).await;
+        let result = self.send(zone, changes, guard).await;
         let own =
             |change: &RecordChange, failure| Failure { resource: change.after.key.to_string(), ..failure };
         changes.iter().map(|change| result.clone().map_err(|failure| own(change, failure))).collect()
     }
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
-        let _leave = self.calls.read(&Line::Route53).await;
+        let _leave = self.calls.read(&RateKey::Route53).await;
         // Whoever asks again does so later, and needs no retry.
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let answer = self
@@ -122,7 +122,7 @@ impl Zones for Route53 {
             .id(change.as_str())
             .customize()
             .config_override(once)
-            .interceptor(Counted::new(&self.calls, GET_CHANGE).on(&Line::Route53))
+            .interceptor(Counted::new(&self.calls, GET_CHANGE).on(&RateKey::Route53))
             .send()
             .await
             .map_err(|error| failure(GET_CHANGE, change.as_str(), &error))?;
@@ -135,11 +135,11 @@ impl Route53 {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Result<ChangeId, Failure> {
         let batch = batch(changes).map_err(|error| invalid(CHANGE, zone, &error.to_string()))?;
-        let heard = Heard::default();
-        let _leave = self.calls.write(&Line::Route53).await;
+        let last_error = LastError::default();
+        let _leave = self.calls.write(&RateKey::Route53).await;
         let call = self
             .client
             .change_resource_record_sets()
@@ -147,14 +147,14 @@ impl Route53 {
             .change_batch(batch)
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
-            .interceptor(Counted::new(&self.calls, CHANGE).on(&Line::Route53))
-            .interceptor(Fenced::new(permit, CHANGE, zone.as_str()))
-            .interceptor(heard.clone())
+            .interceptor(Counted::new(&self.calls, CHANGE).on(&RateKey::Route53))
+            .interceptor(Fenced::new(guard, CHANGE, zone.as_str()))
+            .interceptor(last_error.clone())
             .send();
-        match timeout_at(permit.until(), call).await {
+        match timeout_at(guard.until(), call).await {
             Ok(Ok(answer)) => Ok(change_id(answer.change_info().map(ChangeInfo::id).unwrap_or_default())),
             Ok(Err(error)) => Err(failure(CHANGE, zone.as_str(), &error)),
-            Err(_) => Err(heard.cut_off(CHANGE, zone.as_str())),
+            Err(_) => Err(last_error.cut_off(CHANGE, zone.as_str())),
         }
     }
 }

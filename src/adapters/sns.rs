@@ -8,7 +8,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::aws::{Counted, failure};
 use crate::ports::{Calls, Topic};
-use repoint_domain::state::Letter;
+use repoint_domain::state::OutboxMessage;
 use repoint_domain::values::endpoint::TopicArn;
 use repoint_domain::values::failure::{Failure, Kind};
 
@@ -32,14 +32,14 @@ impl Sns {
 
 #[async_trait]
 impl Topic for Sns {
-    async fn publish(&self, letter: &Letter) -> Result<(), Failure> {
+    async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure> {
         let mut request = self
             .client
             .publish()
             .topic_arn(self.topic.as_str())
-            .subject(&letter.subject)
-            .message(&letter.body);
-        for (name, value) in &letter.attributes {
+            .subject(&message.subject)
+            .message(&message.body);
+        for (name, value) in &message.attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             request = request.message_attributes(
                 name,

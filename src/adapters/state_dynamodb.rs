@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::aws::{Counted, failure, load_retries, save_retries};
 use crate::ports::{Calls, Store};
 use repoint_domain::observed::Read;
-use repoint_domain::state::Memory;
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::{Failure, Kind};
 
@@ -29,7 +29,7 @@ const MIN_READER: u32 = 1;
 /// otherwise.
 const KEY: &str = "scope";
 /// What an item has by this version.
-const OURS: [&str; 5] = [KEY, "version", "min_reader", "revision", "memory"];
+const OURS: [&str; 5] = [KEY, "version", "min_reader", "revision", "state"];
 
 /// One table.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl StateTable {
 }
 
 impl StateTable {
-    async fn read(&self, entry: &EntryName) -> Read<(Memory, Known)> {
+    async fn read(&self, entry: &EntryName) -> Read<(State, Known)> {
         let answer = self
             .client
             .get_item()
@@ -100,17 +100,17 @@ impl StateTable {
                  run that one; it was left as it is, and must not be deleted, since it tells which primary is newest"
             )));
         }
-        let text = item.get("memory").and_then(|memory| memory.as_s().ok());
-        let text = text.ok_or_else(|| self.damaged(entry, "has no memory"))?;
-        let memory: Memory = serde_json::from_str(text)
+        let text = item.get("state").and_then(|state| state.as_s().ok());
+        let text = text.ok_or_else(|| self.damaged(entry, "has no state"))?;
+        let state: State = serde_json::from_str(text)
             .map_err(|error| self.damaged(entry, &format!("cannot be read ({error})")))?;
         let revision = item.get("revision").and_then(|revision| revision.as_n().ok());
-        if revision != Some(&memory.revision.to_string()) {
+        if revision != Some(&state.revision.to_string()) {
             return Err(self.damaged(entry, "has a revision that is not its memory's"));
         }
         item.retain(|name, _| !OURS.contains(&name.as_str()));
-        let known = Known { revision: memory.revision, version, min_reader, unknown: item };
-        Ok((memory, known))
+        let known = Known { revision: state.revision, version, min_reader, unknown: item };
+        Ok((state, known))
     }
 
     /// What is to be put back with the revision that follows this one. It was read a moment ago, as a rule.
@@ -126,17 +126,17 @@ impl StateTable {
 
 #[async_trait]
 impl Store for StateTable {
-    async fn load(&self, entry: &EntryName) -> Read<Memory> {
-        let (memory, known) = self.read(entry).await?;
+    async fn load(&self, entry: &EntryName) -> Read<State> {
+        let (state, known) = self.read(entry).await?;
         self.known().insert(entry.clone(), known);
-        Ok(memory)
+        Ok(state)
     }
 
-    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
         let resource = format!("table {}", self.table);
-        let text = serde_json::to_string(memory)
+        let text = serde_json::to_string(state)
             .map_err(|error| Failure::new(Kind::Invalid, PUT, resource.clone(), error.to_string()))?;
-        let before = memory.revision.saturating_sub(1);
+        let before = state.revision.saturating_sub(1);
         let known = self.known_at(entry, before).await?;
         let (version, min_reader) = (known.version.max(VERSION), known.min_reader.max(MIN_READER));
         let request = self
@@ -147,8 +147,8 @@ impl Store for StateTable {
             .item(KEY, AttributeValue::S(entry.to_string()))
             .item("version", AttributeValue::N(version.to_string()))
             .item("min_reader", AttributeValue::N(min_reader.to_string()))
-            .item("revision", AttributeValue::N(memory.revision.to_string()))
-            .item("memory", AttributeValue::S(text));
+            .item("revision", AttributeValue::N(state.revision.to_string()))
+            .item("state", AttributeValue::S(text));
         let request = if before == 0 {
             request.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", KEY)
         } else {
@@ -164,7 +164,7 @@ impl Store for StateTable {
             .send()
             .await
             .map_err(|error| failure(PUT, &resource, &error))?;
-        let known = Known { revision: memory.revision, version, min_reader, ..known };
+        let known = Known { revision: state.revision, version, min_reader, ..known };
         self.known().insert(entry.clone(), known);
         Ok(())
     }

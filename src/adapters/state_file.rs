@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::ports::Store;
 use repoint_domain::observed::Read;
-use repoint_domain::state::{Memory, Unknown};
+use repoint_domain::state::{State, Unknown};
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::{Failure, Kind};
 
@@ -82,7 +82,7 @@ struct Locked {
 /// What one who wants to save waits for.
 struct Draft {
     entry: EntryName,
-    memory: Memory,
+    state: State,
     reply: oneshot::Sender<Result<(), Failure>>,
 }
 
@@ -99,7 +99,7 @@ struct Contents {
     version: u32,
     #[serde(default = "first")]
     min_reader: u32,
-    clusters: BTreeMap<EntryName, Memory>,
+    clusters: BTreeMap<EntryName, State>,
     /// What a newer repoint has written, and is to find again.
     #[serde(flatten)]
     unknown: Unknown,
@@ -158,16 +158,16 @@ impl StateFile {
 
 #[async_trait]
 impl Store for StateFile {
-    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+    async fn load(&self, entry: &EntryName) -> Read<State> {
         let (this, entry) = (self.clone(), entry.clone());
         let load =
             move || Ok(this.contents(&this.real(READ)?)?.clusters.get(&entry).cloned().unwrap_or_default());
         blocking(READ, &self.path, load).await
     }
 
-    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
+    async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
-        held(&self.shared.waiting).push(Draft { entry: entry.clone(), memory: memory.clone(), reply });
+        held(&self.shared.waiting).push(Draft { entry: entry.clone(), state: state.clone(), reply });
         // On its own: if this caller gives up, the others are saved all the same. And each anew: no save rests on one that
         // came before, and may have died.
         tokio::spawn(self.clone().save_waiting());
@@ -218,12 +218,12 @@ impl StateFile {
         // Who gave up meanwhile has not saved.
         for draft in drafts.into_iter().filter(|draft| !draft.reply.is_closed()) {
             let stored = contents.clusters.get(&draft.entry).map_or(0, |stored| stored.revision);
-            if stored + 1 == draft.memory.revision {
-                contents.clusters.insert(draft.entry.clone(), draft.memory.clone());
+            if stored + 1 == draft.state.revision {
+                contents.clusters.insert(draft.entry.clone(), draft.state.clone());
                 accepted.push(draft);
             } else {
                 let message =
-                    format!("revision {stored} is stored, and {} was to follow", draft.memory.revision);
+                    format!("revision {stored} is stored, and {} was to follow", draft.state.revision);
                 draft.answer(Err(failure(Kind::Conflict, WRITE, &self.path, message)));
             }
         }

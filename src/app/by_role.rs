@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use futures::future::join_all;
 
 use crate::adapters::elbv2::Elbv2;
-use crate::ports::{Listeners, Permit, TargetGroups, Zones};
+use crate::ports::{LeaseGuard, Listeners, TargetGroups, Zones};
 use repoint_domain::observed::Read;
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::{Failure, Kind};
@@ -39,19 +39,19 @@ pub struct Roles {
 impl Roles {
     /// Those of the configuration.
     #[must_use]
-    pub fn of(clusters: &[Intent]) -> Self {
+    pub fn of(clusters: &[Spec]) -> Self {
         let mut roles = Self::default();
-        for intent in clusters {
-            for group in &intent.groups {
+        for spec in clusters {
+            for group in &spec.groups {
                 roles.groups.insert(group.arn.clone(), group.assume.clone());
             }
-            for (listeners, groups) in intent.weighted_sets() {
+            for (listeners, groups) in spec.weighted_sets() {
                 let owner = groups.first().and_then(|(_, group)| group.assume.clone());
                 for listener in listeners {
                     roles.listeners.insert(listener.clone(), owner.clone());
                 }
             }
-            for record in &intent.records {
+            for record in &spec.records {
                 let place = &record.key.place;
                 roles.names.insert((place.zone.clone(), place.name.clone()), record.assume.clone());
             }
@@ -131,14 +131,19 @@ impl TargetGroups for ByRole<Elbv2> {
         TargetGroups::read(port, arn, with_check).await
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
         let port = self.of_group(arn, "elasticloadbalancing:RegisterTargets")?;
-        port.register(arn, targets, permit).await
+        port.register(arn, targets, guard).await
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    async fn deregister(
+        &self,
+        arn: &GroupArn,
+        targets: &[Target],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
         let port = self.of_group(arn, "elasticloadbalancing:DeregisterTargets")?;
-        port.deregister(arn, targets, permit).await
+        port.deregister(arn, targets, guard).await
     }
 }
 
@@ -149,8 +154,8 @@ impl Listeners for ByRole<Elbv2> {
         Listeners::read(port, arn).await
     }
 
-    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure> {
-        self.of_listener(arn, "elasticloadbalancing:ModifyListener")?.forward(arn, forward, permit).await
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, guard: &LeaseGuard) -> Result<(), Failure> {
+        self.of_listener(arn, "elasticloadbalancing:ModifyListener")?.forward(arn, forward, guard).await
     }
 }
 
@@ -175,7 +180,7 @@ impl Zones for ByRole<Arc<dyn Zones>> {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
         let mut of_owners: BTreeMap<Owner, Vec<usize>> = BTreeMap::new();
         for (number, change) in changes.iter().enumerate() {
@@ -184,7 +189,7 @@ impl Zones for ByRole<Arc<dyn Zones>> {
         let sent = of_owners.iter().map(|(owner, numbers)| async move {
             let its: Vec<RecordChange> = numbers.iter().map(|number| changes[*number].clone()).collect();
             let results = match self.port(owner, "route53:ChangeResourceRecordSets", zone) {
-                Ok(port) => port.change(zone, &its, permit).await,
+                Ok(port) => port.change(zone, &its, guard).await,
                 Err(failure) => vec![Err(failure); its.len()],
             };
             results.iter().flatten().for_each(|change| self.roles.remember(change, owner));

@@ -7,7 +7,7 @@ use crate::adapters::aws::Access;
 use crate::adapters::elbv2::{Elbv2, Known};
 use crate::adapters::route53::Route53;
 use crate::ports::{Calls, Zones};
-use crate::runtime::together::Together;
+use crate::runtime::zone_batcher::ZoneBatcher;
 
 pub struct Clients {
     elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
@@ -15,7 +15,7 @@ pub struct Clients {
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
     route53: aws_sdk_route53::Client,
     /// Passes over several clusters of one zone share their calls.
-    together: Together,
+    together: ZoneBatcher,
 }
 
 impl Clients {
@@ -29,7 +29,7 @@ impl Clients {
             #[cfg(feature = "ec2")]
             ec2: Arc::new(ec2.collect()),
             route53: access.route53(),
-            together: Together::default(),
+            together: ZoneBatcher::default(),
         }
     }
 

@@ -17,9 +17,9 @@ use super::App;
 use crate::ports::Ports;
 use crate::runtime::insync::Insync;
 use crate::runtime::supervise::{Panics, supervise};
-use crate::runtime::watch::{Lines, News, Pace, Settings, watch};
+use crate::runtime::watch::{Intervals, Lines, News, Settings, watch};
 use repoint_domain::report::ClusterReport;
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::EntryName;
 
 /// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
@@ -38,7 +38,7 @@ pub struct Watching {
 /// What is known of one of them.
 struct Watched {
     /// When it last began to look.
-    beat: channel::Receiver<Instant>,
+    notify_watchdog: channel::Receiver<Instant>,
     panics: channel::Receiver<Panics>,
     /// Whether its last pass could do its work; before the first one, that is not known.
     works: Arc<AtomicBool>,
@@ -48,14 +48,14 @@ impl Watched {
     /// Whether nothing was looked at for so long, or nothing will be.
     fn is_stuck(&self, longest: Duration) -> bool {
         // A task that has ended has dropped its end.
-        let has_ended = self.beat.has_changed().is_err();
-        has_ended || self.panics.borrow().is_lasting() || self.beat.borrow().elapsed() > longest
+        let has_ended = self.notify_watchdog.has_changed().is_err();
+        has_ended || self.panics.borrow().is_lasting() || self.notify_watchdog.borrow().elapsed() > longest
     }
 }
 
 /// Lets clusters look at once.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<Vec<(Intent, Arc<Notify>, Blocked)>>);
+pub struct Bell(Arc<Vec<(Spec, Arc<Notify>, Blocked)>>);
 
 /// Why the last pass could write nothing, if the state was out of reach.
 type Blocked = channel::Receiver<Option<String>>;
@@ -65,82 +65,83 @@ impl Bell {
     /// watched.
     #[must_use]
     pub fn ring(&self, scope: &str) -> bool {
-        let meant = self.0.iter().filter(|(intent, ..)| is_meant(intent, scope));
-        meant.inspect(|(_, poke, _)| poke.notify_one()).count() > 0
+        let meant = self.0.iter().filter(|(spec, ..)| is_meant(spec, scope));
+        meant.inspect(|(_, wake, _)| wake.notify_one()).count() > 0
     }
 
     /// Why the last pass over one of them could write nothing, if its state was out of reach.
     #[must_use]
     pub fn blocked(&self, scope: &str) -> Option<String> {
-        let mut meant = self.0.iter().filter(|(intent, ..)| is_meant(intent, scope));
+        let mut meant = self.0.iter().filter(|(spec, ..)| is_meant(spec, scope));
         meant.find_map(|(_, _, blocked)| blocked.borrow().clone())
     }
 }
 
 /// Whether a caller means that cluster.
-fn is_meant(intent: &Intent, scope: &str) -> bool {
-    intent.has_scope(scope) || intent.name.as_str() == scope
+fn is_meant(spec: &Spec, scope: &str) -> bool {
+    spec.has_scope(scope) || spec.name.as_str() == scope
 }
 
 impl Watching {
-    /// Begins to watch. `tell` hears of each pass.
-    pub fn start(app: &Arc<App>, tell: fn(News, &ClusterReport)) -> Self {
+    /// Begins to watch. `notify` hears of each pass.
+    pub fn start(app: &Arc<App>, notify: fn(News, &ClusterReport)) -> Self {
         let interval = app.settings.watch.interval;
         let settings = Settings {
-            pace: Pace { interval, audit_interval: app.audit_interval() },
+            intervals: Intervals { interval, audit_interval: app.audit_interval() },
             pass: app.pass_settings(app.limits()),
         };
         let ports = {
             let app = app.clone();
             move || app.ports()
         };
-        Self::over(&app.settings.clusters, ports, settings, &app.insync, tell)
+        Self::over(&app.settings.clusters, ports, settings, &app.insync, notify)
     }
 
     /// Begins to watch these, each with ports of its own for each look.
     pub fn over(
-        clusters: &[Intent],
+        clusters: &[Spec],
         ports: impl Fn() -> Ports + Clone + Send + Sync + 'static,
         settings: Settings,
         insync: &Insync,
-        tell: fn(News, &ClusterReport),
+        notify: fn(News, &ClusterReport),
     ) -> Self {
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
-        let (mut pokes, mut watched) = (Vec::new(), BTreeMap::new());
+        let (mut wakes, mut watched) = (Vec::new(), BTreeMap::new());
         // The first looks are spread over an interval, as later ones are by chance; passes wait for their turn.
-        let apart = settings.pace.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
-        for (number, intent) in (0..).zip(clusters) {
-            let (beat, heard) = channel::channel(Instant::now());
+        let superseded =
+            settings.intervals.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
+        for (number, spec) in (0..).zip(clusters) {
+            let (notify_watchdog, last_error) = channel::channel(Instant::now());
             let (panics, counted) = channel::channel(Panics::default());
             let works = Arc::new(AtomicBool::new(false));
-            let of_it = Watched { beat: heard, panics: counted, works: works.clone() };
-            watched.insert(intent.name.clone(), of_it);
-            let poke: Arc<Notify> = Arc::default();
-            let (blocked, heard) = channel::channel(None);
-            pokes.push((intent.clone(), poke.clone(), heard));
-            let lines = Lines { poke, stop: stopped.clone(), beat: Arc::new(beat) };
-            let (ports, intent, insync, stopped) =
-                (ports.clone(), intent.clone(), insync.clone(), stopped.clone());
-            let mut after = apart * number;
+            let of_it = Watched { notify_watchdog: last_error, panics: counted, works: works.clone() };
+            watched.insert(spec.name.clone(), of_it);
+            let wake: Arc<Notify> = Arc::default();
+            let (blocked, last_error) = channel::channel(None);
+            wakes.push((spec.clone(), wake.clone(), last_error));
+            let lines = Lines { wake, stop: stopped.clone(), notify_watchdog: Arc::new(notify_watchdog) };
+            let (ports, spec, insync, stopped) =
+                (ports.clone(), spec.clone(), insync.clone(), stopped.clone());
+            let mut after = superseded * number;
             tasks.spawn(async move {
                 let start = || {
                     let after = std::mem::take(&mut after);
-                    let tell = |news, report: &ClusterReport| {
+                    let notify = |news, report: &ClusterReport| {
                         if matches!(news, News::Passed(_)) {
                             works.store(report.is_working(), Ordering::Relaxed);
                             blocked.send_replace(report.state_unavailable().map(str::to_owned));
                         }
-                        tell(news, report);
+                        notify(news, report);
                     };
-                    watch(&intent, &ports, &settings, lines.clone(), after, &insync, tell)
+                    watch(&spec, &ports, &settings, lines.clone(), after, &insync, notify)
                 };
-                let died = |message: &str, pause| died(&intent.name, message, pause);
+                let died = |message: &str, pause| died(&spec.name, message, pause);
                 supervise(start, stopped, &panics, died).await;
             });
         }
-        let longest = settings.pace.interval + settings.pass.limit * 2 + settings.pass.tell_within;
-        Self { tasks, stop, bell: Bell(Arc::new(pokes)), watched, longest: longest + STUCK_AFTER }
+        let longest = settings.intervals.interval + settings.pass.limit * 2 + settings.pass.notify_within;
+        Self { tasks, stop, bell: Bell(Arc::new(wakes)), watched, longest: longest + STUCK_AFTER }
     }
 
     /// What lets a cluster look at once.

@@ -14,11 +14,11 @@ use repoint_domain::values::cluster::EntryName;
 
 /// Changes memory, and nothing else.
 pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {
-    let intent = match &settings.entries_called(called)[..] {
+    let spec = match &settings.entries_called(called)[..] {
         [] => return print::usage_error(&format!("the configuration has no cluster `{called}`")),
         [only] => (*only).clone(),
         several => {
-            let names: Vec<&str> = several.iter().map(|intent| intent.name.as_str()).collect();
+            let names: Vec<&str> = several.iter().map(|spec| spec.name.as_str()).collect();
             let names = names.join(", ");
             return print::usage_error(&format!(
                 "several entries have the scope `{called}`; say which one: {names}"
@@ -29,8 +29,8 @@ pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode 
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    let adopted = app.adopt(&intent).await;
-    let (scope, name) = (&intent.scope, &intent.name);
+    let adopted = app.adopt(&spec).await;
+    let (scope, name) = (&spec.scope, &spec.name);
     match (&adopted, format) {
         (Ok(Adopted { before, primary }), Format::Json) => {
             let answer = json!({
@@ -72,7 +72,7 @@ fn text(name: &EntryName, adopted: &Adopted) -> String {
 
 fn error_text(error: &AdoptError) -> String {
     match error {
-        AdoptError::Memory(failure) => format!("{error}: {failure}"),
+        AdoptError::State(failure) => format!("{error}: {failure}"),
         AdoptError::Hold(_) => error.to_string(),
     }
 }
@@ -83,7 +83,7 @@ fn hint(error: &AdoptError) -> String {
             "the configuration itself expects another cluster: change its `scope` or `system_id`".to_owned()
         }
         AdoptError::Hold(hold) => hold.kind().remedy().to_owned(),
-        AdoptError::Memory(failure) => {
+        AdoptError::State(failure) => {
             failure.hint.clone().unwrap_or_else(|| "mend that, and try again".to_owned())
         }
     }

@@ -14,8 +14,8 @@ use tracing::{info, warn};
 
 use super::print;
 use crate::app::control;
-use crate::config::{HandOver, Settings};
-use repoint_domain::spec::Intent;
+use crate::config::{CallbackMode, Settings};
+use repoint_domain::spec::Spec;
 
 /// A daemon on the same host answers within a millisecond; one that does not is passed over.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);
@@ -46,15 +46,15 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
     };
     let Called { action, role, scope } = called;
     if settings.entries_of_scope(scope).is_empty() {
-        let known: BTreeSet<&str> = settings.clusters.iter().flat_map(Intent::scopes).collect();
+        let known: BTreeSet<&str> = settings.clusters.iter().flat_map(Spec::scopes).collect();
         return print::usage_error(&format!(
             "{} has no cluster `{scope}`; it has {}",
             config.display(),
             known.into_iter().collect::<Vec<_>>().join(", ")
         ));
     }
-    let detached = match &settings.callback.hand_over {
-        HandOver::Daemon => match hand_over(settings, scope) {
+    let detached = match &settings.callback.mode {
+        CallbackMode::Daemon => match call_daemon(settings, scope) {
             Ok(()) => {
                 info!(cluster.name = scope, action, role, "callback: the daemon looks");
                 return ExitCode::SUCCESS;
@@ -65,7 +65,7 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
                 detach(config, called)
             }
         },
-        HandOver::Sns(_) | HandOver::Detached => detach(config, called),
+        CallbackMode::Sns(_) | CallbackMode::Detached => detach(config, called),
     };
     match detached {
         Ok(process) => {
@@ -79,17 +79,17 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
 }
 
 /// To the daemons of this host: each entry of the scope to one that watches it, be it that of all clusters or of a shard.
-fn hand_over(settings: &Settings, scope: &str) -> io::Result<()> {
+fn call_daemon(settings: &Settings, scope: &str) -> io::Result<()> {
     let sockets = control::sockets(&settings.watch.socket);
     let entries = settings.entries_of_scope(scope);
-    entries.into_iter().try_for_each(|entry| look(&sockets, entry.name.as_str()))
+    entries.into_iter().try_for_each(|entry| observe(&sockets, entry.name.as_str()))
 }
 
 /// Says "look" at one socket after the other until a daemon takes it; or else why none does.
-fn look(sockets: &[PathBuf], name: &str) -> io::Result<()> {
+fn observe(sockets: &[PathBuf], name: &str) -> io::Result<()> {
     let mut why = io::Error::from(ErrorKind::NotFound);
     for socket in sockets {
-        match control::look(socket, name, ANSWER_WITHIN) {
+        match control::observe(socket, name, ANSWER_WITHIN) {
             Ok(()) => return Ok(()),
             // What a daemon says tells more than that there is none, such as where one was killed.
             Err(error) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {

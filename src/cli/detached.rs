@@ -11,7 +11,7 @@ use super::watch::log_arrivals;
 use super::{block_on, job, print};
 use crate::app::App;
 use crate::app::single_flight::{Lead, lead};
-use crate::config::{HandOver, Settings, show};
+use crate::config::{CallbackMode, Settings, show};
 use repoint_domain::report::{ClusterReport, Outcome};
 
 /// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should. Of several such
@@ -45,12 +45,12 @@ async fn look_once(settings: Settings, called: Called<'_>, job: String) -> ExitC
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    lead.work(|| look(&app, called)).await
+    lead.work(|| observe(&app, called)).await
 }
 
-async fn look(app: &App, called: Called<'_>) -> ExitCode {
+async fn observe(app: &App, called: Called<'_>) -> ExitCode {
     let Called { action, role, scope } = called;
-    if let HandOver::Sns(topic) = &app.settings().callback.hand_over {
+    if let CallbackMode::Sns(topic) = &app.settings().callback.mode {
         return match app.call(topic, scope, action, role).await {
             Ok(()) => {
                 info!(cluster.name = scope, topic = topic.as_str(), "callback: SNS was told");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::print;
-use crate::config::{HandOver, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
+use crate::config::{CallbackMode, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
 use repoint_domain::values::assume::RoleArn;
 
 /// What `--role` calls the process's own credentials.
@@ -13,9 +13,9 @@ const OWN: &str = "self";
 
 /// Prints the policies for this configuration, or the one of `role`. AWS is not asked.
 pub fn main(settings: &Settings, rights: Rights, has_instances: bool, role: Option<&str>) -> ExitCode {
-    if rights == Rights::Callback && !matches!(settings.callback.hand_over, HandOver::Sns(_)) {
+    if rights == Rights::Callback && !matches!(settings.callback.mode, CallbackMode::Sns(_)) {
         return print::usage_error(
-            "[callback] hand_over is not `sns`, so a callback passes itself if it has to: take `--for run`",
+            "[callback] mode is not `sns`, so a callback passes itself if it has to: take `--for run`",
         );
     }
     let policies = policies(settings, rights, has_instances);

@@ -183,7 +183,7 @@ In patroni.yml, as the user that runs Patroni:
       on_start: repoint callback --config /etc/repoint.toml
 
 Patroni appends the action, the role and the scope. What they say is not believed: they only mean that it is time to
-look. [callback] hand_over says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
+look. [callback] mode says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
 none), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which Patroni cannot kill).")]
     Callback {
         /// What Patroni appends: ACTION ROLE SCOPE
@@ -223,7 +223,7 @@ that this is meant: an old copy of a database that comes back must not get the t
 Examples:
   repoint iam > policy.json                     for run, watch and the Lambda
   repoint iam --for plan                        looking only
-  repoint iam --for callback                    nodes that only call the Lambda ([callback] hand_over = \"sns\")
+  repoint iam --for callback                    nodes that only call the Lambda ([callback] mode = \"sns\")
   repoint iam --role self                       the process's own policy, where roles are configured (role_arn)
   repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     that of a role which it assumes
   aws iam create-policy --policy-name repoint --policy-document file://policy.json
@@ -284,7 +284,7 @@ impl For {
     fn rights(self) -> Rights {
         match self {
             Self::Run => Rights::Pass,
-            Self::Plan => Rights::Look,
+            Self::Plan => Rights::Plan,
             Self::Callback => Rights::Callback,
         }
     }
@@ -395,8 +395,8 @@ fn settings(common: &Common, environment: &Environment) -> Result<Settings, Stri
                 known.into_iter().collect::<Vec<_>>().join(", ")
             ));
         }
-        chosen.extend(called.into_iter().map(|intent| intent.name.clone()));
+        chosen.extend(called.into_iter().map(|spec| spec.name.clone()));
     }
-    settings.clusters.retain(|intent| chosen.is_empty() || chosen.contains(&intent.name));
+    settings.clusters.retain(|spec| chosen.is_empty() || chosen.contains(&spec.name));
     Ok(settings)
 }

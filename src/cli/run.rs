@@ -75,7 +75,7 @@ pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitC
         .await
         .map_err(|error| print::usage_error(&format!("{:#}", anyhow::Error::from(error))))?;
     let within = app.longest_run() + OVERDUE;
-    systemd::tell(&[systemd::may_take(within)]);
+    systemd::notify(&[systemd::may_take(within)]);
     let passed = timeout(within, app.run(mode)).await;
     let report = passed.map_err(|_| {
         print::error(&format!(
@@ -106,5 +106,5 @@ pub fn print(report: &Report, Printing { format, quiet }: Printing) -> ExitCode 
 
 /// Whether something was changed, held or failed, or an alert was not published.
 fn has_news(cluster: &ClusterReport) -> bool {
-    cluster.outcome != Outcome::Converged || cluster.is_untold
+    cluster.outcome != Outcome::Converged || cluster.is_unnotified
 }

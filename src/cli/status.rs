@@ -7,11 +7,11 @@ use comfy_table::{Table, presets};
 use super::{Format, print};
 use crate::app::App;
 use crate::config::Settings;
-use repoint_domain::decide::verdict::label;
 use repoint_domain::report::status::{
-    ClusterStatus, ConditionStatus, EndpointStatus, MemberStatus, SiteStatus, Standing,
+    ClusterStatus, ConditionStatus, EndpointStatus, MemberReport, SiteStatus, Standing,
 };
 use repoint_domain::report::{Tone, VerdictReport, describe};
+use repoint_domain::values::primary::label;
 
 /// Looks, and changes nothing.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {
@@ -72,9 +72,9 @@ fn cluster(status: &ClusterStatus) -> String {
 
 fn condition(condition: &ConditionStatus) -> String {
     let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
-    let told = if condition.told { "people were told" } else { "nobody was told yet" };
+    let notified = if condition.notified { "people were told" } else { "nobody was told yet" };
     format!(
-        " {}{subject} for {} s, {told}: {}\n",
+        " {}{subject} for {} s, {notified}: {}\n",
         print::paint(Tone::Notice, condition.kind.as_str()),
         condition.lasted_seconds,
         condition.message,
@@ -82,7 +82,7 @@ fn condition(condition: &ConditionStatus) -> String {
 }
 
 fn site(site: &SiteStatus) -> Vec<String> {
-    let standing = match (site.holds_primary, site.is_apart) {
+    let standing = match (site.holds_primary, site.is_superseded) {
         (true, _) => print::paint(Tone::Good, "leads"),
         (false, true) => print::paint(Tone::Bad, "apart"),
         (false, false) => String::new(),
@@ -90,11 +90,11 @@ fn site(site: &SiteStatus) -> Vec<String> {
     vec![site.site.to_string(), standing, site.message.clone()]
 }
 
-fn name(member: &MemberStatus) -> String {
+fn name(member: &MemberReport) -> String {
     label(member.site.as_ref(), &member.member)
 }
 
-fn member(member: &MemberStatus) -> Vec<String> {
+fn member(member: &MemberReport) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let state = match &member.error {
         Some(_) => print::paint(Tone::Bad, "unreachable"),

@@ -12,7 +12,7 @@ use tracing::warn;
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Tells systemd this.
-pub fn tell(state: &[NotifyState]) {
+pub fn notify(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!(%error, "systemd was not told");
     }

@@ -36,8 +36,8 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
         Err(message) => return print::usage_error(&message),
     };
     let mut sign_of_life = signs_of_life();
-    daemon.told = daemon.status();
-    systemd::tell(&[NotifyState::Ready, NotifyState::Status(&daemon.told)]);
+    daemon.notified = daemon.status();
+    systemd::notify(&[NotifyState::Ready, NotifyState::Status(&daemon.notified)]);
     loop {
         tokio::select! {
             biased;
@@ -48,14 +48,14 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
                 daemon.tell_status();
             }
             caller = daemon.control.accept() => daemon.answer(caller).await,
-            _ = sign_of_life.tick() => daemon.show_life(),
+            _ = sign_of_life.tick() => daemon.watchdog(),
             _ = daemon.heartbeats.tick() => daemon.send_heartbeat(),
         }
     }
     info!("ending after what is under way");
     let grace = daemon.app.settings().watch.grace;
-    systemd::tell(&[NotifyState::Stopping]);
-    systemd::tell(&[systemd::may_take(grace)]);
+    systemd::notify(&[NotifyState::Stopping]);
+    systemd::notify(&[systemd::may_take(grace)]);
     print::exit(daemon.stop().await)
 }
 
@@ -87,7 +87,7 @@ async fn alive<T>(work: impl Future<Output = T>) -> T {
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = signs.tick() => systemd::tell(&[NotifyState::Watchdog]),
+            _ = signs.tick() => systemd::notify(&[NotifyState::Watchdog]),
         }
     }
 }
@@ -116,7 +116,7 @@ struct Daemon {
     /// Why the configuration is not the one that was to be loaded last, if it is not.
     refused: Option<String>,
     /// The status that systemd was told last.
-    told: String,
+    notified: String,
 }
 
 impl Daemon {
@@ -127,14 +127,14 @@ impl Daemon {
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
         tell_of_stretching(&app);
         let heartbeats = heartbeats(&app);
-        Ok(Self { app, watching, control, heartbeats, refused: None, told: String::new() })
+        Ok(Self { app, watching, control, heartbeats, refused: None, notified: String::new() })
     }
 
     /// With the new configuration, if it is one.
     async fn reload(mut self, loaded: Result<Settings, String>) -> Self {
         match self.prepare(loaded).await {
             Ok((app, control)) => {
-                let Self { watching, control: before, app: old, told, .. } = self;
+                let Self { watching, control: before, app: old, notified, .. } = self;
                 if !watching.stop(old.settings().watch.grace).await {
                     warn!("a pass was cut off, since the configuration was loaded anew");
                 }
@@ -142,7 +142,7 @@ impl Daemon {
                 info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
                 tell_of_stretching(&app);
                 let (control, heartbeats) = (control.unwrap_or(before), heartbeats(&app));
-                Self { app, watching, control, heartbeats, refused: None, told }
+                Self { app, watching, control, heartbeats, refused: None, notified }
             }
             Err(message) => {
                 error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
@@ -191,11 +191,11 @@ impl Daemon {
     }
 
     /// systemd starts us anew if this stays away (`systemd.service`, `WatchdogSec`).
-    fn show_life(&mut self) {
+    fn watchdog(&mut self) {
         self.tell_status();
         let stuck = self.watching.stuck();
         if stuck.is_empty() {
-            systemd::tell(&[NotifyState::Watchdog]);
+            systemd::notify(&[NotifyState::Watchdog]);
         } else {
             let names: Vec<&str> =
                 stuck.into_iter().map(repoint_domain::values::cluster::EntryName::as_str).collect();
@@ -224,9 +224,9 @@ impl Daemon {
     /// Tells systemd what is new in it.
     fn tell_status(&mut self) {
         let status = self.status();
-        if status != self.told {
-            systemd::tell(&[NotifyState::Status(&status)]);
-            self.told = status;
+        if status != self.notified {
+            systemd::notify(&[NotifyState::Status(&status)]);
+            self.notified = status;
         }
     }
 

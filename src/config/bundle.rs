@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::iam::{PolicyOf, Rights, policies, policy};
-use super::{HandOver, Settings, StateStore};
-use repoint_domain::spec::Intent;
+use super::{CallbackMode, Settings, StateStore};
+use repoint_domain::spec::Spec;
 use repoint_domain::values::endpoint::TopicArn;
 
 /// Which of these forms this is.
@@ -86,16 +86,16 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION"),
         clusters: clusters().map(|cluster| cluster.name.as_str()).collect(),
-        scopes: clusters().flat_map(Intent::scopes).collect(),
+        scopes: clusters().flat_map(Spec::scopes).collect(),
         regions: groups_in.chain(listeners_in).collect(),
         listeners: listeners.iter().map(|listener| listener.as_str()).collect(),
         target_groups,
         zones,
         table,
         alert_topics,
-        trigger_topic: match &settings.callback.hand_over {
-            HandOver::Sns(topic) => Some(topic.as_str()),
-            HandOver::Daemon | HandOver::Detached => None,
+        trigger_topic: match &settings.callback.mode {
+            CallbackMode::Sns(topic) => Some(topic.as_str()),
+            CallbackMode::Daemon | CallbackMode::Detached => None,
         },
         services: called.into_iter().filter(|(_, is_called)| *is_called).map(|(name, _)| name).collect(),
         policy: policy(settings, Rights::Pass, has_instances, None),

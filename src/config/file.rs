@@ -91,14 +91,14 @@ pub struct Watch {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Callback {
-    pub hand_over: Option<Spanned<HandOverName>>,
+    pub mode: Option<Spanned<CallbackModeName>>,
     pub sns_topic_arn: Option<Spanned<String>>,
 }
 
 /// To whom a callback hands over.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HandOverName {
+pub enum CallbackModeName {
     Daemon,
     Sns,
     #[serde(rename = "self")]
@@ -164,7 +164,7 @@ pub struct TargetGroup {
     pub availability_zone: Option<Spanned<String>>,
     pub max_lag_bytes: Option<Spanned<u64>>,
     pub primary_fallback: Option<Spanned<bool>>,
-    pub leave_after_seconds: Option<Spanned<f64>>,
+    pub deregister_after_seconds: Option<Spanned<f64>>,
     pub listener: Option<Spanned<OneOrSeveral>>,
     pub member: Option<Spanned<String>>,
     pub role_arn: Option<Spanned<String>>,

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{HandOver, Settings, StateStore};
+use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::permission::{Permission, needed};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::assume::RoleArn;
 use repoint_domain::values::endpoint::TopicArn;
 use repoint_domain::values::record::ZoneId;
@@ -21,7 +21,7 @@ pub enum Rights {
     /// Whole passes: `run`, `watch`, the Lambda, and a callback that does not hand over to the Lambda.
     Pass,
     /// Looking: `plan` and `status`.
-    Look,
+    Plan,
     /// Calling the Lambda through its topic: a callback that hands over to it.
     Callback,
 }
@@ -44,7 +44,7 @@ pub struct PolicyOf {
 pub fn policies(settings: &Settings, rights: Rights, has_instances: bool) -> Vec<PolicyOf> {
     let roles = match rights {
         Rights::Callback => BTreeSet::new(),
-        Rights::Look | Rights::Pass => settings.roles().into_iter().map(|role| &role.arn).collect(),
+        Rights::Plan | Rights::Pass => settings.roles().into_iter().map(|role| &role.arn).collect(),
     };
     let owners = std::iter::once(None).chain(roles.into_iter().map(Some));
     let of = |role: Option<&RoleArn>| PolicyOf {
@@ -63,13 +63,13 @@ pub(super) fn policy(
     let mut policy = Policy { partition: settings.partition().to_owned(), statements: Vec::new() };
     match rights {
         Rights::Callback => {
-            if let HandOver::Sns(topic) = &settings.callback.hand_over {
+            if let CallbackMode::Sns(topic) = &settings.callback.mode {
                 policy.allow(&["sns:Publish"], topic.as_str());
             }
         }
-        Rights::Look | Rights::Pass => {
+        Rights::Plan | Rights::Pass => {
             let writes = rights == Rights::Pass;
-            let clusters: Vec<Intent> =
+            let clusters: Vec<Spec> =
                 settings.clusters.iter().map(|cluster| cluster.under_role(role)).collect();
             policy.allow_endpoints(&clusters, writes, has_instances);
             let has_records = clusters.iter().any(|cluster| !cluster.records.is_empty());
@@ -98,7 +98,7 @@ struct Statement {
 }
 
 impl Policy {
-    fn allow_endpoints(&mut self, clusters: &[Intent], writes: bool, has_instances: bool) {
+    fn allow_endpoints(&mut self, clusters: &[Spec], writes: bool, has_instances: bool) {
         let groups: Vec<_> = clusters.iter().flat_map(|cluster| &cluster.groups).collect();
         for group in &groups {
             let arn = group.arn.as_str();
@@ -209,7 +209,7 @@ impl Policy {
 
 /// The names and types of record sets by zone. IAM wants names in lower case, special characters as octal escapes, and no dot
 /// at the end (Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access control").
-fn zones(clusters: &[Intent]) -> BTreeMap<&ZoneId, BTreeSet<(&str, &'static str)>> {
+fn zones(clusters: &[Spec]) -> BTreeMap<&ZoneId, BTreeSet<(&str, &'static str)>> {
     let mut zones: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for record in clusters.iter().flat_map(|cluster| &cluster.records) {
         let place = &record.key.place;

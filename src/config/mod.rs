@@ -28,12 +28,12 @@ pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
 pub use log_filter::{LogFilter, LogLevel};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
-use repoint_domain::spec::{GroupIntent, Intent};
+use repoint_domain::spec::{GroupSpec, Spec};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::endpoint::TopicArn;
 use repoint_domain::values::partition;
 pub use show::show;
-pub use triggers::{Callback, HandOver, Lambda, Watch};
+pub use triggers::{Callback, CallbackMode, Lambda, Watch};
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub struct Settings {
     /// The Lambda.
     pub lambda: Lambda,
     /// The clusters, in the order of the file.
-    pub clusters: Vec<Intent>,
+    pub clusters: Vec<Spec>,
 }
 
 /// How AWS is reached.
@@ -122,11 +122,10 @@ pub struct Patroni {
 impl Settings {
     /// The entries that are meant by a name, or else by the scope of an entry: several entries may have one.
     #[must_use]
-    pub fn entries_called(&self, name: &str) -> Vec<&Intent> {
-        let named: Vec<&Intent> =
-            self.clusters.iter().filter(|intent| intent.name.as_str() == name).collect();
+    pub fn entries_called(&self, name: &str) -> Vec<&Spec> {
+        let named: Vec<&Spec> = self.clusters.iter().filter(|spec| spec.name.as_str() == name).collect();
         if named.is_empty() {
-            self.clusters.iter().filter(|intent| intent.scope.as_str() == name).collect()
+            self.clusters.iter().filter(|spec| spec.scope.as_str() == name).collect()
         } else {
             named
         }
@@ -134,12 +133,12 @@ impl Settings {
 
     /// The entries that a callback of that scope is about: all that have the scope, or a site that has it.
     #[must_use]
-    pub fn entries_of_scope(&self, scope: &str) -> Vec<&Intent> {
-        self.clusters.iter().filter(|intent| intent.has_scope(scope)).collect()
+    pub fn entries_of_scope(&self, scope: &str) -> Vec<&Spec> {
+        self.clusters.iter().filter(|spec| spec.has_scope(scope)).collect()
     }
 
     /// The target groups of all clusters.
-    pub fn groups(&self) -> impl Iterator<Item = &GroupIntent> {
+    pub fn groups(&self) -> impl Iterator<Item = &GroupSpec> {
         self.clusters.iter().flat_map(|cluster| &cluster.groups)
     }
 
@@ -175,9 +174,9 @@ impl Settings {
     }
 
     fn topics(&self) -> impl Iterator<Item = &TopicArn> {
-        let called = match &self.callback.hand_over {
-            HandOver::Sns(topic) => Some(topic),
-            HandOver::Daemon | HandOver::Detached => None,
+        let called = match &self.callback.mode {
+            CallbackMode::Sns(topic) => Some(topic),
+            CallbackMode::Daemon | CallbackMode::Detached => None,
         };
         self.alerts.topic.iter().chain(called)
     }
@@ -185,7 +184,7 @@ impl Settings {
     /// The names of all entries, for an error that says which there are.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.clusters.iter().map(|intent| intent.name.to_string()).collect()
+        self.clusters.iter().map(|spec| spec.name.to_string()).collect()
     }
 }
 

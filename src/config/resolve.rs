@@ -20,7 +20,7 @@ use super::file::{Cluster, File};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, HeartbeatUrl, Settings, State, StateStore};
-use repoint_domain::spec::{Intent, RecordIntent};
+use repoint_domain::spec::{RecordSpec, Spec};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{EntryName, Scope, SystemId};
 use repoint_domain::values::endpoint::{Endpoint, TopicArn};
@@ -69,7 +69,7 @@ const VARIABLES: [&str; 26] = [
     "REPOINT_WATCH_AUDIT_INTERVAL_SECONDS",
     "REPOINT_WATCH_GRACE_SECONDS",
     "REPOINT_WATCH_SOCKET",
-    "REPOINT_CALLBACK_HAND_OVER",
+    "REPOINT_CALLBACK_MODE",
     "REPOINT_CALLBACK_SNS_TOPIC_ARN",
     "REPOINT_LAMBDA_FAIL_ON_HOLD",
 ];
@@ -138,7 +138,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn complain(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>) {
+    fn push_error(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>) {
         let problem = self.source.problem(span, Some(key), message);
         self.problems.push(problem);
     }
@@ -368,7 +368,7 @@ impl Resolver<'_> {
         Some(topic)
     }
 
-    fn clusters(&mut self, clusters: &[Spanned<Cluster>]) -> Vec<Intent> {
+    fn clusters(&mut self, clusters: &[Spanned<Cluster>]) -> Vec<Spec> {
         if clusters.is_empty() {
             let problem = Problem::of_file(self.path, "it names no cluster")
                 .with_hint("add a [[cluster]] with its `scope` and `members`");
@@ -379,7 +379,7 @@ impl Resolver<'_> {
         for cluster in clusters {
             let cluster = cluster.get_ref();
             if cluster.scope.get_ref().trim().is_empty() {
-                self.complain(&cluster.scope.span(), "cluster.scope", "it is empty");
+                self.push_error(&cluster.scope.span(), "cluster.scope", "it is empty");
             }
             let name = self.entry_name(cluster);
             match names.get(&name) {
@@ -396,11 +396,11 @@ impl Resolver<'_> {
         let Some(name) = &cluster.name else { return EntryName::new(cluster.scope.get_ref()) };
         let (text, span) = (name.get_ref(), name.span());
         if text.trim().is_empty() {
-            self.complain(&span, "cluster.name", "it is empty");
+            self.push_error(&span, "cluster.name", "it is empty");
         }
         if text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
             let message = format!("it may have {LONGEST_NAME} bytes at most, and no control characters");
-            self.complain(&span, "cluster.name", message);
+            self.push_error(&span, "cluster.name", message);
         }
         EntryName::new(text)
     }
@@ -425,7 +425,7 @@ impl Resolver<'_> {
         self.problems.push(problem);
     }
 
-    fn cluster(&mut self, name: EntryName, cluster: &Cluster) -> Intent {
+    fn cluster(&mut self, name: EntryName, cluster: &Cluster) -> Spec {
         let system_id = cluster.system_id.as_ref().and_then(|id| {
             self.spanned(id, "cluster.system_id", |text| {
                 let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -441,10 +441,10 @@ impl Resolver<'_> {
         groups.extend(self.groups_of_sites(&name, cluster, role.as_ref()));
         groups.sort_by(|a, b| a.arn.cmp(&b.arn));
         let records = cluster.record.iter();
-        let mut records: Vec<RecordIntent> =
+        let mut records: Vec<RecordSpec> =
             records.filter_map(|record| self.record(&name, &sites, record, role.as_ref())).collect();
         records.sort_by(|a, b| a.key.cmp(&b.key));
-        Intent { name, scope, sites, system_id, groups, records }
+        Spec { name, scope, sites, system_id, groups, records }
     }
 
     /// Two claims on one endpoint would undo each other for ever.
@@ -457,7 +457,7 @@ impl Resolver<'_> {
         };
         if let Some((owner, first)) = self.claimed.insert(endpoint, (entry.to_string(), line)) {
             let message = format!("{what} is claimed twice, first by cluster `{owner}` in line {first}");
-            self.complain(span, key, message);
+            self.push_error(span, key, message);
         }
     }
 }

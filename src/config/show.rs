@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::mask::masked;
-use super::{Callback, HandOver, Settings, State, StateStore};
-use repoint_domain::spec::{GroupIntent, Intent, PointsTo, RecordIntent, Site};
+use super::{Callback, CallbackMode, Settings, State, StateStore};
+use repoint_domain::spec::{GroupSpec, PointsTo, RecordSpec, Site, Spec};
 use repoint_domain::values::cluster::SiteName;
 use repoint_domain::values::endpoint::TopicArn;
 
@@ -61,14 +61,14 @@ fn state(state: &State) -> Value {
 }
 
 fn callback(callback: &Callback) -> Value {
-    match &callback.hand_over {
-        HandOver::Daemon => json!({ "hand_over": "daemon" }),
-        HandOver::Sns(topic) => json!({ "hand_over": "sns", "sns_topic_arn": topic.as_str() }),
-        HandOver::Detached => json!({ "hand_over": "self" }),
+    match &callback.mode {
+        CallbackMode::Daemon => json!({ "mode": "daemon" }),
+        CallbackMode::Sns(topic) => json!({ "mode": "sns", "sns_topic_arn": topic.as_str() }),
+        CallbackMode::Detached => json!({ "mode": "self" }),
     }
 }
 
-fn site(site: &Site, intent: &Intent) -> Option<Value> {
+fn site(site: &Site, spec: &Spec) -> Option<Value> {
     let alias = site.alias.as_ref().map(|alias| {
         json!({
             "zone_id": alias.zone,
@@ -83,29 +83,29 @@ fn site(site: &Site, intent: &Intent) -> Option<Value> {
         "members": site.members,
         "addresses": site.addresses,
         "alias": alias,
-        "target_group": groups_of(intent, site.name.as_ref()),
+        "target_group": groups_of(spec, site.name.as_ref()),
     }))
 }
 
-fn groups_of<'a>(intent: &'a Intent, site: Option<&SiteName>) -> Vec<&'a GroupIntent> {
-    intent.groups.iter().filter(|group| group.site.as_ref() == site).collect()
+fn groups_of<'a>(spec: &'a Spec, site: Option<&SiteName>) -> Vec<&'a GroupSpec> {
+    spec.groups.iter().filter(|group| group.site.as_ref() == site).collect()
 }
 
-fn cluster(intent: &Intent) -> Value {
-    let (members, addresses) = intent.site(None).map(|only| (&only.members, &only.addresses)).unzip();
+fn cluster(spec: &Spec) -> Value {
+    let (members, addresses) = spec.site(None).map(|only| (&only.members, &only.addresses)).unzip();
     json!({
-        "name": intent.name,
-        "scope": intent.scope,
+        "name": spec.name,
+        "scope": spec.scope,
         "members": members,
         "addresses": addresses,
-        "site": intent.sites.iter().filter_map(|its| site(its, intent)).collect::<Vec<_>>(),
-        "system_id": intent.system_id,
-        "target_group": groups_of(intent, None),
-        "record": intent.records.iter().map(record).collect::<Vec<_>>(),
+        "site": spec.sites.iter().filter_map(|its| site(its, spec)).collect::<Vec<_>>(),
+        "system_id": spec.system_id,
+        "target_group": groups_of(spec, None),
+        "record": spec.records.iter().map(record).collect::<Vec<_>>(),
     })
 }
 
-fn record(record: &RecordIntent) -> Value {
+fn record(record: &RecordSpec) -> Value {
     let place = &record.key.place;
     let (points_to, readers) = match record.points_to {
         PointsTo::Primary => ("primary", None),

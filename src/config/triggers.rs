@@ -22,12 +22,12 @@ pub struct Watch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// To whom it hands over.
-    pub hand_over: HandOver,
+    pub mode: CallbackMode,
 }
 
 /// To whom a callback hands over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HandOver {
+pub enum CallbackMode {
     /// To the daemon on this host; to itself if it does not answer.
     Daemon,
     /// To an SNS topic, which triggers the Lambda.

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::decide::retarget::{Cause, Retarget};
 use crate::report::{self, ClusterReport, VerdictReport};
-use crate::state::{Condition, ConditionKind, Timestamp, clipped};
+use crate::state::{Condition, ConditionKind, clipped};
 use crate::values::endpoint::Endpoint;
+use crate::values::moves::{Move, MoveCause};
+use crate::values::timestamp::Timestamp;
 pub use summary::CUTS;
 
 /// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
@@ -49,7 +50,7 @@ pub struct Document {
     pub dedup_key: String,
     /// Why endpoints moved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
+    pub cause: Option<MoveCause>,
     /// The member or endpoint that a condition is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -104,7 +105,7 @@ pub enum Phase {
 
 /// Endpoints have moved: all but those that are `left` behind, which are held or whose change failed.
 #[must_use]
-pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<Endpoint>) -> Alert {
+pub fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>) -> Alert {
     let (primary, timeline) = match &report.verdict {
         VerdictReport::Primary(primary) => {
             let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
@@ -112,26 +113,28 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<E
         }
         VerdictReport::Hold { .. } => ("nobody".to_owned(), "unknown".to_owned()),
     };
-    let from = retarget.previous.as_ref().filter(|previous| **previous != primary);
-    let to = match &retarget.previous_site {
+    let from = moves.previous.as_ref().filter(|previous| **previous != primary);
+    let to = match &moves.previous_site {
         Some(_) => format!("{primary}, in another site"),
         None => primary.clone(),
     };
-    let story = match (retarget.cause, from) {
-        (Cause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
-        (Cause::Switchover, Some(from)) => format!("switchover from {from} to {to}"),
-        (Cause::Failover, Some(from)) => format!("failover from {from} to {to}"),
-        (Cause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
-        (Cause::Members, _) => {
+    let move_cause = match (moves.cause, from) {
+        (MoveCause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
+        (MoveCause::Switchover, Some(from)) => format!("switchover from {from} to {to}"),
+        (MoveCause::Failover, Some(from)) => format!("failover from {from} to {to}"),
+        (MoveCause::Standby, _) => format!("another standby is pointed at, the primary is still {primary}"),
+        (MoveCause::Members, _) => {
             format!("members have come into target groups or left them, the primary is still {primary}")
         }
-        (Cause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
-        (Cause::Late, _) => format!("endpoints that were held follow the primary {primary} now"),
-        (cause @ (Cause::Switchover | Cause::Failover), None) => format!("{} to {to}", cause.as_str()),
-        (Cause::Correction, Some(from)) => {
+        (MoveCause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
+        (MoveCause::Late, _) => format!("endpoints that were held follow the primary {primary} now"),
+        (cause @ (MoveCause::Switchover | MoveCause::Failover), None) => {
+            format!("{} to {to}", cause.as_str())
+        }
+        (MoveCause::Correction, Some(from)) => {
             format!("somebody else's change corrected, back from {from} to {primary}")
         }
-        (Cause::Correction, None) => {
+        (MoveCause::Correction, None) => {
             format!("somebody else's change corrected, the primary is still {primary}")
         }
     };
@@ -141,7 +144,7 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<E
         severity: "info",
         status: "triggered",
         dedup_key: format!("{}/retargeted/{timeline}", report.name),
-        cause: Some(retarget.cause),
+        cause: Some(moves.cause),
         subject: None,
         lasted_seconds: None,
         left_out: None,
@@ -154,7 +157,7 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<E
         1 => (", 1 not moved".to_owned(), format!("Not moved: {names}.\n\n")),
         count => (format!(", {count} not moved"), format!("Not moved: {names}.\n\n")),
     };
-    message(&format!("{}: {story}{behind}", report.name), &words, document)
+    message(&format!("{}: {move_cause}{behind}", report.name), &words, document)
 }
 
 /// A condition began, lasts or ended.
@@ -162,11 +165,11 @@ pub fn retargeted(report: &ClusterReport, retarget: &Retarget, left: &BTreeSet<E
 pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now: Timestamp) -> Alert {
     let lasted = now.since(condition.since) / 1000;
     let what = describe(condition);
-    let (status, story) = match phase {
+    let (status, move_cause) = match phase {
         Phase::Began if lasted == 0 => ("triggered", what),
-        Phase::Began => ("triggered", format!("{what}, for {} now", spell(lasted))),
-        Phase::Lasts => ("reminder", format!("still {what}, for {} now", spell(lasted))),
-        Phase::Ended => ("resolved", format!("resolved after {}: {what}", spell(lasted))),
+        Phase::Began => ("triggered", format!("{what}, for {} now", format_duration(lasted))),
+        Phase::Lasts => ("reminder", format!("still {what}, for {} now", format_duration(lasted))),
+        Phase::Ended => ("resolved", format!("resolved after {}: {what}", format_duration(lasted))),
     };
     let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
     let document = Document {
@@ -186,7 +189,7 @@ pub fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase,
     } else {
         format!("{}\n\n", condition.message)
     };
-    message(&format!("{}: {story}", report.name), &words, document)
+    message(&format!("{}: {move_cause}", report.name), &words, document)
 }
 
 /// A condition in a few words.
@@ -216,7 +219,7 @@ fn describe(condition: &Condition) -> String {
         }
         ConditionKind::EndpointHeld => format!("{} is held", short(subject)),
         ConditionKind::ApplyFailed => format!("FAILED to change {}", short(subject)),
-        ConditionKind::MemoryUnavailable => "STATE STORE UNAVAILABLE, changes blocked".to_owned(),
+        ConditionKind::StateUnavailable => "STATE STORE UNAVAILABLE, changes blocked".to_owned(),
         ConditionKind::StateOfOtherEndpoints => "CANNOT ACT, its state belongs to other endpoints".to_owned(),
         ConditionKind::Unrecognized => "something that a newer repoint knows".to_owned(),
         ConditionKind::PlanRefused => "a plan was refused by the auditor".to_owned(),
@@ -233,7 +236,7 @@ fn short(endpoint: &str) -> &str {
 }
 
 /// Seconds as people say them.
-fn spell(seconds: u64) -> String {
+fn format_duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -248,6 +251,6 @@ fn message(headline: &str, words: &str, document: Document) -> Alert {
 
 /// SNS wants ASCII without control characters, and the name of a cluster may be anything.
 fn subject(headline: &str) -> String {
-    let plain = |letter: char| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' };
+    let plain = |message: char| if message.is_ascii_graphic() || message == ' ' { message } else { '?' };
     format!("repoint: {headline}").chars().map(plain).take(SUBJECT_LIMIT).collect()
 }

@@ -9,18 +9,20 @@ mod listener;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::decide::verdict::{Hold, Primary, Verdict};
-use crate::observed::{Health, Listed, World};
-use crate::plan::{Lane, Plan, TargetStep};
-use crate::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
-use crate::state::{Memory, Timestamp};
-use crate::values::cluster::{Address, Role, SiteName, State, SystemId, Timeline};
+use crate::decide::verdict::{Hold, Verdict};
+use crate::observed::{ClusterMember, MemberStatus, Observed};
+use crate::plan::{Plan, StepGroup, TargetStep};
+use crate::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
+use crate::state::State;
+use crate::values::cluster::{Address, PostgresState, Role, SiteName, SystemId, Timeline};
 use crate::values::endpoint::{Family, GroupArn, Target, TargetGroup, TargetType};
 use crate::values::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
+use crate::values::primary::Primary;
 use crate::values::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
     Routing, ZoneId,
 };
+use crate::values::timestamp::Timestamp;
 
 /// A plan that breaks no law.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,13 +149,13 @@ const STAYS_FOR_MS: u64 = 60_000;
 /// The first law that it breaks.
 pub fn audit(
     plan: &Plan,
-    intent: &Intent,
-    world: &World,
+    spec: &Spec,
+    observed: &Observed,
     verdict: &Verdict,
-    memory: &Memory,
+    state: &State,
     now: Timestamp,
 ) -> Result<Checked, Refusal> {
-    if plan.lanes.is_empty() {
+    if plan.step_groups.is_empty() {
         return Ok(Checked(plan.clone()));
     }
     let (primary, is_standby) = match verdict {
@@ -162,28 +164,28 @@ pub fn audit(
         Verdict::Hold(_) => return Err(Refusal::NoPrimary),
     };
     if is_standby {
-        serves_readers_alone(plan, intent, world, primary)?;
+        serves_readers_alone(plan, spec, observed, primary)?;
     }
-    never_backwards(primary, intent, memory)?;
-    if memory.is_of_others(intent) {
+    never_backwards(primary, spec, state)?;
+    if state.is_of_others(spec) {
         return Err(Refusal::StateOfOthers);
     }
-    identity::is_configured(primary, intent, world, memory)?;
-    never_back_to_a_site(primary, world, memory)?;
-    let seen = &Seen { world, primary, leads_newly: leads_newly(primary, memory, now) };
+    identity::is_configured(primary, spec, observed, state)?;
+    never_back_to_a_site(primary, observed, state)?;
+    let seen = &Seen { observed, primary, leads_newly: leads_newly(primary, state, now) };
     let mut touched = BTreeSet::new();
-    for lane in &plan.lanes {
-        match lane {
-            Lane::Group { arn, steps } => {
+    for step_group in &plan.step_groups {
+        match step_group {
+            StepGroup::Group { arn, steps } => {
                 once(&mut touched, arn.to_string())?;
-                group(arn, steps, intent, seen)?;
-                listener::closes_nothing_in_use(arn, steps, intent, world, primary)?;
+                group(arn, steps, spec, seen)?;
+                listener::closes_nothing_in_use(arn, steps, spec, observed, primary)?;
             }
-            Lane::Listeners { steps } => listener::listeners(steps, intent, seen, &mut touched)?,
-            Lane::Zone { zone, changes } => {
+            StepGroup::Listeners { steps } => listener::listeners(steps, spec, seen, &mut touched)?,
+            StepGroup::Zone { zone, changes } => {
                 for change in changes {
                     once(&mut touched, change.after.key.to_string())?;
-                    record(zone, change, intent, seen)?;
+                    record(zone, change, spec, seen)?;
                 }
             }
         }
@@ -193,52 +195,52 @@ pub fn audit(
 
 /// What a plan is judged by.
 struct Seen<'a> {
-    world: &'a World,
+    observed: &'a Observed,
     primary: &'a Primary,
     /// Whether replicas may still be on their way to it.
     leads_newly: bool,
 }
 
 /// Whether memory holds that another one led until lately, or led before.
-fn leads_newly(primary: &Primary, memory: &Memory, now: Timestamp) -> bool {
-    let before = memory.leader.as_ref().map(|known| (known.timeline, &known.member, known.since));
+fn leads_newly(primary: &Primary, state: &State, now: Timestamp) -> bool {
+    let before = state.leader.as_ref().map(|known| (known.timeline, &known.member, known.since));
     match before {
         Some((timeline, member, since)) if timeline == primary.timeline && *member == primary.member => {
             since.is_some_and(|Timestamp(since)| since.abs_diff(now.0) < STAYS_FOR_MS)
         }
         Some(_) => true,
-        None => memory.highest_timeline.is_some_and(|applied| applied < primary.timeline),
+        None => state.highest_timeline.is_some_and(|applied| applied < primary.timeline),
     }
 }
 
 /// A standby cluster takes no writes: only endpoints of readers follow its leader, which says that it is one.
 fn serves_readers_alone(
     plan: &Plan,
-    intent: &Intent,
-    world: &World,
+    spec: &Spec,
+    observed: &Observed,
     leader: &Primary,
 ) -> Result<(), Refusal> {
-    let answers = world.answers_of(leader.site.as_ref()).values();
+    let answers = observed.answers_of(leader.site.as_ref()).values();
     let mut said = answers.filter_map(|answer| answer.health.as_ref().ok());
     let leads = said.any(|own| {
         own.role == Role::StandbyLeader
             && own.timeline == Some(leader.timeline)
             && own.system_id.as_ref() == Some(&leader.system_id)
     });
-    let is_readers = |lane: &Lane| match lane {
-        Lane::Listeners { .. } => false,
-        Lane::Group { arn, .. } => {
-            let mut groups = intent.groups.iter();
+    let is_readers = |step_group: &StepGroup| match step_group {
+        StepGroup::Listeners { .. } => false,
+        StepGroup::Group { arn, .. } => {
+            let mut groups = spec.groups.iter();
             groups.any(|group| group.arn == *arn && matches!(group.role, GroupRole::Reader { .. }))
         }
-        Lane::Zone { changes, .. } => changes.iter().all(|change| {
-            let mut records = intent.records.iter();
+        StepGroup::Zone { changes, .. } => changes.iter().all(|change| {
+            let mut records = spec.records.iter();
             records.any(|record| {
                 record.key == change.after.key && matches!(record.points_to, PointsTo::Readers { .. })
             })
         }),
     };
-    if leads && plan.lanes.iter().all(is_readers) { Ok(()) } else { Err(Refusal::NoPrimary) }
+    if leads && plan.step_groups.iter().all(is_readers) { Ok(()) } else { Err(Refusal::NoPrimary) }
 }
 
 fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal> {
@@ -249,14 +251,14 @@ fn once(touched: &mut BTreeSet<String>, endpoint: String) -> Result<(), Refusal>
     Ok(())
 }
 
-fn never_backwards(primary: &Primary, intent: &Intent, memory: &Memory) -> Result<(), Refusal> {
-    for expected in [&intent.system_id, &memory.system_id].into_iter().flatten() {
+fn never_backwards(primary: &Primary, spec: &Spec, state: &State) -> Result<(), Refusal> {
+    for expected in [&spec.system_id, &state.system_id].into_iter().flatten() {
         if *expected != primary.system_id {
             let (found, expected) = (primary.system_id.clone(), expected.clone());
             return Err(Refusal::WrongSystem { found, expected });
         }
     }
-    match memory.highest_timeline {
+    match state.highest_timeline {
         Some(applied) if primary.timeline < applied => {
             Err(Refusal::Backwards { to: primary.timeline, applied })
         }
@@ -266,13 +268,13 @@ fn never_backwards(primary: &Primary, intent: &Intent, memory: &Memory) -> Resul
 
 /// Another site than the one that was followed must be ahead of all that was applied, and one that lives apart must be
 /// vouched for: by those who were followed, who now replay its timeline.
-fn never_back_to_a_site(primary: &Primary, world: &World, memory: &Memory) -> Result<(), Refusal> {
-    let (Some(to), Some(from)) = (&primary.site, &memory.site) else { return Ok(()) };
-    let is_ahead = memory.highest_timeline.is_none_or(|applied| primary.timeline > applied);
-    let mut those_left = world.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
-    let vouch =
+fn never_back_to_a_site(primary: &Primary, observed: &Observed, state: &State) -> Result<(), Refusal> {
+    let (Some(to), Some(from)) = (&primary.site, &state.site) else { return Ok(()) };
+    let is_ahead = state.highest_timeline.is_none_or(|applied| primary.timeline > applied);
+    let mut those_left = observed.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
+    let is_confirmed =
         those_left.any(|own| own.role == Role::StandbyLeader && own.timeline == Some(primary.timeline));
-    if to == from || (is_ahead && (vouch || !memory.apart.contains(to))) {
+    if to == from || (is_ahead && (is_confirmed || !state.superseded.contains(to))) {
         return Ok(());
     }
     Err(Refusal::BackToSite { to: to.clone() })
@@ -280,14 +282,14 @@ fn never_back_to_a_site(primary: &Primary, world: &World, memory: &Memory) -> Re
 
 /// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
 /// something registers the primary first.
-fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
-    let Seen { world, primary, .. } = *seen;
-    let configured = intent.groups.iter().find(|group| group.arn == *arn);
+fn group(arn: &GroupArn, steps: &[TargetStep], spec: &Spec, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { observed, primary, .. } = *seen;
+    let configured = spec.groups.iter().find(|group| group.arn == *arn);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(arn.to_string()))?;
     if configured.site.as_ref().is_some_and(|site| primary.site.as_ref() != Some(site)) {
         return Err(Refusal::OtherSite(arn.to_string()));
     }
-    let Some(Ok(read)) = world.groups.get(arn) else { return Err(Refusal::Unread(arn.to_string())) };
+    let Some(Ok(read)) = observed.groups.get(arn) else { return Err(Refusal::Unread(arn.to_string())) };
     let mut members: BTreeSet<Target> = read
         .targets
         .iter()
@@ -298,7 +300,7 @@ fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> 
         TargetStep::Register(target) => Some(target.id.as_str()),
         TargetStep::Deregister(_) => None,
     });
-    usable_anywhere(&arn.to_string(), opens, intent, primary)?;
+    usable_anywhere(&arn.to_string(), opens, spec, primary)?;
     let before = members.clone();
     let belongs = |target: &Target| may_hold(target, configured, read, before.contains(target), seen);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));
@@ -340,16 +342,16 @@ fn group(arn: &GroupArn, steps: &[TargetStep], intent: &Intent, seen: &Seen) -> 
 /// with a lag within the limit, and the primary only where it may take the place of replicas.
 fn may_hold(
     target: &Target,
-    configured: &GroupIntent,
+    configured: &GroupSpec,
     read: &TargetGroup,
     is_there: bool,
     seen: &Seen,
 ) -> bool {
-    let Seen { world, primary, .. } = *seen;
-    let is_at = |address: &Address| is_at(target, address, configured, read, world);
+    let Seen { observed, primary, .. } = *seen;
+    let is_at = |address: &Address| is_at(target, address, configured, read, observed);
     let is_primary = primary.address.as_ref().is_some_and(is_at);
     let views =
-        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
+        observed.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members);
     let mut there = listed.filter(|listed| listed.address.as_ref().is_some_and(is_at));
     match (&configured.strategy, configured.role) {
@@ -364,19 +366,19 @@ fn may_hold(
     }
 }
 
-fn may_be_read_from(listed: &Listed, max_lag_bytes: u64) -> bool {
+fn may_be_read_from(listed: &ClusterMember, max_lag_bytes: u64) -> bool {
     !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)
 }
 
 /// Whether a member that is in may stay whatever its lag: just after another one has begun to lead, if it says that it is
 /// a replica and lives.
-fn may_still_be_read_from(listed: &Listed, seen: &Seen) -> bool {
+fn may_still_be_read_from(listed: &ClusterMember, seen: &Seen) -> bool {
     // Before 3.2 a member does not say its name, and whose word it is can be told in more ways than are worth repeating.
-    let is_its = |own: &&Health| own.name.as_ref().is_none_or(|name| *name == listed.name);
-    let answers = seen.world.answers_of(seen.primary.site.as_ref()).values();
+    let is_its = |own: &&MemberStatus| own.name.as_ref().is_none_or(|name| *name == listed.name);
+    let answers = seen.observed.answers_of(seen.primary.site.as_ref()).values();
     let mut said = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
-    let is_live_replica = |own: &Health| {
-        !own.answers_primary && own.role == Role::Replica && !matches!(own.state, State::Other(_))
+    let is_live_replica = |own: &MemberStatus| {
+        !own.answers_primary && own.role == Role::Replica && !matches!(own.state, PostgresState::Other(_))
     };
     seen.leads_newly && !listed.noloadbalance && said.any(is_live_replica)
 }
@@ -386,21 +388,21 @@ fn may_still_be_read_from(listed: &Listed, seen: &Seen) -> bool {
 fn is_at(
     target: &Target,
     address: &Address,
-    configured: &GroupIntent,
+    configured: &GroupSpec,
     read: &TargetGroup,
-    world: &World,
+    observed: &Observed,
 ) -> bool {
     if target.port != configured.port.unwrap_or(address.port) {
         return false;
     }
-    let ips = ips_of(&address.host, world);
+    let ips = ips_of(&address.host, observed);
     match read.target_type {
         TargetType::Ip => {
             let is_ours = |ip: IpAddr| ip.is_ipv4() == (read.family == Family::Ipv4) && ips.contains(&ip);
             target.id.parse().is_ok_and(is_ours)
         }
         TargetType::Instance => {
-            let Some(Ok(instances)) = world.instances.get(configured.arn.region()) else { return false };
+            let Some(Ok(instances)) = observed.instances.get(configured.arn.region()) else { return false };
             let mut there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
             there.any(|instance| {
                 let elsewhere =
@@ -415,10 +417,10 @@ fn is_at(
 fn usable_anywhere<'a>(
     endpoint: &str,
     places: impl Iterator<Item = &'a str>,
-    intent: &Intent,
+    spec: &Spec,
     primary: &Primary,
 ) -> Result<(), Refusal> {
-    let configured = intent.site(primary.site.as_ref()).into_iter().flat_map(|site| &site.members);
+    let configured = spec.site(primary.site.as_ref()).into_iter().flat_map(|site| &site.members);
     let is_lab = configured.filter_map(|url| url.host().parse().ok()).any(is_loopback);
     let mut ips = places.filter_map(|place| place.parse::<IpAddr>().ok());
     match ips.find(|ip| !(is_fit_address(*ip) || is_lab && is_loopback(*ip))) {
@@ -427,8 +429,8 @@ fn usable_anywhere<'a>(
     }
 }
 
-fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
-    match (host.parse(), world.names.get(host)) {
+fn ips_of(host: &str, observed: &Observed) -> Vec<IpAddr> {
+    match (host.parse(), observed.names.get(host)) {
         (Ok(ip), _) => vec![ip],
         (Err(_), Some(Ok(ips))) => ips.clone(),
         (Err(_), _) => Vec::new(),
@@ -437,23 +439,25 @@ fn ips_of(host: &str, world: &World) -> Vec<IpAddr> {
 
 /// Whether nobody knows where a listed member is, so that what stands in a record may be its address (law 2).
 fn hides(seen: &Seen) -> bool {
-    let Seen { world, primary, .. } = *seen;
+    let Seen { observed, primary, .. } = *seen;
     let views =
-        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
+        observed.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
     let mut listed = views.flat_map(|view| &view.members);
-    listed.any(|listed| listed.address.as_ref().is_none_or(|address| ips_of(&address.host, world).is_empty()))
+    listed.any(|listed| {
+        listed.address.as_ref().is_none_or(|address| ips_of(&address.host, observed).is_empty())
+    })
 }
 
-fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) -> Result<(), Refusal> {
-    let Seen { world, primary, .. } = *seen;
+fn record(zone: &ZoneId, change: &RecordChange, spec: &Spec, seen: &Seen) -> Result<(), Refusal> {
+    let Seen { observed, primary, .. } = *seen;
     let key = &change.after.key;
-    let configured = intent.records.iter().find(|record| record.key == *key && key.place.zone == *zone);
+    let configured = spec.records.iter().find(|record| record.key == *key && key.place.zone == *zone);
     let configured = configured.ok_or_else(|| Refusal::NotOurs(key.to_string()))?;
-    let Some(Ok(read)) = world.records.get(&key.place) else {
+    let Some(Ok(read)) = observed.records.get(&key.place) else {
         return Err(Refusal::Unread(key.to_string()));
     };
     let is_taken =
-        |place: RecordPlace| matches!(world.records.get(&place), Some(Ok(sets)) if !sets.is_empty());
+        |place: RecordPlace| matches!(observed.records.get(&place), Some(Ok(sets)) if !sets.is_empty());
     let there = read.iter().find(|set| set.key == *key);
     if there != change.before.as_ref() {
         return Err(Refusal::Rewrites(key.to_string()));
@@ -470,7 +474,7 @@ fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) ->
             PointsTo::Primary | PointsTo::Standby | PointsTo::Readers { .. },
         ) => (ttl_seconds, values),
         (Answer::Alias(alias), PointsTo::Site) => {
-            return site_record(key, there, &change.after, alias, configured, intent, primary);
+            return site_record(key, there, &change.after, alias, configured, spec, primary);
         }
         _ => return Err(Refusal::Rewrites(key.to_string())),
     };
@@ -480,7 +484,7 @@ fn record(zone: &ZoneId, change: &RecordChange, intent: &Intent, seen: &Seen) ->
     if !carries_over(there, &change.after, *ttl_seconds, configured) {
         return Err(Refusal::Rewrites(key.to_string()));
     }
-    usable_anywhere(&key.to_string(), values.iter().map(String::as_str), intent, primary)?;
+    usable_anywhere(&key.to_string(), values.iter().map(String::as_str), spec, primary)?;
     if key.place.record_type == RecordType::Cname
         && let Some(at) = values.iter().find(|value| !is_qualified_name(value))
     {
@@ -505,8 +509,8 @@ fn site_record(
     before: Option<&RecordSet>,
     after: &RecordSet,
     alias: &Alias,
-    wanted: &RecordIntent,
-    intent: &Intent,
+    wanted: &RecordSpec,
+    spec: &Spec,
     primary: &Primary,
 ) -> Result<(), Refusal> {
     let health_check = wanted.health_check_id.as_ref();
@@ -525,7 +529,7 @@ fn site_record(
     let leads_there = |site: &Site| {
         (site.name != primary.site) == is_elsewhere && site.alias.as_ref().is_some_and(|its| its == alias)
     };
-    if intent.sites.iter().any(leads_there) {
+    if spec.sites.iter().any(leads_there) {
         return Ok(());
     }
     Err(Refusal::WrongNode { endpoint: key.to_string(), at: alias.to_string() })
@@ -536,7 +540,7 @@ fn carries_over(
     before: Option<&RecordSet>,
     after: &RecordSet,
     ttl_seconds: u32,
-    wanted: &RecordIntent,
+    wanted: &RecordSpec,
 ) -> bool {
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     if after.routing != routing || wanted.ttl_seconds.is_some_and(|ttl| ttl != ttl_seconds) {
@@ -553,14 +557,14 @@ fn carries_over(
 /// Whether a value is where the record should point: at the primary; at a member that is not the primary; or at one that is
 /// listed with a lag within the limit, and at the primary only where it may take the place of replicas.
 fn is_fit(value: &str, points_to: PointsTo, is_there: bool, seen: &Seen) -> bool {
-    let Seen { world, primary, .. } = *seen;
+    let Seen { observed, primary, .. } = *seen;
     let is_at = |host: &str| {
         RecordName::new(host) == RecordName::new(value)
-            || value.parse().is_ok_and(|ip| ips_of(host, world).contains(&ip))
+            || value.parse().is_ok_and(|ip| ips_of(host, observed).contains(&ip))
     };
     let at_primary = primary.address.as_ref().is_some_and(|address| is_at(&address.host));
     let views =
-        world.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
+        observed.answers_of(primary.site.as_ref()).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members);
     let mut there =
         listed.filter(|listed| listed.address.as_ref().is_some_and(|address| is_at(&address.host)));

@@ -2,13 +2,13 @@
 //!
 //! Law: unknown is not absent. What could not be read stands here as a [`Failure`], never as an empty list.
 
-pub mod witness;
+pub mod member;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::values::cluster::{
-    Address, ApiUrl, ListedRole, MemberName, Role, Scope, SiteName, State, SystemId, Timeline,
+    Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SiteName, SystemId, Timeline,
 };
 use crate::values::endpoint::{GroupArn, InstanceId, TargetGroup, VpcId};
 use crate::values::failure::Failure;
@@ -48,7 +48,7 @@ static NOBODY: Answers = BTreeMap::new();
 
 /// Everything one pass has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct World {
+pub struct Observed {
     /// What the members answered, site by site.
     pub sites: Sites,
     /// The configured target groups.
@@ -63,7 +63,7 @@ pub struct World {
     pub instances: BTreeMap<String, Read<InstancesByAddress>>,
 }
 
-impl World {
+impl Observed {
     /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
     pub fn add(&mut self, seen: Self) {
         self.groups.extend(seen.groups);
@@ -96,21 +96,21 @@ pub struct MemberAnswer {
     /// The address that answered: tells two names of one member from two members.
     pub peer: Option<SocketAddr>,
     /// `GET /primary`.
-    pub health: Read<Health>,
+    pub health: Read<MemberStatus>,
     /// `GET /cluster`.
-    pub view: Read<View>,
+    pub view: Read<ClusterView>,
 }
 
 /// A member's account of itself: the status and the JSON of `GET /primary`, which come with 200 and with 503.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
+pub struct MemberStatus {
     /// Whether the status was 200: the member holds the leader key, or believes so until its TTL has run out. Role and
     /// state are not checked by Patroni for this (`api.py`, `do_GET`).
     pub answers_primary: bool,
     /// Its own role.
     pub role: Role,
     /// The state of its PostgreSQL.
-    pub state: State,
+    pub state: PostgresState,
     /// Its timeline; absent while PostgreSQL cannot be queried.
     pub timeline: Option<Timeline>,
     /// Its system identifier; absent while PostgreSQL cannot be queried.
@@ -126,32 +126,32 @@ pub struct Health {
 
 /// A member's account of its cluster: `GET /cluster`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct View {
+pub struct ClusterView {
     /// Since 3.2.
     pub scope: Option<Scope>,
     /// The members as listed.
-    pub members: Vec<Listed>,
+    pub members: Vec<ClusterMember>,
     /// Maintenance mode.
     pub paused: bool,
 }
 
-impl View {
+impl ClusterView {
     /// The entry of that name.
     #[must_use]
-    pub fn member(&self, name: &MemberName) -> Option<&Listed> {
+    pub fn member(&self, name: &MemberName) -> Option<&ClusterMember> {
         self.members.iter().find(|member| member.name == *name)
     }
 }
 
 /// One member as `GET /cluster` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ClusterMember {
     /// Its name.
     pub name: MemberName,
     /// Its role by the leader key.
-    pub role: ListedRole,
+    pub role: ClusterRole,
     /// Its state when it last wrote its key.
-    pub state: State,
+    pub state: PostgresState,
     /// Where its REST API is; null for a member that has not published one, or not one that can be read.
     pub api_url: Option<ApiUrl>,
     /// Where Patroni says that its PostgreSQL listens.

@@ -21,8 +21,8 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
     let (statement, resource) = match action {
         "elasticloadbalancing:DescribeTargetHealth"
         | "elasticloadbalancing:DescribeTargetGroups"
-        | "elasticloadbalancing:DescribeListeners" => ("Look", "*".to_owned()),
-        "ec2:DescribeInstances" => ("FindInstances", "*".to_owned()),
+        | "elasticloadbalancing:DescribeListeners" => ("ReadTargetGroups", "*".to_owned()),
+        "ec2:DescribeInstances" => ("ReadInstances", "*".to_owned()),
         "elasticloadbalancing:RegisterTargets" | "elasticloadbalancing:DeregisterTargets" => {
             ("MoveTargets", resource.to_owned())
         }
@@ -34,10 +34,10 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
             return Some(Permission { statement, resource: zone_arn() });
         }
         // A change has no zone in its name.
-        "route53:GetChange" => ("SeeRecordsArrive", format!("arn:{partition}:route53:::change/*")),
+        "route53:GetChange" => ("ReadRecordChanges", format!("arn:{partition}:route53:::change/*")),
         "sts:AssumeRole" => ("AssumeRoles", resource.to_owned()),
-        "sns:Publish" => ("Tell", resource.to_owned()),
-        "dynamodb:GetItem" | "dynamodb:PutItem" => ("Remember", resource.to_owned()),
+        "sns:Publish" => ("PublishAlerts", resource.to_owned()),
+        "dynamodb:GetItem" | "dynamodb:PutItem" => ("ReadWriteState", resource.to_owned()),
         _ => return None,
     };
     Some(Permission { statement: statement.to_owned(), resource })

@@ -6,6 +6,7 @@
 pub mod batch;
 mod group;
 pub mod health_check;
+pub mod moves;
 mod readers;
 mod record;
 mod warm;
@@ -16,16 +17,18 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::decide::readers::settling;
-use crate::decide::verdict::{Primary, Verdict};
-use crate::observed::World;
-use crate::spec::{Intent, Strategy};
-use crate::state::{Memory, Timestamp};
+use crate::decide::verdict::Verdict;
+use crate::observed::Observed;
+use crate::spec::{Spec, Strategy};
+use crate::state::State;
 use crate::values::cluster::{Address, ApiUrl, MemberName};
 use crate::values::endpoint::{Endpoint, GroupArn, Target};
 use crate::values::failure::Failure;
 use crate::values::host::{is_fit, is_loopback, is_name, is_qualified_name};
-use crate::values::listener::Reweighting;
+use crate::values::listener::WeightChange;
+use crate::values::primary::Primary;
 use crate::values::record::{RecordChange, RecordType, ZoneId};
+use crate::values::timestamp::Timestamp;
 
 /// The TTL of a record set that repoint creates: short, since clients should follow a failover within seconds, and
 /// within Route 53's advice for records with health checks (60 seconds or less).
@@ -35,11 +38,11 @@ pub const DEFAULT_TTL_SECONDS: u32 = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Lanes do not depend on each other; the steps within one are done in their order.
-    pub lanes: Vec<Lane>,
+    pub step_groups: Vec<StepGroup>,
     /// Endpoints that stay as they are, though nobody knows whether that is right.
     pub holds: Vec<EndpointHold>,
     /// What is not right with endpoints, and nothing is to be done about now.
-    pub concerns: Vec<Concern>,
+    pub warnings: Vec<EndpointWarning>,
     /// Whether nothing is held up by there being no primary: every endpoint is one of readers, and those follow the leader
     /// of a standby cluster as well.
     pub needs_no_primary: bool,
@@ -47,16 +50,16 @@ pub struct Plan {
 
 /// Something about an endpoint that people should know if it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Concern {
+pub struct EndpointWarning {
     /// Which one.
     pub endpoint: Endpoint,
     /// What.
-    pub what: Worry,
+    pub what: WarningReason,
 }
 
 /// What is not right; its `Display` is the sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Worry {
+pub enum WarningReason {
     /// A target of a warm group belongs to no member.
     #[error("{0} belongs to no member")]
     Surplus(Target),
@@ -102,21 +105,21 @@ impl Plan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.step_groups.is_empty()
     }
 
     /// Adds the plan of other endpoints.
     pub fn add(&mut self, other: Self) {
-        self.lanes.extend(other.lanes);
+        self.step_groups.extend(other.step_groups);
         self.holds.extend(other.holds);
-        self.concerns.extend(other.concerns);
+        self.warnings.extend(other.warnings);
         self.needs_no_primary &= other.needs_no_primary;
     }
 }
 
 /// Steps that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum StepGroup {
     /// Steps on one target group, each only if the one before it was done.
     Group {
         /// Which group.
@@ -154,7 +157,7 @@ pub enum ListenerStep {
     /// A step on that group.
     Target(GroupArn, TargetStep),
     /// `ModifyListener`.
-    Weights(Reweighting),
+    Weights(WeightChange),
 }
 
 impl ListenerStep {
@@ -305,38 +308,40 @@ impl EndpointReason {
 /// cluster. Memory tells how long a target has
 /// belonged to no member by `now`, and whether another leader is new.
 #[must_use]
-pub fn plan(intent: &Intent, world: &World, verdict: &Verdict, memory: &Memory, now: Timestamp) -> Plan {
+pub fn plan(spec: &Spec, observed: &Observed, verdict: &Verdict, state: &State, now: Timestamp) -> Plan {
     let Some(primary) = verdict.leader() else { return Plan::default() };
-    let hosts = Hosts::of(intent, world, primary);
-    let (intent, needs_no_primary) = match verdict {
+    let hosts = Hosts::of(spec, observed, primary);
+    let (spec, needs_no_primary) = match verdict {
         Verdict::Primary(_) => {
-            (&intent.with_groups(|group| group.site.is_none() || group.site == primary.site), false)
+            (&spec.with_groups(|group| group.site.is_none() || group.site == primary.site), false)
         }
         Verdict::Hold(_) => {
-            let readers = readers::only(intent);
-            let is_all = readers == *intent;
+            let readers = readers::only(spec);
+            let is_all = readers == *spec;
             (&{ readers }, is_all)
         }
     };
     let mut plan = Plan { needs_no_primary, ..Plan::default() };
-    let settling = &settling(world, primary, memory, now);
-    for wanted in &intent.groups {
+    let settling = &settling(observed, primary, state, now);
+    for wanted in &spec.groups {
         let needs = match &wanted.strategy {
             Strategy::Weighted { .. } => continue,
             Strategy::Exclusive => group::steps(wanted, hosts, primary, settling),
-            Strategy::Warm { leave_after_ms } => warm::group(wanted, intent, hosts, primary).map(|group| {
-                group.needs(|surplus| memory.has_lasted(&wanted.arn, surplus, *leave_after_ms, now))
-            }),
+            Strategy::Warm { deregister_after_ms } => {
+                warm::group(wanted, spec, hosts, primary).map(|group| {
+                    group.needs(|surplus| state.has_lasted(&wanted.arn, surplus, *deregister_after_ms, now))
+                })
+            }
         };
         let steps = plan.take(&Endpoint::Group(wanted.arn.clone()), needs).unwrap_or_default();
         if !steps.is_empty() {
-            plan.lanes.push(Lane::Group { arn: wanted.arn.clone(), steps });
+            plan.step_groups.push(StepGroup::Group { arn: wanted.arn.clone(), steps });
         }
     }
-    for (listeners, groups) in intent.weighted_sets() {
+    for (listeners, groups) in spec.weighted_sets() {
         weighted::listeners(listeners, &groups, hosts, primary, &mut plan);
     }
-    record::changes(intent, hosts, primary, settling, &mut plan);
+    record::changes(spec, hosts, primary, settling, &mut plan);
     plan
 }
 
@@ -346,7 +351,7 @@ struct Needs<T> {
     /// What to do.
     what: T,
     /// What is not right with it.
-    worries: Vec<Worry>,
+    warnings: Vec<WarningReason>,
     /// Why that may not be all.
     unknown: Option<EndpointReason>,
 }
@@ -355,9 +360,9 @@ impl Plan {
     /// What to do for an endpoint; the rest that is known of it goes into the plan at once.
     fn take<T>(&mut self, endpoint: &Endpoint, needs: Result<Needs<T>, EndpointReason>) -> Option<T> {
         let (what, reason) = match needs {
-            Ok(Needs { what, worries, unknown }) => {
-                let concern = |what| Concern { endpoint: endpoint.clone(), what };
-                self.concerns.extend(worries.into_iter().map(concern));
+            Ok(Needs { what, warnings, unknown }) => {
+                let warning = |what| EndpointWarning { endpoint: endpoint.clone(), what };
+                self.warnings.extend(warnings.into_iter().map(warning));
                 (Some(what), unknown)
             }
             Err(reason) => (None, Some(reason)),
@@ -375,16 +380,16 @@ fn primary_address(primary: &Primary) -> Result<&Address, EndpointReason> {
 /// What was seen, with the hosts of it as any machine would use them.
 #[derive(Clone, Copy)]
 struct Hosts<'a> {
-    world: &'a World,
+    observed: &'a Observed,
     /// The configuration itself names members by loopback addresses, as a laboratory on one machine does.
     are_local: bool,
 }
 
 impl<'a> Hosts<'a> {
-    fn of(intent: &Intent, world: &'a World, primary: &Primary) -> Self {
-        let members = intent.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
+    fn of(spec: &Spec, observed: &'a Observed, primary: &Primary) -> Self {
+        let members = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
         let is_local = |url: &ApiUrl| url.host().parse().is_ok_and(is_loopback);
-        Self { world, are_local: members.iter().any(is_local) }
+        Self { observed, are_local: members.iter().any(is_local) }
     }
 
     /// The addresses of a member's host, whether it is an address itself or a name.
@@ -403,7 +408,7 @@ impl<'a> Hosts<'a> {
         if !is_name(host) {
             return unfit(format!("`{host}` is neither one address nor one host name; {REMEDY}"));
         }
-        let addresses = match self.world.names.get(host) {
+        let addresses = match self.observed.names.get(host) {
             Some(Ok(addresses)) => addresses,
             Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
             None => return unfit(format!("the host name `{host}` was not looked up")),
@@ -424,7 +429,7 @@ const REMEDY: &str =
     "give the member an address that all machines can use, in Patroni's `postgresql.connect_address`";
 
 /// The one address of that family; with several there is no telling which one Patroni means.
-fn sole(
+fn single_address(
     host: &str,
     addresses: &[IpAddr],
     family: &str,
@@ -455,7 +460,7 @@ fn address_for(hosts: Hosts, host: &str, record_type: RecordType) -> Result<Stri
             ));
         }
     };
-    match sole(host, &hosts.addresses(host)?, family, is_of)? {
+    match single_address(host, &hosts.addresses(host)?, family, is_of)? {
         Some(address) => Ok(address.to_string()),
         None => unfit(format!("`{host}` has no {family} address")),
     }

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Lane, ListenerStep, Plan};
-use crate::spec::{Intent, Strategy};
+use crate::plan::{ListenerStep, Plan, StepGroup};
+use crate::spec::{Spec, Strategy};
 
 /// Requests that AWS counts together, in one account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Line {
+pub enum RateKey {
     /// `Describe*` of Elastic Load Balancing, in a Region.
     ElbRead(String),
     /// What changes something in Elastic Load Balancing, in a Region.
@@ -29,7 +29,7 @@ pub struct Rate {
     pub per_second: u32,
 }
 
-impl Line {
+impl RateKey {
     /// What AWS allows an account.
     ///
     /// Sources: ELB, "Request throttling" (`Describe*` 40, 10 a second); its table for `RegisterTargets` and
@@ -50,7 +50,7 @@ impl Line {
 }
 
 /// How many requests of which line.
-pub type Needs = BTreeMap<Line, u32>;
+pub type Needs = BTreeMap<RateKey, u32>;
 
 /// Why a cluster is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,39 +73,39 @@ pub struct Rank {
 
 /// The requests that a pass makes whatever it finds. Record sets are left out: clusters in one zone share their reads.
 #[must_use]
-pub fn reads(intent: &Intent) -> Needs {
-    let checked = intent.groups.iter().filter(|group| matches!(group.strategy, Strategy::Warm { .. }));
-    let groups = intent.groups.iter().chain(checked).map(|group| group.arn.region());
-    let listeners = intent.listeners();
+pub fn reads(spec: &Spec) -> Needs {
+    let checked = spec.groups.iter().filter(|group| matches!(group.strategy, Strategy::Warm { .. }));
+    let groups = spec.groups.iter().chain(checked).map(|group| group.arn.region());
+    let listeners = spec.listeners();
     let listeners = listeners.iter().map(|listener| listener.region());
-    sum(groups.chain(listeners).map(|region| Line::ElbRead(region.to_owned())))
+    sum(groups.chain(listeners).map(|region| RateKey::ElbRead(region.to_owned())))
 }
 
 /// The requests that a failover makes at most.
 #[must_use]
-pub fn most_writes(intent: &Intent) -> Needs {
-    let groups = intent.groups.iter().chain(&intent.groups).map(|group| group.arn.region());
-    let listeners = intent.listeners();
+pub fn most_writes(spec: &Spec) -> Needs {
+    let groups = spec.groups.iter().chain(&spec.groups).map(|group| group.arn.region());
+    let listeners = spec.listeners();
     let listeners = listeners.iter().map(|listener| listener.region());
-    sum(groups.chain(listeners).map(|region| Line::ElbWrite(region.to_owned())))
+    sum(groups.chain(listeners).map(|region| RateKey::ElbWrite(region.to_owned())))
 }
 
 /// The requests that change target groups and listeners by this plan, at most. Changes of record sets travel with those
 /// of other clusters.
 #[must_use]
 pub fn writes(plan: &Plan) -> Needs {
-    let regions = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { arn, steps } => {
+    let regions = plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Group { arn, steps } => {
             let calls = steps.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)).count();
             vec![arn.region(); calls]
         }
-        Lane::Listeners { steps } => steps.iter().map(ListenerStep::region).collect(),
-        Lane::Zone { .. } => Vec::new(),
+        StepGroup::Listeners { steps } => steps.iter().map(ListenerStep::region).collect(),
+        StepGroup::Zone { .. } => Vec::new(),
     });
-    sum(regions.map(|region| Line::ElbWrite(region.to_owned())))
+    sum(regions.map(|region| RateKey::ElbWrite(region.to_owned())))
 }
 
-fn sum(lines: impl Iterator<Item = Line>) -> Needs {
+fn sum(lines: impl Iterator<Item = RateKey>) -> Needs {
     let mut needs = Needs::new();
     for line in lines {
         *needs.entry(line).or_default() += 1;
@@ -116,7 +116,7 @@ fn sum(lines: impl Iterator<Item = Line>) -> Needs {
 /// The milliseconds in which so many requests are let go in the long run, at so many hundredths of AWS's limits.
 #[must_use]
 pub fn time_for(needs: &Needs, percent: u32) -> u64 {
-    let time = |(line, count): (&Line, &u32)| {
+    let time = |(line, count): (&RateKey, &u32)| {
         u64::from(*count) * 100_000 / (u64::from(line.rate().per_second) * u64::from(percent)).max(1)
     };
     needs.iter().map(time).max().unwrap_or_default()

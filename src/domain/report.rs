@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::decide::retarget::Cause;
-use crate::decide::verdict::{HoldKind, Rival, Verdict, label};
+use crate::decide::verdict::{HoldKind, Verdict};
 use crate::plan::{EndpointReasonKind, Plan};
 use crate::values::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
-pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_memory};
+use crate::values::moves::MoveCause;
+use crate::values::primary::{Rival, label};
+pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_state};
 pub use insync::Arrival;
 pub use step::{Action, StepReport, StepResult, planned_steps};
 pub use text::{Tone, describe, text};
@@ -41,7 +42,7 @@ impl Report {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let is_good = |cluster: &ClusterReport| {
-            !matches!(cluster.outcome, Outcome::Held | Outcome::Failed) && !cluster.is_untold
+            !matches!(cluster.outcome, Outcome::Held | Outcome::Failed) && !cluster.is_unnotified
         };
         self.clusters.iter().all(is_good)
     }
@@ -90,7 +91,7 @@ pub struct ClusterReport {
     pub verdict: VerdictReport,
     /// Why endpoints were moved, or would be.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
+    pub cause: Option<MoveCause>,
     /// The primary that the endpoints pointed at before: a member's name, or an address that no member has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_primary: Option<String>,
@@ -106,7 +107,7 @@ pub struct ClusterReport {
     pub alerts: Vec<String>,
     /// An alert was not published, or memory was not saved although it is required.
     #[serde(skip)]
-    pub is_untold: bool,
+    pub is_unnotified: bool,
     /// How long the pass took, alerts left out, in milliseconds.
     pub duration_ms: u64,
     /// Requests to AWS, retries included, by IAM action.
@@ -118,22 +119,22 @@ impl ClusterReport {
     /// cluster that is held for a reason of its own is no fault of it.
     #[must_use]
     pub fn is_working(&self) -> bool {
-        self.outcome != Outcome::Failed && !self.is_blocked_by_state() && !self.is_untold
+        self.outcome != Outcome::Failed && !self.is_blocked_by_state() && !self.is_unnotified
     }
 
     /// Whether state blocks changes, now or as soon as there is one to be made: it is out of reach, or that of other
     /// endpoints.
     #[must_use]
     pub fn is_blocked_by_state(&self) -> bool {
-        use PassHoldKind::{MemoryUnavailable, StateOfOtherEndpoints};
-        let blocks = |reason| matches!(reason, &Reason::Pass(MemoryUnavailable | StateOfOtherEndpoints));
+        use PassHoldKind::{StateOfOtherEndpoints, StateUnavailable};
+        let blocks = |reason| matches!(reason, &Reason::Pass(StateUnavailable | StateOfOtherEndpoints));
         self.holds.iter().any(|hold| blocks(&hold.reason))
     }
 
     /// Why the state could not be read or written, where that kept the pass from acting.
     #[must_use]
     pub fn state_unavailable(&self) -> Option<&str> {
-        let of_state = Reason::Pass(PassHoldKind::MemoryUnavailable);
+        let of_state = Reason::Pass(PassHoldKind::StateUnavailable);
         self.holds.iter().find(|hold| hold.reason == of_state).map(|hold| hold.message.as_str())
     }
 
@@ -217,9 +218,9 @@ pub fn warnings(verdict: &Verdict, plan: &Plan) -> Vec<String> {
             rival.timeline
         )
     };
-    let concerns =
-        plan.concerns.iter().map(|concern| format!("{}: {}", describe(&concern.endpoint), concern.what));
-    leader.rivals.iter().map(warning).chain(concerns).collect()
+    let warnings =
+        plan.warnings.iter().map(|warning| format!("{}: {}", describe(&warning.endpoint), warning.what));
+    leader.rivals.iter().map(warning).chain(warnings).collect()
 }
 
 /// How the pass ended, by what it did and did not do.

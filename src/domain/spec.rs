@@ -17,7 +17,7 @@ use crate::values::record::{Alias, Failover, RecordKey};
 
 /// One cluster and its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Intent {
+pub struct Spec {
     /// What this entry is called: unique in a configuration, and the key of its state.
     pub name: EntryName,
     /// What the cluster is called: Patroni's scope.
@@ -30,13 +30,13 @@ pub struct Intent {
     pub system_id: Option<SystemId>,
     /// The target groups, by ARN.
     #[serde(rename = "target_group", skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<GroupIntent>,
+    pub groups: Vec<GroupSpec>,
     /// The record sets, by key.
     #[serde(rename = "record", skip_serializing_if = "Vec::is_empty")]
-    pub records: Vec<RecordIntent>,
+    pub records: Vec<RecordSpec>,
 }
 
-impl Intent {
+impl Spec {
     /// Whether a callback of that scope is about this entry: its own scope, or that of one of its sites.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
@@ -78,7 +78,7 @@ impl Intent {
 
     /// The groups that stand behind the same listeners, with their members.
     #[must_use]
-    pub fn weighted_sets(&self) -> BTreeMap<&[ListenerArn], Vec<(&MemberName, &GroupIntent)>> {
+    pub fn weighted_sets(&self) -> BTreeMap<&[ListenerArn], Vec<(&MemberName, &GroupSpec)>> {
         let mut sets: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for group in &self.groups {
             if let Strategy::Weighted { listeners, member } = &group.strategy {
@@ -90,7 +90,7 @@ impl Intent {
 
     /// The same with a part of the groups.
     #[must_use]
-    pub fn with_groups(&self, which: impl Fn(&GroupIntent) -> bool) -> Self {
+    pub fn with_groups(&self, which: impl Fn(&GroupSpec) -> bool) -> Self {
         let groups = self.groups.iter().filter(|group| which(group)).cloned().collect();
         Self { groups, ..self.clone() }
     }
@@ -175,7 +175,7 @@ impl Serialize for Reached {
 
 /// A target group, which holds those who belong into it and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GroupIntent {
+pub struct GroupSpec {
     /// Which group.
     pub arn: GroupArn,
     /// The site whose primary it follows; while another site holds the primary it is left alone. Absent for one that
@@ -223,8 +223,8 @@ pub enum Strategy {
     /// It holds every member, and its health check on Patroni chooses: a failover then waits for no registration.
     Warm {
         /// How long a target stays that belongs to no member, in milliseconds.
-        #[serde(rename = "leave_after_seconds", serialize_with = "seconds")]
-        leave_after_ms: u64,
+        #[serde(rename = "deregister_after_seconds", serialize_with = "seconds")]
+        deregister_after_ms: u64,
     },
     /// It holds one member, and stands behind a listener beside the groups of the others: repoint chooses, by weight.
     Weighted {
@@ -301,7 +301,7 @@ impl PointsTo {
 
 /// A record set that points at nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RecordIntent {
+pub struct RecordSpec {
     /// Which record set.
     pub key: RecordKey,
     /// Its end of a failover pair; absent for a simple record.

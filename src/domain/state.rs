@@ -5,56 +5,28 @@
 
 mod bounds;
 pub mod condition;
-pub mod fold;
 mod followed;
 mod raw;
+pub mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::retarget::Retarget;
-use crate::decide::verdict::{Primary, label};
 use crate::observed::Answers;
-use crate::spec::Intent;
+use crate::spec::Spec;
 use crate::values::cluster::{Address, ApiUrl, MemberName, SiteName, SystemId, Timeline};
 use crate::values::endpoint::{GroupArn, Target};
+use crate::values::moves::Move;
+use crate::values::primary::{Primary, label};
+use crate::values::timestamp::Timestamp;
 pub use bounds::{MOST_BYTES, MOST_LETTER_BYTES, MOST_LETTERS, clipped};
 pub use condition::{Condition, ConditionKind};
 pub use raw::{Raw, Unknown};
 
-/// Two clocks that are right may be so far apart, in milliseconds; a time that lies further ahead was written by a clock
-/// that was wrong, or the own one has been set back.
-const AHEAD_MS: u64 = 60 * 1000;
-
-/// Milliseconds since 1970, by the clock of whoever wrote them: for durations that people read, never for order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// Milliseconds from `earlier` to here; 0 if the clock went backwards.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-
-    /// Whether this lies further ahead of `now` than two clocks may differ. What was begun then was begun nobody knows when.
-    #[must_use]
-    pub fn is_ahead_of(self, now: Self) -> bool {
-        self.since(now) > AHEAD_MS
-    }
-
-    /// Whether so many milliseconds have gone by from `earlier` to here; they have, too, if `earlier` is still to come.
-    #[must_use]
-    pub fn is_past(self, earlier: Self, milliseconds: u64) -> bool {
-        self.since(earlier) > milliseconds || earlier.is_ahead_of(self)
-    }
-}
-
 /// What is remembered of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct State {
     /// How often this was saved. A save replaces the revision just before its own and no other: that is the fence.
     pub revision: u64,
     /// The highest timeline that anybody has acted for.
@@ -76,18 +48,18 @@ pub struct Memory {
     /// The sites that were left for another, or that claimed to hold the primary while another did: they are not followed
     /// until they have been seen to follow.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub apart: BTreeSet<SiteName>,
+    pub superseded: BTreeSet<SiteName>,
     /// The members as the last primary's cluster listed them, and those before them that the configuration names.
     pub members: KnownMembers,
     /// The same for each site that has a name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members_of_sites: BTreeMap<SiteName, KnownMembers>,
     /// Who is between its commit and the end of its writes.
-    pub acting: Option<Acting>,
+    pub lease: Option<Lease>,
     /// What is wrong, since when, and whether people know.
     pub conditions: Vec<Condition>,
     /// Messages that have yet to be published.
-    pub outbox: Vec<Letter>,
+    pub outbox: Vec<OutboxMessage>,
     /// What a newer version has written and this one does not know: it is kept.
     #[serde(flatten)]
     pub unknown: Unknown,
@@ -150,7 +122,7 @@ pub struct KnownMember {
 
 /// A reconciler that has committed and may be writing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acting {
+pub struct Lease {
     /// Which one, for people: host and process.
     pub by: String,
     /// The revision of its commit, which tells this act from every other one.
@@ -160,12 +132,12 @@ pub struct Acting {
     /// When it began, by its own clock.
     pub since: Timestamp,
     /// What it is about to move, for whoever has to tell of it if this one dies.
-    pub moves: Option<Retarget>,
+    pub moves: Option<Move>,
 }
 
 /// A message that is to be published once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct OutboxMessage {
     /// What no other message of this cluster has.
     pub id: String,
     /// One line of ASCII, under 100 characters.
@@ -183,10 +155,10 @@ pub struct Letter {
 /// How much of the endpoints' names is kept, in bytes: some 60 endpoints, and one is enough to tell whose a state is.
 const MOST_ENDPOINT_BYTES: usize = 8 * 1024;
 
-impl Memory {
+impl State {
     /// The next revision, in which `by` acts for `primary`: what is saved before the first write.
     #[must_use]
-    pub fn committed(&self, primary: &Primary, moves: Option<&Retarget>, by: &str, now: Timestamp) -> Self {
+    pub fn committed(&self, primary: &Primary, moves: Option<&Move>, by: &str, now: Timestamp) -> Self {
         let revision = self.revision + 1;
         let timeline = self.highest_timeline.map_or(primary.timeline, |known| known.max(primary.timeline));
         Self {
@@ -194,7 +166,7 @@ impl Memory {
             leader: self.led_by(primary, now),
             highest_timeline: Some(timeline),
             system_id: Some(primary.system_id.clone()),
-            acting: Some(Acting {
+            lease: Some(Lease {
                 by: by.to_owned(),
                 revision,
                 timeline: primary.timeline,
@@ -202,15 +174,15 @@ impl Memory {
                 moves: moves.cloned(),
             }),
             site: primary.site.clone(),
-            apart: self.apart_beside(primary),
+            superseded: self.superseded_by(primary),
             ..self.clone()
         }
     }
 
     /// The same, kept for the endpoints that are configured now.
     #[must_use]
-    pub fn kept_for(self, intent: &Intent) -> Self {
-        let configured: BTreeSet<String> = intent.endpoints().map(|endpoint| endpoint.to_string()).collect();
+    pub fn kept_for(self, spec: &Spec) -> Self {
+        let configured: BTreeSet<String> = spec.endpoints().map(|endpoint| endpoint.to_string()).collect();
         let mut bytes = 0;
         let fits = |endpoint: &String| {
             bytes += endpoint.len();
@@ -223,8 +195,8 @@ impl Memory {
 
     /// Whether it is kept for endpoints none of which is configured: two configurations share a name and a store.
     #[must_use]
-    pub fn is_of_others(&self, intent: &Intent) -> bool {
-        let mut configured = intent.endpoints().map(|endpoint| endpoint.to_string()).peekable();
+    pub fn is_of_others(&self, spec: &Spec) -> bool {
+        let mut configured = spec.endpoints().map(|endpoint| endpoint.to_string()).peekable();
         !self.endpoints.is_empty()
             && configured.peek().is_some()
             && !configured.any(|endpoint| self.endpoints.contains(&endpoint))
@@ -257,12 +229,12 @@ impl Memory {
     /// The sites that live apart while this primary is followed: those before, the site that is left for it and those of its
     /// rivals, without those that follow it.
     #[must_use]
-    pub fn apart_beside(&self, primary: &Primary) -> BTreeSet<SiteName> {
+    pub fn superseded_by(&self, primary: &Primary) -> BTreeSet<SiteName> {
         let rivals = primary.rivals.iter().filter_map(|rival| rival.site.as_ref());
-        let apart = self.apart.iter().chain(&self.site).chain(rivals);
+        let superseded = self.superseded.iter().chain(&self.site).chain(rivals);
         let follows =
             |site: &&SiteName| primary.followers.contains(site) || primary.site.as_ref() == Some(site);
-        apart.filter(|site| !follows(site)).cloned().collect()
+        superseded.filter(|site| !follows(site)).cloned().collect()
     }
 
     /// The next revision, in which another system identifier, or an older timeline, is accepted as this cluster. People
@@ -275,7 +247,7 @@ impl Memory {
             system_id: Some(primary.system_id.clone()),
             primary: None,
             site: primary.site.clone(),
-            apart: self.apart_beside(primary),
+            superseded: self.superseded_by(primary),
             members: BTreeMap::new(),
             members_of_sites: BTreeMap::new(),
             ..self.clone()

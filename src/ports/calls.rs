@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::budget::{Budget, Place, Token};
-use repoint_domain::rates::{Line, Needs, Rank, Urgency};
+use super::rate_limiter::{Place, RateLimiter, Token};
+use repoint_domain::rates::{Needs, Rank, RateKey, Urgency};
 
 /// Counts requests by IAM action, retries included, and waits for leave to make them.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Calls(Arc<Account>);
 
 #[derive(Debug, Default)]
 struct Account {
-    budget: Budget,
+    budget: RateLimiter,
     pass: Mutex<Pass>,
 }
 
@@ -27,13 +27,13 @@ struct Pass {
     urgency: Urgency,
     place: Place,
     /// Taken in advance.
-    tokens: BTreeMap<Line, Vec<Token>>,
+    tokens: BTreeMap<RateKey, Vec<Token>>,
 }
 
 impl Calls {
     /// Within a budget.
     #[must_use]
-    pub fn new(budget: Budget) -> Self {
+    pub fn new(budget: RateLimiter) -> Self {
         Self(Arc::new(Account { budget, pass: Mutex::default() }))
     }
 
@@ -65,7 +65,7 @@ impl Calls {
     }
 
     /// Gives back what is left of place and tokens: the pass has ended, or has nothing to ask of AWS for a while.
-    pub fn step_aside(&self) {
+    pub fn release(&self) {
         let left = {
             let mut pass = self.pass();
             (std::mem::take(&mut pass.tokens), pass.place.take())
@@ -80,21 +80,21 @@ impl Calls {
     }
 
     /// Waits for leave to send one read, which ends when it is dropped.
-    pub async fn read(&self, line: &Line) -> Option<Token> {
+    pub async fn read(&self, line: &RateKey) -> Option<Token> {
         self.leave(line, Rank { urgency: self.urgency(), is_read: true }).await
     }
 
     /// Waits for leave to send one write, which ends when it is dropped.
-    pub async fn write(&self, line: &Line) -> Option<Token> {
+    pub async fn write(&self, line: &RateKey) -> Option<Token> {
         self.leave(line, Rank { urgency: Urgency::Failover, is_read: false }).await
     }
 
     /// A request is sent again.
-    pub fn retried(&self, line: &Line) {
+    pub fn retried(&self, line: &RateKey) {
         self.0.budget.owe(line);
     }
 
-    async fn leave(&self, line: &Line, rank: Rank) -> Option<Token> {
+    async fn leave(&self, line: &RateKey, rank: Rank) -> Option<Token> {
         let kept = self.pass().tokens.get_mut(line).and_then(Vec::pop);
         let token = match kept {
             Some(token) => Some(token),

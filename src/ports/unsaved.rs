@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use repoint_domain::state::{Condition, Memory};
+use repoint_domain::state::{Condition, State};
 use repoint_domain::values::cluster::EntryName;
 
 /// What is wrong with each cluster, as this process last knew it.
@@ -24,12 +24,12 @@ pub struct Past {
 
 /// The part of memory that tells what was told.
 #[derive(Clone, Debug, Default)]
-struct Known(Memory);
+struct Known(State);
 
-impl From<&Memory> for Known {
-    fn from(memory: &Memory) -> Self {
-        let (conditions, primary) = (memory.conditions.clone(), memory.primary.clone());
-        Self(Memory { primary, conditions, ..Memory::default() })
+impl From<&State> for Known {
+    fn from(state: &State) -> Self {
+        let (conditions, primary) = (state.conditions.clone(), state.primary.clone());
+        Self(State { primary, conditions, ..State::default() })
     }
 }
 
@@ -41,13 +41,13 @@ impl Unsaved {
     }
 
     /// Memory was saved, or is as it should be.
-    pub fn saved(&self, entry: &EntryName, memory: &Memory) {
-        self.held().insert(entry.clone(), Past { saved: memory.into(), alone: None });
+    pub fn saved(&self, entry: &EntryName, state: &State) {
+        self.held().insert(entry.clone(), Past { saved: state.into(), alone: None });
     }
 
     /// Memory could not be saved, and would have become this.
-    pub fn alone(&self, entry: &EntryName, memory: &Memory) {
-        self.held().entry(entry.clone()).or_default().alone = Some(memory.into());
+    pub fn alone(&self, entry: &EntryName, state: &State) {
+        self.held().entry(entry.clone()).or_default().alone = Some(state.into());
     }
 
     /// Nothing is half done where one panicked: what is held is only replaced.
@@ -59,27 +59,27 @@ impl Unsaved {
 impl Past {
     /// What is known: conditions and the primary, and nothing that a verdict may rest on.
     #[must_use]
-    pub fn known(&self) -> Memory {
+    pub fn known(&self) -> State {
         self.alone.as_ref().unwrap_or(&self.saved).0.clone()
     }
 
     /// Memory, and what this process has told while it was out of reach: what began is to end, and what has ended did.
     #[must_use]
-    pub fn and_told(&self, memory: &Memory) -> Memory {
-        let mut known = memory.clone();
+    pub fn and_notified(&self, state: &State) -> State {
+        let mut known = state.clone();
         let Some(Known(alone)) = &self.alone else { return known };
         let saved = &self.saved.0.conditions;
         for condition in &mut known.conditions {
             let has_ended = like(saved, condition).is_some() && like(&alone.conditions, condition).is_none();
-            condition.told = condition.told.filter(|_| !has_ended);
+            condition.notified = condition.notified.filter(|_| !has_ended);
         }
-        let is_told = |one: &&Condition| one.told.is_some();
-        for began in alone.conditions.iter().filter(is_told) {
-            if like(saved, began).is_some_and(|saved| saved.told.is_some()) {
+        let is_notified = |one: &&Condition| one.notified.is_some();
+        for began in alone.conditions.iter().filter(is_notified) {
+            if like(saved, began).is_some_and(|saved| saved.notified.is_some()) {
                 continue;
             }
             match known.conditions.iter_mut().find(|one| is_like(one, began)) {
-                Some(one) => one.told = one.told.or(began.told),
+                Some(one) => one.notified = one.notified.or(began.notified),
                 None => known.conditions.push(began.clone()),
             }
         }

@@ -5,20 +5,21 @@
 use tokio::time::Instant;
 
 use super::commit::update;
+use super::load_state::load_state;
 use super::members::configured;
-use super::observe::recall;
 use crate::ports::Ports;
-use repoint_domain::decide::verdict::{Hold, Primary, Verdict, verdict};
-use repoint_domain::observed::World;
-use repoint_domain::spec::Intent;
-use repoint_domain::state::Memory;
+use repoint_domain::decide::verdict::{Hold, Verdict, verdict};
+use repoint_domain::observed::Observed;
+use repoint_domain::spec::Spec;
+use repoint_domain::state::State;
 use repoint_domain::values::failure::Failure;
+use repoint_domain::values::primary::Primary;
 
 /// What was accepted.
 #[derive(Clone, Debug)]
 pub struct Adopted {
     /// What was remembered.
-    pub before: Memory,
+    pub before: State,
     /// Whom repoint will follow.
     pub primary: Primary,
 }
@@ -31,7 +32,7 @@ pub enum AdoptError {
     Hold(Hold),
     /// Memory cannot be read or written.
     #[error("memory is out of reach")]
-    Memory(#[source] Failure),
+    State(#[source] Failure),
 }
 
 /// Looks at the cluster as if nothing were remembered, and remembers what it finds, for the endpoints that are configured
@@ -39,17 +40,17 @@ pub enum AdoptError {
 ///
 /// # Errors
 /// If nobody can be named the primary, or memory is out of reach.
-pub async fn adopt(intent: &Intent, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
-    let (sites, memory) = tokio::join!(configured(intent, ports, deadline), recall(intent, ports, deadline));
-    let (world, before) = (World { sites, ..World::default() }, memory.map_err(AdoptError::Memory)?);
-    match verdict(intent, &world, &Memory::default()) {
+pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
+    let (sites, state) = tokio::join!(configured(spec, ports, deadline), load_state(spec, ports, deadline));
+    let (observed, before) = (Observed { sites, ..Observed::default() }, state.map_err(AdoptError::State)?);
+    match verdict(spec, &observed, &State::default()) {
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
         Verdict::Primary(primary) => {
             // Passes may be saving at the same time.
-            let adopted = update(intent, before.clone(), ports, deadline, |memory| {
-                Some(memory.adopted(&primary).kept_for(intent))
+            let adopted = update(spec, before.clone(), ports, deadline, |state| {
+                Some(state.adopted(&primary).kept_for(spec))
             });
-            adopted.await.map_err(AdoptError::Memory)?;
+            adopted.await.map_err(AdoptError::State)?;
             Ok(Adopted { before, primary })
         }
     }

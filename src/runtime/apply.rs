@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::observe::too_late;
-use crate::ports::{Permit, Ports};
+use super::load_state::too_late;
+use crate::ports::{LeaseGuard, Ports};
 use repoint_domain::audit::Checked;
-use repoint_domain::plan::{Lane, ListenerStep, TargetStep};
+use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
 use repoint_domain::report::StepReport;
 use repoint_domain::values::endpoint::{Endpoint, GroupArn, Target};
 use repoint_domain::values::failure::Failure;
@@ -48,23 +48,23 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// What the steps of one apply share.
 struct Writing<'a> {
     ports: &'a Ports,
-    permit: &'a Permit,
+    guard: &'a LeaseGuard,
     span: Span,
     /// The end of the permit or of the pass.
     until: Instant,
 }
 
 /// Applies a plan: the lanes at the same time, the steps of a lane in order.
-pub async fn apply(checked: &Checked, permit: &Permit, ports: &Ports, span: Span) -> Vec<StepReport> {
-    let writing = &Writing { ports, permit, span, until: span.deadline.min(permit.until()) };
-    let lanes = checked.plan().lanes.iter().map(|lane| async move {
-        match lane {
-            Lane::Group { arn, steps } => group(arn, steps, writing).await,
-            Lane::Listeners { steps } => listeners(steps, writing).await,
-            Lane::Zone { zone, changes } => records(zone, changes, writing).await,
+pub async fn apply(checked: &Checked, guard: &LeaseGuard, ports: &Ports, span: Span) -> Vec<StepReport> {
+    let writing = &Writing { ports, guard, span, until: span.deadline.min(guard.until()) };
+    let step_groups = checked.plan().step_groups.iter().map(|step_group| async move {
+        match step_group {
+            StepGroup::Group { arn, steps } => group(arn, steps, writing).await,
+            StepGroup::Listeners { steps } => listeners(steps, writing).await,
+            StepGroup::Zone { zone, changes } => records(zone, changes, writing).await,
         }
     });
-    join_all(lanes).await.into_iter().flatten().collect()
+    join_all(step_groups).await.into_iter().flatten().collect()
 }
 
 /// What was done of a lane's steps, each only if the one before it was done.
@@ -88,7 +88,7 @@ impl Sequence {
             return;
         }
         let call = async {
-            writing.permit.check(action, resource)?;
+            writing.guard.check(action, resource)?;
             call.await
         };
         let result = timeout_at(writing.until, call).await;
@@ -107,15 +107,15 @@ async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> V
 
 /// Neighbouring steps of one kind travel in one call.
 async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, writing: &Writing<'_>) {
-    let Writing { ports, permit, .. } = writing;
+    let Writing { ports, guard, .. } = writing;
     for same in steps.chunk_by(|a, b| std::mem::discriminant(*a) == std::mem::discriminant(*b)) {
         let planned = same.iter().map(|step| StepReport::of_target(Endpoint::Group(arn.clone()), step));
         let targets: Vec<Target> = same.iter().map(|step| target(step).clone()).collect();
         let registers = matches!(same.first(), Some(TargetStep::Register(_)));
         let (action, call) = if registers {
-            ("elasticloadbalancing:RegisterTargets", ports.groups.register(arn, &targets, permit))
+            ("elasticloadbalancing:RegisterTargets", ports.groups.register(arn, &targets, guard))
         } else {
-            ("elasticloadbalancing:DeregisterTargets", ports.groups.deregister(arn, &targets, permit))
+            ("elasticloadbalancing:DeregisterTargets", ports.groups.deregister(arn, &targets, guard))
         };
         done.next(planned, (action, arn), call, writing).await;
     }
@@ -131,7 +131,7 @@ async fn listeners(steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepRep
             [ListenerStep::Weights(weights), ..] => {
                 let arn = &weights.listener;
                 let planned = std::iter::once(StepReport::of_weights(weights));
-                let call = writing.ports.listeners.forward(arn, &weights.after, writing.permit);
+                let call = writing.ports.listeners.forward(arn, &weights.after, writing.guard);
                 let is_open = !done.is_stopped;
                 done.next(planned, (ACTION, arn), call, writing).await;
                 have_all_moved &= !done.is_stopped;
@@ -171,7 +171,7 @@ fn target(step: &TargetStep) -> &Target {
 
 /// The changes of a zone, together.
 async fn records(zone: &ZoneId, changes: &[RecordChange], writing: &Writing<'_>) -> Vec<StepReport> {
-    let call = writing.ports.zones.change(zone, changes, writing.permit);
+    let call = writing.ports.zones.change(zone, changes, writing.guard);
     let until = writing.span.deadline.min(writing.until + LAST_WORD);
     let results = timeout_at(until, call)
         .await

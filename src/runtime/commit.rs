@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::observe::{recall, too_late};
-use crate::ports::{Permit, Ports};
-use repoint_domain::decide::retarget::Retarget;
-use repoint_domain::decide::verdict::Primary;
+use super::load_state::{load_state, too_late};
+use crate::ports::{LeaseGuard, Ports};
 use repoint_domain::observed::Read;
-use repoint_domain::spec::Intent;
-use repoint_domain::state::{Acting, Memory, Timestamp};
+use repoint_domain::spec::Spec;
+use repoint_domain::state::{Lease, State};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::moves::Move;
+use repoint_domain::values::primary::Primary;
+use repoint_domain::values::timestamp::Timestamp;
 
 /// How long a commit is good for. A write at AWS's control plane takes a fraction of a second; one that is throttled for
 /// longer than this is decided anew.
@@ -49,9 +50,9 @@ const CHECK_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Commit {
     /// Go on; memory as it is now.
-    Granted(Permit, Box<Memory>),
+    Granted(LeaseGuard, Box<State>),
     /// Another reconciler has saved first: look again.
-    Overtaken,
+    Conflict,
     /// Memory cannot be written.
     Unavailable(Failure),
 }
@@ -59,26 +60,26 @@ pub enum Commit {
 /// Commits to act for `primary`. Only that another one has saved meanwhile is a race that was lost; a store that is full,
 /// throttled, locked, read-only or silent is one that cannot be written.
 pub async fn commit(
-    intent: &Intent,
-    memory: &Memory,
+    spec: &Spec,
+    state: &State,
     primary: &Primary,
-    moves: Option<&Retarget>,
+    moves: Option<&Move>,
     ports: &Ports,
     deadline: Instant,
 ) -> Commit {
     let give_up_at = Instant::now() + RETRY_WITHIN;
     loop {
-        let permit = Permit::new(&ports.clock, ACT_WITHIN);
+        let guard = LeaseGuard::new(&ports.clock, ACT_WITHIN);
         let next =
-            memory.committed(primary, moves, &ports.identity, ports.clock.now()).kept_for(intent).bounded();
-        let Err(failure) = save(intent, &next, ports, deadline).await else {
-            return Commit::Granted(permit, Box::new(next));
+            state.committed(primary, moves, &ports.identity, ports.clock.now()).kept_for(spec).bounded();
+        let Err(failure) = save(spec, &next, ports, deadline).await else {
+            return Commit::Granted(guard, Box::new(next));
         };
-        match recall(intent, ports, deadline.max(Instant::now() + AT_LEAST)).await {
+        match load_state(spec, ports, deadline.max(Instant::now() + AT_LEAST)).await {
             // Our own commit, whose answer was lost, and which may have been sent twice.
-            Ok(stored) if stored == next => return Commit::Granted(permit, Box::new(next)),
-            Ok(stored) if failure.kind == Kind::Conflict || stored.revision != memory.revision => {
-                return Commit::Overtaken;
+            Ok(stored) if stored == next => return Commit::Granted(guard, Box::new(next)),
+            Ok(stored) if failure.kind == Kind::Conflict || stored.revision != state.revision => {
+                return Commit::Conflict;
             }
             Err(unread) if failure.kind == Kind::Conflict => return Commit::Unavailable(unread),
             Ok(_) if is_transient(&failure) && Instant::now() + RETRY_AFTER < give_up_at.min(deadline) => {
@@ -98,24 +99,24 @@ fn is_transient(failure: &Failure) -> bool {
 ///
 /// # Errors
 /// The store's own, [`Kind::Conflict`] included; or that it took too long.
-pub async fn save(intent: &Intent, memory: &Memory, ports: &Ports, deadline: Instant) -> Result<(), Failure> {
-    save_within(intent, memory, ports, deadline).await.unwrap_or_else(|| Err(unsaved(intent)))
+pub async fn save(spec: &Spec, state: &State, ports: &Ports, deadline: Instant) -> Result<(), Failure> {
+    save_within(spec, state, ports, deadline).await.unwrap_or_else(|| Err(unsaved(spec)))
 }
 
 /// The same; `None` if it took too long.
 async fn save_within(
-    intent: &Intent,
-    memory: &Memory,
+    spec: &Spec,
+    state: &State,
     ports: &Ports,
     deadline: Instant,
 ) -> Option<Result<(), Failure>> {
     let now = Instant::now();
     let share = (deadline.saturating_duration_since(now) / 2).min(SAVE_WITHIN);
-    timeout_at(now + share, ports.store.save(&intent.name, memory)).await.ok()
+    timeout_at(now + share, ports.store.save(&spec.name, state)).await.ok()
 }
 
-fn unsaved(intent: &Intent) -> Failure {
-    too_late("writing memory", &intent.name)
+fn unsaved(spec: &Spec) -> Failure {
+    too_late("writing memory", &spec.name)
 }
 
 /// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
@@ -123,22 +124,22 @@ fn unsaved(intent: &Intent) -> Failure {
 /// # Errors
 /// The store's own, when it goes on refusing.
 pub async fn update(
-    intent: &Intent,
-    mut memory: Memory,
+    spec: &Spec,
+    mut state: State,
     ports: &Ports,
     deadline: Instant,
-    mut change: impl FnMut(&Memory) -> Option<Memory>,
-) -> Result<Memory, Failure> {
+    mut change: impl FnMut(&State) -> Option<State>,
+) -> Result<State, Failure> {
     let mut attempt = 1;
     // What the store itself has said: that it was not waited for any longer says less.
     let mut said = None;
     loop {
-        let Some(next) = change(&memory) else { return Ok(memory) };
-        let saved = save_within(intent, &next, ports, deadline).await;
+        let Some(next) = change(&state) else { return Ok(state) };
+        let saved = save_within(spec, &next, ports, deadline).await;
         let failure = match saved {
             Some(Ok(())) => return Ok(next),
             Some(Err(failure)) => said.insert(failure).clone(),
-            None => unsaved(intent),
+            None => unsaved(spec),
         };
         if attempt == ATTEMPTS || Instant::now() >= deadline {
             return Err(said.filter(|failure| failure.kind != Kind::Conflict).unwrap_or(failure));
@@ -147,10 +148,10 @@ pub async fn update(
         if failure.kind != Kind::Conflict {
             sleep(RETRY_AFTER).await;
         }
-        match recall(intent, ports, deadline).await {
+        match load_state(spec, ports, deadline).await {
             // Our own save, whose answer was lost.
             Ok(stored) if stored == next => return Ok(next),
-            Ok(stored) => memory = stored,
+            Ok(stored) => state = stored,
             Err(_) => {}
         }
     }
@@ -158,32 +159,32 @@ pub async fn update(
 
 /// Why memory could not be saved if it had to be: it cannot be read, or it is known that it cannot be written. What will
 /// block the next failover is to be known now, not then.
-pub async fn out_of_reach(intent: &Intent, memory: &Read<Memory>, ports: &Ports) -> Option<Failure> {
-    if let Err(failure) = memory {
+pub async fn out_of_reach(spec: &Spec, state: &Read<State>, ports: &Ports) -> Option<Failure> {
+    if let Err(failure) = state {
         return Some(failure.clone());
     }
-    let checked = timeout(CHECK_WITHIN, ports.store.check(&intent.name)).await;
-    checked.unwrap_or_else(|_| Err(too_late("checking memory", &intent.name))).err()
+    let checked = timeout(CHECK_WITHIN, ports.store.check(&spec.name)).await;
+    checked.unwrap_or_else(|_| Err(too_late("checking memory", &spec.name))).err()
 }
 
 /// Whether a pass with that much time is too short to wait, and the commit abandoned so long ago that it need not. One from
 /// a time that is still to come was made by a clock that was wrong.
 #[must_use]
-pub fn is_abandoned(acting: &Acting, now: Timestamp, limit: Duration) -> bool {
-    limit < WAIT_AND_ACT && now.since(acting.since) > ABANDONED_AFTER_MS
+pub fn is_abandoned(lease: &Lease, now: Timestamp, limit: Duration) -> bool {
+    limit < WAIT_AND_ACT && now.since(lease.since) > ABANDONED_AFTER_MS
 }
 
 /// How long this pass has been waiting for another reconciler.
 #[derive(Debug, Default)]
-pub struct Patience {
+pub struct LeaseWait {
     /// The revision of the other's commit, and when it was first seen.
     watched: Option<(u64, Instant)>,
 }
 
-impl Patience {
+impl LeaseWait {
     /// Waits until the other one has ended, or must have; `false` if the deadline comes first.
-    pub async fn wait(&mut self, acting: &Acting, intent: &Intent, ports: &Ports, deadline: Instant) -> bool {
-        let mut revision = acting.revision;
+    pub async fn wait(&mut self, lease: &Lease, spec: &Spec, ports: &Ports, deadline: Instant) -> bool {
+        let mut revision = lease.revision;
         loop {
             let seen = match self.watched {
                 Some((watched, seen)) if watched == revision => seen,
@@ -197,9 +198,9 @@ impl Patience {
                 return false;
             }
             sleep(LOOK_EVERY).await;
-            match recall(intent, ports, deadline).await.map(|memory| memory.acting) {
+            match load_state(spec, ports, deadline).await.map(|state| state.lease) {
                 Ok(None) => return true,
-                Ok(Some(acting)) => revision = acting.revision,
+                Ok(Some(lease)) => revision = lease.revision,
                 // It may come back; the deadline bounds the wait.
                 Err(_) => {}
             }

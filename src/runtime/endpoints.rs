@@ -11,13 +11,13 @@ use futures::future::{Shared, join_all};
 use tokio::sync::{OnceCell, oneshot};
 use tokio::time::Instant;
 
-use super::observe::by;
+use super::load_state::by;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::Verdict;
-use repoint_domain::observed::{InstancesByAddress, Read, Sites, World};
+use repoint_domain::observed::{InstancesByAddress, Observed, Read, Sites};
 use repoint_domain::spec::part::Part;
-use repoint_domain::spec::{Intent, Strategy};
-use repoint_domain::state::Memory;
+use repoint_domain::spec::{Spec, Strategy};
+use repoint_domain::state::State;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::endpoint::{GroupArn, TargetGroup, TargetType};
 use repoint_domain::values::listener::{Listener, ListenerArn};
@@ -33,13 +33,13 @@ pub struct Hosts {
 impl Hosts {
     /// Of all that is known.
     #[must_use]
-    pub fn of(sites: &Sites, memory: Option<&Memory>, verdict: &Verdict) -> Self {
+    pub fn of(sites: &Sites, state: Option<&State>, verdict: &Verdict) -> Self {
         let answers = sites.values().flat_map(BTreeMap::values);
         let views = answers.filter_map(|answer| answer.view.as_ref().ok());
         let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.address.as_ref());
-        let known = memory
+        let known = state
             .into_iter()
-            .flat_map(|memory| sites.keys().flat_map(|site| memory.members_of(site.as_ref()).values()));
+            .flat_map(|state| sites.keys().flat_map(|site| state.members_of(site.as_ref()).values()));
         let known = known.filter_map(|known| known.address.as_ref());
         let primary = match verdict {
             Verdict::Primary(primary) => primary.address.as_ref().map(|address| address.host.clone()),
@@ -95,21 +95,27 @@ impl Lookups {
 }
 
 /// Reads the endpoints of a part at once, and what they rest on as soon as `hosts` are known; a world without members.
-pub async fn read(part: &Part, ports: &Ports, until: Instant, hosts: KnownHosts, lookups: &Lookups) -> World {
+pub async fn read(
+    part: &Part,
+    ports: &Ports,
+    until: Instant,
+    hosts: KnownHosts,
+    lookups: &Lookups,
+) -> Observed {
     let (groups, listeners, records) = tokio::join!(
-        groups(&part.intent, ports, until),
-        listeners(&part.intent, ports, until),
-        records(&part.intent, ports, until)
+        groups(&part.spec, ports, until),
+        listeners(&part.spec, ports, until),
+        records(&part.spec, ports, until)
     );
     // The look that has gone away wants no answer.
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
-    let instances = instances(&part.intent, &hosts, &groups, &names, ports, until, lookups).await;
-    World { sites: Sites::new(), groups, listeners, records, names, instances }
+    let instances = instances(&part.spec, &hosts, &groups, &names, ports, until, lookups).await;
+    Observed { sites: Sites::new(), groups, listeners, records, names, instances }
 }
 
-async fn groups(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {
-    let reads = intent.groups.iter().map(|group| async {
+async fn groups(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {
+    let reads = spec.groups.iter().map(|group| async {
         let read = by(
             until,
             "elasticloadbalancing:DescribeTargetHealth",
@@ -123,21 +129,17 @@ async fn groups(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<Grou
 }
 
 /// The listeners whose weights follow the primary.
-async fn listeners(intent: &Intent, ports: &Ports, until: Instant) -> BTreeMap<ListenerArn, Read<Listener>> {
-    let reads = intent.listeners().into_iter().map(|arn| async move {
+async fn listeners(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<ListenerArn, Read<Listener>> {
+    let reads = spec.listeners().into_iter().map(|arn| async move {
         let read = ports.listeners.read(arn);
         (arn.clone(), by(until, "elasticloadbalancing:DescribeListeners", arn, read).await)
     });
     join_all(reads).await.into_iter().collect()
 }
 
-async fn records(
-    intent: &Intent,
-    ports: &Ports,
-    until: Instant,
-) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
+async fn records(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<RecordPlace, Read<Vec<RecordSet>>> {
     let mut zones: BTreeMap<&ZoneId, BTreeSet<RecordPlace>> = BTreeMap::new();
-    for record in &intent.records {
+    for record in &spec.records {
         let place = &record.key.place;
         // What may stand in the way is of the same name, and so on the same page of the listing.
         zones.entry(&place.zone).or_default().extend(place.excluded().chain([place.clone()]));
@@ -167,7 +169,7 @@ async fn names(
 
 /// Finds the instances at these hosts, in each Region that has a group of instances. The groups of a part have one role.
 async fn instances(
-    intent: &Intent,
+    spec: &Spec,
     hosts: &BTreeSet<String>,
     groups: &BTreeMap<GroupArn, Read<TargetGroup>>,
     names: &BTreeMap<String, Read<Vec<IpAddr>>>,
@@ -179,7 +181,7 @@ async fn instances(
         let read = groups.get(arn).and_then(|read| read.as_ref().ok());
         read.is_some_and(|group| group.target_type == TargetType::Instance)
     };
-    let with_instances = intent.groups.iter().filter(|group| has_instances(&group.arn));
+    let with_instances = spec.groups.iter().filter(|group| has_instances(&group.arn));
     let regions: BTreeMap<&str, Option<&AssumedRole>> =
         with_instances.map(|group| (group.arn.region(), group.assume.as_ref())).collect();
     let resolved = names.values().flatten().flatten().copied();

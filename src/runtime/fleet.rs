@@ -10,12 +10,12 @@ use futures::future::{BoxFuture, OptionFuture, join_all};
 use tokio::sync::{Semaphore, watch as channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::load_state::load_state;
 use super::members::Members;
-use super::observe::recall;
 use crate::ports::Ports;
-use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::rates::{Urgency, reads};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 
 /// How long those who only make sure leave the machine to the others. Asking every member costs AWS nothing and takes
 /// less, unless many hang.
@@ -30,28 +30,28 @@ const RECALLED_AT_ONCE: usize = 32;
 /// the members have said, leaves what is still to be waited for when it has ended, which keeps nobody back; what comes of that, in the order of `intents`. `None` for whose turn had not come by
 /// `until`.
 pub async fn fleet<'a, T: Send + 'a>(
-    intents: &[&'a Intent],
+    intents: &[&'a Spec],
     ports: &(impl Fn() -> Ports + Sync),
     limit: Duration,
     until: Option<Instant>,
-    pass: &(impl Fn(&'a Intent, Ports, Members) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
+    pass: &(impl Fn(&'a Spec, Ports, Members) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
 ) -> Vec<Option<T>> {
     // How many have not looked yet, or have to be followed.
     let ahead = &channel::Sender::new(intents.len());
     let recalls = &Semaphore::new(RECALLED_AT_ONCE);
     let count = intents.len();
-    let one = |intent: &'a Intent| async move {
+    let one = |spec: &'a Spec| async move {
         let (ports, mut members) = (ports(), Members::default());
         let urgency = match count {
             ..=FEW => Urgency::Failover,
-            _ => urgency(intent, &ports, recalls, Instant::now() + limit, &mut members).await,
+            _ => urgency(spec, &ports, recalls, Instant::now() + limit, &mut members).await,
         };
         let is_behind = urgency == Urgency::Audit;
         if is_behind {
             ahead.send_modify(|ahead| *ahead -= 1);
             drop(timeout(HEAD_START, ahead.subscribe().wait_for(|ahead| *ahead == 0)).await);
         }
-        let (calls, reads) = (ports.calls.clone(), reads(intent));
+        let (calls, reads) = (ports.calls.clone(), reads(spec));
         let admitted = calls.admit(urgency, &reads);
         let is_admitted = if let Some(until) = until {
             timeout_at(until, admitted).await.is_ok()
@@ -59,8 +59,8 @@ pub async fn fleet<'a, T: Send + 'a>(
             admitted.await;
             true
         };
-        let rest = if is_admitted { Some(pass(intent, ports, members).await) } else { None };
-        calls.step_aside();
+        let rest = if is_admitted { Some(pass(spec, ports, members).await) } else { None };
+        calls.release();
         if !is_behind {
             ahead.send_modify(|ahead| *ahead -= 1);
         }
@@ -76,21 +76,21 @@ pub async fn fleet<'a, T: Send + 'a>(
 
 /// Whether the primary that members name is another one than the one that is remembered.
 async fn urgency(
-    intent: &Intent,
+    spec: &Spec,
     ports: &Ports,
     recalls: &Semaphore,
     deadline: Instant,
     members: &mut Members,
 ) -> Urgency {
-    members.ask(intent, ports, Duration::ZERO, deadline);
-    let remembered = {
+    members.ask(spec, ports, Duration::ZERO, deadline);
+    let loaded = {
         let _permit = recalls.acquire().await;
-        recall(intent, ports, deadline).await
+        load_state(spec, ports, deadline).await
     };
-    if let Ok(memory) = &remembered {
-        members.remember(intent, memory);
+    if let Ok(state) = &loaded {
+        members.remember(spec, state);
     }
-    members.settle(intent, ports, deadline).await;
+    members.settle(spec, ports, deadline).await;
     // Without memory, it is not known to be behind.
-    remembered.map_or(Urgency::Audit, |memory| Sight::of(intent, members.sites(intent)).urgency(&memory))
+    loaded.map_or(Urgency::Audit, |state| Snapshot::of(spec, members.sites(spec)).urgency(&state))
 }

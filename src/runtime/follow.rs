@@ -12,9 +12,9 @@ use super::insync::Insync;
 use super::members::Members;
 use super::pass::{Mode, Settings, pass_with};
 use crate::ports::Ports;
-use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::report::{ClusterReport, Outcome};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 
 /// Between two looks at Patroni, while nobody is the primary.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Passes until one finds or makes everything right, or time runs out; the last one's report. What an earlier one has
 /// changed is in its own report, and not waited for.
 pub async fn follow(
-    intent: &Intent,
+    spec: &Spec,
     new_ports: impl Fn() -> Ports,
     settings: &Settings,
     insync: &Insync,
@@ -38,8 +38,8 @@ pub async fn follow(
         let limit = deadline.saturating_duration_since(Instant::now());
         let span = Span::of(limit);
         let settings = Settings { limit, ..*settings };
-        let report = Box::pin(pass_with(intent, &ports, &settings, Mode::Apply, &mut members)).await;
-        let sight = Sight::of(intent, members.sites(intent));
+        let report = Box::pin(pass_with(spec, &ports, &settings, Mode::Apply, &mut members)).await;
+        let snapshot = Snapshot::of(spec, members.sites(spec));
         if matches!(report.outcome, Outcome::Converged | Outcome::Changed) {
             return insync.wait(report, new_ports, span).await;
         }
@@ -50,10 +50,10 @@ pub async fn follow(
                 return report;
             }
             sleep_until(next).await;
-            members.ask(intent, &ports, Duration::ZERO, deadline);
-            members.settle(intent, &ports, deadline).await;
-            let now = Sight::of(intent, members.sites(intent));
-            if !now.agrees(&sight) {
+            members.ask(spec, &ports, Duration::ZERO, deadline);
+            members.settle(spec, &ports, deadline).await;
+            let now = Snapshot::of(spec, members.sites(spec));
+            if !now.agrees(&snapshot) {
                 break;
             }
             if now.names_a_primary() && Instant::now() >= retry_at {

@@ -13,15 +13,16 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::observe::too_late;
+use super::load_state::too_late;
 use crate::ports::{Asked, Ports};
-use repoint_domain::decide::verdict::{HoldKind, Primary, Verdict, verdict};
-use repoint_domain::observed::witness::witnesses;
-use repoint_domain::observed::{Answers, MemberAnswer, Sites, View, World};
-use repoint_domain::spec::{Intent, Site};
-use repoint_domain::state::Memory;
+use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
+use repoint_domain::observed::member::members;
+use repoint_domain::observed::{Answers, ClusterView, MemberAnswer, Observed, Sites};
+use repoint_domain::spec::{Site, Spec};
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::primary::Primary;
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
 /// off.
@@ -54,7 +55,7 @@ pub struct Members {
     /// Rung when a question has been sent.
     sent: Arc<Notify>,
     /// The members that the state knows, and their names.
-    remembered: BTreeMap<Place, MemberName>,
+    loaded: BTreeMap<Place, MemberName>,
     /// The highest timeline that was acted for, where the state has told it.
     applied: Option<Timeline>,
 }
@@ -118,21 +119,21 @@ enum Rest {
 
 impl Members {
     /// Takes note of what the state knows: members to ask as well, and the timeline that a new primary must be above.
-    pub fn remember(&mut self, intent: &Intent, memory: &Memory) {
-        self.applied = memory.highest_timeline;
+    pub fn remember(&mut self, spec: &Spec, state: &State) {
+        self.applied = state.highest_timeline;
         let of_site = |site: &Option<SiteName>| {
-            let known = memory.members_of(site.as_ref()).iter();
+            let known = state.members_of(site.as_ref()).iter();
             let places = known
                 .filter_map(|(name, known)| Some(((site.clone(), known.api_url.clone()?), name.clone())));
             places.collect::<Vec<_>>()
         };
-        self.remembered = intent.sites.iter().flat_map(|site| of_site(&site.name)).collect();
+        self.loaded = spec.sites.iter().flat_map(|site| of_site(&site.name)).collect();
     }
 
     /// Asks every member that is not being asked, and whose answer is older than that. A question ends by `until`.
-    pub fn ask(&mut self, intent: &Intent, ports: &Ports, older_than: Duration, until: Instant) {
-        self.forget(intent);
-        for place in self.due(intent) {
+    pub fn ask(&mut self, spec: &Spec, ports: &Ports, older_than: Duration, until: Instant) {
+        self.forget(spec);
+        for place in self.due(spec) {
             let seat = self.seats.entry(place.clone()).or_default();
             let is_old = seat.answer.as_ref().is_none_or(|(_, at)| at.elapsed() > older_than);
             if seat.question.is_none() && is_old {
@@ -143,16 +144,16 @@ impl Members {
 
     /// Waits until every member has answered that can matter, or until `until`. Members that only `/cluster` names are asked
     /// as soon as it does.
-    pub async fn settle(&mut self, intent: &Intent, ports: &Ports, until: Instant) {
+    pub async fn settle(&mut self, spec: &Spec, ports: &Ports, until: Instant) {
         let mut promoting: Option<Instant> = None;
         loop {
             while let Some(answered) = self.asking.try_join_next() {
                 self.take(answered);
             }
-            for place in self.newly_listed(intent) {
+            for place in self.newly_listed(spec) {
                 self.ask_one(place, ports, until);
             }
-            let (rest, is_doubtful) = self.rest(intent);
+            let (rest, is_doubtful) = self.rest(spec);
             for place in self.asked_long_ago().filter(|_| is_doubtful).collect::<Vec<_>>() {
                 self.ask_one(place, ports, until);
             }
@@ -186,9 +187,9 @@ impl Members {
 
     /// What the members of each site say.
     #[must_use]
-    pub fn sites(&self, intent: &Intent) -> Sites {
+    pub fn sites(&self, spec: &Spec) -> Sites {
         let answers = |site: &Site| as_clients_reach(site, self.answers(site.name.as_ref()));
-        intent.sites.iter().map(|site| (site.name.clone(), answers(site))).collect()
+        spec.sites.iter().map(|site| (site.name.clone(), answers(site))).collect()
     }
 
     /// Whether no answer is older than that.
@@ -206,12 +207,12 @@ impl Members {
     }
 
     /// Who is configured, remembered, or known from an earlier look.
-    fn due(&self, intent: &Intent) -> BTreeSet<Place> {
+    fn due(&self, spec: &Spec) -> BTreeSet<Place> {
         let mut due: BTreeSet<Place> = self.seats.keys().cloned().collect();
-        for site in &intent.sites {
+        for site in &spec.sites {
             due.extend(site.members.iter().map(|url| (site.name.clone(), url.clone())));
             let answers = self.answers(site.name.as_ref());
-            let here = self.remembered.keys().filter(|(its, _)| *its == site.name);
+            let here = self.loaded.keys().filter(|(its, _)| *its == site.name);
             due.extend(here.filter(|(_, url)| !is_asked(&answers, url)).cloned());
         }
         due
@@ -219,9 +220,9 @@ impl Members {
 
     /// Forgets those whom no configuration, state or `/cluster` names any more, and those that a configured member turned
     /// out to be.
-    fn forget(&mut self, intent: &Intent) {
-        let mut named: BTreeSet<Place> = self.remembered.keys().cloned().collect();
-        for site in &intent.sites {
+    fn forget(&mut self, spec: &Spec) {
+        let mut named: BTreeSet<Place> = self.loaded.keys().cloned().collect();
+        for site in &spec.sites {
             let answers = self.answers(site.name.as_ref());
             let (seeds, others): (Answers, Answers) = answers
                 .iter()
@@ -237,14 +238,14 @@ impl Members {
     }
 
     /// The members that some `/cluster` lists, and that have not been asked under any name.
-    fn newly_listed(&self, intent: &Intent) -> Vec<Place> {
+    fn newly_listed(&self, spec: &Spec) -> Vec<Place> {
         let of_site = |(site, scope): (&Option<SiteName>, &Scope)| {
             let answers = self.answers(site.as_ref());
             let room = MOST_MEMBERS.saturating_sub(answers.len());
             let unasked = unasked(scope, &answers).into_iter().take(room);
             unasked.map(|url| (site.clone(), url)).collect::<Vec<_>>()
         };
-        intent.sites.iter().map(|site| (&site.name, &site.scope)).flat_map(of_site).collect()
+        spec.sites.iter().map(|site| (&site.name, &site.scope)).flat_map(of_site).collect()
     }
 
     fn asked_long_ago(&self) -> impl Iterator<Item = Place> {
@@ -300,15 +301,15 @@ impl Members {
     /// How long those are waited for who have not answered yet, by what the others say; and whether there is doubt that
     /// even a member that was silent last time may settle: a restored clone at the address of a dead member may be quicker
     /// than all that would contradict it.
-    fn rest(&self, intent: &Intent) -> (Rest, bool) {
-        let world = World { sites: self.sites(intent), ..World::default() };
-        match verdict(intent, &world, &Memory::default()) {
+    fn rest(&self, spec: &Spec) -> (Rest, bool) {
+        let observed = Observed { sites: self.sites(spec), ..Observed::default() };
+        match verdict(spec, &observed, &State::default()) {
             Verdict::Primary(primary) => {
-                let answers = world.answers_of(primary.site.as_ref());
+                let answers = observed.answers_of(primary.site.as_ref());
                 let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
                 let is_known = is_seen || self.is_remembered(&primary, answers);
-                let rest = if is_known && self.is_new(&primary, intent, answers) {
-                    Rest::Grace(if is_seen && self.have_the_listed_answered(intent) {
+                let rest = if is_known && self.is_new(&primary, spec, answers) {
+                    Rest::Grace(if is_seen && self.have_the_listed_answered(spec) {
                         UNLISTED_GRACE
                     } else {
                         GRACE
@@ -324,8 +325,8 @@ impl Members {
     }
 
     /// Whether a primary is above all that was acted for, and alone.
-    fn is_new(&self, primary: &Primary, intent: &Intent, answers: &Answers) -> bool {
-        let seeds = intent.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
+    fn is_new(&self, primary: &Primary, spec: &Spec, answers: &Answers) -> bool {
+        let seeds = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
         let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
         self.applied.is_some_and(|applied| primary.timeline > applied)
             && primary.rivals.is_empty()
@@ -333,8 +334,8 @@ impl Members {
     }
 
     /// Whether each site's Patroni is readable, and nobody whom it lists is still being asked.
-    fn have_the_listed_answered(&self, intent: &Intent) -> bool {
-        intent.sites.iter().all(|site| {
+    fn have_the_listed_answered(&self, spec: &Spec) -> bool {
+        spec.sites.iter().all(|site| {
             let answers = self.answers(site.name.as_ref());
             let listed: BTreeSet<&ApiUrl> = listed(&site.scope, &answers).collect();
             let mut here = self.seats.iter().filter(|((its, _), _)| *its == site.name);
@@ -348,7 +349,7 @@ impl Members {
         let claims = |answer: &MemberAnswer| answer.health.as_ref().is_ok_and(|own| own.answers_primary);
         let mut claimants = answers.iter().filter(|(_, answer)| claims(answer));
         claimants.any(|(url, _)| {
-            let known = self.remembered.get(&(primary.site.clone(), url.clone()));
+            let known = self.loaded.get(&(primary.site.clone(), url.clone()));
             known.is_some() && known == primary.member.as_ref()
         })
     }
@@ -357,18 +358,18 @@ impl Members {
 /// Whether another member that answers names it as the leader.
 fn is_seen_by_others(primary: Option<&MemberName>, answers: &Answers) -> bool {
     let Some(name) = primary else { return false };
-    let is_leader = |view: &View| view.member(name).is_some_and(|listed| listed.role.leads());
-    let seen = witnesses(answers);
+    let is_leader = |view: &ClusterView| view.member(name).is_some_and(|listed| listed.role.leads());
+    let seen = members(answers);
     let mut others = seen.iter().filter(|other| other.name.as_ref() != Some(name));
     others.any(|other| other.view().is_some_and(is_leader))
 }
 
 /// What every member says that is configured, or listed by one that is.
-pub async fn configured(intent: &Intent, ports: &Ports, deadline: Instant) -> Sites {
+pub async fn configured(spec: &Spec, ports: &Ports, deadline: Instant) -> Sites {
     let mut members = Members::default();
-    members.ask(intent, ports, Duration::ZERO, deadline);
-    members.settle(intent, ports, deadline).await;
-    members.sites(intent)
+    members.ask(spec, ports, Duration::ZERO, deadline);
+    members.settle(spec, ports, deadline).await;
+    members.sites(spec)
 }
 
 /// The URLs of the members that some `/cluster` of this scope lists.

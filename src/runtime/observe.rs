@@ -1,41 +1,253 @@
-//! Reads that every look makes, each within its bound.
+//! Seeing and deciding.
 //!
-//! Invariant 10: no read outlasts its end. What could not be read is a [`Failure`], which is data.
+//! A trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so a
+//! look goes on until the new primary really is one. The endpoints are read meanwhile, part by part, and each part is
+//! planned as soon as it can be (invariant 15). A look never acts.
 
-use std::future::Future;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use futures::FutureExt as _;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::info;
 
+use super::endpoints::{Hosts, Lookups, read};
+use super::load_state::load_state;
+use super::members::{FRESH_FOR, Members};
 use crate::ports::Ports;
-use repoint_domain::observed::Read;
-use repoint_domain::spec::Intent;
-use repoint_domain::state::Memory;
-use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::decide::snapshot::Snapshot;
+use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
+use repoint_domain::observed::{Observed, Read};
+use repoint_domain::plan::{Plan, plan};
+use repoint_domain::rates::{Urgency, reads};
+use repoint_domain::spec::Spec;
+use repoint_domain::spec::part::{Part, PartKey, parts};
+use repoint_domain::state::State;
+use repoint_domain::values::primary::Primary;
+use repoint_domain::values::timestamp::Timestamp;
 
-/// The longest wait for memory: both stores answer within milliseconds, and no pass should hang on a dead one.
-const RECALL_WITHIN: Duration = Duration::from_secs(3);
+/// The shortest and the longest wait before a promoting member is asked again, which costs AWS nothing. In between it is a
+/// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
+/// is not made much longer.
+const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
+/// What a pass keeps of its deadline for the writes.
+const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
 
-/// What is remembered, or why it cannot be told.
-///
-/// # Errors
-/// The store's own, or that it took too long.
-pub async fn recall(intent: &Intent, ports: &Ports, deadline: Instant) -> Read<Memory> {
-    let deadline = deadline.min(Instant::now() + RECALL_WITHIN);
-    by(deadline, "reading memory", &intent.name, ports.store.load(&intent.name)).await
+/// Until when a pass may look: what cannot be read by then is unknown, and the rest is still moved.
+#[must_use]
+pub fn reads_until(deadline: Instant) -> Instant {
+    deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()) / 2)
 }
 
-/// A read that ends by the deadline.
-pub(super) async fn by<T>(
+/// What was seen and decided.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// What was seen.
+    pub observed: Observed,
+    /// What is remembered.
+    pub state: Read<State>,
+    /// Who is the primary.
+    pub verdict: Verdict,
+    /// What to change.
+    pub plan: Plan,
+}
+
+/// A look under way: who leads is decided, and the endpoints come to be known.
+pub struct Observing {
+    /// What is remembered.
+    pub state: Read<State>,
+    /// Who is the primary.
+    pub verdict: Verdict,
+    /// What members say.
+    pub snapshot: Snapshot,
+    members: Observed,
+    now: Timestamp,
+    reading: JoinSet<(Part, Observed)>,
+    seen: BTreeMap<PartKey, (Observed, Plan)>,
+}
+
+/// A part that was read and planned.
+pub struct PartObservation {
+    /// Which one.
+    pub part: Part,
+    /// What bears on it.
+    pub observed: Observed,
+    /// What to change of it.
+    pub plan: Plan,
+}
+
+/// Sees who leads, and begins to read the endpoints. What members have said within [`FRESH_FOR`] is not asked again.
+pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut Members) -> Observing {
+    let until = reads_until(deadline);
+    begin_until(spec, ports, until, until, members).await
+}
+
+/// The same; nothing is read after `until`, and members are not waited for after `members_until`.
+async fn begin_until(
+    spec: &Spec,
+    ports: &Ports,
+    until: Instant,
+    members_until: Instant,
+    members: &mut Members,
+) -> Observing {
+    members.ask(spec, ports, FRESH_FOR, members_until);
+    // Endpoints are read after memory: what another process has done and told of is then no change from outside.
+    let state = load_state(spec, ports, until).await;
+    if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
+        members.remember(spec, state);
+        members.ask(spec, ports, FRESH_FOR, members_until);
+    }
+    let (hosts, known) = oneshot::channel();
+    let known = known.shared();
+    let lookups = Lookups::default();
+    let mut reading = JoinSet::new();
+    let mut start = |spec: &Spec| {
+        for part in parts(spec) {
+            let (ports, known, lookups) = (ports.clone(), known.clone(), lookups.clone());
+            reading.spawn(async move {
+                let observed = read(&part, &ports, until, known, &lookups).await;
+                (part, observed)
+            });
+        }
+    };
+    start(&spec.with_groups(|group| group.site.is_none()));
+    members.settle(spec, ports, members_until).await;
+    let sites = members.sites(spec);
+    let observed = Observed { sites: sites.clone(), ..Observed::default() };
+    let verdict = decide(spec, &observed, &state);
+    // The groups of the other sites are left alone: a Region whose API is away, as it well may be when its site is lost,
+    // holds up no other.
+    if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
+        let its = spec.with_groups(|group| group.site.as_ref() == Some(site));
+        start(&Spec { records: Vec::new(), ..its });
+    }
+    // Where nothing is read, nothing waits for them.
+    drop(hosts.send(Hosts::of(&sites, state.as_ref().ok(), &verdict)));
+    Observing {
+        state,
+        verdict,
+        snapshot: Snapshot::of(spec, sites),
+        members: observed,
+        now: ports.clock.now(),
+        reading,
+        seen: BTreeMap::new(),
+    }
+}
+
+impl Observing {
+    /// The next part that has been read, planned; `None` when there is none left. It may be given up at any time.
+    pub async fn next(&mut self) -> Option<PartObservation> {
+        let (part, read) = match self.reading.join_next().await? {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return None,
+            },
+        };
+        let observed = Observed { sites: self.members.sites.clone(), ..read.clone() };
+        let nothing = State::default();
+        let known = self.state.as_ref().unwrap_or(&nothing);
+        let plan = plan(&part.spec, &observed, &self.verdict, known, self.now);
+        self.seen.insert(part.key.clone(), (read, plan.clone()));
+        Some(PartObservation { part, observed, plan })
+    }
+
+    /// What has been seen and planned so far, in the order of the parts.
+    #[must_use]
+    pub fn observe(&self) -> Observation {
+        let mut observed = self.members.clone();
+        let mut plan = Plan { needs_no_primary: !self.seen.is_empty(), ..Plan::default() };
+        for (seen, planned) in self.seen.values() {
+            observed.add(seen.clone());
+            plan.add(planned.clone());
+        }
+        Observation { observed, state: self.state.clone(), verdict: self.verdict.clone(), plan }
+    }
+}
+
+/// Sees and decides, once, and waits for every endpoint.
+pub async fn observe(spec: &Spec, ports: &Ports, deadline: Instant) -> Observation {
+    let mut observing = begin(spec, ports, deadline, &mut Members::default()).await;
+    while observing.next().await.is_some() {}
+    observing.observe()
+}
+
+/// Looks only in order to connect to whatever a look asks. A member that does not answer by `members_until` is not waited
+/// for, and the endpoints are read meanwhile.
+pub async fn connect(spec: &Spec, ports: &Ports, members_until: Instant, until: Instant) {
+    let mut observing = begin_until(spec, ports, until, members_until, &mut Members::default()).await;
+    while observing.next().await.is_some() {}
+}
+
+/// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
+fn decide(spec: &Spec, observed: &Observed, state: &Read<State>) -> Verdict {
+    match state {
+        Ok(state) => verdict(spec, observed, state),
+        Err(_) => verdict(spec, observed, &State::default()),
+    }
+}
+
+fn is_promoting(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting)
+}
+
+/// Begins to look. While a member is promoting, it looks again until the pass's deadline comes near.
+pub async fn begin_when_promoted(
+    spec: &Spec,
+    ports: &Ports,
     deadline: Instant,
-    call: &str,
-    resource: &impl ToString,
-    read: impl Future<Output = Read<T>>,
-) -> Read<T> {
-    timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_late(call, resource)))
+    members: &mut Members,
+) -> Observing {
+    loop {
+        let observing = begin(spec, ports, deadline, members).await;
+        if !is_promoting(&observing.verdict) {
+            return observing;
+        }
+        // Others have something to ask of AWS meanwhile.
+        ports.calls.release();
+        if !wait_for_promotion(spec, ports, &observing.state, deadline, members).await {
+            return observing;
+        }
+        // Whoever's turn does not come in time looks all the same, as far as AWS lets it.
+        drop(timeout_at(deadline, ports.calls.admit(Urgency::Failover, &reads(spec))).await);
+    }
 }
 
-/// The failure of a call that the pass could not wait for.
-pub fn too_late(call: &str, resource: &impl ToString) -> Failure {
-    Failure::new(Kind::Unavailable, call, resource.to_string(), "no answer before the pass's deadline")
+/// Asks Patroni alone until no member is promoting any more; `false` if that would take too long.
+async fn wait_for_promotion(
+    spec: &Spec,
+    ports: &Ports,
+    state: &Read<State>,
+    deadline: Instant,
+    members: &mut Members,
+) -> bool {
+    let until = reads_until(deadline);
+    let began = Instant::now();
+    let mut is_notified = false;
+    loop {
+        let next = Instant::now() + (began.elapsed() / 4).clamp(*WAIT.start(), *WAIT.end());
+        if next >= until {
+            return false;
+        }
+        sleep_until(next).await;
+        members.ask(spec, ports, Duration::ZERO, until);
+        members.settle(spec, ports, until).await;
+        // A question that the deadline cut off does not show that its member is unreachable.
+        if Instant::now() >= until {
+            return false;
+        }
+        let observed = Observed { sites: members.sites(spec), ..Observed::default() };
+        match decide(spec, &observed, state) {
+            Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {
+                if !std::mem::replace(&mut is_notified, true) {
+                    let left = until.saturating_duration_since(Instant::now()).as_secs();
+                    info!(cluster.name = %spec.name, seconds_left = left, "{hold}; looking again");
+                }
+            }
+            Verdict::Hold(_) | Verdict::Primary(_) => return true,
+        }
+    }
 }

@@ -11,26 +11,28 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::apply::{Span, apply};
-use super::commit::{Commit, Patience, commit, is_abandoned, out_of_reach};
-use super::look::{Look, Looking, PartLook, begin_when_promoted, reads_until};
+use super::commit::{Commit, LeaseWait, commit, is_abandoned, out_of_reach};
 use super::members::{FRESH_FOR, Members};
-use super::tell::{self, tell};
-use crate::ports::{Permit, Ports};
+use super::notify::{self, notify};
+use super::observe::{Observation, Observing, PartObservation, begin_when_promoted, reads_until};
+use crate::ports::{LeaseGuard, Ports};
 use repoint_domain::audit::{Checked, Refusal, audit};
-use repoint_domain::decide::retarget::{Retarget, retarget};
-use repoint_domain::decide::sight::Sight;
-use repoint_domain::decide::verdict::{Primary, Verdict};
-use repoint_domain::observed::{Read, World};
-use repoint_domain::plan::{Lane, Plan};
+use repoint_domain::decide::snapshot::Snapshot;
+use repoint_domain::decide::verdict::Verdict;
+use repoint_domain::observed::{Observed, Read};
+use repoint_domain::plan::moves::{self, moves};
+use repoint_domain::plan::{Plan, StepGroup};
 use repoint_domain::rates::{Needs, writes};
 use repoint_domain::report::{self, ClusterReport, PassHold, StepReport, StepResult, VerdictReport};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::{Part, PartKey};
 use repoint_domain::state::condition::findings;
-use repoint_domain::state::fold::{Ended, Remembered, Rules};
-use repoint_domain::state::{self, Memory};
+use repoint_domain::state::update::{Loaded, PassOutcome, Rules};
+use repoint_domain::state::{self, State};
 use repoint_domain::values::cluster::Timeline;
 use repoint_domain::values::endpoint::Endpoint;
+use repoint_domain::values::moves::Move;
+use repoint_domain::values::primary::Primary;
 use repoint_domain::values::record::RecordChange;
 
 /// How often a pass decides anew before it gives up: others cannot be quicker so many times unless something is wrong.
@@ -43,9 +45,9 @@ pub struct Settings {
     pub limit: Duration,
     /// The longest that telling may take. It comes after the limit, since a pass that ran out of time is just what people
     /// should be told of.
-    pub tell_within: Duration,
+    pub notify_within: Duration,
     /// Whether a pass may write without memory.
-    pub needs_memory: bool,
+    pub needs_state: bool,
     /// When people are told.
     pub alerts: Rules,
 }
@@ -70,7 +72,7 @@ struct Done {
     tried_for: Option<Timeline>,
     /// What was refused since the record was not as it had been read, it seems.
     lost: Vec<RecordChange>,
-    retarget: Option<Retarget>,
+    moves: Option<Move>,
     /// The revision of the commit that ends with this pass.
     committed: Option<u64>,
 }
@@ -82,10 +84,10 @@ impl Done {
     }
 
     /// One that died after its writes is ended by whoever finds all as it should be, and told of.
-    fn bury(&mut self, memory: &Read<Memory>) {
-        let Some(dead) = memory.as_ref().ok().and_then(|memory| memory.acting.as_ref()) else { return };
+    fn finish_abandoned(&mut self, state: &Read<State>) {
+        let Some(dead) = state.as_ref().ok().and_then(|state| state.lease.as_ref()) else { return };
         if self.committed.is_none() {
-            self.retarget = self.retarget.take().or_else(|| dead.moves.clone());
+            self.moves = self.moves.take().or_else(|| dead.moves.clone());
         }
         self.committed = Some(dead.revision);
     }
@@ -93,7 +95,7 @@ impl Done {
     /// A later look at a part tells what became of its steps of which it is not known whether they arrived: one that is
     /// still needed is planned again, and one whose endpoint can be read and is right was done. A look that finds another
     /// primary tells nothing of them.
-    fn settle(&mut self, seen: &PartLook, primary: &Primary) {
+    fn settle(&mut self, seen: &PartObservation, primary: &Primary) {
         if Some(primary.timeline) != self.tried_for {
             return;
         }
@@ -120,43 +122,43 @@ enum Attempt {
 }
 
 /// The whole pass: look, commit, apply, tell.
-pub async fn pass(intent: &Intent, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
-    Box::pin(pass_with(intent, ports, settings, mode, &mut Members::default())).await
+pub async fn pass(spec: &Spec, ports: &Ports, settings: &Settings, mode: Mode) -> ClusterReport {
+    Box::pin(pass_with(spec, ports, settings, mode, &mut Members::default())).await
 }
 
 /// The same by a process that has just asked some members: what they said counts, as long as it is fresh.
 pub async fn pass_with(
-    intent: &Intent,
+    spec: &Spec,
     ports: &Ports,
     settings: &Settings,
     mode: Mode,
     members: &mut Members,
 ) -> ClusterReport {
     let span = Span::of(settings.limit);
-    let pass = Pass { intent, ports, settings, mode, span };
-    let (look, hold, mut done) = pass.attempts(members).await;
-    ports.calls.step_aside();
+    let pass = Pass { spec, ports, settings, mode, span };
+    let (observation, hold, mut done) = pass.attempts(members).await;
+    ports.calls.release();
     done.steps.append(&mut done.unsure);
-    let Look { world, memory, verdict, plan } = look;
-    let blocked = out_of_reach(intent, &memory, ports).await;
-    let (blocks, warns) = if settings.needs_memory { (blocked, None) } else { (None, blocked) };
-    let hold = hold.or_else(|| blocks.map(PassHold::MemoryUnavailable));
+    let Observation { observed, state, verdict, plan } = observation;
+    let blocked = out_of_reach(spec, &state, ports).await;
+    let (blocks, warns) = if settings.needs_state { (blocked, None) } else { (None, blocked) };
+    let hold = hold.or_else(|| blocks.map(PassHold::StateUnavailable));
     let mut holds = report::holds(&verdict, &plan);
     holds.extend(hold.as_ref().map(PassHold::report));
     let mut warnings = report::warnings(&verdict, &plan);
-    warnings.extend(warns.as_ref().map(report::without_memory));
+    warnings.extend(warns.as_ref().map(report::without_state));
     let mut report = ClusterReport {
-        name: intent.name.clone(),
-        scope: intent.scope.clone(),
+        name: spec.name.clone(),
+        scope: spec.scope.clone(),
         outcome: report::outcome(mode == Mode::DryRun, &done.steps, &holds),
         verdict: VerdictReport::from(&verdict),
-        cause: done.retarget.as_ref().filter(|_| !done.steps.is_empty()).map(|retarget| retarget.cause),
-        previous_primary: done.retarget.as_ref().and_then(|retarget| retarget.previous.clone()),
+        cause: done.moves.as_ref().filter(|_| !done.steps.is_empty()).map(|moves| moves.cause),
+        previous_primary: done.moves.as_ref().and_then(|moves| moves.previous.clone()),
         steps: done.steps,
         holds,
         warnings,
         alerts: Vec::new(),
-        is_untold: false,
+        is_unnotified: false,
         duration_ms: span.elapsed_ms(),
         api_calls: ports.calls.counts(),
     };
@@ -164,20 +166,20 @@ pub async fn pass_with(
         return report;
     }
     let findings =
-        findings(intent, &world, memory.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
-    let ended = Ended {
-        intent,
+        findings(spec, &observed, state.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
+    let ended = PassOutcome {
+        spec,
         report: &report,
-        remembered: memory.as_ref().map(Remembered::from).unwrap_or_default(),
-        world: &world,
+        loaded: state.as_ref().map(Loaded::from).unwrap_or_default(),
+        observed: &observed,
         verdict: &verdict,
         findings: &findings,
-        retarget: done.retarget.as_ref(),
+        moves: done.moves.as_ref(),
         // Others go on waiting for what is under way, as they do when we die.
         committed: done.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
-    let told = tell(intent, &ended, memory, settings, ports).await;
-    tell::add(&mut report, told);
+    let notified = notify(spec, &ended, state, settings, ports).await;
+    notify::add(&mut report, notified);
     report.api_calls = ports.calls.counts();
     report
 }
@@ -185,7 +187,7 @@ pub async fn pass_with(
 /// What stays the same in a pass.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
-    intent: &'a Intent,
+    spec: &'a Spec,
     ports: &'a Ports,
     settings: &'a Settings,
     mode: Mode,
@@ -194,15 +196,15 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Looks, and acts on what was seen; and begins again when that was out of date.
-    async fn attempts(&self, members: &mut Members) -> (Look, Option<PassHold>, Done) {
-        let (mut patience, mut done) = (Patience::default(), Done::default());
+    async fn attempts(&self, members: &mut Members) -> (Observation, Option<PassHold>, Done) {
+        let (mut lease_wait, mut done) = (LeaseWait::default(), Done::default());
         let mut rounds = 1;
         loop {
             // It holds a look at everything, too much for those who hold a pass each for a thousand clusters.
-            let (look, attempt) = Box::pin(self.attempt(members, &mut patience, &mut done)).await;
+            let (observation, attempt) = Box::pin(self.attempt(members, &mut lease_wait, &mut done)).await;
             match attempt {
-                Attempt::Finished(hold) => return (look, hold, done),
-                Attempt::Again if rounds == ROUNDS => return (look, Some(PassHold::Overtaken), done),
+                Attempt::Finished(hold) => return (observation, hold, done),
+                Attempt::Again if rounds == ROUNDS => return (observation, Some(PassHold::Conflict), done),
                 Attempt::Again => rounds += 1,
             }
         }
@@ -212,92 +214,93 @@ impl Pass<'_> {
     async fn attempt(
         &self,
         members: &mut Members,
-        patience: &mut Patience,
+        lease_wait: &mut LeaseWait,
         done: &mut Done,
-    ) -> (Look, Attempt) {
-        let Self { intent, ports, span, .. } = *self;
-        let mut looking = begin_when_promoted(intent, ports, span.deadline, members).await;
-        if let Some(hold) = of_others(intent, &looking.memory) {
-            return (looking.look(), Attempt::Finished(Some(hold)));
+    ) -> (Observation, Attempt) {
+        let Self { spec, ports, span, .. } = *self;
+        let mut observing = begin_when_promoted(spec, ports, span.deadline, members).await;
+        if let Some(hold) = of_others(spec, &observing.state) {
+            return (observing.observe(), Attempt::Finished(Some(hold)));
         }
-        let Some(primary) = looking.verdict.leader().cloned() else {
-            return (looking.look(), Attempt::Finished(None));
+        let Some(primary) = observing.verdict.leader().cloned() else {
+            return (observing.observe(), Attempt::Finished(None));
         };
         if self.mode == Mode::DryRun {
-            return self.rehearse(looking, done).await;
+            return self.rehearse(observing, done).await;
         }
-        if let Some(other) = self.in_the_way(&looking.memory, &primary, patience, done) {
-            info!(cluster.name = %intent.name, by = %other.by, "another repoint is acting; waiting for it");
-            if patience.wait(&other, intent, ports, span.deadline).await {
-                return (looking.look(), Attempt::Again);
+        if let Some(other) = self.in_the_way(&observing.state, &primary, lease_wait, done) {
+            info!(cluster.name = %spec.name, by = %other.by, "another repoint is acting; waiting for it");
+            if lease_wait.wait(&other, spec, ports, span.deadline).await {
+                return (observing.observe(), Attempt::Again);
             }
-            while looking.next().await.is_some() {}
-            let look = looking.look();
+            while observing.next().await.is_some() {}
+            let observation = observing.observe();
             if !done.has_tried() {
-                done.retarget = story(intent, &look);
+                done.moves = move_cause(spec, &observation);
             }
-            let hold = Some(PassHold::Busy(other)).filter(|_| !look.plan.is_empty());
-            return (look, Attempt::Finished(hold));
+            let hold = Some(PassHold::Locked(other)).filter(|_| !observation.plan.is_empty());
+            return (observation, Attempt::Finished(hold));
         }
-        let mut acting = Acting::new(*self, primary, looking.memory.clone(), done.has_tried());
+        let mut lease = Attempting::new(*self, primary, observing.state.clone(), done.has_tried());
         loop {
             tokio::select! {
                 biased;
-                seen = looking.next(), if acting.is_open() => match seen {
-                    Some(seen) => acting.see(seen, &mut looking, members, done).await,
-                    None => acting.close(),
+                seen = observing.next(), if lease.is_open() => match seen {
+                    Some(seen) => lease.see(seen, &mut observing, members, done).await,
+                    None => lease.close(),
                 },
-                Some(event) = acting.working.join_next() => acting.take(event, &mut looking, members, done).await,
+                Some(event) = lease.working.join_next() => lease.take(event, &mut observing, members, done).await,
                 else => break,
             }
         }
-        let attempt = acting.end(&looking, done);
-        (looking.look(), attempt)
+        let attempt = lease.end(&observing, done);
+        (observing.observe(), attempt)
     }
 
     /// Another one's commit that has to be waited for.
     fn in_the_way(
         &self,
-        memory: &Read<Memory>,
+        state: &Read<State>,
         primary: &Primary,
-        patience: &Patience,
+        lease_wait: &LeaseWait,
         done: &Done,
-    ) -> Option<state::Acting> {
-        let acting = memory.as_ref().ok()?.acting.as_ref()?;
+    ) -> Option<state::Lease> {
+        let lease = state.as_ref().ok()?.lease.as_ref()?;
         // Our own is in the way only if what was sent for an earlier primary may still arrive.
         let is_under_way = !done.unsure.is_empty() && done.tried_for != Some(primary.timeline);
-        let is_over = (acting.by == self.ports.identity && !is_under_way)
-            || patience.is_over(acting.revision)
-            || is_abandoned(acting, self.ports.clock.now(), self.settings.limit);
-        (!is_over).then(|| acting.clone())
+        let is_over = (lease.by == self.ports.identity && !is_under_way)
+            || lease_wait.is_over(lease.revision)
+            || is_abandoned(lease, self.ports.clock.now(), self.settings.limit);
+        (!is_over).then(|| lease.clone())
     }
 
     /// Says what would be done.
-    async fn rehearse(&self, mut looking: Looking, done: &mut Done) -> (Look, Attempt) {
-        while looking.next().await.is_some() {}
-        let look = looking.look();
-        done.retarget = story(self.intent, &look);
-        let hold = match check(self.intent, &look.plan, &look.world, &look, self.ports) {
+    async fn rehearse(&self, mut observing: Observing, done: &mut Done) -> (Observation, Attempt) {
+        while observing.next().await.is_some() {}
+        let observation = observing.observe();
+        done.moves = move_cause(self.spec, &observation);
+        let hold = match check(self.spec, &observation.plan, &observation.observed, &observation, self.ports)
+        {
             Ok(checked) => {
                 done.steps = report::planned_steps(checked.plan());
                 None
             }
             Err(refusal) => Some(PassHold::Refused(refusal.to_string())),
         };
-        (look, Attempt::Finished(hold))
+        (observation, Attempt::Finished(hold))
     }
 }
 
 /// An attempt that writes.
-struct Acting<'a> {
+struct Attempting<'a> {
     pass: Pass<'a>,
     primary: Primary,
     /// What was remembered when that was decided: every part is judged by it, the first as the last.
-    known: Read<Memory>,
+    known: Read<State>,
     /// Whether an earlier attempt has sent anything: what it tells of its move then stands.
-    is_told: bool,
-    state: State,
-    permit: Option<Permit>,
+    is_notified: bool,
+    state: Stage,
+    guard: Option<LeaseGuard>,
     /// Parts whose writes wait for their turn, and whether others do already.
     waiting: Vec<Ready>,
     is_preparing: bool,
@@ -321,7 +324,7 @@ enum Event {
 }
 
 /// Whether an attempt takes on more.
-enum State {
+enum Stage {
     /// Another part may be changed.
     Open,
     /// Every part has been read, and what was begun is waited for.
@@ -332,15 +335,15 @@ enum State {
     OutOfDate,
 }
 
-impl<'a> Acting<'a> {
-    fn new(pass: Pass<'a>, primary: Primary, known: Read<Memory>, is_told: bool) -> Self {
+impl<'a> Attempting<'a> {
+    fn new(pass: Pass<'a>, primary: Primary, known: Read<State>, is_notified: bool) -> Self {
         Self {
             pass,
             primary,
             known,
-            is_told,
-            state: State::Open,
-            permit: None,
+            is_notified,
+            state: Stage::Open,
+            guard: None,
             waiting: Vec::new(),
             is_preparing: false,
             working: JoinSet::new(),
@@ -349,31 +352,37 @@ impl<'a> Acting<'a> {
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
+        matches!(self.state, Stage::Open)
     }
 
     fn close(&mut self) {
-        self.state = State::Closed;
+        self.state = Stage::Closed;
     }
 
     /// Whether what was found to differ may still be changed.
     fn may_go(&self) -> bool {
-        matches!(self.state, State::Open | State::Closed)
+        matches!(self.state, Stage::Open | Stage::Closed)
     }
 
     /// A part has been read: it is changed if it differs.
-    async fn see(&mut self, seen: PartLook, looking: &mut Looking, members: &mut Members, done: &mut Done) {
-        let intent = self.pass.intent;
+    async fn see(
+        &mut self,
+        seen: PartObservation,
+        observing: &mut Observing,
+        members: &mut Members,
+        done: &mut Done,
+    ) {
+        let spec = self.pass.spec;
         done.settle(&seen, &self.primary);
-        let look = looking.look();
-        if !self.is_told {
-            done.retarget = story(intent, &look);
+        let observation = observing.observe();
+        if !self.is_notified {
+            done.moves = move_cause(spec, &observation);
         }
-        let look = Look { memory: self.known.clone(), ..look };
-        let checked = match check(intent, &seen.plan, &seen.world, &look, self.pass.ports) {
+        let observation = Observation { state: self.known.clone(), ..observation };
+        let checked = match check(spec, &seen.plan, &seen.observed, &observation, self.pass.ports) {
             Ok(checked) => checked,
             Err(refusal) => {
-                self.state = State::Held(PassHold::Refused(refusal.to_string()));
+                self.state = Stage::Held(PassHold::Refused(refusal.to_string()));
                 return;
             }
         };
@@ -384,7 +393,7 @@ impl<'a> Acting<'a> {
         }
         let ready = Ready { part: seen.part, checked };
         if writes(ready.checked.plan()).is_empty() {
-            return self.go(ready, looking, members, done).await;
+            return self.go(ready, observing, members, done).await;
         }
         self.waiting.push(ready);
         self.prepare();
@@ -410,9 +419,9 @@ impl<'a> Acting<'a> {
     }
 
     /// Changes a part.
-    async fn go(&mut self, ready: Ready, looking: &mut Looking, members: &mut Members, done: &mut Done) {
-        let permit = match self.permit(looking, members, done).await {
-            Ok(permit) => permit,
+    async fn go(&mut self, ready: Ready, observing: &mut Observing, members: &mut Members, done: &mut Done) {
+        let guard = match self.guard(observing, members, done).await {
+            Ok(guard) => guard,
             Err(state) => {
                 self.state = state;
                 return;
@@ -423,37 +432,37 @@ impl<'a> Acting<'a> {
         done.unsure.retain(|step| !part.covers(&step.endpoint));
         let (ports, span) = (self.pass.ports.clone(), self.pass.span);
         self.working.spawn(async move {
-            let steps = apply(&checked, &permit, &ports, span).await;
+            let steps = apply(&checked, &guard, &ports, span).await;
             Event::Applied { key: part.key, plan: checked.plan().clone(), steps }
         });
     }
 
     /// Leave to write: what was granted for another part, while it lasts.
-    async fn permit(
+    async fn guard(
         &mut self,
-        looking: &mut Looking,
+        observing: &mut Observing,
         members: &mut Members,
         done: &mut Done,
-    ) -> Result<Permit, State> {
-        let Pass { intent, ports, span, .. } = self.pass;
-        if let Some(permit) = &self.permit {
-            return if permit.is_valid() { Ok(permit.clone()) } else { Err(State::OutOfDate) };
+    ) -> Result<LeaseGuard, Stage> {
+        let Pass { spec, ports, span, .. } = self.pass;
+        if let Some(guard) = &self.guard {
+            return if guard.is_valid() { Ok(guard.clone()) } else { Err(Stage::OutOfDate) };
         }
         if !members.are_fresh(FRESH_FOR) {
             let until = reads_until(span.deadline);
-            members.ask(intent, ports, FRESH_FOR, until);
-            members.settle(intent, ports, until).await;
-            if !Sight::of(intent, members.sites(intent)).agrees(&looking.sight) {
-                return Err(State::OutOfDate);
+            members.ask(spec, ports, FRESH_FOR, until);
+            members.settle(spec, ports, until).await;
+            if !Snapshot::of(spec, members.sites(spec)).agrees(&observing.snapshot) {
+                return Err(Stage::OutOfDate);
             }
         }
-        match leave(self.pass, &mut looking.memory, &self.primary, done).await {
-            Leave::Granted(permit) => {
-                self.permit = Some(permit.clone());
-                Ok(permit)
+        match leave(self.pass, &mut observing.state, &self.primary, done).await {
+            Leave::Granted(guard) => {
+                self.guard = Some(guard.clone());
+                Ok(guard)
             }
-            Leave::LookAgain => Err(State::OutOfDate),
-            Leave::Held(hold) => Err(State::Held(hold)),
+            Leave::LookAgain => Err(Stage::OutOfDate),
+            Leave::Held(hold) => Err(Stage::Held(hold)),
         }
     }
 
@@ -461,7 +470,7 @@ impl<'a> Acting<'a> {
     async fn take(
         &mut self,
         event: Result<Event, JoinError>,
-        looking: &mut Looking,
+        observing: &mut Observing,
         members: &mut Members,
         done: &mut Done,
     ) {
@@ -469,14 +478,14 @@ impl<'a> Acting<'a> {
             Ok(Event::Prepared { is_in_time: false, .. }) => {
                 self.is_preparing = false;
                 if self.may_go() {
-                    self.state = State::Held(PassHold::Crowded);
+                    self.state = Stage::Held(PassHold::RateLimited);
                 }
             }
             Ok(Event::Prepared { parts, .. }) => {
                 self.is_preparing = false;
                 for ready in parts {
                     if self.may_go() {
-                        self.go(ready, looking, members, done).await;
+                        self.go(ready, observing, members, done).await;
                     }
                 }
                 self.prepare();
@@ -493,7 +502,7 @@ impl<'a> Acting<'a> {
     /// A part has been changed, or that was tried.
     fn applied(&mut self, key: PartKey, plan: &Plan, steps: Vec<StepReport>, done: &mut Done) {
         let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
-        let is_valid = self.permit.as_ref().is_some_and(Permit::is_valid);
+        let is_valid = self.guard.as_ref().is_some_and(LeaseGuard::is_valid);
         // What came too late for the permit was not sent, and lost nothing.
         let lost = if is_valid { lost(plan, &steps) } else { Vec::new() };
         // Once: the next pass is soon enough for whoever goes on losing.
@@ -505,13 +514,13 @@ impl<'a> Acting<'a> {
         // The permit ran out in the middle, or another process was quicker; what was done is done, and the rest is decided
         // anew.
         done.lost.extend(lost);
-        self.state = State::OutOfDate;
+        self.state = Stage::OutOfDate;
     }
 
     /// Everything that was sent has ended.
-    fn end(self, looking: &Looking, done: &mut Done) -> Attempt {
+    fn end(self, observing: &Observing, done: &mut Done) -> Attempt {
         let steps = self.results.into_values().flatten();
-        if matches!(self.state, State::OutOfDate) {
+        if matches!(self.state, Stage::OutOfDate) {
             let (sure, tried): (Vec<_>, Vec<_>) = steps.partition(|step| step.result == StepResult::Done);
             done.steps.extend(sure);
             let tried: Vec<_> = tried.into_iter().filter(|step| step.result == StepResult::Failed).collect();
@@ -521,13 +530,13 @@ impl<'a> Acting<'a> {
             }
             return Attempt::Again;
         }
-        let has_written = self.permit.is_some();
+        let has_written = self.guard.is_some();
         done.steps.extend(steps);
         match self.state {
-            State::Held(hold) => Attempt::Finished(Some(hold)),
-            State::Open | State::Closed | State::OutOfDate => {
-                if !has_written && looking.look().plan.is_empty() {
-                    done.bury(&looking.memory);
+            Stage::Held(hold) => Attempt::Finished(Some(hold)),
+            Stage::Open | Stage::Closed | Stage::OutOfDate => {
+                if !has_written && observing.observe().plan.is_empty() {
+                    done.finish_abandoned(&observing.state);
                 }
                 Attempt::Finished(None)
             }
@@ -536,9 +545,9 @@ impl<'a> Acting<'a> {
 }
 
 fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
-    plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Zone { changes, .. } => &changes[..],
-        Lane::Group { .. } | Lane::Listeners { .. } => &[],
+    plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Zone { changes, .. } => &changes[..],
+        StepGroup::Group { .. } | StepGroup::Listeners { .. } => &[],
     })
 }
 
@@ -552,59 +561,59 @@ fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
 }
 
 fn check(
-    intent: &Intent,
+    spec: &Spec,
     plan: &Plan,
-    world: &World,
-    look: &Look,
+    observed: &Observed,
+    observation: &Observation,
     ports: &Ports,
 ) -> Result<Checked, Refusal> {
-    let nothing = Memory::default();
-    let memory = look.memory.as_ref().unwrap_or(&nothing);
-    audit(plan, intent, world, &look.verdict, memory, ports.clock.now())
+    let nothing = State::default();
+    let state = observation.state.as_ref().unwrap_or(&nothing);
+    audit(plan, spec, observed, &observation.verdict, state, ports.clock.now())
 }
 
-fn story(intent: &Intent, look: &Look) -> Option<Retarget> {
-    let Verdict::Primary(primary) = &look.verdict else { return None };
-    match &look.memory {
-        Ok(memory) => retarget(intent, memory, &look.world, primary, &look.plan),
-        Err(_) => Retarget::untold(intent, &look.world, &look.plan),
+fn move_cause(spec: &Spec, observation: &Observation) -> Option<Move> {
+    let Verdict::Primary(primary) = &observation.verdict else { return None };
+    match &observation.state {
+        Ok(state) => moves(spec, state, &observation.observed, primary, &observation.plan),
+        Err(_) => moves::without_state(spec, &observation.observed, &observation.plan),
     }
 }
 
 /// Whether this pass may write now.
 enum Leave {
-    Granted(Permit),
+    Granted(LeaseGuard),
     LookAgain,
     Held(PassHold),
 }
 
 /// Asks memory for leave to write.
-async fn leave(pass: Pass<'_>, memory: &mut Read<Memory>, primary: &Primary, done: &mut Done) -> Leave {
-    let Pass { intent, ports, settings, span, .. } = pass;
-    let without_memory = |failure| {
-        if settings.needs_memory {
-            Leave::Held(PassHold::MemoryUnavailable(failure))
+async fn leave(pass: Pass<'_>, state: &mut Read<State>, primary: &Primary, done: &mut Done) -> Leave {
+    let Pass { spec, ports, settings, span, .. } = pass;
+    let without_state = |failure| {
+        if settings.needs_state {
+            Leave::Held(PassHold::StateUnavailable(failure))
         } else {
-            Leave::Granted(Permit::new(&ports.clock, super::commit::ACT_WITHIN))
+            Leave::Granted(LeaseGuard::new(&ports.clock, super::commit::ACT_WITHIN))
         }
     };
-    let known = match memory {
-        Ok(memory) => memory.clone(),
-        Err(failure) => return without_memory(failure.clone()),
+    let known = match state {
+        Ok(state) => state.clone(),
+        Err(failure) => return without_state(failure.clone()),
     };
-    match commit(intent, &known, primary, done.retarget.as_ref(), ports, span.deadline).await {
-        Commit::Granted(permit, committed) => {
+    match commit(spec, &known, primary, done.moves.as_ref(), ports, span.deadline).await {
+        Commit::Granted(guard, committed) => {
             done.committed = Some(committed.revision);
-            *memory = Ok(*committed);
-            Leave::Granted(permit)
+            *state = Ok(*committed);
+            Leave::Granted(guard)
         }
-        Commit::Overtaken => Leave::LookAgain,
-        Commit::Unavailable(failure) => without_memory(failure),
+        Commit::Conflict => Leave::LookAgain,
+        Commit::Unavailable(failure) => without_state(failure),
     }
 }
 
 /// The state was made for other endpoints than this entry has, so nothing is told from it and nothing rests on it.
-fn of_others(intent: &Intent, memory: &Read<Memory>) -> Option<PassHold> {
-    let memory = memory.as_ref().ok().filter(|memory| memory.is_of_others(intent))?;
-    Some(PassHold::of_others(memory))
+fn of_others(spec: &Spec, state: &Read<State>) -> Option<PassHold> {
+    let state = state.as_ref().ok().filter(|state| state.is_of_others(spec))?;
+    Some(PassHold::of_others(state))
 }

@@ -42,13 +42,13 @@ impl Panics {
     }
 }
 
-/// Runs what `start` gives until that ends by itself, or `stop` becomes true during a pause. `tell` hears of each panic: its
+/// Runs what `start` gives until that ends by itself, or `stop` becomes true during a pause. `notify` hears of each panic: its
 /// message, and the pause that follows.
 pub async fn supervise<F: Future<Output = ()>>(
     mut start: impl FnMut() -> F,
     mut stop: channel::Receiver<bool>,
     panics: &channel::Sender<Panics>,
-    mut tell: impl FnMut(&str, Duration),
+    mut notify: impl FnMut(&str, Duration),
 ) {
     loop {
         // What it has left half done is its own, and is dropped with it; what it shares says itself why that is whole.
@@ -66,7 +66,7 @@ pub async fn supervise<F: Future<Output = ()>>(
             panics.in_a_row += 1;
         });
         let pause = panics.borrow().pause();
-        tell(message(&*panic), pause);
+        notify(message(&*panic), pause);
         tokio::select! {
             // Nobody can stop it any more if this is an error, and nobody waits for it.
             _ = stop.wait_for(|stop| *stop) => return,

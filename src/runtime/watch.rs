@@ -4,7 +4,7 @@
 //! finished is made again after a wait that grows. Where many are watched, a pass waits for its turn, and members are
 //! looked at meanwhile. It never decides: it says when to look, and the pass does the rest.
 
-mod rhythm;
+mod schedule;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use tokio::time::{Instant, sleep_until};
 
 use super::apply::Span;
 use super::insync::Insync;
+use super::load_state::load_state;
 use super::members::Members;
-use super::observe::recall;
 use super::pass::{self, Mode, pass_with};
 use crate::ports::Ports;
-use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::rates::{Urgency, reads};
 use repoint_domain::report::{self, ClusterReport, StepReport, StepResult};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::is_writer;
-use rhythm::Rhythm;
-pub use rhythm::{Pace, Reason};
+use schedule::Schedule;
+pub use schedule::{Intervals, Reason};
 
 /// How a cluster is watched.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// How often it is looked at.
-    pub pace: Pace,
+    pub intervals: Intervals,
     /// How passes are made.
     pub pass: pass::Settings,
 }
@@ -41,11 +41,11 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Lines {
     /// Rung when it should look at once.
-    pub poke: Arc<Notify>,
+    pub wake: Arc<Notify>,
     /// Becomes true when it should end.
     pub stop: channel::Receiver<bool>,
     /// When it last began to look.
-    pub beat: Arc<channel::Sender<Instant>>,
+    pub notify_watchdog: Arc<channel::Sender<Instant>>,
 }
 
 /// What is told of a watched cluster.
@@ -60,15 +60,15 @@ pub enum News {
 /// Watches until told to stop, the first time `after` a while; a pass under way is finished, and changes on their way are
 /// not waited for any longer.
 pub async fn watch(
-    intent: &Intent,
+    spec: &Spec,
     new_ports: impl Fn() -> Ports,
     settings: &Settings,
     mut lines: Lines,
     after: Duration,
     insync: &Insync,
-    mut tell: impl FnMut(News, &ClusterReport),
+    mut notify: impl FnMut(News, &ClusterReport),
 ) {
-    let mut rhythm = Rhythm::new(settings.pace, Instant::now() + after);
+    let mut schedule = Schedule::new(settings.intervals, Instant::now() + after);
     let mut members = Members::default();
     let mut turn: Option<Turn> = None;
     // The newest changes on their way to Route 53's servers; nobody waits for what they have replaced.
@@ -78,12 +78,12 @@ pub async fn watch(
             biased;
             _ = lines.stop.changed() => continue,
             ports = come(&mut turn) => {
-                if let Some(Turn { reason, sight, .. }) = turn.take() {
+                if let Some(Turn { reason, snapshot, .. }) = turn.take() {
                     let span = Span::of(settings.pass.limit);
                     let report =
-                        Box::pin(pass_with(intent, &ports, &settings.pass, Mode::Apply, &mut members)).await;
-                    rhythm.passed(reason, sight, is_unfinished(intent, &report), &report, Instant::now());
-                    tell(News::Passed(reason), &report);
+                        Box::pin(pass_with(spec, &ports, &settings.pass, Mode::Apply, &mut members)).await;
+                    schedule.passed(reason, snapshot, is_unfinished(spec, &report), &report, Instant::now());
+                    notify(News::Passed(reason), &report);
                     if insync.is_due(&report) {
                         let report = ClusterReport { warnings: Vec::new(), ..report };
                         let ports = new_ports();
@@ -93,32 +93,32 @@ pub async fn watch(
                 continue;
             }
             report = &mut arriving => {
-                tell(News::Arrived, &report);
+                notify(News::Arrived, &report);
                 continue;
             }
-            () = lines.poke.notified() => rhythm.poked(Instant::now()),
-            () = sleep_until(rhythm.look_at()) => {}
+            () = lines.wake.notified() => schedule.woken(Instant::now()),
+            () = sleep_until(schedule.look_at()) => {}
         }
-        lines.beat.send_replace(Instant::now());
+        lines.notify_watchdog.send_replace(Instant::now());
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
-        members.ask(intent, &ports, Duration::ZERO, until);
+        members.ask(spec, &ports, Duration::ZERO, until);
         tokio::select! {
             biased;
             _ = lines.stop.changed() => continue,
-            () = members.settle(intent, &ports, until) => {}
+            () = members.settle(spec, &ports, until) => {}
         }
-        let sight = Sight::of(intent, members.sites(intent));
-        let reason = rhythm.looked(&sight, Instant::now());
-        let urgency = match rhythm.urgency(&sight) {
+        let snapshot = Snapshot::of(spec, members.sites(spec));
+        let reason = schedule.looked(&snapshot, Instant::now());
+        let urgency = match schedule.urgency(&snapshot) {
             Some(urgency) => urgency,
-            None => remembered(intent, &sight, &ports, settings).await,
+            None => loaded(spec, &snapshot, &ports, settings).await,
         };
         turn = match turn {
             // Members are looked at while it waits, and what they say may make it urgent.
-            Some(waiting) if waiting.urgency <= urgency => Some(Turn { sight, ..waiting }),
-            Some(Turn { reason, .. }) => Some(Turn::new(intent, reason, urgency, sight, ports)),
-            None => reason.map(|reason| Turn::new(intent, reason, urgency, sight, ports)),
+            Some(waiting) if waiting.urgency <= urgency => Some(Turn { snapshot, ..waiting }),
+            Some(Turn { reason, .. }) => Some(Turn::new(spec, reason, urgency, snapshot, ports)),
+            None => reason.map(|reason| Turn::new(spec, reason, urgency, snapshot, ports)),
         };
     }
 }
@@ -128,18 +128,18 @@ struct Turn {
     reason: Reason,
     urgency: Urgency,
     /// What members said last.
-    sight: Sight,
+    snapshot: Snapshot,
     admitted: BoxFuture<'static, Ports>,
 }
 
 impl Turn {
-    fn new(intent: &Intent, reason: Reason, urgency: Urgency, sight: Sight, ports: Ports) -> Self {
-        let reads = reads(intent);
+    fn new(spec: &Spec, reason: Reason, urgency: Urgency, snapshot: Snapshot, ports: Ports) -> Self {
+        let reads = reads(spec);
         let admitted = async move {
             ports.calls.admit(urgency, &reads).await;
             ports
         };
-        Self { reason, urgency, sight, admitted: admitted.boxed() }
+        Self { reason, urgency, snapshot, admitted: admitted.boxed() }
     }
 }
 
@@ -153,16 +153,16 @@ async fn come(turn: &mut Option<Turn>) -> Ports {
 
 /// Whether a pass has left writes behind: it knows the primary and may not act, or a step failed on an endpoint that
 /// follows the primary.
-fn is_unfinished(intent: &Intent, report: &ClusterReport) -> bool {
+fn is_unfinished(spec: &Spec, report: &ClusterReport) -> bool {
     let is_left = |step: &StepReport| {
-        matches!(step.result, StepResult::Failed | StepResult::Skipped) && is_writer(intent, &step.endpoint)
+        matches!(step.result, StepResult::Failed | StepResult::Skipped) && is_writer(spec, &step.endpoint)
     };
     report.steps.iter().any(is_left)
         || report.holds.iter().any(|hold| matches!(hold.reason, report::Reason::Pass(_)))
 }
 
 /// Before the first pass, only memory can tell what the endpoints follow.
-async fn remembered(intent: &Intent, sight: &Sight, ports: &Ports, settings: &Settings) -> Urgency {
-    let memory = recall(intent, ports, Instant::now() + settings.pass.limit).await;
-    memory.map_or(Urgency::Audit, |memory| sight.urgency(&memory))
+async fn loaded(spec: &Spec, snapshot: &Snapshot, ports: &Ports, settings: &Settings) -> Urgency {
+    let state = load_state(spec, ports, Instant::now() + settings.pass.limit).await;
+    state.map_or(Urgency::Audit, |state| snapshot.urgency(&state))
 }

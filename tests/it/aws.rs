@@ -11,7 +11,7 @@ use repoint::adapters::clock::SystemClock;
 use repoint::adapters::ec2::Ec2;
 use repoint::adapters::elbv2::Elbv2;
 use repoint::adapters::route53::Route53;
-use repoint::ports::{Calls, Clock, Permit, TargetGroups, Zones};
+use repoint::ports::{Calls, Clock, LeaseGuard, TargetGroups, Zones};
 use repoint::runtime::commit::ACT_WITHIN;
 use repoint_domain::values::endpoint::{GroupArn, Target, TargetType};
 use repoint_domain::values::failure::{Failure, Kind};
@@ -88,9 +88,9 @@ async fn a_write_that_is_not_answered_is_sent_again_while_its_commit_holds() {
     .await;
     let (groups, calls) = elbv2(&server.url()).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let permit = Permit::new(&clock, ACT_WITHIN);
+    let guard = LeaseGuard::new(&clock, ACT_WITHIN);
     let target = Target { id: "10.0.1.12".to_owned(), port: 5432 };
-    groups.register(&arn(), &[target], &permit).await.unwrap();
+    groups.register(&arn(), &[target], &guard).await.unwrap();
     assert_eq!(calls.counts()["elasticloadbalancing:RegisterTargets"], 2);
 }
 
@@ -110,10 +110,10 @@ async fn of_several_targets_those_that_aws_names_get_the_zone_that_it_asks_for()
     let server = server.await;
     let (groups, _) = elbv2(&server.url()).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let permit = Permit::new(&clock, ACT_WITHIN);
+    let guard = LeaseGuard::new(&clock, ACT_WITHIN);
     let target = |id: &str| Target { id: id.to_owned(), port: 5432 };
     let targets = ["10.0.1.11", "10.9.0.12", "10.9.0.13"].map(target);
-    groups.register(&arn(), &targets, &permit).await.unwrap();
+    groups.register(&arn(), &targets, &guard).await.unwrap();
     let zones = |request: &Request| {
         (1..=3).map(|at| request.body.contains(&format!("member.{at}.AvailabilityZone=all"))).collect()
     };
@@ -129,7 +129,7 @@ async fn a_zone_that_is_refused_both_ways_is_a_failure() {
     let (groups, _) = elbv2(&server.url()).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let target = Target { id: "10.0.1.12".to_owned(), port: 5432 };
-    let failure = groups.register(&arn(), &[target], &Permit::new(&clock, ACT_WITHIN)).await.unwrap_err();
+    let failure = groups.register(&arn(), &[target], &LeaseGuard::new(&clock, ACT_WITHIN)).await.unwrap_err();
     assert!(failure.message.contains(words) && server.requests().len() == 2, "{failure}");
 }
 

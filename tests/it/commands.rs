@@ -329,7 +329,7 @@ async fn an_alert_that_is_not_published_is_reported_and_hinders_nothing() {
       done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
-      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `Tell` of `repoint iam`), or mend the credentials)
+      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `PublishAlerts` of `repoint iam`), or mend the credentials)
     --- stderr
     ");
 }

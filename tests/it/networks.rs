@@ -42,13 +42,13 @@ impl Stage {
             account.register_targets(0, &group, &[target]).unwrap();
         }
         let zones = Arc::new(Mutex::new(Vec::new()));
-        let heard = zones.clone();
+        let last_error = zones.clone();
         let aws = Aws::watched(account, move |request| {
             let body = String::from_utf8_lossy(&request.body).into_owned();
             let field = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
             if let Some(action @ ("RegisterTargets" | "DeregisterTargets")) = field("Action") {
                 let zone = field("Targets.member.1.AvailabilityZone").unwrap_or("-");
-                heard.lock().unwrap().push(format!("{action} {zone}"));
+                last_error.lock().unwrap().push(format!("{action} {zone}"));
             }
         });
         Self { aws: aws.await, group, zones, members: patroni().await }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::faces::place::{PATIENCE, PG1, PG2, PG3, Place};
 
-const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
+const BY_ITSELF: &str = "[callback]\nmode = \"self\"\n";
 const QUICK: &str = "[watch]\ninterval_seconds = 0.1\n";
 
 /// A stream on a disk that is full.

@@ -10,13 +10,13 @@ use std::time::Duration;
 use repoint::adapters::patroni::{Options, Rest};
 use repoint::ports::{Asked, Patroni};
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
-use repoint_domain::observed::{MemberAnswer, World};
-use repoint_domain::spec::Intent;
-use repoint_domain::state::Memory;
+use repoint_domain::observed::{MemberAnswer, Observed};
+use repoint_domain::spec::Spec;
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::{ApiUrl, Scope};
 use serde_json::Value;
 
-use crate::support::evidence::intent;
+use crate::support::evidence::spec;
 use crate::support::http::{Reply, Request, Server, json};
 
 const SITUATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/patroni");
@@ -112,10 +112,10 @@ async fn every_recorded_version_and_situation_is_understood() {
     for (version, situation, fixture) in &recorded {
         let what = format!("{version} {situation}");
         let (members, _servers) = replay(&fixture["members"]).await;
-        let world = World { sites: BTreeMap::from([(None, members)]), ..World::default() };
-        let intent = Intent { scope: Scope::new("batman"), ..intent() };
+        let observed = Observed { sites: BTreeMap::from([(None, members)]), ..Observed::default() };
+        let spec = Spec { scope: Scope::new("batman"), ..spec() };
         let expected = expected(situation);
-        match (verdict(&intent, &world, &Memory::default()), &expected) {
+        match (verdict(&spec, &observed, &State::default()), &expected) {
             (Verdict::Primary(primary), Expected::Primary | Expected::PrimaryWithoutAddress) => {
                 let has_address = matches!(expected, Expected::Primary);
                 assert_eq!(primary.address.is_some(), has_address, "{what}: {primary:?}");

@@ -47,7 +47,7 @@ fn alias(end: Failover, identifier: &str, balancer: &str) -> RecordSet {
 }
 
 fn members(site: &Site) -> String {
-    let urls = site.resources.intent.sites.iter().flat_map(|site| &site.members);
+    let urls = site.resources.spec.sites.iter().flat_map(|site| &site.members);
     urls.map(|url| format!("{:?}", url.to_string())).collect::<Vec<_>>().join(", ")
 }
 
@@ -121,7 +121,7 @@ impl Regions {
     }
 
     /// What people have been told so far.
-    fn told(&self) -> Vec<String> {
+    fn notified(&self) -> Vec<String> {
         let took = regex::Regex::new(r"after \d+ s").unwrap();
         let subject = |published: &Published| {
             let subject = published.message.subject.as_deref().unwrap_or_default();
@@ -238,7 +238,7 @@ async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
         assert_eq!((ran.code, regions.writes()), (0, before), "{ran}");
     }
     regions.is(&[pg2], &[pg1], 1);
-    insta::assert_snapshot!(regions.told().join("\n"), @"
+    insta::assert_snapshot!(regions.notified().join("\n"), @"
     repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
     repoint: batman: switchover from us-east-1/pg1 to us-east-1/pg2
     repoint: batman: no primary
@@ -259,7 +259,7 @@ async fn a_callback_with_the_scope_of_a_site_moves_the_names_there() {
     regions.lose_east();
     regions.west.with(|site| site.cluster.promote_site(site.now));
     led_by(&regions.west, PG1).await;
-    regions.repoint = regions.repoint.with("REPOINT_CALLBACK_HAND_OVER", "self");
+    regions.repoint = regions.repoint.with("REPOINT_CALLBACK_MODE", "self");
     // It ends when the process has ended to which it has handed over: that one speaks through the same pipe.
     let ran = regions.repoint.run(&["callback", "on_role_change", "primary", "batman-dr"]).await;
     assert_eq!(ran.code, 0, "{ran}");
@@ -286,7 +286,7 @@ async fn names_move_although_a_regions_api_never_answers() {
     let ran = regions.run().await;
     assert_eq!(ran.code, 0, "{ran}");
     regions.is(&["172.31.1.11"], &["172.31.1.11"], 1);
-    insta::assert_snapshot!(regions.told().join("\n"), @"
+    insta::assert_snapshot!(regions.notified().join("\n"), @"
     repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
     repoint: batman: failover from us-east-1/pg1 to us-west-2/pg1, in another site, 1 not moved
     repoint: batman: nobody in site us-east-1 answers

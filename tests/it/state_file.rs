@@ -10,11 +10,12 @@ use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
 use repoint_domain::state::{
-    Acting, Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Letter, Memory, Raw, Timestamp,
+    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Lease, OutboxMessage, Raw, State,
     Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::timestamp::Timestamp;
 use tempfile::TempDir;
 
 use crate::support::evidence::{SYSTEM, host, name, url};
@@ -28,8 +29,8 @@ fn batman() -> EntryName {
     EntryName::new("batman")
 }
 
-fn letter(id: &str) -> Letter {
-    Letter {
+fn message(id: &str) -> OutboxMessage {
+    OutboxMessage {
         id: id.to_owned(),
         subject: "repoint: batman: no primary".to_owned(),
         body: "words\n{\"cluster\":\"batman\"}\n".to_owned(),
@@ -40,17 +41,17 @@ fn letter(id: &str) -> Letter {
 }
 
 /// Memory with something of everything.
-pub fn full(revision: u64) -> Memory {
+pub fn full(revision: u64) -> State {
     let address = Address { host: host(1), port: 5432 };
-    let condition = |kind, subject: Option<&str>, told| Condition {
+    let condition = |kind, subject: Option<&str>, notified| Condition {
         kind,
         subject: subject.map(str::to_owned),
         message: "for \"a reason\",\nin two lines".to_owned(),
         since: Timestamp(1),
-        told,
+        notified,
         unknown: Unknown::new(),
     };
-    Memory {
+    State {
         endpoints: ["arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg/0".to_owned()].into(),
         revision,
         highest_timeline: Some(Timeline(4)),
@@ -63,7 +64,7 @@ pub fn full(revision: u64) -> Memory {
         }),
         leader: Some(KnownLeader { member: Some(name(1)), timeline: Timeline(4), since: Some(Timestamp(3)) }),
         site: Some(SiteName::new("us-east-1")),
-        apart: [SiteName::new("us-west-2")].into(),
+        superseded: [SiteName::new("us-west-2")].into(),
         members_of_sites: [(
             SiteName::new("us-east-1"),
             [(name(1), KnownMember { api_url: Some(url(1)), address: None })].into(),
@@ -74,7 +75,7 @@ pub fn full(revision: u64) -> Memory {
             (MemberName::new("pg2 ü"), KnownMember { api_url: None, address: None }),
         ]
         .into(),
-        acting: Some(Acting {
+        lease: Some(Lease {
             by: "host process 1".to_owned(),
             revision,
             timeline: Timeline(4),
@@ -85,13 +86,13 @@ pub fn full(revision: u64) -> Memory {
             condition(ConditionKind::NoPrimary, None, None),
             condition(ConditionKind::MemberUnreachable, Some("pg2"), Some(Timestamp(3))),
         ],
-        outbox: vec![letter("batman-1-0")],
+        outbox: vec![message("batman-1-0")],
         unknown: Unknown::new(),
     }
 }
 
-fn empty(revision: u64) -> Memory {
-    Memory { revision, ..Memory::default() }
+fn empty(revision: u64) -> State {
+    State { revision, ..State::default() }
 }
 
 #[tokio::test]
@@ -99,16 +100,16 @@ async fn what_is_saved_is_loaded() {
     let folder = folder();
     let path = folder.path().join("state.json");
     let store = StateFile::new(path.clone());
-    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert_eq!(store.load(&batman()).await, Ok(State::default()));
     assert!(!path.exists(), "looking makes no file");
 
     store.save(&batman(), &full(1)).await.unwrap();
     store.save(&EntryName::new("robin"), &empty(1)).await.unwrap();
-    store.save(&batman(), &Memory { outbox: Vec::new(), ..full(2) }).await.unwrap();
+    store.save(&batman(), &State { outbox: Vec::new(), ..full(2) }).await.unwrap();
     let another = StateFile::new(path.clone());
-    assert_eq!(another.load(&batman()).await, Ok(Memory { outbox: Vec::new(), ..full(2) }));
+    assert_eq!(another.load(&batman()).await, Ok(State { outbox: Vec::new(), ..full(2) }));
     assert_eq!(another.load(&EntryName::new("robin")).await, Ok(empty(1)));
-    assert_eq!(another.load(&EntryName::new("joker")).await, Ok(Memory::default()));
+    assert_eq!(another.load(&EntryName::new("joker")).await, Ok(State::default()));
     assert_eq!(files(folder.path()), ["state.json", "state.json.lock"]);
     assert!(fs::read_to_string(path).unwrap().ends_with("}\n"), "people read it, too");
 }
@@ -117,14 +118,14 @@ async fn what_is_saved_is_loaded() {
 #[tokio::test]
 async fn every_condition_is_read_back() {
     let kinds = ConditionKind::ALL;
-    let mut memory = full(1);
-    let like = memory.conditions[0].clone();
-    memory.conditions = kinds.map(|kind| Condition { kind, ..like.clone() }).to_vec();
+    let mut state = full(1);
+    let like = state.conditions[0].clone();
+    state.conditions = kinds.map(|kind| Condition { kind, ..like.clone() }).to_vec();
     let folder = folder();
     let path = folder.path().join("state.json");
     let store = StateFile::new(path.clone());
-    store.save(&batman(), &memory).await.unwrap();
-    assert_eq!(store.load(&batman()).await, Ok(memory));
+    store.save(&batman(), &state).await.unwrap();
+    assert_eq!(store.load(&batman()).await, Ok(state));
     let text = fs::read_to_string(path).unwrap();
     for kind in kinds {
         assert!(text.contains(&format!("\"{}\"", kind.as_str())), "{kind:?} in {text}");
@@ -206,7 +207,7 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 46 column 8), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 46 column 9), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 87 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
@@ -222,7 +223,7 @@ async fn a_missing_folder_is_made() {
     let folder = folder();
     let path = folder.path().join("var/lib/repoint/state.json");
     let store = StateFile::new(path.clone());
-    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert_eq!(store.load(&batman()).await, Ok(State::default()));
     assert!(files(folder.path()).is_empty(), "looking makes no folder");
     store.save(&batman(), &full(1)).await.unwrap();
     assert_eq!(StateFile::new(path).load(&batman()).await, Ok(full(1)));
@@ -246,7 +247,7 @@ async fn what_others_write_is_seen() {
     assert_eq!(store.load(&batman()).await.unwrap().revision, 7);
     assert_eq!(kind(store.save(&batman(), &full(20)).await), Err(Kind::Conflict));
     fs::remove_file(&path).unwrap();
-    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert_eq!(store.load(&batman()).await, Ok(State::default()));
     store.save(&batman(), &full(1)).await.unwrap();
     assert_eq!(other.load(&batman()).await, Ok(full(1)));
 }
@@ -261,7 +262,7 @@ async fn those_who_save_together_are_written_together() {
     store.save(&scopes[7], &full(1)).await.unwrap();
     let watched = fs::metadata(&path).unwrap().ino();
     let memories = [full(1), full(2)];
-    let saves = scopes.iter().flat_map(|scope| memories.iter().map(|memory| store.save(scope, memory)));
+    let saves = scopes.iter().flat_map(|scope| memories.iter().map(|state| store.save(scope, state)));
     let answers: Vec<_> = join_all(saves).await.into_iter().map(kind).collect();
     for (number, pair) in answers.chunks(2).enumerate() {
         let expected = if number == 7 { [Err(Kind::Conflict), Ok(())] } else { [Ok(()), Ok(())] };
@@ -279,15 +280,15 @@ async fn those_who_save_together_are_written_together() {
 async fn who_gives_up_keeps_nobody_waiting() {
     let folder = folder();
     let store = StateFile::new(folder.path().join("state.json"));
-    let (robin, memory) = (EntryName::new("robin"), full(1));
-    let mut given_up = Box::pin(store.save(&robin, &memory));
+    let (robin, state) = (EntryName::new("robin"), full(1));
+    let mut given_up = Box::pin(store.save(&robin, &state));
     assert!(futures::poll!(&mut given_up).is_pending());
-    let (scope, memory) = (batman(), full(1));
-    let mut waits = Box::pin(store.save(&scope, &memory));
+    let (scope, state) = (batman(), full(1));
+    let mut waits = Box::pin(store.save(&scope, &state));
     assert!(futures::poll!(&mut waits).is_pending());
     drop(given_up);
     waits.await.unwrap();
-    assert_eq!(store.load(&robin).await, Ok(Memory::default()));
+    assert_eq!(store.load(&robin).await, Ok(State::default()));
     assert_eq!(store.load(&batman()).await, Ok(full(1)));
 }
 
@@ -295,7 +296,7 @@ async fn who_gives_up_keeps_nobody_waiting() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_is_named() {
     let store = StateFile::new(PathBuf::from("/sys/repoint/state.json"));
-    assert_eq!(store.load(&batman()).await, Ok(Memory::default()));
+    assert_eq!(store.load(&batman()).await, Ok(State::default()));
     let failure = store.save(&batman(), &full(1)).await.unwrap_err();
     assert_eq!((failure.kind, failure.resource.as_str()), (Kind::Invalid, "/sys/repoint"));
     assert!(failure.message.contains("name another place with `[state] file`"), "{failure}");
@@ -346,7 +347,7 @@ async fn every_version_is_read() {
     let folder = folder();
     let path = folder.path().join("state.json");
     // The first ones told neither the leader nor the endpoints.
-    let first = Memory { leader: None, endpoints: [].into(), ..full(1) };
+    let first = State { leader: None, endpoints: [].into(), ..full(1) };
     for (golden, expected) in [
         (include_str!("state_file/version-1.json"), full(1)),
         (include_str!("state_file/version-1-first.json"), first),
@@ -367,11 +368,11 @@ async fn what_a_newer_version_has_written_is_kept() {
     let path = folder.path().join("state.json");
     fs::write(&path, include_str!("state_file/version-of-the-future.json")).unwrap();
     let store = StateFile::new(path.clone());
-    let memory = store.load(&batman()).await.unwrap();
-    assert_eq!(memory.highest_timeline, Some(Timeline(4)));
-    assert_eq!(memory.conditions[0].kind, ConditionKind::Unrecognized);
-    assert_eq!(memory.unknown["mood"], Raw::Text("good".to_owned()));
-    store.save(&batman(), &Memory { revision: 2, ..memory }).await.unwrap();
+    let state = store.load(&batman()).await.unwrap();
+    assert_eq!(state.highest_timeline, Some(Timeline(4)));
+    assert_eq!(state.conditions[0].kind, ConditionKind::Unrecognized);
+    assert_eq!(state.unknown["mood"], Raw::Text("good".to_owned()));
+    store.save(&batman(), &State { revision: 2, ..state }).await.unwrap();
 
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let mut expected = value(include_str!("state_file/version-of-the-future.json"));

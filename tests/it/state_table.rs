@@ -2,7 +2,7 @@
 
 use repoint::adapters::state_dynamodb::StateTable;
 use repoint::ports::{Calls, Store as _};
-use repoint_domain::state::{ConditionKind, Memory, Raw};
+use repoint_domain::state::{ConditionKind, Raw, State};
 use repoint_domain::values::cluster::{EntryName, Timeline};
 use repoint_domain::values::failure::Kind;
 use repoint_sandbox::aws::Account;
@@ -47,7 +47,7 @@ fn stored(aws: &Aws) -> Item {
 #[tokio::test]
 async fn every_version_of_an_item_is_read() {
     // The first ones told neither the leader nor the endpoints.
-    let first = Memory { leader: None, endpoints: [].into(), ..full(1) };
+    let first = State { leader: None, endpoints: [].into(), ..full(1) };
     let newest = include_str!("state_table/version-1.json");
     for (golden, expected) in [(newest, full(1)), (include_str!("state_table/version-1-first.json"), first)] {
         let aws = table(&[parsed(golden)]).await;
@@ -72,10 +72,10 @@ async fn every_version_of_an_item_is_read() {
 async fn what_a_newer_version_has_put_into_an_item_is_kept() {
     for loads in [true, false] {
         let aws = table(&[parsed(FUTURE)]).await;
-        let memory = store(&aws).await.load(&batman()).await.unwrap();
-        assert_eq!(memory.highest_timeline, Some(Timeline(4)));
-        assert_eq!(memory.conditions[0].kind, ConditionKind::Unrecognized);
-        assert_eq!(memory.unknown["mood"], Raw::Text("good".to_owned()));
+        let state = store(&aws).await.load(&batman()).await.unwrap();
+        assert_eq!(state.highest_timeline, Some(Timeline(4)));
+        assert_eq!(state.conditions[0].kind, ConditionKind::Unrecognized);
+        assert_eq!(state.unknown["mood"], Raw::Text("good".to_owned()));
 
         // Of those who save twice, and of those who have not loaded it themselves.
         let store = store(&aws).await;
@@ -83,15 +83,15 @@ async fn what_a_newer_version_has_put_into_an_item_is_kept() {
             store.load(&batman()).await.unwrap();
         }
         for revision in [2, 3] {
-            store.save(&batman(), &Memory { revision, ..memory.clone() }).await.unwrap();
+            store.save(&batman(), &State { revision, ..state.clone() }).await.unwrap();
             let mut expected = parsed(FUTURE);
             expected["revision"] = json!({"N": revision.to_string()});
-            let text = expected["memory"]["S"].as_str().unwrap();
+            let text = expected["state"]["S"].as_str().unwrap();
             let text = text.replacen("\"revision\":1", &format!("\"revision\":{revision}"), 1);
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-            expected["memory"] = value(&text);
+            expected["state"] = value(&text);
             let mut found = stored(&aws);
-            found["memory"] = value(found["memory"]["S"].as_str().unwrap());
+            found["state"] = value(found["state"]["S"].as_str().unwrap());
             assert_eq!(found, expected);
         }
     }

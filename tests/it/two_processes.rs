@@ -12,9 +12,9 @@
 
 #![expect(clippy::print_stderr, reason = "figures are for who watches")]
 
+mod check;
 mod cron;
 mod figures;
-mod judge;
 mod site;
 mod stop;
 
@@ -25,9 +25,9 @@ use repoint_sandbox::Millis;
 use repoint_sandbox::patroni::rest::Silence;
 use tokio::time::{Instant, timeout_at};
 
-use self::cron::{Cron, Told};
+use self::check::Violation;
+use self::cron::{Cron, Notified};
 use self::figures::{Figures, sent_late};
-use self::judge::Violation;
 use self::site::{Site, State};
 
 /// Failovers in all, if the environment does not want more.
@@ -53,7 +53,7 @@ async fn nothing_goes_back_whenever_a_process_is_stopped() {
     let worlds = (0..WORLDS).map(|index| {
         let share = failovers / WORLDS + usize::from(index < failovers % WORLDS);
         let state = if index % 2 == 0 { State::File } else { State::Table };
-        world(seed * 1000 + index as u64, state, share)
+        observed(seed * 1000 + index as u64, state, share)
     });
     let worlds = join_all(worlds).await;
     let mut all = Figures::default();
@@ -70,11 +70,11 @@ async fn nothing_goes_back_whenever_a_process_is_stopped() {
 }
 
 /// A cluster and an account of their own, and two crons; how it went, and what should not have been.
-async fn world(seed: u64, state: State, failovers: usize) -> (Figures, String) {
+async fn observed(seed: u64, state: State, failovers: usize) -> (Figures, String) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let site = Site::start(state);
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let crons = ["a", "b"].map(|name| Cron::start(name, rng.fork(), site.clone(), tell.clone()));
+    let (notify, mut notified) = tokio::sync::mpsc::unbounded_channel();
+    let crons = ["a", "b"].map(|name| Cron::start(name, rng.fork(), site.clone(), notify.clone()));
     let mut count = 0;
     while count < failovers {
         for cron in &crons {
@@ -87,19 +87,19 @@ async fn world(seed: u64, state: State, failovers: usize) -> (Figures, String) {
         let mut is_right = [false; 2];
         let until = Instant::now() + PATIENCE;
         while is_right != [true; 2] {
-            let news = timeout_at(until, told.recv()).await;
+            let news = timeout_at(until, notified.recv()).await;
             let Ok(Some(news)) = news else {
-                panic!("world {seed}: no end of a round within {PATIENCE:?}\n{}", site.diary(&crons));
+                panic!("world {seed}: no end of a round within {PATIENCE:?}\n{}", site.history(&crons));
             };
             match news {
-                Told::Stopped { has_leave: true } if again => {
+                Notified::Stopped { has_leave: true } if again => {
                     again = false;
                     count += 1;
                     promoted = site.fail_over(Silence::Refused).await;
                     is_right = [false; 2];
                 }
-                Told::Stopped { .. } => {}
-                Told::Ended { cron, began, code } => {
+                Notified::Stopped { .. } => {}
+                Notified::PassOutcome { cron, began, code } => {
                     let index = usize::from(cron == "b");
                     is_right[index] |= code == 0 && began >= promoted && site.is_right();
                 }
@@ -113,7 +113,7 @@ async fn world(seed: u64, state: State, failovers: usize) -> (Figures, String) {
         passes.push(count);
         stops.extend(stopped);
     }
-    let violations = judge::violations(&site.promotions(), &site.beginning(), &site.writes());
+    let violations = check::violations(&site.promotions(), &site.beginning(), &site.writes());
     let (mut figures, late) = Figures::of(count, passes.iter().sum(), &stops, &site);
     for late in late {
         eprintln!("world {seed}: {late}");
@@ -127,12 +127,12 @@ async fn world(seed: u64, state: State, failovers: usize) -> (Figures, String) {
         eprintln!("world {seed}: checked before it was stopped, and sent after: {}", violation.how);
     }
     figures.broken = in_the_gap.len();
-    let mut told = String::new();
+    let mut notified = String::new();
     if !others.is_empty() {
         let list: Vec<String> = others.into_iter().map(|violation| violation.how).collect();
-        told = format!("world {seed}:\n{}\n{}\n", list.join("\n"), site.diary_of(&stops));
+        notified = format!("world {seed}:\n{}\n{}\n", list.join("\n"), site.diary_of(&stops));
     }
-    (figures, told)
+    (figures, notified)
 }
 
 /// In the sandbox's time.

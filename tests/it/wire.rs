@@ -12,13 +12,14 @@ use std::time::Duration;
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::ports::{Calls, Clock, Permit, Store, Zones};
-use repoint_domain::state::{Acting, Letter, Memory, Timestamp};
+use repoint::ports::{Calls, Clock, LeaseGuard, Store, Zones};
+use repoint_domain::state::{Lease, OutboxMessage, State};
 use repoint_domain::values::cluster::{EntryName, SystemId, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{
     Answer, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
 };
+use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::route53::batch::{Action, Change};
 use repoint_sandbox::aws::route53::record;
@@ -73,21 +74,21 @@ impl Zone {
         let answer = Answer::Values { ttl_seconds: 5, values: vec![value.to_owned()] };
         let after = match &before {
             Some(before) => RecordSet { answer, ..before.clone() },
-            None => RecordSet { answer, ..crate::support::evidence::record(&self.intent(), &[]) },
+            None => RecordSet { answer, ..crate::support::evidence::record(&self.spec(), &[]) },
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let permit = Permit::new(&clock, Duration::from_mins(1));
+        let guard = LeaseGuard::new(&clock, Duration::from_mins(1));
         self.adapter
-            .change(&self.zone_id(), &[RecordChange { before, after }], &permit)
+            .change(&self.zone_id(), &[RecordChange { before, after }], &guard)
             .await
             .remove(0)
             .map(drop)
     }
 
-    fn intent(&self) -> repoint_domain::spec::RecordIntent {
-        let mut intent = crate::support::evidence::record_intent(RecordType::A);
-        intent.key.place = self.place();
-        intent
+    fn spec(&self) -> repoint_domain::spec::RecordSpec {
+        let mut spec = crate::support::evidence::record_intent(RecordType::A);
+        spec.key.place = self.place();
+        spec
     }
 
     async fn values(&self) -> Vec<String> {
@@ -166,19 +167,19 @@ async fn table() -> (Aws, StateTable) {
 }
 
 /// With something in every sort of field, and letters that JSON and the wire have to escape.
-fn memory(revision: u64) -> Memory {
-    Memory {
+fn state(revision: u64) -> State {
+    State {
         revision,
         highest_timeline: Some(Timeline(7)),
         system_id: Some(SystemId::new("7710341171024913225")),
-        acting: Some(Acting {
+        lease: Some(Lease {
             by: "höst \"a\" <process 1>".to_owned(),
             revision,
             timeline: Timeline(7),
             since: Timestamp(1_767_225_600_000),
             moves: None,
         }),
-        outbox: vec![Letter {
+        outbox: vec![OutboxMessage {
             id: "batman-1-0".to_owned(),
             subject: "[repoint] a & b".to_owned(),
             body: "one\ntwo \u{1F512}\n{\"json\":\"\\\\\"}\n".to_owned(),
@@ -186,7 +187,7 @@ fn memory(revision: u64) -> Memory {
             claimed_by: String::new(),
             claimed_at: Timestamp(0),
         }],
-        ..Memory::default()
+        ..State::default()
     }
 }
 
@@ -194,12 +195,12 @@ fn memory(revision: u64) -> Memory {
 async fn memory_comes_back_as_it_was_saved() {
     let (_aws, table) = table().await;
     let (scope, other) = (EntryName::new("batman"), EntryName::new("robin"));
-    assert_eq!(table.load(&scope).await.unwrap(), Memory::default(), "nothing was saved yet");
+    assert_eq!(table.load(&scope).await.unwrap(), State::default(), "nothing was saved yet");
     for revision in 1..=3 {
-        table.save(&scope, &memory(revision)).await.unwrap();
-        assert_eq!(table.load(&scope).await.unwrap(), memory(revision));
+        table.save(&scope, &state(revision)).await.unwrap();
+        assert_eq!(table.load(&scope).await.unwrap(), state(revision));
     }
-    assert_eq!(table.load(&other).await.unwrap(), Memory::default(), "each cluster has its own");
+    assert_eq!(table.load(&other).await.unwrap(), State::default(), "each cluster has its own");
 }
 
 #[tokio::test]
@@ -207,17 +208,17 @@ async fn only_the_revision_just_before_is_replaced() {
     let (_aws, table) = table().await;
     let scope = EntryName::new("batman");
     let conflict = async |revision| {
-        let failure = table.save(&scope, &memory(revision)).await.unwrap_err();
+        let failure = table.save(&scope, &state(revision)).await.unwrap_err();
         assert_eq!(failure.kind, Kind::Conflict, "{failure}");
         assert!(failure.message.contains("ConditionalCheckFailedException"), "{failure}");
     };
     conflict(2).await;
-    table.save(&scope, &memory(1)).await.unwrap();
+    table.save(&scope, &state(1)).await.unwrap();
     conflict(1).await;
-    table.save(&scope, &memory(2)).await.unwrap();
+    table.save(&scope, &state(2)).await.unwrap();
     conflict(2).await;
     conflict(4).await;
-    assert_eq!(table.load(&scope).await.unwrap(), memory(2));
+    assert_eq!(table.load(&scope).await.unwrap(), state(2));
 }
 
 #[tokio::test]
@@ -225,7 +226,7 @@ async fn of_two_saves_at_once_one_wins() {
     let (_aws, table) = table().await;
     let scope = EntryName::new("batman");
     for revision in 1..=20 {
-        let (one, two) = (memory(revision), memory(revision));
+        let (one, two) = (state(revision), state(revision));
         let saved = tokio::join!(table.save(&scope, &one), table.save(&scope, &two));
         let lost = [saved.0, saved.1].into_iter().filter_map(Result::err).map(|failure| failure.kind);
         assert_eq!(lost.collect::<Vec<_>>(), [Kind::Conflict], "revision {revision}");
@@ -239,5 +240,5 @@ async fn a_table_that_is_not_there_is_not_found() {
     let missing = StateTable::new(client, "other".to_owned(), Calls::default());
     let scope = EntryName::new("batman");
     assert_eq!(missing.load(&scope).await.unwrap_err().kind, Kind::NotFound);
-    assert_eq!(missing.save(&scope, &memory(1)).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(missing.save(&scope, &state(1)).await.unwrap_err().kind, Kind::NotFound);
 }

@@ -17,7 +17,7 @@ use crate::patroni::{Cluster, DEFAULT_SCOPE, Layout};
 use crate::service::{as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
-pub const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
+pub const BY_ITSELF: &str = "[callback]\nmode = \"self\"\n";
 /// What Patroni says when the callback before was still running (`callback_executor.py`).
 const WAITED: &str = "because it was still running";
 /// How often two callbacks come one right after the other.

@@ -18,7 +18,7 @@ def given(world):
     url = world.aws("sqs").create_queue(QueueName="failures")["QueueUrl"]
     queue = world.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     world.aws("dynamodb").create_table(
-        TableName="memory",
+        TableName="repoint-state",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "scope", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "scope", "KeyType": "HASH"}],
@@ -35,7 +35,7 @@ def given(world):
         TriggerTopicArn=topics["look"],
         AlertTopicArn=topics["tell"],
         FailureQueueArn=queue,
-        TableName="memory",
+        TableName="repoint-state",
         KmsKeyArn=key,
         Architecture="arm64",
         MemoryMb="1024",
@@ -50,7 +50,7 @@ def given(world):
         ScheduleExpression="rate(5 minutes)",
     )
     same((outputs["TriggerTopicArn"], outputs["AlertTopicArn"], outputs["FailureQueueArn"], outputs["TableName"]),
-         (topics["look"], topics["tell"], queue, "memory"))
+         (topics["look"], topics["tell"], queue, "repoint-state"))
     has_not(outputs, "SecurityGroupId")
     function = world.aws("lambda").get_function(FunctionName="repoint")
     same(function["Concurrency"], {"ReservedConcurrentExecutions": 2})

@@ -17,7 +17,7 @@ use crate::mailbox::{Mailbox, events};
 use crate::member::Member;
 use crate::moto::Moto;
 use crate::wait::wait_until;
-use crate::world::World;
+use crate::world::Observed;
 
 /// Where the examples deploy to.
 const REGION: &str = "us-east-1";
@@ -92,12 +92,12 @@ impl<'a> Tool<'a> {
 
 /// The example that makes everything itself.
 pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
-    let world = World::in_region(&lab.aws, REGION).await?;
+    let observed = Observed::in_region(&lab.aws, REGION).await?;
     let made = tool.up("complete", &json!({ "members": members(lab) })).await?;
     let output = |name: &str| anyhow::Ok(made["outputs"][name].as_str().context("an output")?.to_owned());
     let deployed = Deployed {
         lab,
-        world,
+        observed,
         alerts: Mailbox::behind(&lab.aws, REGION, &output("alert_topic_arn")?).await?,
         group: output("target_group_arn")?,
         zone: output("zone_id")?,
@@ -111,14 +111,14 @@ pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
 
 /// The example for what most people have: their network, group, zone and topic, and their own files.
 pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
-    let world = World::in_region(&lab.aws, REGION).await?;
+    let observed = Observed::in_region(&lab.aws, REGION).await?;
     let alerts = Mailbox::in_region(&lab.aws, REGION, "db-alerts").await?;
-    let group = world.target_group("pg-writer", "ip").await?;
-    let zone = world.zone("db.example.com").await?;
+    let group = observed.target_group("pg-writer", "ip").await?;
+    let zone = observed.zone("db.example.com").await?;
     let configuration = format!(
         "[aws]\nregion = \"{REGION}\"\n\n[state]\ndynamodb_table = \"repoint\"\n\n\
          [alerts]\nsns_topic_arn = \"{}\"\n\n\
-         [callback]\nhand_over = \"sns\"\nsns_topic_arn = \"arn:aws:sns:{REGION}:{ACCOUNT}:repoint-look\"\n\n\
+         [callback]\nmode = \"sns\"\nsns_topic_arn = \"arn:aws:sns:{REGION}:{ACCOUNT}:repoint-look\"\n\n\
          [[cluster]]\nscope = \"batman\"\nmembers = {:?}\n\n\
          [[cluster.target_group]]\narn = \"{group}\"\n\n\
          [[cluster.record]]\nzone_id = \"{zone}\"\nname = \"primary.db.example.com\"\ntype = \"A\"\n\
@@ -130,13 +130,13 @@ pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     fs::write(&bundle_file, printed(lab, "bundle", &configuration, &[]).await?.to_string())?;
     let inputs = json!({
         "alert_topic_arn": alerts.topic,
-        "vpc_id": world.vpc,
-        "subnet_ids": [world.subnet],
-        "database_security_group_id": world.security_group("database").await?,
+        "vpc_id": observed.vpc,
+        "subnet_ids": [observed.subnet],
+        "database_security_group_id": observed.security_group("database").await?,
         "bundle_file": bundle_file,
     });
     let made = tool.up("existing", &inputs).await?;
-    let deployed = Deployed { lab, world, alerts, group, zone, made: &made };
+    let deployed = Deployed { lab, observed, alerts, group, zone, made: &made };
     deployed.may_do_what_is_printed(&[]).await?;
     deployed.follow_a_failover().await?;
     tool.down("existing").await
@@ -158,7 +158,7 @@ async fn printed(lab: &Lab, command: &str, configuration: &str, flags: &[&str]) 
 
 struct Deployed<'a> {
     lab: &'a Lab,
-    world: World<'a>,
+    observed: Observed<'a>,
     alerts: Mailbox<'a>,
     group: String,
     zone: String,
@@ -202,8 +202,8 @@ impl Deployed<'_> {
         let what = format!("the function has moved everything to {}", new.name);
         wait_until(&what, PROMPTLY, async || self.ensure_points_at(&new).await).await?;
         wait_until("somebody is told", PROMPTLY, async || {
-            let told = events(&self.alerts.messages().await?)?;
-            ensure!(told.contains(&"retargeted triggered".to_owned()), "{told:?}");
+            let notified = events(&self.alerts.messages().await?)?;
+            ensure!(notified.contains(&"retargeted triggered".to_owned()), "{notified:?}");
             Ok(())
         })
         .await?;
@@ -250,12 +250,12 @@ impl Deployed<'_> {
     }
 
     async fn targets(&self) -> anyhow::Result<Vec<(String, u16)>> {
-        self.world.targets(&self.group).await
+        self.observed.targets(&self.group).await
     }
 
     /// The values of the records that lead to the primary.
     async fn addresses(&self) -> anyhow::Result<Vec<Value>> {
-        let records = self.world.records(&self.zone).await?;
+        let records = self.observed.records(&self.zone).await?;
         let records = records.as_array().into_iter().flatten();
         let is_ours =
             |record: &&Value| record["Name"].as_str().is_some_and(|name| name.starts_with("primary."));

@@ -40,12 +40,12 @@ async fn killed_primary(lab: &Lab) -> anyhow::Result<()> {
     ensure!(during["outcome"] == "held" && during["steps"] == Value::Array(Vec::new()), "{during}");
     ensure!(holds(&during) == ["unreachable"], "{during}");
     ensure!(deployment.written().await?.is_empty(), "an election moves nothing");
-    let told = deployment.mailbox.messages().await?;
-    ensure!(events(&told)?.first() == Some(&"no_primary triggered".to_owned()), "{told:?}");
+    let notified = deployment.mailbox.messages().await?;
+    ensure!(events(&notified)?.first() == Some(&"no_primary triggered".to_owned()), "{notified:?}");
 
     let new = lab.cluster.wait_new_leader(&old).await?;
-    let (report, told) = moved(&deployment, &old, &new, "failover").await?;
-    ensure!(told.contains(&"no_primary resolved".to_owned()), "{told:?}");
+    let (report, notified) = moved(&deployment, &old, &new, "failover").await?;
+    ensure!(notified.contains(&"no_primary resolved".to_owned()), "{notified:?}");
     let others = others(lab, &new);
     deployment.ensure_points_at(&new, &others).await?;
     eprintln!("after the promotion: {report:#}");
@@ -85,10 +85,10 @@ async fn moved(
     ensure!(done, "{report}");
 
     let messages = deployment.mailbox.messages().await?;
-    let told = events(&messages)?;
+    let notified = events(&messages)?;
     let moves: Vec<&Value> = messages
         .iter()
-        .zip(&told)
+        .zip(&notified)
         .filter(|(_, event)| event.starts_with("retargeted"))
         .map(|(m, _)| m)
         .collect();
@@ -108,7 +108,7 @@ async fn moved(
     let machine: Value = serde_json::from_str(json).context("the last line is JSON")?;
     let pass = &machine["report"];
     ensure!(pass["steps"] == report["steps"] && pass["verdict"] == report["verdict"], "{json}");
-    Ok((report, told))
+    Ok((report, notified))
 }
 
 /// Whatever standby was chosen while members were still joining, two runs later nothing is left to do.

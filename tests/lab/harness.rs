@@ -13,7 +13,7 @@ use crate::latency::Latency;
 use crate::moto::Moto;
 use crate::recording::writes;
 use crate::stage::Stage;
-use crate::world::{World, record};
+use crate::world::{Observed, record};
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![
@@ -24,31 +24,31 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 }
 
 async fn recorder_tells_reads_from_writes(lab: &Lab) -> anyhow::Result<()> {
-    let world = World::new(&lab.aws).await?;
-    let group = world.target_group("recorded", "ip").await?;
+    let observed = Observed::new(&lab.aws).await?;
+    let group = observed.target_group("recorded", "ip").await?;
 
     lab.moto.start_recording().await?;
-    world.targets(&group).await?;
+    observed.targets(&group).await?;
     let calls = lab.moto.recorded().await?;
     ensure!(calls.len() == 1 && writes(&calls).is_empty(), "{calls:?}");
 
-    world.register(&group, &[("127.0.0.11", 5432)]).await?;
+    observed.register(&group, &[("127.0.0.11", 5432)]).await?;
     let calls = lab.moto.recorded().await?;
     ensure!(calls.len() == 2, "{calls:?}");
     let write = writes(&calls)[0];
     ensure!(write.service == "elasticloadbalancing", "{write:?}");
     ensure!(write.operation == "RegisterTargets", "{write:?}");
     ensure!(write.parameter("Targets.member.1.Id").as_deref() == Some("127.0.0.11"), "{write:?}");
-    ensure!(world.targets(&group).await? == [("127.0.0.11".to_owned(), 5432)]);
+    ensure!(observed.targets(&group).await? == [("127.0.0.11".to_owned(), 5432)]);
 
-    world.deregister(&group, &[("127.0.0.11", 5432)]).await?;
-    ensure!(world.targets(&group).await?.is_empty());
+    observed.deregister(&group, &[("127.0.0.11", 5432)]).await?;
+    ensure!(observed.targets(&group).await?.is_empty());
     Ok(())
 }
 
 async fn iam_denies(lab: &Lab) -> anyhow::Result<()> {
-    let world = World::new(&lab.aws).await?;
-    let zone = world.zone("example.test").await?;
+    let observed = Observed::new(&lab.aws).await?;
+    let zone = observed.zone("example.test").await?;
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": {
@@ -57,7 +57,7 @@ async fn iam_denies(lab: &Lab) -> anyhow::Result<()> {
             "Resource": "*",
         },
     });
-    let reader = world.user("reader", &policy).await?;
+    let reader = observed.user("reader", &policy).await?;
     let change = json!({ "Changes": [{
         "Action": "UPSERT", "ResourceRecordSet": record("a.example.test.", "A", 30, &["127.0.0.11"]),
     }] });

@@ -40,7 +40,7 @@ impl Everything<'_> {
     /// Points everything at the replica.
     async fn mislead(&self, replica: &Member) -> anyhow::Result<()> {
         self.deployment.mislead(replica).await?;
-        self.deployment.world.forward(&self.listener, &[(&self.group, 1)]).await
+        self.deployment.observed.forward(&self.listener, &[(&self.group, 1)]).await
     }
 }
 
@@ -49,14 +49,14 @@ async fn everything<'a>(lab: &'a Lab, replica: &Member) -> anyhow::Result<Everyt
     let mut deployment = Deployment::new(lab).await?;
     deployment.remember_in(TABLE);
     deployment.configure_everything(replica, replica).await?;
-    let world = deployment.world.clone();
+    let observed = deployment.observed.clone();
     let mut groups = Vec::new();
     for member in lab.cluster.members() {
-        groups.push((member.name.clone(), world.target_group(&member.name, "ip").await?));
+        groups.push((member.name.clone(), observed.target_group(&member.name, "ip").await?));
     }
     let (_, group) = groups.iter().find(|(member, _)| *member == replica.name).context("its group")?;
     let group = group.clone();
-    let listener = world.listener("pg", &[(&group, 1)]).await?;
+    let listener = observed.listener("pg", &[(&group, 1)]).await?;
     for (member, group) in &groups {
         deployment.configure_weighted(group, &listener, member)?;
     }
@@ -87,7 +87,7 @@ async fn enough(lab: &Lab) -> anyhow::Result<()> {
     let mut all = everything(lab, wrong).await?;
     let policy = policy(&all.deployment, &[]).await?;
 
-    let exact = all.deployment.world.user("exact", &policy).await?;
+    let exact = all.deployment.observed.user("exact", &policy).await?;
     all.deployment.act_as(exact);
     lab.moto.enforce_iam().await?;
     let report = all.deployment.run(0).await?;
@@ -108,7 +108,7 @@ async fn enough(lab: &Lab) -> anyhow::Result<()> {
             *allowed = vec![json!("sts:GetCallerIdentity")];
         }
         let name = format!("without-{}", action.replace(':', "-"));
-        let restricted = all.deployment.world.user(&name, &less).await?;
+        let restricted = all.deployment.observed.user(&name, &less).await?;
         all.deployment.act_as(restricted);
         all.mislead(wrong).await?;
         lab.moto.enforce_iam().await?;

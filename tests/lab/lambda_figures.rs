@@ -107,7 +107,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
             }
         }
     }
-    tell(&contenders);
+    notify(&contenders);
     if std::env::var_os("LAB_BOOTSTRAP").is_some() {
         let bytes = zipped(lab, &bootstrap).await?;
         eprintln!("{} zipped: {bytes} bytes", bootstrap.display());
@@ -128,7 +128,9 @@ async fn live(
     deployment.mislead(wrong).await?;
     let failover_ms = timed(&function, "changed").await?;
     let peak_kib = function.peak_kib()?;
-    ensure!(deployment.world.targets(&deployment.ip_group).await? == [(leader.host.clone(), leader.pg_port)]);
+    ensure!(
+        deployment.observed.targets(&deployment.ip_group).await? == [(leader.host.clone(), leader.pg_port)]
+    );
     ensure!(deployment.mailbox.messages().await?.len() == 1, "one message tells of it");
     function.end().await?;
     Ok(Round { cold_ms, warm_ms, failover_ms, peak_kib })
@@ -144,7 +146,7 @@ async fn timed(function: &Function, outcome: &str) -> anyhow::Result<f64> {
     Ok(millis(&took))
 }
 
-fn tell(contenders: &[Contender<'_>; 2]) {
+fn notify(contenders: &[Contender<'_>; 2]) {
     for (name, unit, figure) in FIGURES {
         let [ours, theirs] =
             contenders.each_ref().map(|contender| median(contender.rounds.iter().map(figure)));

@@ -77,7 +77,7 @@ async fn no_permission(lab: &Lab) -> anyhow::Result<()> {
             "Resource": "*",
         },
     });
-    deployment.act_as(deployment.world.user("repoint", &policy).await?);
+    deployment.act_as(deployment.observed.user("repoint", &policy).await?);
     lab.moto.enforce_iam().await?;
     let report = deployment.run(1).await;
     lab.moto.stop_enforcing().await?;
@@ -119,8 +119,8 @@ async fn no_group(lab: &Lab) -> anyhow::Result<()> {
 async fn somebody_elses_edit(lab: &Lab) -> anyhow::Result<()> {
     let deployment = Deployment::new(lab).await?;
     let set = |value: &str, ttl: u32| json!({ "Name": format!("{NAME}."), "Type": "A", "TTL": ttl, "ResourceRecords": [{ "Value": value }] });
-    deployment.world.put_records(&deployment.zone, &[set("127.0.0.11", 30)]).await?;
-    deployment.world.put_records(&deployment.zone, &[set("127.0.0.11", 60)]).await?;
+    deployment.observed.put_records(&deployment.zone, &[set("127.0.0.11", 30)]).await?;
+    deployment.observed.put_records(&deployment.zone, &[set("127.0.0.11", 60)]).await?;
     let changes = json!([
         { "Action": "DELETE", "ResourceRecordSet": set("127.0.0.11", 30) },
         { "Action": "CREATE", "ResourceRecordSet": set("127.0.0.12", 30) },
@@ -128,6 +128,8 @@ async fn somebody_elses_edit(lab: &Lab) -> anyhow::Result<()> {
     let args = json!({ "HostedZoneId": deployment.zone, "ChangeBatch": { "Changes": changes } });
     let refused = lab.aws.call("route53", "change_resource_record_sets", args).await;
     ensure!(refused.is_err(), "{refused:?}");
-    ensure!(deployment.world.records(&deployment.zone).await? == Value::Array(vec![set("127.0.0.11", 60)]));
+    ensure!(
+        deployment.observed.records(&deployment.zone).await? == Value::Array(vec![set("127.0.0.11", 60)])
+    );
     Ok(())
 }

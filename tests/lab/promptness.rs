@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
     ) -> anyhow::Result<Self> {
         let mut deployment = deployment.clone();
         deployment.remember_in_file(&format!("{machine}.json"));
-        let group = deployment.world.target_group(machine, "ip").await?;
+        let group = deployment.observed.target_group(machine, "ip").await?;
         deployment.ip_group.clone_from(&group);
         deployment.configure_group(&group)?;
         deployment.configure_record()?;
@@ -150,13 +150,13 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     ];
     runs[1].deployment.endpoint = hangs.endpoint();
     let mut called = watched.clone();
-    called.ip_group = called.world.target_group("called", "ip").await?;
+    called.ip_group = called.observed.target_group("called", "ip").await?;
     for deployment in [&mut watched, &mut called] {
         deployment.configure_group(&deployment.ip_group.clone())?;
     }
 
     let leader = lab.cluster.leader().await?;
-    called.world.register(&called.ip_group, &[(&leader.host, leader.pg_port)]).await?;
+    called.observed.register(&called.ip_group, &[(&leader.host, leader.pg_port)]).await?;
     called.install_callbacks(BY_ITSELF)?;
     let configuration = home.join("repoint.toml");
     watched.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
@@ -179,22 +179,22 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
             let lost = now()?;
             loss.strike(lab, &old).await?;
             let Note { at: writes, host: new, .. } = first(&probes, lost, "writes").await?;
-            let mut told = format!("failover {number} from {}, {}, to {new}:", old.host, loss.name());
+            let mut notified = format!("failover {number} from {}, {}, to {new}:", old.host, loss.name());
             for follower in &mut followers {
                 let delay = follower.follows(&new, lost).await? - writes;
-                write!(told, " {} {delay:.2} s;", follower.name)?;
+                write!(notified, " {} {delay:.2} s;", follower.name)?;
                 follower.delays[loss as usize].push(delay);
             }
             for run in &mut runs {
                 run.follow(&new, &registrations, loss).await?;
                 write!(
-                    told,
+                    notified,
                     " {} {:.2} s;",
                     run.name,
                     run.delays[loss as usize].last().unwrap_or(&f64::NAN)
                 )?;
             }
-            eprintln!("{told}");
+            eprintln!("{notified}");
             loss.mend(lab, &old).await?;
         }
     }

@@ -39,7 +39,7 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     deployment.configure_pair(&old, &replicas[0]).await?;
     let readers = record(&format!("{READERS}."), "A", 77, &[NOBODY, &old.host]);
     let zone = deployment.zone.clone();
-    deployment.world.put_records(&zone, &[&[readers][..], &foreign()].concat()).await?;
+    deployment.observed.put_records(&zone, &[&[readers][..], &foreign()].concat()).await?;
     deployment.configure(&configured(&zone, READERS, "readers"));
     let mut before = sets(&deployment).await?;
 
@@ -105,7 +105,7 @@ async fn share(lab: &Lab) -> anyhow::Result<()> {
     }
     let own = wanted.iter().map(|(name, _)| record(&format!("{name}."), "A", 30, &[NOBODY]));
     let all: Vec<Value> = own.chain(foreign()).collect();
-    deployment.world.put_records(&zone, &all).await?;
+    deployment.observed.put_records(&zone, &all).await?;
     let before = sets(&deployment).await?;
 
     // Who comes first goes at once; whoever comes meanwhile goes together.
@@ -117,7 +117,7 @@ async fn share(lab: &Lab) -> anyhow::Result<()> {
     eprintln!("three clusters of a zone: {batches:?} changes in a batch");
     ensure!(reports.iter().all(|report| report["outcome"] == "changed"), "{reports:?}");
     ensure!(batches.len() <= 2 && batches.iter().sum::<usize>() == 3, "{batches:?}");
-    ensure!(told(&reports) == u64::try_from(batches.len())?, "{reports:?}");
+    ensure!(notified(&reports) == u64::try_from(batches.len())?, "{reports:?}");
     let after = sets(&deployment).await?;
     ensure_carried_over(&before, &after)?;
     for (name, host) in &wanted {
@@ -127,7 +127,7 @@ async fn share(lab: &Lab) -> anyhow::Result<()> {
     lab.moto.start_recording().await?;
     let reports = run_all(&deployment).await?;
     ensure!(reports.iter().all(|report| report["outcome"] == "converged"), "{reports:?}");
-    ensure!(deployment.written().await?.is_empty() && told(&reports) == 0, "{reports:?}");
+    ensure!(deployment.written().await?.is_empty() && notified(&reports) == 0, "{reports:?}");
     robin.stop().await?;
     alfred.stop().await
 }
@@ -164,7 +164,7 @@ fn called(set: &Value) -> &str {
 
 /// All that stands in the zone, always in the same order.
 async fn sets(deployment: &Deployment<'_>) -> anyhow::Result<Vec<Value>> {
-    let sets = deployment.world.records(&deployment.zone).await?;
+    let sets = deployment.observed.records(&deployment.zone).await?;
     let mut sets = sets.as_array().context("a list of records")?.clone();
     sets.sort_by_key(|set| format!("{} {}", called(set), set["Type"]));
     Ok(sets)
@@ -230,12 +230,12 @@ async fn moved_at_once(
     let after = sets(deployment).await?;
     ensure_carried_over(before, &after)?;
     ensure!(batches == [changed(before, &after).len()], "{batches:?}: {report}");
-    ensure!(told(std::slice::from_ref(&report)) == 1, "{report}");
+    ensure!(notified(std::slice::from_ref(&report)) == 1, "{report}");
     Ok(after)
 }
 
 /// How many changes of zones the reports tell of.
-fn told(reports: &[Value]) -> u64 {
+fn notified(reports: &[Value]) -> u64 {
     let calls =
         reports.iter().filter_map(|report| report["api_calls"]["route53:ChangeResourceRecordSets"].as_u64());
     calls.sum()

@@ -13,7 +13,7 @@ use crate::member::{Member, Software};
 use crate::patroni::{Cluster, Layout};
 use crate::service::make_directory_for_postgres;
 use crate::stage::Stage;
-use crate::world::World;
+use crate::world::Observed;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![stage.trial("sites::a_lost_site_is_left_and_not_gone_back_to", lost)]
@@ -27,9 +27,9 @@ async fn lost(lab: &Lab) -> anyhow::Result<()> {
     let primary = east.wait_role("primary").await?;
     let layout = Layout { scope: "batman-west", first_host: 21, follows: Some(&primary), ..layout };
     let west = start(lab, layout).await?;
-    let told = story(lab, &east, &west).await;
+    let notified = move_cause(lab, &east, &west).await;
     tokio::try_join!(east.stop_all(), west.stop_all())?;
-    told
+    notified
 }
 
 async fn start(lab: &Lab, layout: Layout<'_>) -> anyhow::Result<Cluster> {
@@ -39,7 +39,7 @@ async fn start(lab: &Lab, layout: Layout<'_>) -> anyhow::Result<Cluster> {
     Cluster::start(&software, &lab.http, layout).await
 }
 
-async fn story(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> {
+async fn move_cause(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> {
     let sites = [Site::new(lab, east, "us-east-1").await?, Site::new(lab, west, "us-west-2").await?];
     let deployment = deployed(lab, &sites).await?;
     let [in_east, in_west] = &sites;
@@ -92,7 +92,7 @@ async fn story(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> 
     let followed = west.timeline().await?;
     ensure!(east.timeline().await? == followed, "the timelines are not of one number");
     lab.moto.start_recording().await?;
-    let mut told = Vec::new();
+    let mut notified = Vec::new();
     for goes_on in [false, true] {
         if goes_on {
             east.switchover(lost_leader).await?;
@@ -101,12 +101,12 @@ async fn story(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> 
         for _ in 0..2 {
             let report = deployment.run(0).await?;
             ensure!(report["verdict"]["site"] == in_west.region && report["steps"] == json!([]), "{report}");
-            told.extend(events(&deployment.mailbox.messages().await?)?);
+            notified.extend(events(&deployment.mailbox.messages().await?)?);
         }
     }
-    eprintln!("the lost site returns: {told:?}");
+    eprintln!("the lost site returns: {notified:?}");
     // Once for each member that came to claim it.
-    ensure!(told.iter().filter(|event| *event == "split_brain triggered").count() == 2, "{told:?}");
+    ensure!(notified.iter().filter(|event| *event == "split_brain triggered").count() == 2, "{notified:?}");
 
     // Not even while nobody answers in the site that was followed.
     for member in west.members() {
@@ -124,25 +124,25 @@ async fn story(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> 
         west.unfreeze(member).await?;
     }
     alone?;
-    let told = events(&deployment.mailbox.messages().await?)?;
-    eprintln!("only the lost site answers: {told:?}");
-    ensure!(told.iter().filter(|event| *event == "stale_site triggered").count() == 1, "{told:?}");
+    let notified = events(&deployment.mailbox.messages().await?)?;
+    eprintln!("only the lost site answers: {notified:?}");
+    ensure!(notified.iter().filter(|event| *event == "stale_site triggered").count() == 1, "{notified:?}");
     west.wait_healthy().await?;
     deployment.run(0).await?;
     let written = deployment.written().await?;
     ensure!(written.is_empty(), "nothing goes back: {written:?}");
     names_lead_to(&deployment, in_west, in_east).await?;
-    let told = events(&deployment.mailbox.messages().await?)?;
-    ensure!(told.contains(&"stale_site resolved".to_owned()), "{told:?}");
+    let notified = events(&deployment.mailbox.messages().await?)?;
+    ensure!(notified.contains(&"stale_site resolved".to_owned()), "{notified:?}");
 
     // It is made to follow, which Patroni does in earnest from a timeline that the other has not.
     east.configure(&json!({ "standby_cluster": second.followed() })).await?;
     east.wait_streams_on(followed).await?;
     let report = deployment.run(0).await?;
     ensure!(report["verdict"]["site"] == in_west.region && report["steps"] == json!([]), "{report}");
-    let told = events(&deployment.mailbox.messages().await?)?;
-    eprintln!("it follows: {told:?}");
-    ensure!(told.contains(&"split_brain resolved".to_owned()), "{told:?}");
+    let notified = events(&deployment.mailbox.messages().await?)?;
+    eprintln!("it follows: {notified:?}");
+    ensure!(notified.contains(&"split_brain resolved".to_owned()), "{notified:?}");
     Ok(())
 }
 
@@ -150,7 +150,7 @@ async fn story(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> 
 struct Site<'a> {
     region: &'static str,
     cluster: &'a Cluster,
-    world: World<'a>,
+    observed: Observed<'a>,
     group: String,
     /// Its load balancer, as AWS describes it.
     balancer: Value,
@@ -158,10 +158,10 @@ struct Site<'a> {
 
 impl<'a> Site<'a> {
     async fn new(lab: &'a Lab, cluster: &'a Cluster, region: &'static str) -> anyhow::Result<Self> {
-        let world = World::in_region(&lab.aws, region).await?;
-        let group = world.target_group("writers", "ip").await?;
-        let balancer = world.balancer("pg").await?;
-        Ok(Self { region, cluster, world, group, balancer })
+        let observed = Observed::in_region(&lab.aws, region).await?;
+        let group = observed.target_group("writers", "ip").await?;
+        let balancer = observed.balancer("pg").await?;
+        Ok(Self { region, cluster, observed, group, balancer })
     }
 
     fn configuration(&self) -> String {
@@ -180,7 +180,7 @@ impl<'a> Site<'a> {
     async fn holds(&self, members: &[&Member]) -> anyhow::Result<()> {
         let expected: Vec<(String, u16)> =
             members.iter().map(|member| (member.host.clone(), member.pg_port)).collect();
-        let targets = self.world.targets(&self.group).await?;
+        let targets = self.observed.targets(&self.group).await?;
         ensure!(targets == expected, "{}: {targets:?}", self.region);
         Ok(())
     }
@@ -206,7 +206,7 @@ async fn names_lead_to(
     first: &Site<'_>,
     second: &Site<'_>,
 ) -> anyhow::Result<()> {
-    let records = deployment.world.records(&deployment.zone).await?;
+    let records = deployment.observed.records(&deployment.zone).await?;
     for (end, site) in [("PRIMARY", first), ("SECONDARY", second)] {
         let mut sets = records.as_array().context("a list of records")?.iter();
         let set = sets.find(|set| set["Failover"] == end).with_context(|| format!("{end}: {records}"))?;

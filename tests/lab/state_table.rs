@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use repoint::adapters::aws::{Access, Options};
 use repoint::adapters::state_dynamodb::StateTable;
 use repoint::ports::{Calls, Store as _};
-use repoint_domain::state::Memory;
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::{EntryName, Timeline};
 use repoint_domain::values::failure::Kind;
 use serde_json::{Value, json};
@@ -74,12 +74,12 @@ async fn put(lab: &Lab, item: &Value) -> anyhow::Result<()> {
 /// The item's revision, which the memory in it must have, too; and the memory.
 async fn settled(lab: &Lab) -> anyhow::Result<(u64, Value)> {
     let item = item(lab).await?;
-    let memory: Value = serde_json::from_str(item["memory"]["S"].as_str().context("no memory")?)?;
+    let state: Value = serde_json::from_str(item["state"]["S"].as_str().context("no state")?)?;
     let revision: u64 = item["revision"]["N"].as_str().context("no revision")?.parse()?;
-    ensure!(item["version"]["N"] == "1" && memory["revision"] == revision, "{item}");
-    ensure!(memory["acting"].is_null(), "nobody is acting any more: {memory}");
-    ensure!(memory["outbox"] == json!([]), "everything was published: {memory}");
-    Ok((revision, memory))
+    ensure!(item["version"]["N"] == "1" && state["revision"] == revision, "{item}");
+    ensure!(state["lease"].is_null(), "nobody is acting any more: {state}");
+    ensure!(state["outbox"] == json!([]), "everything was published: {state}");
+    Ok((revision, state))
 }
 
 async fn first_and_second(lab: &Lab) -> anyhow::Result<()> {
@@ -91,10 +91,10 @@ async fn first_and_second(lab: &Lab) -> anyhow::Result<()> {
     let first = deployment.run(0).await?;
     eprintln!("first run: {} ms, {}", first["duration_ms"], first["api_calls"]);
     ensure!(first["outcome"] == "changed" && first["cause"] == "adoption", "{first}");
-    let (revision, memory) = settled(lab).await?;
-    ensure!(memory["primary"]["member"] == *leader.name, "{memory}");
-    ensure!(memory["highest_timeline"] == first["verdict"]["timeline"], "{memory}");
-    ensure!(memory["members"].as_object().is_some_and(|members| members.len() == 3), "{memory}");
+    let (revision, state) = settled(lab).await?;
+    ensure!(state["primary"]["member"] == *leader.name, "{state}");
+    ensure!(state["highest_timeline"] == first["verdict"]["timeline"], "{state}");
+    ensure!(state["members"].as_object().is_some_and(|members| members.len() == 3), "{state}");
     ensure!(deployment.mailbox.messages().await?.len() == 1);
 
     let second = deployment.run(0).await?;
@@ -102,7 +102,7 @@ async fn first_and_second(lab: &Lab) -> anyhow::Result<()> {
     ensure!(second["outcome"] == "converged", "{second}");
     ensure!(second["api_calls"]["dynamodb:GetItem"] == 1, "{second}");
     ensure!(second["api_calls"]["dynamodb:PutItem"].is_null(), "nothing new, nothing saved: {second}");
-    ensure!(settled(lab).await? == (revision, memory));
+    ensure!(settled(lab).await? == (revision, state));
     ensure!(deployment.mailbox.messages().await?.is_empty());
     Ok(())
 }
@@ -137,9 +137,9 @@ async fn race(lab: &Lab) -> anyhow::Result<()> {
         ensure!(writes("RegisterTargets") == 2 && writes("DeregisterTargets") == 2, "{calls:?}");
         ensure!(writes("ChangeResourceRecordSets") == 1, "race {number}: {calls:?}");
 
-        let told = deployment.mailbox.messages().await?;
+        let notified = deployment.mailbox.messages().await?;
         let events: Vec<&Value> =
-            told.iter().map(|message| &message["MessageAttributes"]["event"]["Value"]).collect();
+            notified.iter().map(|message| &message["MessageAttributes"]["event"]["Value"]).collect();
         ensure!(events == ["retargeted"], "race {number}: {events:?}");
         let (revision, _) = settled(lab).await?;
         ensure!(revision > known, "race {number}: {revision} after {known}");
@@ -158,7 +158,7 @@ async fn race(lab: &Lab) -> anyhow::Result<()> {
 fn ended(run: &Outcome) -> anyhow::Result<Value> {
     let report: Value = serde_json::from_str(&run.stdout).with_context(|| format!("{run:?}"))?;
     let report = report["clusters"][0].clone();
-    let is_left_to_the_other = run.code == 1 && matches!(holds(&report)[..], ["busy" | "overtaken"]);
+    let is_left_to_the_other = run.code == 1 && matches!(holds(&report)[..], ["locked" | "conflict"]);
     ensure!(run.code == 0 || is_left_to_the_other, "{run:?}");
     ensure!(report["warnings"].is_null(), "{run:?}");
     Ok(report)
@@ -181,17 +181,17 @@ async fn duel(lab: &Lab) -> anyhow::Result<()> {
     create_table(lab).await?;
     let entry = EntryName::new("batman");
     let stores = [store().await, store().await];
-    ensure!(stores[0].load(&entry).await? == Memory::default());
+    ensure!(stores[0].load(&entry).await? == State::default());
     for revision in 1..=DUELS {
         // What tells them apart.
-        let theirs = [1, 2].map(|timeline| Memory {
+        let theirs = [1, 2].map(|timeline| State {
             revision,
             highest_timeline: Some(Timeline(timeline)),
-            ..Memory::default()
+            ..State::default()
         });
         let saves = [0, 1].map(|index| {
-            let (store, entry, memory) = (stores[index].clone(), entry.clone(), theirs[index].clone());
-            tokio::spawn(async move { store.save(&entry, &memory).await })
+            let (store, entry, state) = (stores[index].clone(), entry.clone(), theirs[index].clone());
+            tokio::spawn(async move { store.save(&entry, &state).await })
         });
         let [one, other] = saves;
         let results = [one.await?, other.await?];
@@ -202,9 +202,9 @@ async fn duel(lab: &Lab) -> anyhow::Result<()> {
         };
         ensure!(stores[1 - winner].load(&entry).await? == theirs[winner], "revision {revision}");
     }
-    let late = Memory { revision: DUELS, ..Memory::default() };
-    let early = Memory { revision: DUELS + 2, ..Memory::default() };
-    for wrong in [late, early, Memory { revision: 1, ..Memory::default() }] {
+    let late = State { revision: DUELS, ..State::default() };
+    let early = State { revision: DUELS + 2, ..State::default() };
+    for wrong in [late, early, State { revision: 1, ..State::default() }] {
         let refused = stores[0].save(&entry, &wrong).await;
         ensure!(refused.as_ref().is_err_and(|failure| failure.kind == Kind::Conflict), "{refused:?}");
     }
@@ -216,7 +216,7 @@ async fn unreadable(lab: &Lab) -> anyhow::Result<()> {
     let deployment = misled(lab).await?;
     let good = json!({
         "scope": { "S": "batman" }, "version": { "N": "1" }, "revision": { "N": "3" },
-        "memory": { "S": serde_json::to_string(&Memory { revision: 3, ..Memory::default() })? },
+        "state": { "S": serde_json::to_string(&State { revision: 3, ..State::default() })? },
     });
     let with = |field: &str, value: Value| {
         let mut item = good.clone();
@@ -229,16 +229,16 @@ async fn unreadable(lab: &Lab) -> anyhow::Result<()> {
         anyhow::Ok(item)
     };
     for (item_there, words) in [
-        (with("memory", json!({ "S": "{\"revision\": 3, " })), "the item `batman` cannot be read (EOF"),
-        (with("memory", json!({ "N": "3" })), "has no memory"),
-        (without("memory")?, "has no memory"),
+        (with("state", json!({ "S": "{\"revision\": 3, " })), "the item `batman` cannot be read (EOF"),
+        (with("state", json!({ "N": "3" })), "has no state"),
+        (without("state")?, "has no state"),
         (without("version")?, "has no version"),
         (with("version", json!({ "N": "2" })), "a newer repoint wrote it, so run that one"),
     ] {
         put(lab, &item_there).await?;
         lab.moto.start_recording().await?;
         let report = deployment.run(1).await?;
-        ensure!(report["outcome"] == "held" && holds(&report) == ["memory_unavailable"], "{report:#}");
+        ensure!(report["outcome"] == "held" && holds(&report) == ["state_unavailable"], "{report:#}");
         let message = report["holds"][0]["message"].as_str().context("a message")?;
         ensure!(message.contains(words) && message.contains("left as it is"), "{words}: {message}");
         ensure!(deployment.written().await?.is_empty(), "{words}");
@@ -255,7 +255,7 @@ async fn missing(lab: &Lab) -> anyhow::Result<()> {
     let deployment = misled(lab).await?;
     lab.moto.start_recording().await?;
     let report = deployment.run(1).await?;
-    ensure!(holds(&report) == ["memory_unavailable"], "{report:#}");
+    ensure!(holds(&report) == ["state_unavailable"], "{report:#}");
     let hint = report["holds"][0]["hint"].as_str().context("a hint")?;
     eprintln!("no table: {} {hint}", report["holds"][0]["message"]);
     ensure!(hint.contains(&format!("`table {TABLE}` does not exist")), "{report:#}");

@@ -26,7 +26,7 @@ resource "aws_sqs_queue" "failures" {{
   name = "failures"
 }}
 
-resource "aws_dynamodb_table" "memory" {{
+resource "aws_dynamodb_table" "state" {{
   name         = "repoint"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "scope"
@@ -71,7 +71,7 @@ module "repoint" {{
   trigger_topic        = {{ arn = aws_sns_topic.look.arn }}
   alert_topic          = {{ arn = aws_sns_topic.alerts.arn }}
   failure_queue        = {{ arn = aws_sqs_queue.failures.arn }}
-  table                = {{ name = aws_dynamodb_table.memory.name }}
+  table                = {{ name = aws_dynamodb_table.state.name }}
   architecture         = "arm64"
   log_filter           = "debug"
   reserved_concurrency = 1

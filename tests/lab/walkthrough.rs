@@ -77,8 +77,8 @@ async fn walk_through(lab: &Lab) -> anyhow::Result<()> {
     }
     ensure!(subjects.first().is_some_and(|first| first.contains("this is a test")), "{subjects:?}");
     let moved = [" switchover from pg1 to pg2", " failover from pg1 to pg2"];
-    let is_told = subjects.iter().any(|subject| moved.iter().any(|moved| subject.ends_with(moved)));
-    ensure!(is_told, "{subjects:?}");
+    let is_notified = subjects.iter().any(|subject| moved.iter().any(|moved| subject.ends_with(moved)));
+    ensure!(is_notified, "{subjects:?}");
     Ok(())
 }
 

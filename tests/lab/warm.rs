@@ -21,12 +21,12 @@ async fn members(lab: &Lab) -> anyhow::Result<()> {
     let mut deployment = Deployment::new(lab).await?;
     let fit =
         json!({ "HealthCheckProtocol": "HTTP", "HealthCheckPort": "8008", "HealthCheckPath": "/primary" });
-    let warm = deployment.world.target_group_with("warm", "ip", &fit).await?;
-    let unfit = deployment.world.target_group("unfit", "ip").await?;
+    let warm = deployment.observed.target_group_with("warm", "ip", &fit).await?;
+    let unfit = deployment.observed.target_group("unfit", "ip").await?;
     for group in [&warm, &unfit] {
         deployment.configure_warm(group)?;
     }
-    deployment.world.register(&warm, &[("10.9.9.9", 5432)]).await?;
+    deployment.observed.register(&warm, &[("10.9.9.9", 5432)]).await?;
 
     let report = deployment.run(1).await?;
     ensure!(holds(&report) == ["health_check"], "{report}");
@@ -34,24 +34,26 @@ async fn members(lab: &Lab) -> anyhow::Result<()> {
     ensure!(
         hold["endpoint"] == unfit && hold["message"].as_str().is_some_and(|words| words.contains("/primary"))
     );
-    ensure!(deployment.world.targets(&unfit).await?.is_empty(), "a group that is held is left alone");
+    ensure!(deployment.observed.targets(&unfit).await?.is_empty(), "a group that is held is left alone");
     let there = |targets: &[(String, u16)], host: &str| targets.iter().any(|(id, _)| id == host);
-    let targets = deployment.world.targets(&warm).await?;
+    let targets = deployment.observed.targets(&warm).await?;
     ensure!(lab.cluster.members().iter().all(|member| there(&targets, &member.host)), "{targets:?}");
 
     // It belongs to nobody, and leaves a second after that was first seen.
     wait_until("the stranger leaves", Duration::from_secs(30), async || {
         deployment.repoint(&["run"]).await?;
-        let targets = deployment.world.targets(&warm).await?;
+        let targets = deployment.observed.targets(&warm).await?;
         ensure!(targets.len() == 3 && !there(&targets, "10.9.9.9"), "{targets:?}");
         Ok(())
     })
     .await?;
 
     // To the emulator every target is healthy, which no load balancer in front of this cluster should find.
-    let told = deployment.mailbox.messages().await?;
-    let events: Vec<&str> =
-        told.iter().filter_map(|message| message["MessageAttributes"]["event"]["Value"].as_str()).collect();
+    let notified = deployment.mailbox.messages().await?;
+    let events: Vec<&str> = notified
+        .iter()
+        .filter_map(|message| message["MessageAttributes"]["event"]["Value"].as_str())
+        .collect();
     ensure!(events.contains(&"target_health") && events.contains(&"target_surplus"), "{events:?}");
 
     lab.cluster.kill9(&leader).await?;

@@ -7,14 +7,14 @@ use crate::aws::{Aws, Credentials, REGION};
 use crate::member::Member;
 
 #[derive(Clone)]
-pub struct World<'a> {
+pub struct Observed<'a> {
     aws: &'a Aws,
     region: &'static str,
     pub vpc: String,
     pub subnet: String,
 }
 
-impl<'a> World<'a> {
+impl<'a> Observed<'a> {
     pub async fn new(aws: &'a Aws) -> anyhow::Result<Self> {
         Self::in_region(aws, REGION).await
     }

@@ -84,15 +84,15 @@ async fn a_dry_run_changes_nothing() {
     let (status, report) = page(&function.invoke(&get.to_string()).await.good());
     assert_eq!((status, report["dry_run"].clone()), (200, true.into()));
     assert_eq!((site.writes(), site.is_right()), (0, false));
-    let memory = site.asked().iter().filter(|action| *action == "PutItem").count();
-    assert_eq!((memory, site.sandbox.with(|site| site.messages().len())), (0, 0));
+    let state = site.asked().iter().filter(|action| *action == "PutItem").count();
+    assert_eq!((state, site.sandbox.with(|site| site.messages().len())), (0, 0));
 }
 
 #[tokio::test]
 async fn an_event_that_is_none_of_ours_is_named() {
     let site = Site::start();
     let function = site.function().await;
-    let mut told = String::new();
+    let mut notified = String::new();
     for event in [
         event("s3").as_str(),
         r#"{"Records": []}"#,
@@ -112,10 +112,10 @@ async fn an_event_that_is_none_of_ours_is_named() {
         assert_eq!(kind, "UnknownEvent", "{event}: {message}");
         let (why, expected) = message.split_once("; expected ").expect("what was expected");
         assert!(expected.contains(r#"{"cluster": ["batman"], "dry_run": true}"#), "{message}");
-        told.push_str(why);
-        told.push('\n');
+        notified.push_str(why);
+        notified.push('\n');
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(notified, @r#"
     this event is none that repoint understands: it has records of aws:s3
     this event is none that repoint understands: its `Records` are empty
     this event is none that repoint understands: it has records of aws:sqs, aws:s3
@@ -162,7 +162,7 @@ async fn a_test_alert_is_told_and_nothing_is_looked_at() {
     site.deny("sns:Publish");
     let (kind, message) = function.invoke(&event("test_alert")).await.bad();
     assert_eq!(kind, "AlertFailed");
-    assert!(message.contains("the statement `Tell` of `repoint iam`"), "{message}");
+    assert!(message.contains("the statement `PublishAlerts` of `repoint iam`"), "{message}");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_function_url_answers_in_http() {
 
     let mut query: Value = serde_json::from_str(&event("function_url_get")).unwrap();
     query["rawQueryString"] = "dry_run=true".into();
-    let mut told = String::new();
+    let mut notified = String::new();
     for request in [
         post("look"),
         post(r#"["batman"]"#),
@@ -192,9 +192,9 @@ async fn a_function_url_answers_in_http() {
         let (status, body) = asked(request).await;
         let error = &body["error"];
         let text = |key: &str| error[key].as_str().unwrap();
-        writeln!(told, "{status} {}: {}", text("type"), text("message")).unwrap();
+        writeln!(notified, "{status} {}: {}", text("type"), text("message")).unwrap();
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(notified, @r#"
     400 UnknownEvent: the body is no JSON: expected value at line 1 column 1; expected none, or {"cluster": ["batman"], "dry_run": true}
     400 UnknownEvent: this order is not understood: it is no JSON object; expected {"cluster": ["batman"], "dry_run": true}
     400 UnknownEvent: this order is not understood: unknown field `dry-run`, expected `cluster` or `dry_run`; expected {"cluster": ["batman"], "dry_run": true}
@@ -222,15 +222,15 @@ async fn a_caller_that_iam_has_not_authorised_is_refused() {
         changed(|context| context["http"]["method"] = "PUT".into()),
         changed(|context| context["http"]["method"] = "HEAD".into()),
     ];
-    let mut told = String::new();
+    let mut notified = String::new();
     for request in &requests {
         let answer = function.invoke(request).await.good();
         let (status, body) = page(&answer);
         let text = |key: &str| body["error"][key].as_str().unwrap();
-        writeln!(told, "{status} {} {}: {}", answer["headers"]["allow"], text("type"), text("message"))
+        writeln!(notified, "{status} {} {}: {}", answer["headers"]["allow"], text("type"), text("message"))
             .unwrap();
     }
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(notified, @r#"
     403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
     403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
     403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
@@ -268,23 +268,23 @@ async fn a_callback_selects_the_entries_of_its_scope() {
         let record = |message: &&str| json!({"EventSource": "aws:sns", "Sns": {"Message": message}});
         json!({"Records": messages.iter().map(record).collect::<Vec<_>>()}).to_string()
     };
-    let look = |scope: &str| json!({"repoint": "look", "cluster": scope}).to_string();
+    let trigger = |scope: &str| json!({"repoint": "look", "cluster": scope}).to_string();
 
-    assert_eq!(looked_at(sns(&[&look("batman")])).await, ["batman"]);
-    assert_eq!(looked_at(sns(&[&look("robin")])).await, ["robin"]);
-    assert_eq!(looked_at(sns(&[&look("robin"), &look("batman")])).await, ["batman", "robin"]);
+    assert_eq!(looked_at(sns(&[&trigger("batman")])).await, ["batman"]);
+    assert_eq!(looked_at(sns(&[&trigger("robin")])).await, ["robin"]);
+    assert_eq!(looked_at(sns(&[&trigger("robin"), &trigger("batman")])).await, ["batman", "robin"]);
     let all = ["batman", "robin"];
-    assert_eq!(looked_at(sns(&[&look("joker")])).await, all);
-    assert_eq!(looked_at(sns(&[&look("robin"), "Test message."])).await, all);
+    assert_eq!(looked_at(sns(&[&trigger("joker")])).await, all);
+    assert_eq!(looked_at(sns(&[&trigger("robin"), "Test message."])).await, all);
     assert_eq!(looked_at(sns(&[r#"{"repoint": "sleep", "cluster": "robin"}"#])).await, all);
     assert_eq!(looked_at(event("sns_alarm")).await, all);
     assert_eq!(looked_at(event("scheduled_rule")).await, all);
 
     // A queue in front: as it was published, and in the envelope of SNS.
     let before = function.lines().len();
-    let envelope = json!({"Type": "Notification", "Message": look("robin")}).to_string();
+    let envelope = json!({"Type": "Notification", "Message": trigger("robin")}).to_string();
     let record = |body: &str| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body});
-    let batch = json!({"Records": [record(&look("robin")), record(&envelope)]});
+    let batch = json!({"Records": [record(&trigger("robin")), record(&envelope)]});
     function.invoke(&batch.to_string()).await.good();
     let passes: Vec<String> =
         function.lines().split_off(before).into_iter().filter(|line| line.contains("pass ended")).collect();

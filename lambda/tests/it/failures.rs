@@ -47,7 +47,7 @@ async fn what_cannot_be_read_fails_the_invocation() {
     site.deny("elasticloadbalancing:DescribeTargetHealth");
     let (kind, message) = function.invoke("{}").await.bad();
     assert_eq!(kind, "ClusterFailed");
-    insta::assert_snapshot!(message, @"batman failed: target group writers-by-ip (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers-by-ip/78dde6e5fd29f054: AccessDenied: User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: elasticloadbalancing:DescribeTargetHealth on resource: * because no identity-based policy allows the elasticloadbalancing:DescribeTargetHealth action (hint: allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `*` (the statement `Look` of `repoint iam`), or mend the credentials)");
+    insta::assert_snapshot!(message, @"batman failed: target group writers-by-ip (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers-by-ip/78dde6e5fd29f054: AccessDenied: User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: elasticloadbalancing:DescribeTargetHealth on resource: * because no identity-based policy allows the elasticloadbalancing:DescribeTargetHealth action (hint: allow the IAM action `elasticloadbalancing:DescribeTargetHealth` on `*` (the statement `ReadTargetGroups` of `repoint iam`), or mend the credentials)");
 }
 
 #[tokio::test]

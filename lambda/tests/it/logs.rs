@@ -75,10 +75,10 @@ async fn each_step_of_a_pass_is_in_the_log() {
         let steps = of(&log, id).into_iter().filter(|line| line["message"] == "step");
         steps.cloned().collect()
     };
-    let told = steps("request-2");
+    let notified = steps("request-2");
     let reported = cluster(&report)["steps"].as_array().unwrap();
-    assert_eq!(told.len(), reported.len(), "{told:#?}");
-    for (line, step) in told.iter().zip(reported) {
+    assert_eq!(notified.len(), reported.len(), "{notified:#?}");
+    for (line, step) in notified.iter().zip(reported) {
         let said = ["action", "endpoint", "result", "at_ms"];
         assert!(said.iter().all(|key| line[key] == step[key]), "{line:#} {step:#}");
         assert_eq!(

@@ -14,9 +14,9 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::Elbv2;
 use crate::adapters::aws::refusal::missing;
 use crate::adapters::aws::{Counted, Fenced, failure, prompt};
-use crate::ports::{Listeners, Permit};
+use crate::ports::{LeaseGuard, Listeners};
 use repoint_domain::observed::Read;
-use repoint_domain::rates::Line;
+use repoint_domain::rates::RateKey;
 use repoint_domain::values::endpoint::GroupArn;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
@@ -27,7 +27,7 @@ const MODIFY: &str = "elasticloadbalancing:ModifyListener";
 #[async_trait]
 impl Listeners for Elbv2 {
     async fn read(&self, arn: &ListenerArn) -> Read<Listener> {
-        let line = Line::ElbRead(arn.region().to_owned());
+        let line = RateKey::ElbRead(arn.region().to_owned());
         let _leave = self.calls.read(&line).await;
         let answer = self
             .client(DESCRIBE, arn.region(), arn)?
@@ -56,8 +56,8 @@ impl Listeners for Elbv2 {
         }
     }
 
-    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure> {
-        let line = Line::ElbWrite(arn.region().to_owned());
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, guard: &LeaseGuard) -> Result<(), Failure> {
+        let line = RateKey::ElbWrite(arn.region().to_owned());
         let _leave = self.calls.write(&line).await;
         self.client(MODIFY, arn.region(), arn)?
             .modify_listener()
@@ -66,7 +66,7 @@ impl Listeners for Elbv2 {
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
             .interceptor(Counted::new(&self.calls, MODIFY).on(&line))
-            .interceptor(Fenced::new(permit, MODIFY, arn.as_str()))
+            .interceptor(Fenced::new(guard, MODIFY, arn.as_str()))
             .send()
             .await
             .map(drop)

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use repoint_domain::observed;
 use repoint_domain::values::cluster::{
-    Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+    Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
 use repoint_domain::values::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
 
@@ -63,16 +63,16 @@ struct Myself {
 impl Health {
     /// # Errors
     /// If something that identifies a member, a cluster or a system is not fit to.
-    pub fn into_domain(self, answers_primary: bool) -> Wire<observed::Health> {
+    pub fn into_domain(self, answers_primary: bool) -> Wire<observed::MemberStatus> {
         // Patroni says "" for a system that is not there yet.
         let system_id = self.database_system_identifier.filter(|id| !id.is_empty());
         if self.replication.len() > MOST {
             return Err(WireError::TooMany("streams"));
         }
-        Ok(observed::Health {
+        Ok(observed::MemberStatus {
             answers_primary,
             role: Role::from(text::word(&self.role).as_str()),
-            state: State::from(text::word(&self.state).as_str()),
+            state: PostgresState::from(text::word(&self.state).as_str()),
             timeline: timeline(self.timeline),
             system_id: identity("the system identifier", LONGEST_NAME, system_id)?.map(SystemId::new),
             scope: identity("the scope", LONGEST_NAME, self.patroni.scope)?.map(Scope::new),
@@ -99,7 +99,7 @@ pub struct View {
     pause: bool,
 }
 
-impl TryFrom<View> for observed::View {
+impl TryFrom<View> for observed::ClusterView {
     type Error = WireError;
 
     fn try_from(view: View) -> Wire<Self> {
@@ -108,7 +108,7 @@ impl TryFrom<View> for observed::View {
         }
         Ok(Self {
             scope: identity("the scope", LONGEST_NAME, view.scope)?.map(Scope::new),
-            members: view.members.into_iter().map(observed::Listed::try_from).collect::<Wire<_>>()?,
+            members: view.members.into_iter().map(observed::ClusterMember::try_from).collect::<Wire<_>>()?,
             paused: view.pause,
         })
     }
@@ -129,7 +129,7 @@ struct Member {
     tags: BTreeMap<String, Value>,
 }
 
-impl TryFrom<Member> for observed::Listed {
+impl TryFrom<Member> for observed::ClusterMember {
     type Error = WireError;
 
     fn try_from(member: Member) -> Wire<Self> {
@@ -145,8 +145,8 @@ impl TryFrom<Member> for observed::Listed {
         let address = host.zip(port).map(|(host, port)| Address { host, port });
         Ok(Self {
             name: MemberName::new(member.name),
-            role: ListedRole::from(text::word(&member.role).as_str()),
-            state: State::from(text::word(member.state.as_deref().unwrap_or("unknown")).as_str()),
+            role: ClusterRole::from(text::word(&member.role).as_str()),
+            state: PostgresState::from(text::word(member.state.as_deref().unwrap_or("unknown")).as_str()),
             api_url: api_url.and_then(|url| ApiUrl::parse(&url).ok()),
             reported: address.clone(),
             address,

@@ -42,7 +42,7 @@ impl Resolver<'_> {
         let role_key = format!("{section}.role_arn");
         let external_key = format!("{section}.external_id");
         if let (None, Some(external)) = (role, external) {
-            self.complain(&external.span(), &external_key, "it needs `role_arn` beside it");
+            self.push_error(&external.span(), &external_key, "it needs `role_arn` beside it");
         }
         let role = role?;
         let external_id = external.and_then(|text| self.spanned(text, &external_key, external_id));
@@ -64,7 +64,7 @@ impl Resolver<'_> {
                  give both the same `role_arn` and `external_id`"
             );
             let span = record.role_arn.as_ref().map_or_else(|| record.name.span(), Spanned::span);
-            self.complain(&span, "cluster.record.role_arn", message);
+            self.push_error(&span, "cluster.record.role_arn", message);
         }
     }
 

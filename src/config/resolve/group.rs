@@ -7,14 +7,14 @@ use toml::Spanned;
 
 use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
-use repoint_domain::spec::{GroupIntent, GroupRole, Strategy};
+use repoint_domain::spec::{GroupRole, GroupSpec, Strategy};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{EntryName, MemberName};
 use repoint_domain::values::endpoint::{Endpoint, GroupArn};
 use repoint_domain::values::listener::ListenerArn;
 
 /// How long a target stays in a warm group that belongs to no member: time to build a node anew.
-const LEAVE_AFTER: Duration = Duration::from_mins(10);
+const DEREGISTER_AFTER: Duration = Duration::from_mins(10);
 /// How far a replica that is read from may be behind: one WAL segment, PostgreSQL's own unit of shipping.
 pub(super) const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
 /// How many target groups a listener's action forwards to (NLB user guide, "Quotas", "Target groups per listener rule action").
@@ -31,22 +31,21 @@ impl Resolver<'_> {
         entry: &EntryName,
         groups: &[TargetGroup],
         role: Option<&AssumedRole>,
-    ) -> Vec<GroupIntent> {
-        let mut intents: Vec<GroupIntent> = Vec::new();
+    ) -> Vec<GroupSpec> {
+        let mut intents: Vec<GroupSpec> = Vec::new();
         for group in groups {
-            let Some(intent) = self.group(entry, group, role) else { continue };
-            if let Strategy::Weighted { listeners, member } = &intent.strategy {
+            let Some(spec) = self.group(entry, group, role) else { continue };
+            if let Strategy::Weighted { listeners, member } = &spec.strategy {
                 self.behind(entry, group, (listeners, member), &intents);
-                let shares = |other: &GroupIntent| {
-                    other.strategy.listeners().iter().any(|its| listeners.contains(its))
-                };
-                if intents.iter().any(|other| shares(other) && other.assume != intent.assume) {
+                let shares =
+                    |other: &GroupSpec| other.strategy.listeners().iter().any(|its| listeners.contains(its));
+                if intents.iter().any(|other| shares(other) && other.assume != spec.assume) {
                     let span = group.role_arn.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
                     let message = "the groups behind one listener have one role, which is the listener's too";
-                    self.complain(&span, "cluster.target_group.role_arn", message);
+                    self.push_error(&span, "cluster.target_group.role_arn", message);
                 }
             }
-            intents.push(intent);
+            intents.push(spec);
         }
         intents.sort_by(|a, b| a.arn.cmp(&b.arn));
         intents
@@ -58,12 +57,12 @@ impl Resolver<'_> {
         entry: &EntryName,
         group: &TargetGroup,
         (listeners, member): (&[ListenerArn], &MemberName),
-        before: &[GroupIntent],
+        before: &[GroupSpec],
     ) {
         let span = group.listener.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
         let shares =
-            |other: &&GroupIntent| other.strategy.listeners().iter().any(|its| listeners.contains(its));
-        let others: Vec<&GroupIntent> = before.iter().filter(shares).collect();
+            |other: &&GroupSpec| other.strategy.listeners().iter().any(|its| listeners.contains(its));
+        let others: Vec<&GroupSpec> = before.iter().filter(shares).collect();
         if others.is_empty() {
             for listener in listeners {
                 self.claim(entry, Endpoint::Listener(listener.clone()), &span, LISTENER);
@@ -74,17 +73,17 @@ impl Resolver<'_> {
                 "target group `{}` shares a listener with this one, and not all: groups of a set stand behind the same ones",
                 other.arn.name()
             );
-            self.complain(&span, LISTENER, message);
+            self.push_error(&span, LISTENER, message);
         }
         if others.iter().any(|other| other.strategy.member() == Some(member)) {
             let span = group.member.as_ref().map_or_else(|| group.arn.span(), Spanned::span);
             let message = format!("member `{member}` has two target groups behind one listener");
-            self.complain(&span, MEMBER, message);
+            self.push_error(&span, MEMBER, message);
         }
         if others.len() == MOST_GROUPS {
             let message =
                 format!("a listener forwards to {MOST_GROUPS} target groups at most, and this is one more");
-            self.complain(&span, LISTENER, message);
+            self.push_error(&span, LISTENER, message);
         }
     }
 
@@ -93,11 +92,11 @@ impl Resolver<'_> {
         entry: &EntryName,
         group: &TargetGroup,
         inherited: Option<&AssumedRole>,
-    ) -> Option<GroupIntent> {
+    ) -> Option<GroupSpec> {
         let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse);
         let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
         if let Some((0, span)) = &port {
-            self.complain(span, "cluster.target_group.port", "0 is no port");
+            self.push_error(span, "cluster.target_group.port", "0 is no port");
         }
         let availability_zone = group
             .availability_zone
@@ -109,7 +108,7 @@ impl Resolver<'_> {
         self.is_of_partition(arn.partition(), &Place::File(group.arn.span()), "cluster.target_group.arn");
         self.claim(entry, Endpoint::Group(arn.clone()), &group.arn.span(), "cluster.target_group.arn");
         let port = port.map(|(port, _)| *port);
-        Some(GroupIntent { arn, site: None, role, strategy, port, availability_zone, assume })
+        Some(GroupSpec { arn, site: None, role, strategy, port, availability_zone, assume })
     }
 
     fn role(&mut self, group: &TargetGroup) -> GroupRole {
@@ -131,10 +130,10 @@ impl Resolver<'_> {
     }
 
     fn strategy(&mut self, group: &TargetGroup, arn: Option<&GroupArn>) -> Option<Strategy> {
-        let after = group.leave_after_seconds.as_ref();
+        let after = group.deregister_after_seconds.as_ref();
         if !matches!(group.strategy, file::Strategy::Warm) {
             let message = "it is for `strategy = \"warm\"`";
-            self.misplaced("leave_after_seconds", after.map(Spanned::span), message);
+            self.misplaced("deregister_after_seconds", after.map(Spanned::span), message);
         }
         if !matches!(group.strategy, file::Strategy::Weighted) {
             let message = "it is for `strategy = \"weighted\"`";
@@ -144,10 +143,12 @@ impl Resolver<'_> {
         match group.strategy {
             file::Strategy::Exclusive => Some(Strategy::Exclusive),
             file::Strategy::Warm => {
-                let key = "cluster.target_group.leave_after_seconds";
+                let key = "cluster.target_group.deregister_after_seconds";
                 let after = self.seconds_within(&[], key, after, Duration::ZERO..=LONGEST_GRACE);
-                let after = after.unwrap_or(LEAVE_AFTER);
-                Some(Strategy::Warm { leave_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) })
+                let after = after.unwrap_or(DEREGISTER_AFTER);
+                Some(Strategy::Warm {
+                    deregister_after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+                })
             }
             file::Strategy::Weighted => self.weighted(group, arn),
         }
@@ -157,17 +158,17 @@ impl Resolver<'_> {
         if matches!(group.role, TargetRole::Reader) {
             let message =
                 "`strategy = \"weighted\"` sends every connection to one member, so it is for writers";
-            self.complain(&group.arn.span(), "cluster.target_group.role", message);
+            self.push_error(&group.arn.span(), "cluster.target_group.role", message);
         }
         for (key, is_given) in [("listener", group.listener.is_some()), ("member", group.member.is_some())] {
             if !is_given {
                 let message = format!("`strategy = \"weighted\"` needs `{key}` beside it");
-                self.complain(&group.arn.span(), "cluster.target_group.strategy", message);
+                self.push_error(&group.arn.span(), "cluster.target_group.strategy", message);
             }
         }
         let member = group.member.as_ref()?;
         if member.get_ref().trim().is_empty() {
-            self.complain(&member.span(), MEMBER, "it is empty");
+            self.push_error(&member.span(), MEMBER, "it is empty");
         }
         let given = group.listener.as_ref()?;
         let mut listeners = Vec::new();
@@ -176,7 +177,7 @@ impl Resolver<'_> {
             listeners.push(self.parsed(&text, LISTENER, ListenerArn::parse)?);
         }
         if listeners.is_empty() {
-            self.complain(&given.span(), LISTENER, "it names no listener");
+            self.push_error(&given.span(), LISTENER, "it names no listener");
             return None;
         }
         let is_elsewhere = |listener: &ListenerArn| {
@@ -184,13 +185,13 @@ impl Resolver<'_> {
         };
         if listeners.iter().any(is_elsewhere) {
             let message = "the listener is in another Region or account than the target group";
-            self.complain(&given.span(), LISTENER, message);
+            self.push_error(&given.span(), LISTENER, message);
         }
         let named = listeners.len();
         listeners.sort();
         listeners.dedup();
         if listeners.len() < named {
-            self.complain(&given.span(), LISTENER, "it names one listener twice");
+            self.push_error(&given.span(), LISTENER, "it names one listener twice");
         }
         Some(Strategy::Weighted { listeners, member: MemberName::new(member.get_ref()) })
     }
@@ -198,7 +199,7 @@ impl Resolver<'_> {
     /// A key that means nothing here.
     fn misplaced(&mut self, key: &str, span: Option<Range<usize>>, message: &str) {
         if let Some(span) = span {
-            self.complain(&span, &format!("cluster.target_group.{key}"), message);
+            self.push_error(&span, &format!("cluster.target_group.{key}"), message);
         }
     }
 }

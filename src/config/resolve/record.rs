@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::group::MAX_LAG_BYTES;
 use crate::config::file::{self, Record};
-use repoint_domain::spec::{PointsTo, RecordIntent, Site};
+use repoint_domain::spec::{PointsTo, RecordSpec, Site};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::endpoint::Endpoint;
@@ -26,7 +26,7 @@ impl Resolver<'_> {
         sites: &[Site],
         record: &Record,
         role: Option<&AssumedRole>,
-    ) -> Option<RecordIntent> {
+    ) -> Option<RecordSpec> {
         let zone = self.spanned(&record.zone_id, "cluster.record.zone_id", zone_id);
         let name = self.spanned(&record.name, "cluster.record.name", record_name);
         for (key, text) in [
@@ -34,21 +34,21 @@ impl Resolver<'_> {
             ("cluster.record.health_check_id", &record.health_check_id),
         ] {
             if let Some(empty) = text.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
-                self.complain(&empty.span(), key, "it is empty");
+                self.push_error(&empty.span(), key, "it is empty");
             }
         }
         if let Some(ttl) = record.ttl.as_ref().filter(|ttl| *ttl.get_ref() > LONGEST_TTL) {
             let message = format!("it is above {LONGEST_TTL}, the most that Route 53 takes");
-            self.complain(&ttl.span(), "cluster.record.ttl", message);
+            self.push_error(&ttl.span(), "cluster.record.ttl", message);
         }
         match (&record.failover, &record.set_identifier) {
             (Some(failover), None) => {
                 let message = "a failover record needs a `set_identifier` beside it";
-                self.complain(&failover.span(), "cluster.record.failover", message);
+                self.push_error(&failover.span(), "cluster.record.failover", message);
             }
             (None, Some(identifier)) => {
                 let message = "it needs `failover = \"PRIMARY\"` or `\"SECONDARY\"` beside it; a simple record has none";
-                self.complain(&identifier.span(), "cluster.record.set_identifier", message);
+                self.push_error(&identifier.span(), "cluster.record.set_identifier", message);
             }
             _ => {}
         }
@@ -60,7 +60,7 @@ impl Resolver<'_> {
         };
         self.has_one_role(&key.place, assume.as_ref(), record);
         self.claim(entry, Endpoint::Record(key.clone()), &record.name.span(), "cluster.record.name");
-        Some(RecordIntent {
+        Some(RecordSpec {
             key,
             failover: record.failover.as_ref().map(|failover| *failover.get_ref()),
             points_to: points_to?,
@@ -77,7 +77,7 @@ impl Resolver<'_> {
             let spans = [lag.as_ref().map(Spanned::span), fallback.as_ref().map(Spanned::span)];
             for (key, span) in ["max_lag_bytes", "primary_fallback"].into_iter().zip(spans) {
                 if let Some(span) = span {
-                    self.complain(&span, &format!("cluster.record.{key}"), message);
+                    self.push_error(&span, &format!("cluster.record.{key}"), message);
                 }
             }
         }
@@ -90,7 +90,7 @@ impl Resolver<'_> {
             file::PointsTo::Standby => Some(PointsTo::Standby),
             file::PointsTo::Readers if record.kind == RecordType::Cname => {
                 let message = "a CNAME has one value, and there may be several readers: use `A` or `AAAA`";
-                self.complain(&record.points_to.span(), "cluster.record.points_to", message);
+                self.push_error(&record.points_to.span(), "cluster.record.points_to", message);
                 None
             }
             file::PointsTo::Readers => Some(PointsTo::Readers {
@@ -116,7 +116,7 @@ pub(super) fn record_name(text: &str) -> Result<RecordName, String> {
     if is_name(host) && name.as_str().len() <= LONGEST_RECORD_NAME {
         return Ok(name);
     }
-    let odd = text.chars().find(|letter| !letter.is_ascii_alphanumeric() && !"-_.*\\".contains(*letter));
+    let odd = text.chars().find(|message| !message.is_ascii_alphanumeric() && !"-_.*\\".contains(*message));
     Err(match odd {
         _ if text.contains("://") => "it is a URL, and a record's name is the host name in it alone".to_owned(),
         Some(' ' | '\t' | '\n') => "a record's name has no spaces".to_owned(),

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
-use repoint_domain::spec::{GroupIntent, Reached, Site};
+use repoint_domain::spec::{GroupSpec, Reached, Site};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
 use repoint_domain::values::endpoint::GroupArn;
@@ -27,19 +27,19 @@ impl Resolver<'_> {
             }
             (None, []) => {
                 let message = "it is missing: name at least one member, as in [\"http://10.0.1.11:8008\"]";
-                self.complain(&cluster.scope.span(), KEY, message);
+                self.push_error(&cluster.scope.span(), KEY, message);
                 Vec::new()
             }
             (members, sites) => {
                 if let Some(members) = members {
                     let message =
                         "a cluster with sites has none of its own: put them into each [[cluster.site]]";
-                    self.complain(&members.span(), KEY, message);
+                    self.push_error(&members.span(), KEY, message);
                 }
                 if let Some(member) = cluster.addresses.keys().next() {
                     let message =
                         "members of two sites may have the same name: put it into the [[cluster.site]]";
-                    self.complain(&member.span(), "cluster.addresses", message);
+                    self.push_error(&member.span(), "cluster.addresses", message);
                 }
                 let resolved = sites.iter().map(|site| self.site(scope, site)).collect();
                 self.tell_apart(sites);
@@ -51,7 +51,7 @@ impl Resolver<'_> {
     fn site(&mut self, scope: &Scope, site: &file::Site) -> Site {
         for (key, text) in [("region", Some(&site.region)), ("scope", site.scope.as_ref())] {
             if let Some(empty) = text.filter(|text| text.get_ref().trim().is_empty()) {
-                self.complain(&empty.span(), &format!("cluster.site.{key}"), "it is empty");
+                self.push_error(&empty.span(), &format!("cluster.site.{key}"), "it is empty");
             }
         }
         Site {
@@ -67,7 +67,7 @@ impl Resolver<'_> {
     fn members(&mut self, members: &Spanned<Vec<Spanned<String>>>, key: &str) -> Vec<ApiUrl> {
         if members.get_ref().is_empty() {
             let message = "it is empty: name at least one member, as in [\"http://10.0.1.11:8008\"]";
-            self.complain(&members.span(), key, message);
+            self.push_error(&members.span(), key, message);
         }
         let mut urls: Vec<ApiUrl> = members
             .get_ref()
@@ -88,7 +88,7 @@ impl Resolver<'_> {
         let mut reached = BTreeMap::new();
         for (member, address) in addresses {
             if member.get_ref().trim().is_empty() {
-                self.complain(&member.span(), key, "a member's name is empty");
+                self.push_error(&member.span(), key, "a member's name is empty");
             }
             if let Some(address) = self.spanned(address, key, reached_at) {
                 reached.insert(MemberName::new(member.get_ref()), address);
@@ -106,16 +106,16 @@ impl Resolver<'_> {
             let is_plain =
                 name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
             if !is_plain {
-                self.complain(&span, "cluster.site.name", "it may have letters, digits, `-`, `_` and `.`");
+                self.push_error(&span, "cluster.site.name", "it may have letters, digits, `-`, `_` and `.`");
             }
             if !names.insert(name.clone()) {
                 let message = format!("site `{name}` is named twice: give each a `name` of its own");
-                self.complain(&span, "cluster.site.name", message);
+                self.push_error(&span, "cluster.site.name", message);
             }
             for member in site.members.get_ref() {
                 if ApiUrl::parse(member.get_ref()).is_ok_and(|url| !members.insert(url)) {
                     let message = format!("`{}` is named twice: a member is in one site", member.get_ref());
-                    self.complain(&member.span(), "cluster.site.members", message);
+                    self.push_error(&member.span(), "cluster.site.members", message);
                 }
             }
         }
@@ -125,7 +125,7 @@ impl Resolver<'_> {
         let zone = self.spanned(&alias.zone_id, "cluster.site.alias.zone_id", zone_id);
         let dns_name = alias.dns_name.get_ref();
         if record_name(dns_name).is_err() {
-            self.complain(&alias.dns_name.span(), "cluster.site.alias.dns_name", "it is no DNS name");
+            self.push_error(&alias.dns_name.span(), "cluster.site.alias.dns_name", "it is no DNS name");
         }
         Some(Alias {
             zone: zone?,
@@ -143,7 +143,7 @@ impl Resolver<'_> {
         entry: &EntryName,
         cluster: &Cluster,
         role: Option<&AssumedRole>,
-    ) -> Vec<GroupIntent> {
+    ) -> Vec<GroupSpec> {
         let mut groups = Vec::new();
         for site in &cluster.site {
             for group in &site.target_group {
@@ -151,11 +151,11 @@ impl Resolver<'_> {
                 let its = GroupArn::parse(group.arn.get_ref()).map(|arn| arn.region().to_owned());
                 if let Some(other) = its.ok().filter(|its| its != region) {
                     let message = format!("it is in {other}, and the site is in {region}");
-                    self.complain(&group.arn.span(), "cluster.site.target_group.arn", message);
+                    self.push_error(&group.arn.span(), "cluster.site.target_group.arn", message);
                 }
             }
             let its = self.groups(entry, &site.target_group, role).into_iter();
-            groups.extend(its.map(|group| GroupIntent { site: Some(name(site)), ..group }));
+            groups.extend(its.map(|group| GroupSpec { site: Some(name(site)), ..group }));
         }
         groups
     }
@@ -167,13 +167,13 @@ impl Resolver<'_> {
         let failover = record.failover.as_ref().map(Spanned::get_ref);
         if named().next().is_none() {
             let message = "the cluster has no sites: add a [[cluster.site]] for each, with its `alias`";
-            self.complain(&span, key, message);
+            self.push_error(&span, key, message);
         } else if failover == Some(&Failover::Secondary) && named().count() < 2 {
-            self.complain(&span, key, "the SECONDARY leads to another site, and the cluster has only one");
+            self.push_error(&span, key, "the SECONDARY leads to another site, and the cluster has only one");
         }
         for (site, name) in named() {
             let Some(alias) = &site.alias else {
-                self.complain(&span, key, format!("site `{name}` has no `alias` to lead to"));
+                self.push_error(&span, key, format!("site `{name}` has no `alias` to lead to"));
                 continue;
             };
             if failover.is_some() && !alias.evaluate_target_health {
@@ -181,15 +181,15 @@ impl Resolver<'_> {
                     "a failover alias must watch the health of its target, and the `alias` of site `{name}` says \
                      `evaluate_target_health = false`"
                 );
-                self.complain(&span, key, message);
+                self.push_error(&span, key, message);
             }
         }
         if record.kind == RecordType::Cname {
-            self.complain(&span, key, "an alias of a load balancer is of type A or AAAA");
+            self.push_error(&span, key, "an alias of a load balancer is of type A or AAAA");
         }
         if let Some(ttl) = &record.ttl {
             let message = "a record that points to a site is an alias, and has the TTL of what it leads to";
-            self.complain(&ttl.span(), "cluster.record.ttl", message);
+            self.push_error(&ttl.span(), "cluster.record.ttl", message);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{LONGEST, Resolver};
-use crate::config::file::{File, HandOverName};
-use crate::config::{Callback, HandOver, Lambda, Problem, Watch};
+use crate::config::file::{CallbackModeName, File};
+use crate::config::{Callback, CallbackMode, Lambda, Problem, Watch};
 
 /// Half of it is what a failover waits for on average; asking a member costs it a millisecond.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -49,34 +49,34 @@ impl Resolver<'_> {
     pub(super) fn callback(&mut self, file: &File) -> Callback {
         let file = &file.callback;
         let topic = self.text(&["REPOINT_CALLBACK_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref());
-        let topic_place = file.hand_over.as_ref().map(toml::Spanned::span);
+        let topic_place = file.mode.as_ref().map(toml::Spanned::span);
         let topic = topic.and_then(|given| self.topic(&given, "callback.sns_topic_arn"));
-        let hand_over = match self.environment.get(&["REPOINT_CALLBACK_HAND_OVER"]) {
-            Some((_, "daemon")) => HandOverName::Daemon,
-            Some((_, "sns")) => HandOverName::Sns,
-            Some((_, "self")) => HandOverName::Detached,
+        let mode = match self.environment.get(&["REPOINT_CALLBACK_MODE"]) {
+            Some((_, "daemon")) => CallbackModeName::Daemon,
+            Some((_, "sns")) => CallbackModeName::Sns,
+            Some((_, "self")) => CallbackModeName::Detached,
             Some((name, other)) => {
                 let message = format!("`{other}` is none of daemon, sns, self");
                 self.problems.push(Problem::of_variable(name, message));
-                HandOverName::Daemon
+                CallbackModeName::Daemon
             }
-            None => file.hand_over.as_ref().map_or(HandOverName::Daemon, |name| *name.get_ref()),
+            None => file.mode.as_ref().map_or(CallbackModeName::Daemon, |name| *name.get_ref()),
         };
-        let hand_over = match (hand_over, topic) {
-            (HandOverName::Daemon, _) => HandOver::Daemon,
-            (HandOverName::Detached, _) => HandOver::Detached,
-            (HandOverName::Sns, Some(topic)) => HandOver::Sns(topic),
-            (HandOverName::Sns, None) => {
+        let mode = match (mode, topic) {
+            (CallbackModeName::Daemon, _) => CallbackMode::Daemon,
+            (CallbackModeName::Detached, _) => CallbackMode::Detached,
+            (CallbackModeName::Sns, Some(topic)) => CallbackMode::Sns(topic),
+            (CallbackModeName::Sns, None) => {
                 let message = "to hand over to SNS, it needs `sns_topic_arn` beside it";
                 let problem = match topic_place {
-                    Some(span) => self.source.problem(&span, Some("callback.hand_over"), message),
-                    None => Problem::of_variable("REPOINT_CALLBACK_HAND_OVER", message),
+                    Some(span) => self.source.problem(&span, Some("callback.mode"), message),
+                    None => Problem::of_variable("REPOINT_CALLBACK_MODE", message),
                 };
                 self.problems.push(problem);
-                HandOver::Daemon
+                CallbackMode::Daemon
             }
         };
-        Callback { hand_over }
+        Callback { mode }
     }
 
     pub(super) fn lambda(&mut self, file: &File) -> Lambda {

@@ -5,35 +5,35 @@
 use std::collections::BTreeSet;
 
 use super::Refusal;
-use crate::decide::verdict::Primary;
-use crate::observed::{Answers, MemberAnswer, World};
-use crate::spec::{Intent, Site};
-use crate::state::Memory;
+use crate::observed::{Answers, MemberAnswer, Observed};
+use crate::spec::{Site, Spec};
+use crate::state::State;
 use crate::values::cluster::{ApiUrl, Role};
+use crate::values::primary::Primary;
 
 /// No configured member belongs to another system, and those that can tell who the members are lead to the primary.
 pub(super) fn is_configured(
     primary: &Primary,
-    intent: &Intent,
-    world: &World,
-    memory: &Memory,
+    spec: &Spec,
+    observed: &Observed,
+    state: &State,
 ) -> Result<(), Refusal> {
     // Where neither the state nor the configuration says which system it is, a member of another one may be the stray.
-    let is_known = memory.system_id.is_some() || intent.system_id.is_some();
-    for site in intent.sites.iter().filter(|_| is_known) {
-        same_system(primary, site, world.answers_of(site.name.as_ref()))?;
+    let is_known = state.system_id.is_some() || spec.system_id.is_some();
+    for site in spec.sites.iter().filter(|_| is_known) {
+        same_system(primary, site, observed.answers_of(site.name.as_ref()))?;
     }
-    let Some(site) = intent.site(primary.site.as_ref()) else { return Ok(()) };
-    confirmed(primary, site, world.answers_of(site.name.as_ref()))
+    let Some(site) = spec.site(primary.site.as_ref()) else { return Ok(()) };
+    confirmed(primary, site, observed.answers_of(site.name.as_ref()))
 }
 
 /// One that tells another scope is at an address that has changed hands.
 fn same_system(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Refusal> {
     for answer in site.members.iter().filter_map(|url| answers.get(url)) {
         let Ok(own) = &answer.health else { continue };
-        let told = own.scope.as_ref().or_else(|| answer.view.as_ref().ok()?.scope.as_ref());
+        let notified = own.scope.as_ref().or_else(|| answer.view.as_ref().ok()?.scope.as_ref());
         let other = own.system_id.as_ref().filter(|system_id| **system_id != primary.system_id);
-        if let Some(other) = other.filter(|_| told.is_none_or(|scope| *scope == site.scope)) {
+        if let Some(other) = other.filter(|_| notified.is_none_or(|scope| *scope == site.scope)) {
             let (found, expected) = (primary.system_id.clone(), other.clone());
             return Err(Refusal::WrongSystem { found, expected });
         }

@@ -6,27 +6,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, Seen, group, is_at, once};
-use crate::decide::verdict::Primary;
-use crate::observed::World;
+use crate::observed::Observed;
 use crate::plan::{ListenerStep, TargetStep};
-use crate::spec::{GroupIntent, Intent, Strategy};
+use crate::spec::{GroupSpec, Spec, Strategy};
 use crate::values::endpoint::{GroupArn, Target};
-use crate::values::listener::{Forward, Listener, ListenerArn, Reweighting};
+use crate::values::listener::{Forward, Listener, ListenerArn, WeightChange};
+use crate::values::primary::Primary;
 
 pub(super) fn listeners(
     steps: &[ListenerStep],
-    intent: &Intent,
+    spec: &Spec,
     seen: &Seen,
     touched: &mut BTreeSet<String>,
 ) -> Result<(), Refusal> {
-    let Seen { world, primary, .. } = *seen;
+    let Seen { observed, primary, .. } = *seen;
     let changed: Vec<&ListenerArn> = steps.iter().filter_map(listener_of).collect();
-    let set = changed.iter().find_map(|arn| set_of(intent, arn)).unwrap_or_default();
+    let set = changed.iter().find_map(|arn| set_of(spec, arn)).unwrap_or_default();
     if let Some(foreign) = changed.iter().find(|arn| !set.contains(arn)) {
         return Err(Refusal::NotOurs(foreign.to_string()));
     }
-    let is_behind = |group: &&GroupIntent| !set.is_empty() && group.strategy.listeners() == set;
-    let ours: Vec<&GroupIntent> = intent.groups.iter().filter(is_behind).collect();
+    let is_behind = |group: &&GroupSpec| !set.is_empty() && group.strategy.listeners() == set;
+    let ours: Vec<&GroupSpec> = spec.groups.iter().filter(is_behind).collect();
     if ours.iter().any(|group| group.site.is_some() && group.site != primary.site) {
         let listener = set.first().map(ToString::to_string);
         return Err(Refusal::OtherSite(listener.unwrap_or_default()));
@@ -34,7 +34,7 @@ pub(super) fn listeners(
     let mut opened: BTreeSet<(&GroupArn, &Target)> = BTreeSet::new();
     let mut of_groups: BTreeMap<&GroupArn, Vec<TargetStep>> = BTreeMap::new();
     let mut unmoved: BTreeSet<&ListenerArn> =
-        set.iter().filter(|arn| !rests_on_primary(arn, intent, world, primary)).collect();
+        set.iter().filter(|arn| !rests_on_primary(arn, spec, observed, primary)).collect();
     let mut is_moved = false;
     for step in steps {
         match step {
@@ -57,7 +57,7 @@ pub(super) fn listeners(
             ListenerStep::Weights(weights) => {
                 let arn = &weights.listener;
                 once(touched, arn.to_string())?;
-                reweighting(weights, &opened, &ours, world, primary)?;
+                reweighting(weights, &opened, &ours, observed, primary)?;
                 is_moved = true;
                 unmoved.remove(arn);
             }
@@ -65,7 +65,7 @@ pub(super) fn listeners(
     }
     for (arn, steps) in of_groups {
         once(touched, arn.to_string())?;
-        group(arn, &steps, intent, seen)?;
+        group(arn, &steps, spec, seen)?;
     }
     Ok(())
 }
@@ -79,15 +79,15 @@ fn listener_of(step: &ListenerStep) -> Option<&ListenerArn> {
 }
 
 /// The listeners that the groups behind this one stand behind.
-fn set_of<'a>(intent: &'a Intent, arn: &ListenerArn) -> Option<&'a [ListenerArn]> {
-    intent.groups.iter().map(|group| group.strategy.listeners()).find(|set| set.contains(arn))
+fn set_of<'a>(spec: &'a Spec, arn: &ListenerArn) -> Option<&'a [ListenerArn]> {
+    spec.groups.iter().map(|group| group.strategy.listeners()).find(|set| set.contains(arn))
 }
 
 /// Whether a listener sends connections to the primary's group alone.
-fn rests_on_primary(arn: &ListenerArn, intent: &Intent, world: &World, primary: &Primary) -> bool {
+fn rests_on_primary(arn: &ListenerArn, spec: &Spec, observed: &Observed, primary: &Primary) -> bool {
     let is_primarys =
-        |group: &GroupArn| intent.groups.iter().any(|own| own.arn == *group && is_of(own, primary));
-    match world.listeners.get(arn) {
+        |group: &GroupArn| spec.groups.iter().any(|own| own.arn == *group && is_of(own, primary));
+    match observed.listeners.get(arn) {
         Some(Ok(Listener::Forward(read))) => {
             read.weights.iter().all(|(group, weight)| *weight == 0 || is_primarys(group))
         }
@@ -96,14 +96,14 @@ fn rests_on_primary(arn: &ListenerArn, intent: &Intent, world: &World, primary: 
 }
 
 fn reweighting(
-    Reweighting { listener: arn, before, after }: &Reweighting,
+    WeightChange { listener: arn, before, after }: &WeightChange,
     opened: &BTreeSet<(&GroupArn, &Target)>,
-    ours: &[&GroupIntent],
-    world: &World,
+    ours: &[&GroupSpec],
+    observed: &Observed,
     primary: &Primary,
 ) -> Result<(), Refusal> {
     let name = || arn.to_string();
-    let Some(Ok(Listener::Forward(read))) = world.listeners.get(arn) else {
+    let Some(Ok(Listener::Forward(read))) = observed.listeners.get(arn) else {
         return Err(Refusal::Unread(name()));
     };
     let is_ours = |group: &GroupArn| ours.iter().any(|own| own.arn == *group);
@@ -134,13 +134,13 @@ fn reweighting(
     let Some(primarys) = primarys.filter(|own| live.all(|group| *group == own.arn)) else {
         return Err(Refusal::WrongNode { endpoint: name(), at: after.to_string() });
     };
-    let Some(Ok(group)) = world.groups.get(&primarys.arn) else {
+    let Some(Ok(group)) = observed.groups.get(&primarys.arn) else {
         return Err(Refusal::Unread(primarys.arn.to_string()));
     };
     let there = group.targets.iter().filter(|health| health.state != "draining").map(|health| &health.target);
     let opened = opened.iter().filter(|(group, _)| **group == primarys.arn).map(|(_, target)| *target);
     let is_primary = |target: &Target| {
-        primary.address.as_ref().is_some_and(|address| is_at(target, address, primarys, group, world))
+        primary.address.as_ref().is_some_and(|address| is_at(target, address, primarys, group, observed))
     };
     if there.chain(opened).any(is_primary) {
         return Ok(());
@@ -153,13 +153,13 @@ fn reweighting(
 pub(super) fn closes_nothing_in_use(
     arn: &GroupArn,
     steps: &[TargetStep],
-    intent: &Intent,
-    world: &World,
+    spec: &Spec,
+    observed: &Observed,
     primary: &Primary,
 ) -> Result<(), Refusal> {
-    let group = intent.groups.iter().find(|own| own.arn == *arn);
+    let group = spec.groups.iter().find(|own| own.arn == *arn);
     let mut listeners = group.map_or(&[][..], |own| own.strategy.listeners()).iter();
-    let rests_elsewhere = listeners.all(|listener| rests_on_primary(listener, intent, world, primary));
+    let rests_elsewhere = listeners.all(|listener| rests_on_primary(listener, spec, observed, primary));
     let closed = steps.iter().find_map(|step| match step {
         TargetStep::Deregister(target) => Some(target.clone()),
         TargetStep::Register(_) => None,
@@ -170,6 +170,6 @@ pub(super) fn closes_nothing_in_use(
     }
 }
 
-fn is_of(group: &GroupIntent, primary: &Primary) -> bool {
+fn is_of(group: &GroupSpec, primary: &Primary) -> bool {
     matches!(&group.strategy, Strategy::Weighted { member, .. } if Some(member) == primary.member.as_ref())
 }

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::verdict::Primary;
-use crate::observed::witness::{Witness, primarys_view, witnesses};
-use crate::observed::{Health, Listed, View, World};
-use crate::state::{Memory, Timestamp};
-use crate::values::cluster::{Address, ListedRole, MemberName, Role, State};
+use crate::observed::member::{Member, members, primarys_view};
+use crate::observed::{ClusterMember, ClusterView, MemberStatus, Observed};
+use crate::state::State;
+use crate::values::cluster::{Address, ClusterRole, MemberName, PostgresState, Role};
+use crate::values::primary::Primary;
+use crate::values::timestamp::Timestamp;
 
 /// A replica comes in once its lag is at most this part of the limit.
 const COMES_IN_AT: u64 = 2;
@@ -30,16 +31,16 @@ pub struct Reader {
 /// The replicas that stream, lag no more than `max_lag_bytes` and are not tagged `noloadbalance`, by name; `None` if no
 /// `/cluster` can be read that names the leader. To come in, a replica must answer for itself as well.
 #[must_use]
-pub fn readers(world: &World, leader: &Primary, max_lag_bytes: u64) -> Option<Vec<Reader>> {
-    let witnesses = witnesses(world.answers_of(leader.site.as_ref()));
-    let view = leaders_view(&witnesses, leader)?;
-    let fed = fed(&witnesses, leader);
-    let reader = |listed: &Listed| {
+pub fn readers(observed: &Observed, leader: &Primary, max_lag_bytes: u64) -> Option<Vec<Reader>> {
+    let members = members(observed.answers_of(leader.site.as_ref()));
+    let view = leaders_view(&members, leader)?;
+    let fed = fed(&members, leader);
+    let reader = |listed: &ClusterMember| {
         let lag_bytes = listed.lag_bytes.filter(|lag| *lag <= max_lag_bytes)?;
-        let answers = own(&witnesses, listed).is_some_and(is_replica);
+        let answers = own(&members, listed).is_some_and(is_replica);
         Some(Reader {
             member: listed.name.clone(),
-            address: address(&witnesses, listed),
+            address: address(&members, listed),
             may_come_in: lag_bytes <= max_lag_bytes / COMES_IN_AT && answers,
         })
     };
@@ -48,10 +49,10 @@ pub fn readers(world: &World, leader: &Primary, max_lag_bytes: u64) -> Option<Ve
         .iter()
         .filter(|listed| is_listed_as_replica(listed) && !listed.noloadbalance)
         .filter(|listed| match listed.state {
-            State::Streaming => true,
+            PostgresState::Streaming => true,
             // Before 3.0.4 a replica's state does not say whether it streams; the account of the member it streams from does.
-            State::Running => fed.contains(&listed.name),
-            State::ArchiveRecovery | State::Other(_) => false,
+            PostgresState::Running => fed.contains(&listed.name),
+            PostgresState::ArchiveRecovery | PostgresState::Other(_) => false,
         })
         .filter_map(reader)
         .collect();
@@ -62,24 +63,24 @@ pub fn readers(world: &World, leader: &Primary, max_lag_bytes: u64) -> Option<Ve
 /// The replicas that may stay where they are although they are not known to stream, by name: those that answer for
 /// themselves, while replicas are still on their way to a new leader. The last primary is none of them.
 #[must_use]
-pub fn settling(world: &World, leader: &Primary, memory: &Memory, now: Timestamp) -> Vec<Reader> {
-    if !memory.is_settling(leader, now) {
+pub fn settling(observed: &Observed, leader: &Primary, state: &State, now: Timestamp) -> Vec<Reader> {
+    if !state.is_settling(leader, now) {
         return Vec::new();
     }
-    let last = memory.primary.as_ref().and_then(|last| last.member.as_ref());
-    let witnesses = witnesses(world.answers_of(leader.site.as_ref()));
+    let last = state.primary.as_ref().and_then(|last| last.member.as_ref());
+    let members = members(observed.answers_of(leader.site.as_ref()));
     let is_of_the_system =
-        |own: &&Health| own.system_id.as_ref().is_none_or(|system_id| *system_id == leader.system_id);
-    let view = leaders_view(&witnesses, leader);
+        |own: &&MemberStatus| own.system_id.as_ref().is_none_or(|system_id| *system_id == leader.system_id);
+    let view = leaders_view(&members, leader);
     let mut readers: Vec<Reader> = view
         .into_iter()
         .flat_map(|view| &view.members)
         .filter(|listed| is_listed_as_replica(listed) && !listed.noloadbalance)
         .filter(|listed| last != Some(&listed.name))
-        .filter(|listed| own(&witnesses, listed).filter(is_of_the_system).is_some_and(is_replica))
+        .filter(|listed| own(&members, listed).filter(is_of_the_system).is_some_and(is_replica))
         .map(|listed| Reader {
             member: listed.name.clone(),
-            address: address(&witnesses, listed),
+            address: address(&members, listed),
             may_come_in: false,
         })
         .collect();
@@ -87,38 +88,38 @@ pub fn settling(world: &World, leader: &Primary, memory: &Memory, now: Timestamp
     readers
 }
 
-fn leaders_view<'a>(witnesses: &[Witness<'a>], leader: &Primary) -> Option<&'a View> {
-    primarys_view(witnesses, leader.member.as_ref()?)
+fn leaders_view<'a>(members: &[Member<'a>], leader: &Primary) -> Option<&'a ClusterView> {
+    primarys_view(members, leader.member.as_ref()?)
 }
 
 /// The members that stream from any other. A replica may stream from another replica, which alone lists it. One that
 /// claims to be the primary and is not the leader feeds what is no part of this cluster any more.
-fn fed<'a>(witnesses: &[Witness<'a>], leader: &Primary) -> BTreeSet<&'a MemberName> {
-    let feeds = witnesses.iter().filter_map(|witness| {
-        let own = witness.health()?;
-        let is_leader = leader.member.is_some() && witness.name == leader.member;
+fn fed<'a>(members: &[Member<'a>], leader: &Primary) -> BTreeSet<&'a MemberName> {
+    let feeds = members.iter().filter_map(|member| {
+        let own = member.health()?;
+        let is_leader = leader.member.is_some() && member.name == leader.member;
         (is_leader || is_replica(own)).then_some(&own.feeds)
     });
     feeds.flatten().collect()
 }
 
 /// Where a member's PostgreSQL listens: Patroni may list a member without that for a while.
-fn address(witnesses: &[Witness], listed: &Listed) -> Option<Address> {
-    let views = witnesses.iter().filter_map(Witness::view);
+fn address(members: &[Member], listed: &ClusterMember) -> Option<Address> {
+    let views = members.iter().filter_map(Member::view);
     let elsewhere =
         || views.filter_map(|view| view.member(&listed.name)).find_map(|same| same.address.clone());
     listed.address.clone().or_else(elsewhere)
 }
 
 /// What a listed member says of itself.
-fn own<'a>(witnesses: &[Witness<'a>], listed: &Listed) -> Option<&'a Health> {
-    witnesses.iter().find(|witness| witness.name.as_ref() == Some(&listed.name))?.health()
+fn own<'a>(members: &[Member<'a>], listed: &ClusterMember) -> Option<&'a MemberStatus> {
+    members.iter().find(|member| member.name.as_ref() == Some(&listed.name))?.health()
 }
 
-fn is_replica(own: &Health) -> bool {
+fn is_replica(own: &MemberStatus) -> bool {
     own.role == Role::Replica && own.state.is_up() && !own.answers_primary
 }
 
-fn is_listed_as_replica(listed: &Listed) -> bool {
-    matches!(listed.role, ListedRole::Replica | ListedRole::SyncStandby | ListedRole::QuorumStandby)
+fn is_listed_as_replica(listed: &ClusterMember) -> bool {
+    matches!(listed.role, ClusterRole::Replica | ClusterRole::SyncStandby | ClusterRole::QuorumStandby)
 }

@@ -3,10 +3,10 @@
 //! Law: only a standby that answers for itself is chosen, and a good choice is kept: lag changes with every look, and
 //! a record that followed it would never rest.
 
-use crate::decide::verdict::Primary;
-use crate::observed::World;
-use crate::observed::witness::{Witness, primarys_view, witnesses};
-use crate::values::cluster::{Address, ListedRole, MemberName, Role};
+use crate::observed::Observed;
+use crate::observed::member::{Member, members, primarys_view};
+use crate::values::cluster::{Address, ClusterRole, MemberName, Role};
+use crate::values::primary::Primary;
 
 /// How much further behind than the best a standby may be and still be kept: one WAL segment, PostgreSQL's own unit
 /// of shipping. Smaller differences come and go between two looks.
@@ -28,24 +28,24 @@ pub struct Standby {
 /// The standbys in order of preference, as the primary's own view lists them, or else the view of somebody who names
 /// the same leader. Never one tagged `noloadbalance`, and none that does not answer.
 #[must_use]
-pub fn standbys(world: &World, primary: &Primary) -> Vec<Standby> {
-    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
-    let knows = |name: &MemberName| witnesses.iter().find(|witness| witness.name.as_ref() == Some(name));
+pub fn standbys(observed: &Observed, primary: &Primary) -> Vec<Standby> {
+    let members = members(observed.answers_of(primary.site.as_ref()));
+    let knows = |name: &MemberName| members.iter().find(|member| member.name.as_ref() == Some(name));
     let Some(leader) = &primary.member else { return Vec::new() };
-    let mut standbys: Vec<Standby> = primarys_view(&witnesses, leader)
+    let mut standbys: Vec<Standby> = primarys_view(&members, leader)
         .into_iter()
         .flat_map(|view| &view.members)
         .filter(|listed| listed.state.is_up() && !listed.noloadbalance)
         .filter(|listed| {
-            let health = knows(&listed.name).and_then(Witness::health);
+            let health = knows(&listed.name).and_then(Member::health);
             health.is_some_and(|own| own.role == Role::Replica && own.state.is_up() && !own.answers_primary)
         })
         .filter_map(|listed| {
             let class = match listed.role {
-                ListedRole::SyncStandby => 0,
-                ListedRole::QuorumStandby => 1,
-                ListedRole::Replica => 2,
-                ListedRole::Leader | ListedRole::StandbyLeader | ListedRole::Other(_) => return None,
+                ClusterRole::SyncStandby => 0,
+                ClusterRole::QuorumStandby => 1,
+                ClusterRole::Replica => 2,
+                ClusterRole::Leader | ClusterRole::StandbyLeader | ClusterRole::Other(_) => return None,
             };
             Some(Standby {
                 class,

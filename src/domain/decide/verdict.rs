@@ -14,11 +14,12 @@ pub use hold::{Hold, HoldKind};
 
 use std::collections::BTreeSet;
 
-use crate::observed::witness::{Claim, Witness, witnesses};
-use crate::observed::{Answers, World};
-use crate::spec::{Intent, Site};
-use crate::state::{Condition, ConditionKind, Memory};
-use crate::values::cluster::{Address, ListedRole, MemberName, Role, SiteName, State, SystemId, Timeline};
+use crate::observed::member::{Claim, Member, members};
+use crate::observed::{Answers, Observed};
+use crate::spec::{Site, Spec};
+use crate::state::{Condition, ConditionKind, State};
+use crate::values::cluster::{Address, ClusterRole, PostgresState, Role, SiteName};
+use crate::values::primary::{Primary, Rival};
 use claims::contradiction;
 use confirmed::{Confirmed, is_configured};
 use site::Found;
@@ -44,88 +45,45 @@ impl Verdict {
     }
 }
 
-/// The primary, as it describes itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Primary {
-    /// The site that it is in, where the cluster spans several.
-    pub site: Option<SiteName>,
-    /// Its name; unknown where neither its own JSON (before 3.2) nor any `/cluster` gives it.
-    pub member: Option<MemberName>,
-    /// Where its PostgreSQL listens; unknown where no `/cluster` that can be read lists it.
-    pub address: Option<Address>,
-    /// Its timeline.
-    pub timeline: Timeline,
-    /// Its system identifier.
-    pub system_id: SystemId,
-    /// Members that claim to be primary as well: two nodes may be taking writes.
-    pub rivals: Vec<Rival>,
-    /// The other sites that replicate, as standby clusters on its timeline.
-    pub followers: BTreeSet<SiteName>,
-}
-
-/// A member that claims to be primary and is not the real one: on a lower timeline, or in another site, whose timelines
-/// are its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival {
-    /// The site that it is in.
-    pub site: Option<SiteName>,
-    /// Its name or URL.
-    pub member: String,
-    /// Its timeline.
-    pub timeline: Timeline,
-}
-
-impl Rival {
-    /// What it is called in the whole cluster.
-    #[must_use]
-    pub fn label(&self) -> String {
-        label(self.site.as_ref(), &self.member)
-    }
-}
-
-/// What a member is called in the whole cluster, where its name may be that of another site's member as well.
-#[must_use]
-pub fn label(site: Option<&SiteName>, member: &str) -> String {
-    site.map_or_else(|| member.to_owned(), |site| format!("{site}/{member}"))
-}
-
 /// Decides who is the primary: site by site, and then which site.
 #[must_use]
-pub fn verdict(intent: &Intent, world: &World, memory: &Memory) -> Verdict {
-    site::choose(&found(intent, world, memory), memory)
+pub fn verdict(spec: &Spec, observed: &Observed, state: &State) -> Verdict {
+    site::choose(&found(spec, observed, state), state)
 }
 
 /// How each site stands, for itself.
 #[must_use]
-pub fn by_site(intent: &Intent, world: &World, memory: &Memory) -> Vec<(Option<SiteName>, Verdict)> {
-    let found = found(intent, world, memory).into_iter();
+pub fn by_site(spec: &Spec, observed: &Observed, state: &State) -> Vec<(Option<SiteName>, Verdict)> {
+    let found = found(spec, observed, state).into_iter();
     found.map(|found| (found.site, found.lead.map_or_else(Verdict::Hold, Verdict::Primary))).collect()
 }
 
-fn found(intent: &Intent, world: &World, memory: &Memory) -> Vec<Found> {
-    let of = |site: &Site| find(site, intent, world.answers_of(site.name.as_ref()), memory);
-    intent.sites.iter().map(of).collect()
+fn found(spec: &Spec, observed: &Observed, state: &State) -> Vec<Found> {
+    let of = |site: &Site| find(site, spec, observed.answers_of(site.name.as_ref()), state);
+    spec.sites.iter().map(of).collect()
 }
 
 /// What the members of one site say of it.
-fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Found {
-    let (strangers, mut ours): (Vec<_>, Vec<_>) =
-        witnesses(answers).into_iter().partition(|witness| foreign(witness, site, intent, memory).is_some());
-    claims::tell_names(&mut ours, site, memory);
-    let claims = claims::claims(&ours, memory);
+fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
+    let (foreign_members, mut ours): (Vec<_>, Vec<_>) =
+        members(answers).into_iter().partition(|member| foreign(member, site, spec, state).is_some());
+    claims::tell_names(&mut ours, site, state);
+    let claims = claims::claims(&ours, state);
     let confirmed = Confirmed::of(site, &ours);
-    let leader = |witness: &&Witness| {
-        let own = witness.health();
-        let leads = own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == State::Running);
-        leads && confirmed.has(witness)
+    let leader = |member: &&Member| {
+        let own = member.health();
+        let leads =
+            own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == PostgresState::Running);
+        leads && confirmed.has(member)
     };
-    let wrong = wrong_member(site, intent, memory, &strangers);
-    let wrong = wrong.or_else(|| last_wrong(site, memory, &ours, &claims));
+    let wrong = wrong_member(site, spec, state, &foreign_members);
+    let wrong = wrong.or_else(|| last_wrong(site, state, &ours, &claims));
     Found {
         is_wrong: wrong.is_some(),
         site: site.name.clone(),
         replays: ours.iter().find(leader).and_then(|leader| leader.health()?.timeline),
-        lead: wrong.map_or_else(|| lead(site, intent, memory, &ours, &strangers, &claims, &confirmed), Err),
+        lead: wrong
+            .map_or_else(|| lead(site, spec, state, &ours, &foreign_members, &claims, &confirmed), Err),
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
         claims: rivals(site, &claims),
     }
@@ -134,18 +92,18 @@ fn find(site: &Site, intent: &Intent, answers: &Answers, memory: &Memory) -> Fou
 /// Who leads one site. The table of `Hold`'s variants and the order of the questions here are the whole rule.
 fn lead(
     site: &Site,
-    intent: &Intent,
-    memory: &Memory,
-    ours: &[Witness],
-    strangers: &[Witness],
-    claims: &[(&Witness, Claim)],
+    spec: &Spec,
+    state: &State,
+    ours: &[Member],
+    foreign_members: &[Member],
+    claims: &[(&Member, Claim)],
     confirmed: &Confirmed,
 ) -> Result<Primary, Hold> {
     let contested = || Hold::Contested {
-        claimants: claims.iter().map(|(witness, claim)| claim.described(witness)).collect(),
+        claimants: claims.iter().map(|(member, claim)| claim.described(member)).collect(),
     };
     let chosen = match claims {
-        [] => return Err(no_claimant(site, intent, memory, ours, strangers, confirmed)),
+        [] => return Err(no_claimant(site, spec, state, ours, foreign_members, confirmed)),
         [only] => only,
         [first, second, ..] => {
             let same_system = claims.iter().all(|(_, claim)| claim.system_id == first.1.system_id);
@@ -155,36 +113,36 @@ fn lead(
             first
         }
     };
-    let is_remembered_alone = |(witness, _): &(&Witness, Claim)| !confirmed.has(witness);
+    let is_remembered_alone = |(member, _): &(&Member, Claim)| !confirmed.has(member);
     match (contradiction(chosen, ours), &confirmed.by) {
         (Some(hold), _) => Err(hold),
         (None, Some(by)) if is_remembered_alone(chosen) => {
             let claimant = chosen.1.described(chosen.0);
             let is_only = claims.iter().all(is_remembered_alone);
-            Err(if is_only { Hold::Unlisted { claimant, witness: by.clone() } } else { contested() })
+            Err(if is_only { Hold::Unlisted { claimant, member: by.clone() } } else { contested() })
         }
-        (None, _) => match known::unknown_member(site, memory, claims, ours) {
+        (None, _) => match known::unknown_member(site, state, claims, ours) {
             Some(hold) => Err(hold),
-            None => Ok(accept(site, chosen, claims, ours, memory)),
+            None => Ok(accept(site, chosen, claims, ours, state)),
         },
     }
 }
 
 /// A configured member that belongs to another system. Whoever else claims, an operator has to say which cluster is meant.
-fn wrong_member(site: &Site, intent: &Intent, memory: &Memory, strangers: &[Witness]) -> Option<Hold> {
+fn wrong_member(site: &Site, spec: &Spec, state: &State, foreign_members: &[Member]) -> Option<Hold> {
     // Another scope tells that an address has changed hands: such a member says nothing of this cluster.
     let may_be_ours =
-        |witness: &&Witness| is_configured(site, witness) && witness.foreign(&site.scope, None).is_none();
-    let wrong = strangers.iter().find(may_be_ours)?;
-    Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, intent, memory)? })
+        |member: &&Member| is_configured(site, member) && member.foreign(&site.scope, None).is_none();
+    let wrong = foreign_members.iter().find(may_be_ours)?;
+    Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, spec, state)? })
 }
 
 /// The configured members were last seen to belong to another system, and none of them answers now: whoever else claims
 /// belongs to the cluster that they have replaced, or it is not known yet which one is meant.
-fn last_wrong(site: &Site, memory: &Memory, ours: &[Witness], claims: &[(&Witness, Claim)]) -> Option<Hold> {
+fn last_wrong(site: &Site, state: &State, ours: &[Member], claims: &[(&Member, Claim)]) -> Option<Hold> {
     let is_open = |condition: &&Condition| condition.kind == ConditionKind::WrongCluster;
-    let open = memory.conditions.iter().find(is_open)?;
-    let answers = |witness: &Witness| is_configured(site, witness) && witness.is_readable();
+    let open = state.conditions.iter().find(is_open)?;
+    let answers = |member: &Member| is_configured(site, member) && member.is_readable();
     let (claimant, claim) = claims.first().filter(|_| !ours.iter().any(answers))?;
     let found = format!("no configured member answers now, and the last that was heard is: {}", open.message);
     Some(Hold::WrongCluster { member: claim.described(claimant), found })
@@ -192,15 +150,15 @@ fn last_wrong(site: &Site, memory: &Memory, ours: &[Witness], claims: &[(&Witnes
 
 /// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,
 /// the cluster was made anew, and pinning its system in the configuration is not yet adopting it.
-fn foreign(witness: &Witness, site: &Site, intent: &Intent, memory: &Memory) -> Option<String> {
-    let expected = [&intent.system_id, &memory.system_id];
-    expected.into_iter().find_map(|system_id| witness.foreign(&site.scope, system_id.as_ref()))
+fn foreign(member: &Member, site: &Site, spec: &Spec, state: &State) -> Option<String> {
+    let expected = [&spec.system_id, &state.system_id];
+    expected.into_iter().find_map(|system_id| member.foreign(&site.scope, system_id.as_ref()))
 }
 
-fn rivals(site: &Site, claims: &[(&Witness, Claim)]) -> Vec<Rival> {
-    let rival = |(witness, claim): &(&Witness, Claim)| Rival {
+fn rivals(site: &Site, claims: &[(&Member, Claim)]) -> Vec<Rival> {
+    let rival = |(member, claim): &(&Member, Claim)| Rival {
         site: site.name.clone(),
-        member: witness.label(),
+        member: member.label(),
         timeline: claim.timeline,
     };
     claims.iter().map(rival).collect()
@@ -208,10 +166,10 @@ fn rivals(site: &Site, claims: &[(&Witness, Claim)]) -> Vec<Rival> {
 
 fn accept(
     site: &Site,
-    (primary, claim): &(&Witness, Claim),
-    claims: &[(&Witness, Claim)],
-    ours: &[Witness],
-    memory: &Memory,
+    (primary, claim): &(&Member, Claim),
+    claims: &[(&Member, Claim)],
+    ours: &[Member],
+    state: &State,
 ) -> Primary {
     Primary {
         site: site.name.clone(),
@@ -219,11 +177,11 @@ fn accept(
         address: primary
             .view()
             .into_iter()
-            .chain(ours.iter().filter_map(Witness::view))
+            .chain(ours.iter().filter_map(Member::view))
             .flat_map(|view| &view.members)
             .filter(|listed| primary.is(listed))
             .find_map(|listed| listed.address.clone())
-            .or_else(|| remembered_address(site, primary, memory)),
+            .or_else(|| remembered_address(site, primary, state)),
         timeline: claim.timeline,
         system_id: claim.system_id.clone(),
         rivals: rivals(site, &claims[1..]),
@@ -233,77 +191,79 @@ fn accept(
 
 /// With the DCS down no `/cluster` is answered (`api.py`, `do_GET_cluster`); where a member listens is then known from
 /// before, as long as it still answers at the same URL.
-fn remembered_address(site: &Site, primary: &Witness, memory: &Memory) -> Option<Address> {
+fn remembered_address(site: &Site, primary: &Member, state: &State) -> Option<Address> {
     let name = primary.name.as_ref()?;
-    let remembered = primary.urls().find_map(|url| memory.address_of(site.name.as_ref(), name, url));
+    let loaded = primary.urls().find_map(|url| state.address_of(site.name.as_ref(), name, url));
     // It may have been written before the configuration named another one.
-    site.reached(name, remembered.cloned())
+    site.reached(name, loaded.cloned())
 }
 
 /// The leader of a standby cluster, in the form of a primary, which it is but for the writes: the one that says so itself
 /// and that every readable view names. Laws 3 and 4 hold for those who read as well.
-fn standby_leader(site: &Site, memory: &Memory, ours: &[Witness], confirmed: &Confirmed) -> Option<Primary> {
-    let views = ours.iter().filter_map(Witness::view).flat_map(|view| &view.members);
+fn standby_leader(site: &Site, state: &State, ours: &[Member], confirmed: &Confirmed) -> Option<Primary> {
+    let views = ours.iter().filter_map(Member::view).flat_map(|view| &view.members);
     let mut named = views.filter(|listed| listed.role.leads());
-    let first = named.next().filter(|listed| listed.role == ListedRole::StandbyLeader)?;
+    let first = named.next().filter(|listed| listed.role == ClusterRole::StandbyLeader)?;
     if named.any(|other| other.name != first.name) {
         return None;
     }
-    let leader = ours.iter().find(|witness| witness.is(first) && confirmed.has(witness))?;
-    let own = leader.health().filter(|own| own.role == Role::StandbyLeader && own.state == State::Running)?;
+    let leader = ours.iter().find(|member| member.is(first) && confirmed.has(member))?;
+    let own = leader
+        .health()
+        .filter(|own| own.role == Role::StandbyLeader && own.state == PostgresState::Running)?;
     let claim = Claim { timeline: own.timeline?, system_id: own.system_id.clone()? };
-    let is_behind = memory.highest_timeline.is_some_and(|applied| claim.timeline < applied);
+    let is_behind = state.highest_timeline.is_some_and(|applied| claim.timeline < applied);
     let claim = (leader, claim);
-    (!is_behind).then(|| accept(site, &claim, std::slice::from_ref(&claim), ours, memory))
+    (!is_behind).then(|| accept(site, &claim, std::slice::from_ref(&claim), ours, state))
 }
 
 /// Nobody of ours claims to be the primary: say which kind of nobody it is.
 fn no_claimant(
     site: &Site,
-    intent: &Intent,
-    memory: &Memory,
-    ours: &[Witness],
-    strangers: &[Witness],
+    spec: &Spec,
+    state: &State,
+    ours: &[Member],
+    foreign_members: &[Member],
     confirmed: &Confirmed,
 ) -> Hold {
     let all = ours;
-    let ours: Vec<&Witness> = all.iter().filter(|witness| confirmed.has(witness)).collect();
-    if let Some((witness, why)) = ours.iter().find_map(|witness| Some((witness, witness.not_yet()?))) {
-        return Hold::Promoting { member: witness.label(), why };
+    let ours: Vec<&Member> = all.iter().filter(|member| confirmed.has(member)).collect();
+    if let Some((member, why)) = ours.iter().find_map(|member| Some((member, member.not_yet()?))) {
+        return Hold::Promoting { member: member.label(), why };
     }
-    let readable: Vec<&Witness> = ours.iter().copied().filter(|witness| witness.is_readable()).collect();
-    let stranger = strangers.iter().find(|witness| readable.is_empty() || witness.answers_primary());
-    if let Some((witness, found)) =
-        stranger.and_then(|witness| Some((witness, foreign(witness, site, intent, memory)?)))
+    let readable: Vec<&Member> = ours.iter().copied().filter(|member| member.is_readable()).collect();
+    let stranger = foreign_members.iter().find(|member| readable.is_empty() || member.answers_primary());
+    if let Some((member, found)) =
+        stranger.and_then(|member| Some((member, foreign(member, site, spec, state)?)))
     {
-        return Hold::WrongCluster { member: witness.label(), found };
+        return Hold::WrongCluster { member: member.label(), found };
     }
     if readable.is_empty() {
         return Hold::Unreachable {
             leader: None,
-            failures: ours.iter().filter_map(|witness| witness.failure()).collect(),
+            failures: ours.iter().filter_map(|member| member.failure()).collect(),
         };
     }
-    if let Some(leader) = readable.iter().find_map(|witness| witness.standby_leader()) {
-        let serves = standby_leader(site, memory, all, confirmed).map(Box::new);
+    if let Some(leader) = readable.iter().find_map(|member| member.standby_leader()) {
+        let serves = standby_leader(site, state, all, confirmed).map(Box::new);
         return Hold::StandbyCluster { leader, serves };
     }
     let named = readable
         .iter()
-        .filter_map(|witness| witness.view())
+        .filter_map(|member| member.view())
         .flat_map(|view| &view.members)
         .filter(|listed| listed.role.leads())
         .min_by(|a, b| b.timeline.cmp(&a.timeline).then_with(|| a.name.cmp(&b.name)));
     let Some(leader) = named else {
         return Hold::NoPrimary { denied_by: None };
     };
-    match ours.iter().find(|witness| witness.is(leader)) {
-        Some(witness) if witness.health().is_some() => {
+    match ours.iter().find(|member| member.is(leader)) {
+        Some(member) if member.health().is_some() => {
             Hold::NoPrimary { denied_by: Some(leader.name.to_string()) }
         }
-        witness => Hold::Unreachable {
+        member => Hold::Unreachable {
             leader: Some(leader.name.to_string()),
-            failures: witness.and_then(|witness| witness.failure()).into_iter().collect(),
+            failures: member.and_then(|member| member.failure()).into_iter().collect(),
         },
     }
 }

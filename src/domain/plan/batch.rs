@@ -14,7 +14,7 @@ const MOST_CHARACTERS: usize = 32_000;
 
 /// A change, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
+pub struct PendingChange {
     /// Which of the senders.
     pub sender: usize,
     /// Which of that sender's changes.
@@ -25,8 +25,8 @@ pub struct Parcel {
 
 /// As few batches as Route 53 allows, in the order of the parcels.
 #[must_use]
-pub fn batches(parcels: &[Parcel]) -> Vec<Vec<Parcel>> {
-    let mut batches: Vec<Vec<Parcel>> = Vec::new();
+pub fn batches(parcels: &[PendingChange]) -> Vec<Vec<PendingChange>> {
+    let mut batches: Vec<Vec<PendingChange>> = Vec::new();
     let mut used = Size::default();
     for group in parcels.chunk_by(|a, b| a.sender == b.sender) {
         let whole = group.iter().map(|parcel| Size::of(&parcel.change)).fold(Size::default(), Size::and);
@@ -89,8 +89,8 @@ pub fn is_refusal(failure: &Failure) -> bool {
 /// Parts several refused parcels in two that are to be sent again: first those of whom the refusal says nothing, then
 /// those that it names; or, where it does not tell them apart, halves.
 #[must_use]
-pub fn parted(mut refused: Vec<(Parcel, Failure)>) -> [Vec<Parcel>; 2] {
-    let is_named = |(parcel, failure): &(Parcel, Failure)| {
+pub fn bisect(mut refused: Vec<(PendingChange, Failure)>) -> [Vec<PendingChange>; 2] {
+    let is_named = |(parcel, failure): &(PendingChange, Failure)| {
         failure.message.contains(parcel.change.after.key.place.name.as_str())
     };
     let named = refused.iter().filter(|refused| is_named(refused)).count();
@@ -104,7 +104,7 @@ pub fn parted(mut refused: Vec<(Parcel, Failure)>) -> [Vec<Parcel>; 2] {
 }
 
 /// Near the middle, and between two senders if there are two.
-fn middle(refused: &[(Parcel, Failure)]) -> usize {
+fn middle(refused: &[(PendingChange, Failure)]) -> usize {
     let within: Range<usize> = 1..refused.len();
     let half = refused.len() / 2;
     let borders = within.filter(|at| refused[at - 1].0.sender != refused[*at].0.sender);

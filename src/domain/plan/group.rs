@@ -4,25 +4,25 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::readers::{Holder, Places, Wanted, places};
-use super::{EndpointReason, Hosts, Needs, TargetStep, primary_address, sole};
+use super::{EndpointReason, Hosts, Needs, TargetStep, primary_address, single_address};
 use crate::decide::readers::Reader;
-use crate::decide::verdict::Primary;
-use crate::observed::{Instance, World};
-use crate::spec::{GroupIntent, GroupRole};
+use crate::observed::{Instance, Observed};
+use crate::spec::{GroupRole, GroupSpec};
 use crate::values::cluster::Address;
 use crate::values::endpoint::{Family, InstanceId, Target, TargetGroup, TargetType};
+use crate::values::primary::Primary;
 
 /// Register who belongs there, then deregister everything else. Where something goes, one that belongs there is registered
 /// even if it is listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes
 /// nothing.
 pub fn steps(
-    wanted: &GroupIntent,
+    wanted: &GroupSpec,
     hosts: Hosts,
     primary: &Primary,
     settling: &[Reader],
 ) -> Result<Needs<Vec<TargetStep>>, EndpointReason> {
-    let world = hosts.world;
-    let group = match world.groups.get(&wanted.arn) {
+    let observed = hosts.observed;
+    let group = match observed.groups.get(&wanted.arn) {
         Some(Ok(group)) => group,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Ok(Needs::default()),
@@ -33,15 +33,15 @@ pub fn steps(
         GroupRole::Writer => Places {
             belong: vec![target(wanted, group, primary_address(primary)?, hosts)?],
             stay: Vec::new(),
-            worries: Vec::new(),
+            warnings: Vec::new(),
             unknown: None,
         },
         GroupRole::Reader { max_lag_bytes, primary_fallback } => {
             let readers = Wanted { max_lag_bytes, primary_fallback, settling };
-            places(world, primary, readers, &Members { wanted, group, hosts, registered: &registered })?
+            places(observed, primary, readers, &Members { wanted, group, hosts, registered: &registered })?
         }
     };
-    let Places { belong, stay, worries, unknown } = places;
+    let Places { belong, stay, warnings, unknown } = places;
     let first = belong.first().ok_or(EndpointReason::NoReader)?;
     let others: Vec<&Target> =
         registered.iter().filter(|other| !belong.contains(other) && !stay.contains(other)).collect();
@@ -51,12 +51,12 @@ pub fn steps(
     }
     let register = missing.into_iter().cloned().map(TargetStep::Register);
     let deregister = others.into_iter().cloned().map(TargetStep::Deregister);
-    Ok(Needs { what: register.chain(deregister).collect(), worries, unknown })
+    Ok(Needs { what: register.chain(deregister).collect(), warnings, unknown })
 }
 
 /// A group, and how members stand in it.
 struct Members<'a> {
-    wanted: &'a GroupIntent,
+    wanted: &'a GroupSpec,
     group: &'a TargetGroup,
     hosts: Hosts<'a>,
     registered: &'a [Target],
@@ -79,7 +79,7 @@ impl Holder<Target> for Members<'_> {
 /// Whether a target may be the member whose PostgreSQL is there, who cannot be placed for sure: it may if nobody knows where
 /// that is, or if it is one of several places.
 pub(super) fn may_be(
-    wanted: &GroupIntent,
+    wanted: &GroupSpec,
     group: &TargetGroup,
     held: &Target,
     address: &Address,
@@ -88,7 +88,7 @@ pub(super) fn may_be(
     let Ok(ips) = hosts.addresses(&address.host) else { return true };
     let is_there = match group.target_type {
         TargetType::Ip => held.id.parse().is_ok_and(|ip| ips.contains(&ip)),
-        TargetType::Instance => match hosts.world.instances.get(wanted.arn.region()) {
+        TargetType::Instance => match hosts.observed.instances.get(wanted.arn.region()) {
             Some(Ok(instances)) => {
                 let mut there = ips.iter().filter_map(|ip| instances.get(ip)).flatten();
                 there.any(|instance| instance.id.as_str() == held.id)
@@ -101,7 +101,7 @@ pub(super) fn may_be(
 
 /// What the group lists for a member whose PostgreSQL is there.
 pub(super) fn target(
-    wanted: &GroupIntent,
+    wanted: &GroupSpec,
     group: &TargetGroup,
     address: &Address,
     hosts: Hosts,
@@ -110,14 +110,16 @@ pub(super) fn target(
     let ips = hosts.addresses(host)?;
     let id = match group.target_type {
         TargetType::Ip => target_ip(host, &ips, group.family)?.to_string(),
-        TargetType::Instance => instance_at(host, &ips, wanted.arn.region(), group, hosts.world)?.to_string(),
+        TargetType::Instance => {
+            instance_at(host, &ips, wanted.arn.region(), group, hosts.observed)?.to_string()
+        }
     };
     Ok(Target { id, port: wanted.port.unwrap_or(address.port) })
 }
 
 /// The address to register: the one of the family that the group takes.
 fn target_ip(host: &str, ips: &[IpAddr], family: Family) -> Result<IpAddr, EndpointReason> {
-    let only = sole(host, ips, &family.to_string(), |ip| Family::of(*ip) == family)?;
+    let only = single_address(host, ips, &family.to_string(), |ip| Family::of(*ip) == family)?;
     only.ok_or_else(|| {
         EndpointReason::AddressUnfit(format!(
             "`{host}` has no {family} address, and the target group takes {family} addresses; name one in the cluster's \
@@ -133,11 +135,11 @@ fn instance_at<'a>(
     ips: &[IpAddr],
     region: &str,
     group: &TargetGroup,
-    world: &'a World,
+    observed: &'a Observed,
 ) -> Result<&'a InstanceId, EndpointReason> {
     let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
     let Some(first) = ips.first() else { return unfit(format!("`{host}` has no address")) };
-    let instances = match world.instances.get(region) {
+    let instances = match observed.instances.get(region) {
         None => return Err(EndpointReason::NoEc2),
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         Some(Ok(instances)) => instances,

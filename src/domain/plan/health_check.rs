@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::verdict::Primary;
-use crate::observed::World;
-use crate::spec::{GroupRole, Intent};
+use crate::observed::Observed;
+use crate::spec::{GroupRole, Spec};
 use crate::values::endpoint::HealthCheck;
+use crate::values::primary::Primary;
 
 /// What answers 200 on the primary alone (`patroni/api.py`, `do_GET`).
 const WRITER_PATHS: [&str; 5] = ["/", "/primary", "/master", "/leader", "/read-write"];
@@ -52,7 +52,11 @@ const NO: u16 = 503;
 ///
 /// # Errors
 /// In words for people.
-pub fn tells_apart(check: &HealthCheck, role: GroupRole, apis: &BTreeSet<Api>) -> Result<(), String> {
+pub fn validate_health_check(
+    check: &HealthCheck,
+    role: GroupRole,
+    apis: &BTreeSet<Api>,
+) -> Result<(), String> {
     let (paths, path) = match role {
         GroupRole::Writer => (&WRITER_PATHS[..], "/primary"),
         GroupRole::Reader { .. } => (&READER_PATHS[..], "/replica"),
@@ -86,10 +90,10 @@ pub fn tells_apart(check: &HealthCheck, role: GroupRole, apis: &BTreeSet<Api>) -
 
 /// The REST APIs of the primary's site.
 #[must_use]
-pub fn apis(intent: &Intent, world: &World, primary: &Primary) -> BTreeSet<Api> {
+pub fn apis(spec: &Spec, observed: &Observed, primary: &Primary) -> BTreeSet<Api> {
     let site = primary.site.as_ref();
-    let seeds = intent.site(site).map_or(&[][..], |site| &site.members);
-    let views = world.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
+    let seeds = spec.site(site).map_or(&[][..], |site| &site.members);
+    let views = observed.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
     seeds.iter().chain(listed).map(|url| Api { https: url.is_https(), port: url.port() }).collect()
 }

@@ -3,12 +3,12 @@
 //! Laws: one replica that cannot be placed holds nobody else up (15); unknown is not absent (2), so what may be one of those
 //! stays where it is.
 
-use super::{EndpointReason, Worry, primary_address};
+use super::{EndpointReason, WarningReason, primary_address};
 use crate::decide::readers::{Reader, readers};
-use crate::decide::verdict::Primary;
-use crate::observed::World;
-use crate::spec::{GroupRole, Intent, PointsTo, RecordIntent};
+use crate::observed::Observed;
+use crate::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use crate::values::cluster::{Address, MemberName};
+use crate::values::primary::Primary;
 
 /// Who may be read from, for one kind of endpoints.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ pub(super) struct Places<T> {
     /// What is held and may be a reader that could not be placed.
     pub stay: Vec<T>,
     /// The readers that have no place there.
-    pub worries: Vec<Worry>,
+    pub warnings: Vec<WarningReason>,
     /// Why the place of one is not known.
     pub unknown: Option<EndpointReason>,
 }
@@ -45,13 +45,13 @@ pub(super) struct Places<T> {
 /// Where the readers are: those that may come in, and those that are in and may stay; the leader in their place if there is
 /// none and `primary_fallback` allows it.
 pub(super) fn places<T: Clone + PartialEq>(
-    world: &World,
+    observed: &Observed,
     leader: &Primary,
     wanted: Wanted,
     holder: &impl Holder<T>,
 ) -> Result<Places<T>, EndpointReason> {
-    let fit = readers(world, leader, wanted.max_lag_bytes).ok_or(EndpointReason::ReplicasUnknown)?;
-    let (mut belong, mut stay, mut worries) = (Vec::new(), Vec::new(), Vec::new());
+    let fit = readers(observed, leader, wanted.max_lag_bytes).ok_or(EndpointReason::ReplicasUnknown)?;
+    let (mut belong, mut stay, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     let (mut unknown, mut unfit) = (None, None);
     for reader in fit.iter().chain(wanted.settling) {
         match place_of(reader, holder) {
@@ -67,7 +67,7 @@ pub(super) fn places<T: Clone + PartialEq>(
                 if reason.is_unknown() {
                     unknown = unknown.or(Some(reason));
                 } else if reader.may_come_in {
-                    worries.push(unplaced(&reader.member, reason.clone()));
+                    warnings.push(unplaced(&reader.member, reason.clone()));
                     unfit = unfit.or(Some(reason));
                 }
             }
@@ -84,7 +84,7 @@ pub(super) fn places<T: Clone + PartialEq>(
         belong.push(holder.place(primary_address(leader)?)?);
     }
     stay.retain(|held| !belong.contains(held));
-    Ok(Places { belong, stay, worries, unknown })
+    Ok(Places { belong, stay, warnings, unknown })
 }
 
 fn place_of<T>(reader: &Reader, holder: &impl Holder<T>) -> Result<T, EndpointReason> {
@@ -98,15 +98,15 @@ fn may_be<T>(reader: &Reader, held: &T, holder: &impl Holder<T>) -> bool {
 }
 
 /// The endpoints of readers alone.
-pub(super) fn only(intent: &Intent) -> Intent {
-    let is_of_readers = |record: &&RecordIntent| matches!(record.points_to, PointsTo::Readers { .. });
-    Intent {
-        records: intent.records.iter().filter(is_of_readers).cloned().collect(),
-        ..intent.with_groups(|group| group.role != GroupRole::Writer)
+pub(super) fn only(spec: &Spec) -> Spec {
+    let is_of_readers = |record: &&RecordSpec| matches!(record.points_to, PointsTo::Readers { .. });
+    Spec {
+        records: spec.records.iter().filter(is_of_readers).cloned().collect(),
+        ..spec.with_groups(|group| group.role != GroupRole::Writer)
     }
 }
 
 /// A member that has no place in an endpoint.
-pub(super) fn unplaced(member: &MemberName, why: EndpointReason) -> Worry {
-    Worry::Unplaced { member: member.clone(), why }
+pub(super) fn unplaced(member: &MemberName, why: EndpointReason) -> WarningReason {
+    WarningReason::Unplaced { member: member.clone(), why }
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::readers::{Holder, Wanted, places, unplaced};
 use super::{
-    DEFAULT_TTL_SECONDS, EndpointReason, Hosts, Lane, Needs, Plan, Worry, address_for, primary_address,
+    DEFAULT_TTL_SECONDS, EndpointReason, Hosts, Needs, Plan, StepGroup, WarningReason, address_for,
+    primary_address,
 };
 use crate::decide::readers::Reader;
 use crate::decide::standby::{Standby, best, standbys};
-use crate::decide::verdict::Primary;
-use crate::observed::World;
-use crate::spec::{Intent, PointsTo, RecordIntent};
+use crate::observed::Observed;
+use crate::spec::{PointsTo, RecordSpec, Spec};
 use crate::values::cluster::Address;
 use crate::values::endpoint::Endpoint;
+use crate::values::primary::Primary;
 use crate::values::record::{
     Answer, Failover, RecordChange, RecordPlace, RecordSet, RecordType, Routing, ZoneId,
 };
@@ -28,11 +29,11 @@ struct Nodes<'a> {
 }
 
 /// Adds the changes that are needed, in the order of zones and keys, and the record sets that are left alone.
-pub fn changes(intent: &Intent, hosts: Hosts, primary: &Primary, settling: &[Reader], plan: &mut Plan) {
-    let nodes = Nodes { primary, standbys: &standbys(hosts.world, primary), settling };
+pub fn changes(spec: &Spec, hosts: Hosts, primary: &Primary, settling: &[Reader], plan: &mut Plan) {
+    let nodes = Nodes { primary, standbys: &standbys(hosts.observed, primary), settling };
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
-    for wanted in &intent.records {
-        let needs = change(wanted, intent, hosts, nodes);
+    for wanted in &spec.records {
+        let needs = change(wanted, spec, hosts, nodes);
         let change = plan.take(&Endpoint::Record(wanted.key.clone()), needs).flatten();
         if let Some(change) = change {
             zones.entry(wanted.key.place.zone.clone()).or_default().push(change);
@@ -41,25 +42,25 @@ pub fn changes(intent: &Intent, hosts: Hosts, primary: &Primary, settling: &[Rea
     for changes in zones.values_mut() {
         changes.sort_by(|a, b| a.after.key.cmp(&b.after.key));
     }
-    plan.lanes.extend(zones.into_iter().map(|(zone, changes)| Lane::Zone { zone, changes }));
+    plan.step_groups.extend(zones.into_iter().map(|(zone, changes)| StepGroup::Zone { zone, changes }));
 }
 
 fn change(
-    wanted: &RecordIntent,
-    intent: &Intent,
+    wanted: &RecordSpec,
+    spec: &Spec,
     hosts: Hosts,
     nodes: Nodes,
 ) -> Result<Needs<Option<RecordChange>>, EndpointReason> {
-    let sets = match hosts.world.records.get(&wanted.key.place) {
+    let sets = match hosts.observed.records.get(&wanted.key.place) {
         Some(Ok(sets)) => sets,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Ok(Needs::default()),
     };
     let routing = wanted.failover.map_or(Routing::Simple, Routing::Failover);
     let before = sets.iter().find(|set| set.key == wanted.key);
-    stands_alone(wanted, hosts.world)?;
+    stands_alone(wanted, hosts.observed)?;
     fits(wanted, &routing, before, sets)?;
-    let needs = answer(wanted, before.map(|set| &set.answer), intent, hosts, nodes)?;
+    let needs = answer(wanted, before.map(|set| &set.answer), spec, hosts, nodes)?;
     let answer = needs.what;
     let is_right = before.is_some_and(|set| {
         set.answer.is_same(&answer, wanted.key.place.record_type)
@@ -76,14 +77,14 @@ fn change(
             health_check_id: wanted.health_check_id.clone().or(carried),
         },
     });
-    Ok(Needs { what: change, worries: needs.worries, unknown: needs.unknown })
+    Ok(Needs { what: change, warnings: needs.warnings, unknown: needs.unknown })
 }
 
 /// What the record set should answer with, given what it answers with now.
 fn answer(
-    wanted: &RecordIntent,
+    wanted: &RecordSpec,
     before: Option<&Answer>,
-    intent: &Intent,
+    spec: &Spec,
     hosts: Hosts,
     nodes: Nodes,
 ) -> Result<Needs<Answer>, EndpointReason> {
@@ -93,7 +94,7 @@ fn answer(
     let ttl_seconds = ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS);
     let answer = |values| Answer::Values { ttl_seconds, values };
     let value = |address: &Address| address_for(hosts, &address.host, record_type);
-    let simply = |what| Needs { what, worries: Vec::new(), unknown: None };
+    let simply = |what| Needs { what, warnings: Vec::new(), unknown: None };
     match wanted.points_to {
         PointsTo::Primary => Ok(simply(answer(vec![value(primary_address(primary)?)?]))),
         PointsTo::Standby => {
@@ -101,15 +102,15 @@ fn answer(
                 let there = value(&standby.address).ok().map(|value| answer(vec![value]));
                 there.zip(before).is_some_and(|(there, before)| there.is_same(before, record_type))
             };
-            let (standbys, worries) = placeable(nodes.standbys, value);
+            let (standbys, warnings) = placeable(nodes.standbys, value);
             let Some(standby) = best(&standbys, is_current) else {
-                let unplaced = worries.into_iter().find_map(|worry| match worry {
-                    Worry::Unplaced { why, .. } => Some(why),
+                let unplaced = warnings.into_iter().find_map(|warning| match warning {
+                    WarningReason::Unplaced { why, .. } => Some(why),
                     _ => None,
                 });
                 return Err(unplaced.unwrap_or(EndpointReason::NoStandby));
             };
-            Ok(Needs { what: answer(vec![value(&standby.address)?]), worries, unknown: None })
+            Ok(Needs { what: answer(vec![value(&standby.address)?]), warnings, unknown: None })
         }
         PointsTo::Readers { max_lag_bytes, primary_fallback } => {
             let readers = Wanted { max_lag_bytes, primary_fallback, settling };
@@ -117,18 +118,19 @@ fn answer(
                 Some(Answer::Values { values, .. }) => values.clone(),
                 Some(Answer::Alias(_)) | None => Vec::new(),
             };
-            let places = places(hosts.world, primary, readers, &Values { hosts, record_type, held: &held })?;
+            let places =
+                places(hosts.observed, primary, readers, &Values { hosts, record_type, held: &held })?;
             let mut values: Vec<String> = places.belong.into_iter().chain(places.stay).collect();
             // Two members may share an address, and a value stands in a record set once.
             values.sort();
             values.dedup();
-            Ok(Needs { what: answer(values), worries: places.worries, unknown: places.unknown })
+            Ok(Needs { what: answer(values), warnings: places.warnings, unknown: places.unknown })
         }
         PointsTo::Site => {
             let own = primary.site.as_ref();
             let site = match wanted.failover {
-                Some(Failover::Secondary) => intent.site_beside(own),
-                Some(Failover::Primary) | None => intent.site(own),
+                Some(Failover::Secondary) => spec.site_beside(own),
+                Some(Failover::Primary) | None => spec.site(own),
             };
             let alias = site.and_then(|site| site.alias.clone()).map(Answer::Alias);
             let alias =
@@ -142,16 +144,16 @@ fn answer(
 fn placeable(
     standbys: &[Standby],
     value: impl Fn(&Address) -> Result<String, EndpointReason>,
-) -> (Vec<Standby>, Vec<Worry>) {
-    let mut worries = Vec::new();
+) -> (Vec<Standby>, Vec<WarningReason>) {
+    let mut warnings = Vec::new();
     let standbys = standbys.iter().filter(|standby| match value(&standby.address) {
         Err(reason) if !reason.is_unknown() => {
-            worries.push(unplaced(&standby.member, reason));
+            warnings.push(unplaced(&standby.member, reason));
             false
         }
         Ok(_) | Err(_) => true,
     });
-    (standbys.cloned().collect(), worries)
+    (standbys.cloned().collect(), warnings)
 }
 
 /// A record set's values, and how members stand in it.
@@ -183,8 +185,8 @@ impl Holder<String> for Values<'_> {
 }
 
 /// Whether the other types of the name leave room, as far as they were read. Route 53 would refuse the change.
-fn stands_alone(wanted: &RecordIntent, world: &World) -> Result<(), EndpointReason> {
-    let read = |place: RecordPlace| world.records.get(&place)?.as_ref().ok()?.first();
+fn stands_alone(wanted: &RecordSpec, observed: &Observed) -> Result<(), EndpointReason> {
+    let read = |place: RecordPlace| observed.records.get(&place)?.as_ref().ok()?.first();
     match wanted.key.place.excluded().find_map(read) {
         None => Ok(()),
         Some(set) => Err(EndpointReason::Routing {
@@ -200,7 +202,7 @@ fn stands_alone(wanted: &RecordIntent, world: &World) -> Result<(), EndpointReas
 /// Whether what stands at the name and type leaves room for what is wanted. An alias or another kind of routing was
 /// somebody's choice; rewriting it would lose what they chose.
 fn fits(
-    wanted: &RecordIntent,
+    wanted: &RecordSpec,
     routing: &Routing,
     before: Option<&RecordSet>,
     sets: &[RecordSet],

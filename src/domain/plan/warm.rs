@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::iter::once;
 
 use super::group::{may_be, target};
-use super::{EndpointReason, Hosts, Needs, TargetStep, Worry, primary_address};
+use super::{EndpointReason, Hosts, Needs, TargetStep, WarningReason, primary_address};
 use crate::decide::readers::readers;
-use crate::decide::verdict::Primary;
-use crate::observed::Listed;
-use crate::observed::witness::{Witness, primarys_view, witnesses};
-use crate::plan::health_check::{apis, tells_apart};
-use crate::spec::{GroupIntent, GroupRole, Intent};
+use crate::observed::ClusterMember;
+use crate::observed::member::{Member, members, primarys_view};
+use crate::plan::health_check::{apis, validate_health_check};
+use crate::spec::{GroupRole, GroupSpec, Spec};
 use crate::values::cluster::Address;
 use crate::values::endpoint::Target;
+use crate::values::primary::Primary;
 
 /// A warm group, as it is and as it should be.
 pub struct Warm {
@@ -32,31 +32,32 @@ pub struct Warm {
     /// Whether its health check takes the primary as well.
     takes_primary: bool,
     /// The members that have no place in it.
-    unplaced: Vec<Worry>,
+    unplaced: Vec<WarningReason>,
     /// Why the place of one is not known.
     unknown: Option<EndpointReason>,
 }
 
 /// Puts together what was read of a group and of the members.
 pub fn group(
-    wanted: &GroupIntent,
-    intent: &Intent,
+    wanted: &GroupSpec,
+    spec: &Spec,
     hosts: Hosts,
     primary: &Primary,
 ) -> Result<Warm, EndpointReason> {
     let unreadable = |failure: &_| EndpointReason::Unreadable(Clone::clone(failure));
-    let world = hosts.world;
-    let group = world.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
+    let observed = hosts.observed;
+    let group = observed.groups.get(&wanted.arn).ok_or(EndpointReason::ReplicasUnknown)?;
     let group = group.as_ref().map_err(unreadable)?;
     let check = group.check.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
-    tells_apart(check, wanted.role, &apis(intent, world, primary)).map_err(EndpointReason::HealthCheck)?;
+    validate_health_check(check, wanted.role, &apis(spec, observed, primary))
+        .map_err(EndpointReason::HealthCheck)?;
 
     let name = primary.member.as_ref().ok_or(EndpointReason::ReplicasUnknown)?;
-    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
-    let view = primarys_view(&witnesses, name).ok_or(EndpointReason::ReplicasUnknown)?;
+    let members = members(observed.answers_of(primary.site.as_ref()));
+    let view = primarys_view(&members, name).ok_or(EndpointReason::ReplicasUnknown)?;
     let registered: BTreeSet<Target> = group.registered().cloned().collect();
     let at = |address: &Address| target(wanted, group, address, hosts);
-    let address_of = |listed: &Listed| {
+    let address_of = |listed: &ClusterMember| {
         let unknown = || EndpointReason::MemberAddressUnknown(listed.name.clone());
         listed.address.clone().ok_or_else(unknown)
     };
@@ -75,7 +76,7 @@ pub fn group(
     if belong.is_empty() {
         return Err(unknown.unwrap_or(EndpointReason::ReplicasUnknown));
     }
-    let listed = witnesses.iter().filter_map(Witness::view).flat_map(|view| &view.members);
+    let listed = members.iter().filter_map(Member::view).flat_map(|view| &view.members);
     let addresses: Vec<Option<&Address>> =
         listed.map(|listed| listed.address.as_ref()).chain([primary.address.as_ref()]).collect();
     let may_be_member = |held: &&Target| {
@@ -91,7 +92,7 @@ pub fn group(
     healthy.sort();
     let fit = match wanted.role {
         GroupRole::Writer => None,
-        GroupRole::Reader { max_lag_bytes, .. } => Some(readers(world, primary, max_lag_bytes)),
+        GroupRole::Reader { max_lag_bytes, .. } => Some(readers(observed, primary, max_lag_bytes)),
     };
     let fit = fit.map(|fit| {
         let sure = fit.into_iter().flatten().filter(|reader| reader.may_come_in);
@@ -121,25 +122,26 @@ impl Warm {
     /// What it needs, and what people should know of it.
     pub(super) fn needs(self, may_leave: impl Fn(&Target) -> bool) -> Needs<Vec<TargetStep>> {
         let what = self.steps(may_leave);
-        let surplus: Vec<Worry> = self.surplus().cloned().map(Worry::Surplus).collect();
+        let surplus: Vec<WarningReason> = self.surplus().cloned().map(WarningReason::Surplus).collect();
         let unhealthy = self.unhealthy();
-        let worries = surplus.into_iter().chain(unhealthy).chain(self.unplaced).collect();
-        Needs { what, worries, unknown: self.unknown }
+        let warnings = surplus.into_iter().chain(unhealthy).chain(self.unplaced).collect();
+        Needs { what, warnings, unknown: self.unknown }
     }
 
     /// Where the load balancer and Patroni disagree. How far a replica may be behind is for each to say, so of readers only
     /// those count that are well within repoint's limit, and the primary where the check is not for it.
-    fn unhealthy(&self) -> Option<Worry> {
+    fn unhealthy(&self) -> Option<WarningReason> {
         let healthy = self.healthy.clone();
         let primary = self.primary.as_ref().ok();
         let Some(readers) = &self.readers else {
             let primary = primary?;
             let is_right = self.healthy == [primary.clone()];
-            return (!is_right).then(|| Worry::Unhealthy { healthy, primary: primary.clone() });
+            return (!is_right).then(|| WarningReason::Unhealthy { healthy, primary: primary.clone() });
         };
         let missing: Vec<Target> = readers.iter().filter(|fit| !healthy.contains(fit)).cloned().collect();
         let has_primary = !self.takes_primary && primary.is_some_and(|primary| healthy.contains(primary));
-        (has_primary || !missing.is_empty()).then(|| Worry::Unread { healthy, readers: readers.clone() })
+        (has_primary || !missing.is_empty())
+            .then(|| WarningReason::Unread { healthy, readers: readers.clone() })
     }
 
     /// Registers who is missing, and then deregisters those whose time has come. As in any group, whoever closes something

@@ -8,16 +8,16 @@ use std::collections::BTreeSet;
 
 use super::group::target;
 use super::{
-    Concern, EndpointHold, EndpointReason, Hosts, Lane, ListenerStep, Plan, TargetStep, Worry,
-    primary_address,
+    EndpointHold, EndpointReason, EndpointWarning, Hosts, ListenerStep, Plan, StepGroup, TargetStep,
+    WarningReason, primary_address,
 };
-use crate::decide::verdict::Primary;
-use crate::observed::World;
-use crate::observed::witness::{Witness, primarys_view, witnesses};
-use crate::spec::GroupIntent;
+use crate::observed::Observed;
+use crate::observed::member::{Member, members, primarys_view};
+use crate::spec::GroupSpec;
 use crate::values::cluster::{Address, MemberName};
 use crate::values::endpoint::{Endpoint, GroupArn, Target};
-use crate::values::listener::{ALL, Listener, ListenerArn, Reweighting};
+use crate::values::listener::{ALL, Listener, ListenerArn, WeightChange};
+use crate::values::primary::Primary;
 
 /// A group, and what has to be done for it to hold its member alone.
 struct Filling<'a> {
@@ -31,18 +31,19 @@ struct Filling<'a> {
 /// connections may rest on stays until all of them have moved.
 pub fn listeners(
     listeners: &[ListenerArn],
-    groups: &[(&MemberName, &GroupIntent)],
+    groups: &[(&MemberName, &GroupSpec)],
     hosts: Hosts,
     primary: &Primary,
     plan: &mut Plan,
 ) {
-    let world = hosts.world;
+    let observed = hosts.observed;
     // One is enough to say that a member has no group.
     let of_listener = listeners.first().map(|arn| Endpoint::Listener(arn.clone()));
-    let without = without_group(groups, world, primary)
-        .filter_map(|member| Some(Concern { endpoint: of_listener.clone()?, what: Worry::NoGroup(member) }));
-    plan.concerns.extend(without);
-    let concerns = &mut plan.concerns;
+    let without = without_group(groups, observed, primary).filter_map(|member| {
+        Some(EndpointWarning { endpoint: of_listener.clone()?, what: WarningReason::NoGroup(member) })
+    });
+    plan.warnings.extend(without);
+    let warnings = &mut plan.warnings;
     let mut hold = |endpoint, reason| plan.holds.push(EndpointHold { endpoint, reason });
     let mut first = None;
     let mut others = Vec::new();
@@ -55,7 +56,7 @@ pub fn listeners(
             // One that cannot be found cannot be registered, and its group gets no connections.
             Err(why @ (EndpointReason::NoInstance(_) | EndpointReason::AddressUnfit(_))) if !is_primarys => {
                 let endpoint = Endpoint::Group(wanted.arn.clone());
-                concerns.push(Concern { endpoint, what: super::readers::unplaced(member, why) });
+                warnings.push(EndpointWarning { endpoint, what: super::readers::unplaced(member, why) });
             }
             Err(reason) => {
                 if is_primarys {
@@ -68,7 +69,7 @@ pub fn listeners(
     let mut moves = Vec::new();
     let mut is_known = true;
     for arn in listeners {
-        match (weights(arn, groups, world, primary), &unfilled) {
+        match (weights(arn, groups, observed, primary), &unfilled) {
             (Ok(None), _) => {}
             (Ok(Some(weights)), None) => moves.push(ListenerStep::Weights(weights)),
             // Nobody knows on what the primary's connections rest, so nothing goes.
@@ -84,9 +85,9 @@ pub fn listeners(
     }
     let closing = |group: &Filling| if is_known { group.closing() } else { Vec::new() };
     if moves.is_empty() {
-        plan.lanes.extend(first.iter().chain(&others).filter_map(|group| {
+        plan.step_groups.extend(first.iter().chain(&others).filter_map(|group| {
             let steps: Vec<TargetStep> = group.opening().into_iter().chain(closing(group)).collect();
-            (!steps.is_empty()).then(|| Lane::Group { arn: group.arn.clone(), steps })
+            (!steps.is_empty()).then(|| StepGroup::Group { arn: group.arn.clone(), steps })
         }));
         return;
     }
@@ -99,17 +100,17 @@ pub fn listeners(
         of_group(group, group.opening()).into_iter().chain(of_group(group, closing(group)))
     });
     let steps = open.chain(moves).chain(close).chain(rest).collect();
-    plan.lanes.push(Lane::Listeners { steps });
+    plan.step_groups.push(StepGroup::Listeners { steps });
 }
 
 /// The replicas that could be promoted and that the listener could not follow; that the primary has no group is told by a
 /// hold.
 fn without_group(
-    groups: &[(&MemberName, &GroupIntent)],
-    world: &World,
+    groups: &[(&MemberName, &GroupSpec)],
+    observed: &Observed,
     primary: &Primary,
 ) -> impl Iterator<Item = MemberName> {
-    let seen = witnesses(world.answers_of(primary.site.as_ref()));
+    let seen = members(observed.answers_of(primary.site.as_ref()));
     let view = primary.member.as_ref().and_then(|leader| primarys_view(&seen, leader));
     let listed = view.into_iter().flat_map(|view| &view.members);
     let without = listed.filter(|listed| {
@@ -135,19 +136,19 @@ impl Filling<'_> {
 /// What a member's group lacks; `None` if nobody knows where the member is.
 fn filling<'a>(
     member: &MemberName,
-    wanted: &'a GroupIntent,
+    wanted: &'a GroupSpec,
     hosts: Hosts,
     primary: &Primary,
 ) -> Result<Option<Filling<'a>>, EndpointReason> {
-    let world = hosts.world;
-    let group = match world.groups.get(&wanted.arn) {
+    let observed = hosts.observed;
+    let group = match observed.groups.get(&wanted.arn) {
         Some(Ok(group)) => group,
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
         None => return Err(EndpointReason::ReplicasUnknown),
     };
     let at = |address: &Address| target(wanted, group, address, hosts);
-    let seen = witnesses(world.answers_of(primary.site.as_ref()));
-    let listed = seen.iter().filter_map(Witness::view).flat_map(|view| &view.members);
+    let seen = members(observed.answers_of(primary.site.as_ref()));
+    let listed = seen.iter().filter_map(Member::view).flat_map(|view| &view.members);
     let mut belong: BTreeSet<Target> = BTreeSet::new();
     let own = if primary.member.as_ref() == Some(member) {
         at(primary_address(primary)?)?
@@ -175,11 +176,11 @@ fn filling<'a>(
 /// gets connections and every other group is there, since only groups behind a listener are kept warm.
 fn weights(
     arn: &ListenerArn,
-    groups: &[(&MemberName, &GroupIntent)],
-    world: &World,
+    groups: &[(&MemberName, &GroupSpec)],
+    observed: &Observed,
     primary: &Primary,
-) -> Result<Option<Reweighting>, EndpointReason> {
-    let before = match world.listeners.get(arn) {
+) -> Result<Option<WeightChange>, EndpointReason> {
+    let before = match observed.listeners.get(arn) {
         Some(Ok(Listener::Forward(forward))) => forward,
         Some(Ok(Listener::Other(what))) => {
             return Err(EndpointReason::Listener(format!(
@@ -215,5 +216,5 @@ fn weights(
     let mut after = before.clone();
     after.weights.extend(groups.iter().map(|(_, group)| (group.arn.clone(), 0)));
     after.weights.insert(primarys.arn.clone(), ALL);
-    Ok(Some(Reweighting { listener: arn.clone(), before: before.clone(), after }))
+    Ok(Some(WeightChange { listener: arn.clone(), before: before.clone(), after }))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::decide::verdict::{HoldKind, Verdict};
 use crate::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
-use crate::state::{Acting, Memory};
+use crate::state::{Lease, State};
 use crate::values::endpoint::Endpoint;
 use crate::values::failure::{Failure, Kind};
 
@@ -42,16 +42,16 @@ pub enum Reason {
 pub enum PassHold {
     /// Memory cannot be read or written.
     #[error("state store unavailable, so changes are blocked: {0}")]
-    MemoryUnavailable(Failure),
+    StateUnavailable(Failure),
     /// Another reconciler has committed, and may be writing.
     #[error("another repoint ({}) has been acting for this cluster all the while", .0.by)]
-    Busy(Acting),
+    Locked(Lease),
     /// Every time this pass had decided, something had changed or too much time had gone by.
     #[error("what was seen was out of date each time it should have been acted on")]
-    Overtaken,
+    Conflict,
     /// Writes for other clusters went first, for as long as this pass could wait.
     #[error("AWS takes only so many changes a second, and other clusters' went first")]
-    Crowded,
+    RateLimited,
     /// The auditor refused the plan.
     #[error("the plan was refused, and nothing of it was done: {0}")]
     Refused(String),
@@ -67,14 +67,14 @@ pub enum PassHold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PassHoldKind {
-    /// [`PassHold::MemoryUnavailable`].
-    MemoryUnavailable,
-    /// [`PassHold::Busy`].
-    Busy,
-    /// [`PassHold::Overtaken`].
-    Overtaken,
-    /// [`PassHold::Crowded`].
-    Crowded,
+    /// [`PassHold::StateUnavailable`].
+    StateUnavailable,
+    /// [`PassHold::Locked`].
+    Locked,
+    /// [`PassHold::Conflict`].
+    Conflict,
+    /// [`PassHold::RateLimited`].
+    RateLimited,
     /// [`PassHold::Refused`].
     Refused,
     /// [`PassHold::StateOfOtherEndpoints`].
@@ -87,16 +87,16 @@ const OTHERS_NAMED: usize = 2;
 impl PassHold {
     /// The state is kept for other endpoints than those that are configured.
     #[must_use]
-    pub fn of_others(memory: &Memory) -> Self {
-        Self::StateOfOtherEndpoints(memory.endpoints.iter().take(OTHERS_NAMED).cloned().collect())
+    pub fn of_others(state: &State) -> Self {
+        Self::StateOfOtherEndpoints(state.endpoints.iter().take(OTHERS_NAMED).cloned().collect())
     }
 
     fn kind(&self) -> PassHoldKind {
         match self {
-            Self::MemoryUnavailable(_) => PassHoldKind::MemoryUnavailable,
-            Self::Busy(_) => PassHoldKind::Busy,
-            Self::Overtaken => PassHoldKind::Overtaken,
-            Self::Crowded => PassHoldKind::Crowded,
+            Self::StateUnavailable(_) => PassHoldKind::StateUnavailable,
+            Self::Locked(_) => PassHoldKind::Locked,
+            Self::Conflict => PassHoldKind::Conflict,
+            Self::RateLimited => PassHoldKind::RateLimited,
             Self::Refused(_) => PassHoldKind::Refused,
             Self::StateOfOtherEndpoints(_) => PassHoldKind::StateOfOtherEndpoints,
         }
@@ -106,7 +106,7 @@ impl PassHold {
     #[must_use]
     pub fn report(&self) -> HoldReport {
         let hint = match self {
-            Self::MemoryUnavailable(failure) => {
+            Self::StateUnavailable(failure) => {
                 let without = "`[state] required = false` lets repoint act without memory";
                 match &failure.hint {
                     // The configuration is wrong, and mending it costs no safety.
@@ -115,7 +115,7 @@ impl PassHold {
                     None => without.to_owned(),
                 }
             }
-            Self::Busy(_) | Self::Overtaken | Self::Crowded => "the next pass looks again".to_owned(),
+            Self::Locked(_) | Self::Conflict | Self::RateLimited => "the next pass looks again".to_owned(),
             Self::Refused(_) => {
                 "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
                     .to_owned()
@@ -137,7 +137,7 @@ impl PassHold {
 
 /// What is said where memory is out of reach and need not be there.
 #[must_use]
-pub fn without_memory(failure: &Failure) -> String {
+pub fn without_state(failure: &Failure) -> String {
     format!(
         "state store unavailable: {failure}; changes are made without it, since `[state] required = false`: an old primary is \
          not recognised by its timeline"

@@ -44,7 +44,7 @@ impl ClusterReport {
                 step.insync_at_ms = Some(*at_ms);
             }
         }
-        let story = match arrival {
+        let move_cause = match arrival {
             Arrival::Seen(_) => return,
             Arrival::NotYet(waited_ms) => {
                 format!("but not all of its servers had it after {} s", waited_ms.div_ceil(1000))
@@ -54,6 +54,6 @@ impl ClusterReport {
                 format!("but whether all of its servers have it is not known: {failure}{hint}")
             }
         };
-        self.warnings.push(format!("{}: Route 53 has accepted the change, {story}", records.join(", ")));
+        self.warnings.push(format!("{}: Route 53 has accepted the change, {move_cause}", records.join(", ")));
     }
 }

@@ -6,15 +6,16 @@ use serde::Serialize;
 
 use super::{PassHold, Reason, VerdictReport, holds, planned_steps, warnings};
 use crate::decide::verdict::{Verdict, by_site};
-use crate::observed::witness::{Witness, witnesses};
-use crate::observed::{Answers, Read, World};
+use crate::observed::member::{Member, members};
+use crate::observed::{Answers, Observed, Read};
 use crate::plan::Plan;
-use crate::spec::Intent;
-use crate::state::{ConditionKind, Memory, Timestamp};
+use crate::spec::Spec;
+use crate::state::{ConditionKind, State};
 use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
 use crate::values::endpoint::{Endpoint, GroupArn, TargetHealth};
 use crate::values::listener::{Listener, ListenerArn};
 use crate::values::record::{Answer, RecordKey};
+use crate::values::timestamp::Timestamp;
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,7 +55,7 @@ pub struct ClusterStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<SiteStatus>,
     /// The members, by name.
-    pub members: Vec<MemberStatus>,
+    pub members: Vec<MemberReport>,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
     /// What an operator should know although nothing is to be done about it now.
@@ -79,7 +80,7 @@ pub struct ConditionStatus {
     /// For how long, in seconds.
     pub lasted_seconds: u64,
     /// Whether people were told.
-    pub told: bool,
+    pub notified: bool,
 }
 
 /// One site.
@@ -90,14 +91,14 @@ pub struct SiteStatus {
     /// Whether it holds the primary.
     pub holds_primary: bool,
     /// Whether it was left, or claimed to hold the primary while another did, and has not been seen to follow since.
-    pub is_apart: bool,
+    pub is_superseded: bool,
     /// How it stands, for people.
     pub message: String,
 }
 
 /// One member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MemberStatus {
+pub struct MemberReport {
     /// Its site, where the cluster spans several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteName>,
@@ -147,53 +148,53 @@ pub enum Standing {
 /// Describes what was seen.
 #[must_use]
 pub fn status(
-    intent: &Intent,
-    world: &World,
-    memory: &Read<Memory>,
+    spec: &Spec,
+    observed: &Observed,
+    state: &Read<State>,
     verdict: &Verdict,
     plan: &Plan,
     now: Timestamp,
 ) -> ClusterStatus {
-    let answers = world.sites.values().flat_map(BTreeMap::values);
+    let answers = observed.sites.values().flat_map(BTreeMap::values);
     ClusterStatus {
-        scope: intent.scope.clone(),
-        name: intent.name.clone(),
+        scope: spec.scope.clone(),
+        name: spec.name.clone(),
         verdict: VerdictReport::from(verdict),
         is_paused: answers.flat_map(|answer| &answer.view).any(|view| view.paused),
-        sites: sites(intent, world, memory.as_ref().ok(), verdict),
-        members: world.sites.iter().flat_map(|(site, answers)| members(site.as_ref(), answers)).collect(),
-        endpoints: intent
+        sites: sites(spec, observed, state.as_ref().ok(), verdict),
+        members: observed.sites.iter().flat_map(|(site, answers)| rows(site.as_ref(), answers)).collect(),
+        endpoints: spec
             .endpoints()
-            .map(|endpoint| standing(endpoint, intent, world, verdict, plan))
+            .map(|endpoint| standing(endpoint, spec, observed, verdict, plan))
             .collect(),
         warnings: warnings(verdict, plan)
             .into_iter()
-            .chain(memory.as_ref().ok().and_then(|memory| of_others(intent, memory)))
+            .chain(state.as_ref().ok().and_then(|state| of_others(spec, state)))
             .collect(),
-        conditions: memory.iter().flat_map(|memory| conditions(memory, now)).collect(),
-        memory_error: memory.as_ref().err().map(ToString::to_string),
+        conditions: state.iter().flat_map(|state| conditions(state, now)).collect(),
+        memory_error: state.as_ref().err().map(ToString::to_string),
     }
 }
 
 /// That what is remembered is of another entry.
-fn of_others(intent: &Intent, memory: &Memory) -> Option<String> {
-    memory.is_of_others(intent).then(|| PassHold::of_others(memory).to_string())
+fn of_others(spec: &Spec, state: &State) -> Option<String> {
+    state.is_of_others(spec).then(|| PassHold::of_others(state).to_string())
 }
 
-fn conditions(memory: &Memory, now: Timestamp) -> impl Iterator<Item = ConditionStatus> {
-    memory.conditions.iter().map(move |condition| ConditionStatus {
+fn conditions(state: &State, now: Timestamp) -> impl Iterator<Item = ConditionStatus> {
+    state.conditions.iter().map(move |condition| ConditionStatus {
         kind: condition.kind,
         subject: condition.subject.clone(),
         message: condition.message.clone(),
         lasted_seconds: now.since(condition.since) / 1000,
-        told: condition.told.is_some(),
+        notified: condition.notified.is_some(),
     })
 }
 
 /// How each site stands, where there are several.
-fn sites(intent: &Intent, world: &World, memory: Option<&Memory>, verdict: &Verdict) -> Vec<SiteStatus> {
-    let nothing = Memory::default();
-    let memory = memory.unwrap_or(&nothing);
+fn sites(spec: &Spec, observed: &Observed, state: Option<&State>, verdict: &Verdict) -> Vec<SiteStatus> {
+    let nothing = State::default();
+    let state = state.unwrap_or(&nothing);
     let leads = match verdict {
         Verdict::Primary(primary) => primary.site.as_ref(),
         Verdict::Hold(_) => None,
@@ -207,29 +208,29 @@ fn sites(intent: &Intent, world: &World, memory: Option<&Memory>, verdict: &Verd
         };
         Some(SiteStatus {
             holds_primary: leads == Some(&site),
-            is_apart: memory.apart.contains(&site),
+            is_superseded: state.superseded.contains(&site),
             site,
             message,
         })
     };
-    by_site(intent, world, memory).into_iter().filter_map(status).collect()
+    by_site(spec, observed, state).into_iter().filter_map(status).collect()
 }
 
-fn members(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberStatus> {
-    let witnesses = witnesses(answers);
-    let views: Vec<_> = witnesses.iter().filter_map(Witness::view).collect();
-    let mut members: Vec<MemberStatus> = witnesses
+fn rows(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberReport> {
+    let members = members(answers);
+    let views: Vec<_> = members.iter().filter_map(Member::view).collect();
+    let mut rows: Vec<MemberReport> = members
         .iter()
-        .map(|witness| {
+        .map(|member| {
             // The leader's view is the freshest; for the others any will do.
-            let listed = views.iter().flat_map(|view| &view.members).find(|listed| witness.is(listed));
-            let health = witness.health();
+            let listed = views.iter().flat_map(|view| &view.members).find(|listed| member.is(listed));
+            let health = member.health();
             let own_state = health.map(|health| health.state.to_string());
             let streams =
                 listed.filter(|listed| listed.state.is_up() && health.is_some_and(|own| own.state.is_up()));
-            MemberStatus {
+            MemberReport {
                 site: site.cloned(),
-                member: listed.map_or_else(|| witness.label(), |listed| listed.name.to_string()),
+                member: listed.map_or_else(|| member.label(), |listed| listed.name.to_string()),
                 address: listed.and_then(|listed| listed.address.clone()),
                 role: listed
                     .map(|listed| listed.role.to_string())
@@ -239,18 +240,18 @@ fn members(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberStatus> {
                     .and_then(|health| health.timeline)
                     .or_else(|| listed.and_then(|listed| listed.timeline)),
                 lag_bytes: listed.and_then(|listed| listed.lag_bytes),
-                error: witness.failure(),
+                error: member.failure(),
             }
         })
         .collect();
-    members.sort_by(|a, b| a.member.cmp(&b.member));
-    members
+    rows.sort_by(|a, b| a.member.cmp(&b.member));
+    rows
 }
 
 /// Whether it is a group, or the listener before one, of a site that does not hold the primary.
-fn is_idle(endpoint: &Endpoint, intent: &Intent, verdict: &Verdict) -> bool {
+fn is_idle(endpoint: &Endpoint, spec: &Spec, verdict: &Verdict) -> bool {
     let Verdict::Primary(primary) = verdict else { return false };
-    let elsewhere = intent.with_groups(|group| group.site.is_some() && group.site != primary.site);
+    let elsewhere = spec.with_groups(|group| group.site.is_some() && group.site != primary.site);
     match endpoint {
         Endpoint::Group(arn) => elsewhere.groups.iter().any(|group| group.arn == *arn),
         Endpoint::Listener(arn) => elsewhere.listeners().contains(arn),
@@ -260,18 +261,18 @@ fn is_idle(endpoint: &Endpoint, intent: &Intent, verdict: &Verdict) -> bool {
 
 fn standing(
     endpoint: Endpoint,
-    intent: &Intent,
-    world: &World,
+    spec: &Spec,
+    observed: &Observed,
     verdict: &Verdict,
     plan: &Plan,
 ) -> EndpointStatus {
     let points_at = match &endpoint {
-        Endpoint::Group(arn) => match world.groups.get(arn) {
+        Endpoint::Group(arn) => match observed.groups.get(arn) {
             Some(Ok(group)) => group.targets.iter().map(target).collect(),
             _ => Vec::new(),
         },
-        Endpoint::Listener(arn) => shares(world, arn),
-        Endpoint::Record(key) => values(world, key),
+        Endpoint::Listener(arn) => shares(observed, arn),
+        Endpoint::Record(key) => values(observed, key),
     };
     let hold = holds(verdict, plan)
         .into_iter()
@@ -282,7 +283,7 @@ fn standing(
         .map(|step| step.summary())
         .collect();
     let (standing, message) = match (hold, steps.is_empty()) {
-        _ if is_idle(&endpoint, intent, verdict) => (Standing::Idle, None),
+        _ if is_idle(&endpoint, spec, verdict) => (Standing::Idle, None),
         (Some(hold), _) => (Standing::Held, Some(hold.message)),
         (None, true) => (Standing::Right, None),
         (None, false) => (Standing::Differs, Some(steps.join(", "))),
@@ -297,8 +298,8 @@ fn target(health: &TargetHealth) -> String {
     }
 }
 
-fn shares(world: &World, arn: &ListenerArn) -> Vec<String> {
-    let Some(Ok(listener)) = world.listeners.get(arn) else { return Vec::new() };
+fn shares(observed: &Observed, arn: &ListenerArn) -> Vec<String> {
+    let Some(Ok(listener)) = observed.listeners.get(arn) else { return Vec::new() };
     match listener {
         Listener::Forward(forward) => {
             let share = |(group, weight): (&GroupArn, &u32)| format!("{} {weight}", group.name());
@@ -312,8 +313,8 @@ fn is_whole(reason: Reason) -> bool {
     matches!(reason, Reason::Verdict(_))
 }
 
-fn values(world: &World, key: &RecordKey) -> Vec<String> {
-    let Some(Ok(sets)) = world.records.get(&key.place) else { return Vec::new() };
+fn values(observed: &Observed, key: &RecordKey) -> Vec<String> {
+    let Some(Ok(sets)) = observed.records.get(&key.place) else { return Vec::new() };
     let set = sets.iter().find(|set| set.key == *key);
     match set.map(|set| &set.answer) {
         Some(Answer::Values { values, .. }) => values.clone(),

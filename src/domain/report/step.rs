@@ -4,10 +4,10 @@
 
 use serde::Serialize;
 
-use crate::plan::{Lane, ListenerStep, Plan, TargetStep};
+use crate::plan::{ListenerStep, Plan, StepGroup, TargetStep};
 use crate::values::endpoint::{Endpoint, Target};
 use crate::values::failure::{Failure, Kind};
-use crate::values::listener::Reweighting;
+use crate::values::listener::WeightChange;
 use crate::values::record::{ChangeId, RecordChange};
 
 /// What a step does.
@@ -114,7 +114,7 @@ impl StepReport {
 
     /// A change of a listener's weights that is yet to be done.
     #[must_use]
-    pub fn of_weights(weights: &Reweighting) -> Self {
+    pub fn of_weights(weights: &WeightChange) -> Self {
         let (before, after) = (weights.before.to_string(), weights.after.to_string());
         Self::planned(Action::SetWeights, Endpoint::Listener(weights.listener.clone()), after, Some(before))
     }
@@ -206,15 +206,15 @@ impl StepReport {
 /// The steps of a plan, none of them done.
 #[must_use]
 pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
-    plan.lanes
+    plan.step_groups
         .iter()
-        .flat_map(|lane| match lane {
-            Lane::Group { arn, steps } => {
+        .flat_map(|step_group| match step_group {
+            StepGroup::Group { arn, steps } => {
                 let endpoint = Endpoint::Group(arn.clone());
                 steps.iter().map(|step| StepReport::of_target(endpoint.clone(), step)).collect::<Vec<_>>()
             }
-            Lane::Listeners { steps } => steps.iter().map(of_listener).collect(),
-            Lane::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
+            StepGroup::Listeners { steps } => steps.iter().map(of_listener).collect(),
+            StepGroup::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
         })
         .collect()
 }

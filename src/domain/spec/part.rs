@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Strategy};
+use crate::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec, Strategy};
 use crate::values::assume::AssumedRole;
 use crate::values::endpoint::{Endpoint, GroupArn};
 use crate::values::listener::ListenerArn;
@@ -18,7 +18,7 @@ pub struct Part {
     /// What it is about. Reports list parts in this order, in whichever order they were read.
     pub key: PartKey,
     /// The cluster with these endpoints alone.
-    pub intent: Intent,
+    pub spec: Spec,
 }
 
 /// What a part is about.
@@ -37,9 +37,9 @@ impl Part {
     #[must_use]
     pub fn covers(&self, endpoint: &Endpoint) -> bool {
         match endpoint {
-            Endpoint::Group(arn) => self.intent.groups.iter().any(|group| group.arn == *arn),
-            Endpoint::Listener(arn) => self.intent.listeners().contains(arn),
-            Endpoint::Record(key) => self.intent.records.iter().any(|record| record.key == *key),
+            Endpoint::Group(arn) => self.spec.groups.iter().any(|group| group.arn == *arn),
+            Endpoint::Listener(arn) => self.spec.listeners().contains(arn),
+            Endpoint::Record(key) => self.spec.records.iter().any(|record| record.key == *key),
         }
     }
 
@@ -47,10 +47,10 @@ impl Part {
     #[must_use]
     pub fn needs_every_member(&self) -> bool {
         let follows_primary =
-            |group: &GroupIntent| group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive;
-        !self.intent.groups.iter().all(follows_primary)
+            |group: &GroupSpec| group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive;
+        !self.spec.groups.iter().all(follows_primary)
             || self
-                .intent
+                .spec
                 .records
                 .iter()
                 .any(|record| matches!(record.points_to, PointsTo::Standby | PointsTo::Readers { .. }))
@@ -59,37 +59,36 @@ impl Part {
 
 /// The parts of what is configured, in their order.
 #[must_use]
-pub fn parts(intent: &Intent) -> Vec<Part> {
-    let of_groups =
-        |key, groups| Part { key, intent: Intent { groups, records: Vec::new(), ..intent.clone() } };
-    let alone = intent.groups.iter().filter(|group| !matches!(group.strategy, Strategy::Weighted { .. }));
+pub fn parts(spec: &Spec) -> Vec<Part> {
+    let of_groups = |key, groups| Part { key, spec: Spec { groups, records: Vec::new(), ..spec.clone() } };
+    let alone = spec.groups.iter().filter(|group| !matches!(group.strategy, Strategy::Weighted { .. }));
     let alone = alone.map(|group| of_groups(PartKey::Group(group.arn.clone()), vec![group.clone()]));
-    let listeners = intent.weighted_sets().into_iter().map(|(listeners, groups)| {
+    let listeners = spec.weighted_sets().into_iter().map(|(listeners, groups)| {
         let groups = groups.into_iter().map(|(_, group)| group.clone()).collect();
         of_groups(PartKey::Listeners(listeners.to_vec()), groups)
     });
-    let batch = |record: &RecordIntent| (record.key.place.zone.clone(), record.assume.clone());
-    let zones: BTreeSet<_> = intent.records.iter().map(batch).collect();
+    let batch = |record: &RecordSpec| (record.key.place.zone.clone(), record.assume.clone());
+    let zones: BTreeSet<_> = spec.records.iter().map(batch).collect();
     let zones = zones.into_iter().map(|(zone, role)| {
-        let is_of = |record: &&RecordIntent| record.key.place.zone == zone && record.assume == role;
-        let records = intent.records.iter().filter(is_of).cloned().collect();
-        let intent = Intent { groups: Vec::new(), records, ..intent.clone() };
-        Part { key: PartKey::Zone(zone, role), intent }
+        let is_of = |record: &&RecordSpec| record.key.place.zone == zone && record.assume == role;
+        let records = spec.records.iter().filter(is_of).cloned().collect();
+        let spec = Spec { groups: Vec::new(), records, ..spec.clone() };
+        Part { key: PartKey::Zone(zone, role), spec }
     });
     alone.chain(listeners).chain(zones).collect()
 }
 
 /// Whether an endpoint follows the primary, and not standbys or readers.
 #[must_use]
-pub fn is_writer(intent: &Intent, endpoint: &Endpoint) -> bool {
+pub fn is_writer(spec: &Spec, endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Group(arn) => {
-            let group = intent.groups.iter().find(|group| group.arn == *arn);
+            let group = spec.groups.iter().find(|group| group.arn == *arn);
             group.is_some_and(|group| group.role == GroupRole::Writer)
         }
         Endpoint::Listener(_) => true,
         Endpoint::Record(key) => {
-            let record = intent.records.iter().find(|record| record.key == *key);
+            let record = spec.records.iter().find(|record| record.key == *key);
             record.is_some_and(|record| matches!(record.points_to, PointsTo::Primary | PointsTo::Site))
         }
     }

@@ -3,7 +3,7 @@
 //! Law: bounded (10). `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
 //! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
 
-use super::{Condition, KnownMember, KnownMembers, Letter, Memory, Raw, Unknown};
+use super::{Condition, KnownMember, KnownMembers, OutboxMessage, Raw, State, Unknown};
 
 /// The most that the memory of one cluster takes, in bytes of JSON.
 pub const MOST_BYTES: usize = 256 * 1024;
@@ -24,7 +24,7 @@ const MOST_SUBJECT: usize = 400;
 /// Braces, names of fields and numbers.
 const FRAME: usize = 160;
 
-impl Memory {
+impl State {
     /// The same, within its bounds.
     #[must_use]
     pub fn bounded(mut self) -> Self {
@@ -39,22 +39,22 @@ impl Memory {
             primary.member.take_if(|member| weight(member.as_str()) > ONE_MEMBER_BYTES);
             primary.address.take_if(|address| weight(&address.host) > ONE_MEMBER_BYTES);
         }
-        if let Some(moves) = self.acting.as_mut().and_then(|acting| acting.moves.as_mut()) {
+        if let Some(moves) = self.lease.as_mut().and_then(|lease| lease.moves.as_mut()) {
             moves.previous = moves.previous.take().map(|previous| clipped(&previous, MOST_SUBJECT));
         }
         self
     }
 
     /// Puts a letter into the outbox.
-    pub fn post(&mut self, letter: Letter) {
-        self.outbox.push(letter);
+    pub fn post(&mut self, message: OutboxMessage) {
+        self.outbox.push(message);
         self.bound_outbox();
     }
 
     fn bound_outbox(&mut self) {
         let mut left = MOST_OUTBOX_BYTES;
-        let fits = |letter: &&Letter| {
-            let weight = weight_of_letter(letter);
+        let fits = |message: &&OutboxMessage| {
+            let weight = weight_of_letter(message);
             left = left.saturating_sub(weight);
             left > 0
         };
@@ -68,7 +68,7 @@ fn bound_conditions(conditions: &mut Vec<Condition>) {
     let mut total: usize = conditions.iter().map(weight_of_condition).sum();
     while total > MOST_CONDITION_BYTES {
         let worth =
-            |condition: &Condition| (condition.told.is_some(), condition.kind.severity() == "critical");
+            |condition: &Condition| (condition.notified.is_some(), condition.kind.severity() == "critical");
         let least = conditions.iter().map(worth).min();
         let place = conditions.iter().rposition(|condition| Some(worth(condition)) == least);
         let Some(place) = place else { return };
@@ -120,10 +120,10 @@ fn weight(text: &str) -> usize {
     text.bytes().map(of_byte).sum::<usize>() + 4
 }
 
-fn weight_of_letter(letter: &Letter) -> usize {
+fn weight_of_letter(message: &OutboxMessage) -> usize {
     let attributes: usize =
-        letter.attributes.iter().map(|(name, value)| weight(name) + weight(value) + 4).sum();
-    let Letter { id, subject, body, claimed_by, .. } = letter;
+        message.attributes.iter().map(|(name, value)| weight(name) + weight(value) + 4).sum();
+    let OutboxMessage { id, subject, body, claimed_by, .. } = message;
     weight(id) + weight(subject) + weight(body) + weight(claimed_by) + attributes + FRAME
 }
 

@@ -4,16 +4,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Raw, Timestamp, Unknown, bounds};
-use crate::decide::verdict::{HoldKind, Primary, Verdict, label};
-use crate::observed::World;
-use crate::observed::witness::{Witness, primarys_view, witnesses};
-use crate::plan::{Concern, EndpointHold, Plan, Worry};
+use super::{Raw, State, Unknown, bounds};
+use crate::decide::verdict::{HoldKind, Verdict};
+use crate::observed::Observed;
+use crate::observed::member::{Member, members, primarys_view};
+use crate::plan::{EndpointHold, EndpointWarning, Plan, WarningReason};
 use crate::report::{PassHold, StepReport, StepResult};
-use crate::spec::{GroupRole, Intent, PointsTo, Site, Strategy};
+use crate::spec::{GroupRole, PointsTo, Site, Spec, Strategy};
 use crate::values::cluster::{MemberName, SiteName};
 use crate::values::endpoint::{Endpoint, Target};
 use crate::values::failure::Failure;
+use crate::values::primary::{Primary, label};
+use crate::values::timestamp::Timestamp;
 
 /// Something that is wrong and lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub struct Condition {
     /// When it was first seen.
     pub since: Timestamp,
     /// When people were last told; absent while they were not.
-    pub told: Option<Timestamp>,
+    pub notified: Option<Timestamp>,
     /// What a newer version has written of it; its kind, too, if that is [`ConditionKind::Unrecognized`].
     pub unknown: Unknown,
 }
@@ -40,7 +42,7 @@ struct Stored {
     subject: Option<String>,
     message: String,
     since: Timestamp,
-    told: Option<Timestamp>,
+    notified: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -50,23 +52,23 @@ const KIND: &str = "kind";
 
 impl From<Stored> for Condition {
     fn from(stored: Stored) -> Self {
-        let Stored { kind: name, subject, message, since, told, mut unknown } = stored;
+        let Stored { kind: name, subject, message, since, notified, mut unknown } = stored;
         let kind = ConditionKind::parse(&name);
         if kind == ConditionKind::Unrecognized {
             unknown.insert(KIND.to_owned(), Raw::Text(name));
         }
-        Self { kind, subject, message, since, told, unknown }
+        Self { kind, subject, message, since, notified, unknown }
     }
 }
 
 impl From<Condition> for Stored {
     fn from(condition: Condition) -> Self {
-        let Condition { kind, subject, message, since, told, mut unknown } = condition;
+        let Condition { kind, subject, message, since, notified, mut unknown } = condition;
         let kind = match unknown.remove(KIND) {
             Some(Raw::Text(name)) => name,
             _ => kind.as_str().to_owned(),
         };
-        Self { kind, subject, message, since, told, unknown }
+        Self { kind, subject, message, since, notified, unknown }
     }
 }
 
@@ -107,7 +109,7 @@ pub enum ConditionKind {
     /// The auditor refused a plan.
     PlanRefused,
     /// The state store cannot be read or written, so that nothing may be changed.
-    MemoryUnavailable,
+    StateUnavailable,
     /// What is remembered was kept for endpoints none of which is configured.
     StateOfOtherEndpoints,
     /// One that only a newer version knows: it is kept as it is, and left to that one.
@@ -133,7 +135,7 @@ impl ConditionKind {
         Self::MemberUnplaced,
         Self::ApplyFailed,
         Self::PlanRefused,
-        Self::MemoryUnavailable,
+        Self::StateUnavailable,
         Self::StateOfOtherEndpoints,
     ];
 
@@ -161,15 +163,15 @@ impl ConditionKind {
             Self::MemberUnplaced => "member_unplaced",
             Self::ApplyFailed => "apply_failed",
             Self::PlanRefused => "plan_refused",
-            Self::MemoryUnavailable => "memory_unavailable",
+            Self::StateUnavailable => "state_unavailable",
             Self::StateOfOtherEndpoints => "state_of_other_endpoints",
             Self::Unrecognized => "unrecognized",
         }
     }
 
-    /// Whether it often passes by itself, so that people are told only after the grace.
+    /// Whether it often ends by itself, so that an alert is sent only after the grace.
     #[must_use]
-    pub fn passes(self) -> bool {
+    pub fn is_transient(self) -> bool {
         match self {
             Self::NoPrimary
             | Self::Stale
@@ -182,7 +184,7 @@ impl ConditionKind {
             | Self::ReaderHealth
             | Self::NoGroup
             | Self::MemberUnplaced
-            | Self::MemoryUnavailable
+            | Self::StateUnavailable
             | Self::Unrecognized => true,
             Self::Contested
             | Self::SplitBrain
@@ -214,7 +216,7 @@ impl ConditionKind {
             | Self::ApplyFailed
             | Self::PlanRefused
             | Self::TargetHealth
-            | Self::MemoryUnavailable
+            | Self::StateUnavailable
             | Self::StateOfOtherEndpoints => "critical",
         }
     }
@@ -231,7 +233,7 @@ pub struct Findings {
     /// What this pass could not tell, and so leaves as it is: kinds, of any subject.
     unknown: Vec<ConditionKind>,
     /// The sites of whose members it could not tell.
-    dark: Vec<Option<SiteName>>,
+    unreachable: Vec<Option<SiteName>>,
     /// What is remembered is of others, so that nothing else is said of it.
     is_of_others: bool,
     /// The endpoints that are held, of which it could not tell who is left out.
@@ -253,7 +255,7 @@ impl Findings {
             let prefix = label(site.as_ref(), "");
             subject.is_some_and(|subject| subject.starts_with(&prefix))
         };
-        let is_dark = kind == ConditionKind::MemberUnreachable && self.dark.iter().any(is_there);
+        let is_dark = kind == ConditionKind::MemberUnreachable && self.unreachable.iter().any(is_there);
         let is_of = |endpoint: &String| {
             let rest = subject.and_then(|subject| subject.strip_prefix(endpoint));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -270,9 +272,9 @@ impl Findings {
     /// The same, and that memory could not be saved.
     #[must_use]
     pub fn and_unsaved(mut self, failure: &Failure) -> Self {
-        if self.message(ConditionKind::MemoryUnavailable, None).is_none() {
+        if self.message(ConditionKind::StateUnavailable, None).is_none() {
             let words = bounds::words(&failure.to_string());
-            self.present.push((ConditionKind::MemoryUnavailable, None, words));
+            self.present.push((ConditionKind::StateUnavailable, None, words));
         }
         self
     }
@@ -285,9 +287,9 @@ impl Findings {
 /// What is wrong, by what was seen, decided and done; `unfollowed` is why a known primary was not followed, or would not be.
 #[must_use]
 pub fn findings(
-    intent: &Intent,
-    world: &World,
-    memory: Option<&Memory>,
+    spec: &Spec,
+    observed: &Observed,
+    state: Option<&State>,
     verdict: &Verdict,
     plan: &Plan,
     steps: &[StepReport],
@@ -295,9 +297,9 @@ pub fn findings(
 ) -> Findings {
     use ConditionKind as Kind;
 
-    if let Some(memory) = memory.filter(|memory| memory.is_of_others(intent)) {
-        let words = PassHold::of_others(memory).to_string();
-        let present = vec![(Kind::StateOfOtherEndpoints, own_subject(intent), words)];
+    if let Some(state) = state.filter(|state| state.is_of_others(spec)) {
+        let words = PassHold::of_others(state).to_string();
+        let present = vec![(Kind::StateOfOtherEndpoints, own_subject(spec), words)];
         return Findings { present, is_of_others: true, ..Findings::default() };
     }
     let mut found = Findings::default();
@@ -308,13 +310,13 @@ pub fn findings(
                 (Kind::SplitBrain, Some(rival.label()), words)
             });
             found.present.extend(rivals);
-            endpoints(intent, world, primary, plan, steps, unfollowed, &mut found);
+            endpoints(spec, observed, primary, plan, steps, unfollowed, &mut found);
         }
         (Verdict::Hold(_), Some(leader)) => {
             // Another site may hold the primary, and the endpoints of writers stay as they were.
             found.unknown.push(Kind::SplitBrain);
-            found.left_alone = of_writers(intent);
-            endpoints(intent, world, leader, plan, steps, unfollowed, &mut found);
+            found.left_alone = of_writers(spec);
+            endpoints(spec, observed, leader, plan, steps, unfollowed, &mut found);
         }
         (Verdict::Hold(hold), None) => {
             found.unknown.extend([
@@ -338,19 +340,20 @@ pub fn findings(
                 HoldKind::Promoting | HoldKind::NoPrimary | HoldKind::Unreachable => Some(Kind::NoPrimary),
             };
             found.present.extend(kind.map(|kind| (kind, None, hold.to_string())));
-            if hold.is_blind() {
+            if hold.is_unreachable() {
                 found.unknown.extend([Kind::Contested, Kind::Stale, Kind::StaleSite, Kind::WrongCluster]);
             }
         }
     }
-    let readable = intent.sites.iter().filter(|site| !members(site, world, memory, &mut found)).count();
+    let readable =
+        spec.sites.iter().filter(|site| !silent_members(site, observed, state, &mut found)).count();
     if readable == 0 {
         // repoint itself may be cut off.
         found.present.retain(|(kind, ..)| *kind != Kind::SiteUnreachable);
         found.unknown.push(Kind::SiteUnreachable);
     }
-    if let Some(PassHold::MemoryUnavailable(failure)) = unfollowed {
-        found.present.push((Kind::MemoryUnavailable, None, failure.to_string()));
+    if let Some(PassHold::StateUnavailable(failure)) = unfollowed {
+        found.present.push((Kind::StateUnavailable, None, failure.to_string()));
     }
     for (_, subject, message) in &mut found.present {
         *subject = subject.take().map(|subject| bounds::subject(&subject));
@@ -361,24 +364,23 @@ pub fn findings(
 
 /// By what an entry is known in a state that is not its own: the first of its endpoints.
 #[must_use]
-pub fn own_subject(intent: &Intent) -> Option<String> {
-    intent.endpoints().map(|endpoint| endpoint.to_string()).min()
+pub fn own_subject(spec: &Spec) -> Option<String> {
+    spec.endpoints().map(|endpoint| endpoint.to_string()).min()
 }
 
 /// The endpoints that only a primary can be followed with.
-fn of_writers(intent: &Intent) -> Vec<String> {
-    let groups = intent.groups.iter().filter(|group| group.role == GroupRole::Writer);
-    let records =
-        intent.records.iter().filter(|record| !matches!(record.points_to, PointsTo::Readers { .. }));
-    let listeners = intent.listeners().into_iter().map(ToString::to_string);
+fn of_writers(spec: &Spec) -> Vec<String> {
+    let groups = spec.groups.iter().filter(|group| group.role == GroupRole::Writer);
+    let records = spec.records.iter().filter(|record| !matches!(record.points_to, PointsTo::Readers { .. }));
+    let listeners = spec.listeners().into_iter().map(ToString::to_string);
     let groups = groups.map(|group| group.arn.to_string());
     groups.chain(records.map(|record| record.key.to_string())).chain(listeners).collect()
 }
 
 /// What is wrong with endpoints that follow a leader.
 fn endpoints(
-    intent: &Intent,
-    world: &World,
+    spec: &Spec,
+    observed: &Observed,
     leader: &Primary,
     plan: &Plan,
     steps: &[StepReport],
@@ -392,9 +394,9 @@ fn endpoints(
         .iter()
         .map(|hold| (Kind::EndpointHeld, Some(hold.endpoint.to_string()), hold.reason.to_string()));
     found.present.extend(holds);
-    found.present.extend(plan.concerns.iter().map(concern));
+    found.present.extend(plan.warnings.iter().map(warning));
     let is_warm = |hold: &EndpointHold| {
-        intent.groups.iter().any(|group| {
+        spec.groups.iter().any(|group| {
             matches!(group.strategy, Strategy::Warm { .. })
                 && hold.endpoint == Endpoint::Group(group.arn.clone())
         })
@@ -405,7 +407,7 @@ fn endpoints(
     }
     found.held = plan.holds.iter().map(|hold| hold.endpoint.to_string()).collect();
     let is_listener = |hold: &EndpointHold| matches!(hold.endpoint, Endpoint::Listener(_));
-    if !lists_members(world, leader) || plan.holds.iter().any(is_listener) {
+    if !lists_members(observed, leader) || plan.holds.iter().any(is_listener) {
         found.unknown.push(Kind::NoGroup);
     }
     let failed = steps.iter().filter(|step| step.result == StepResult::Failed).map(|step| {
@@ -415,30 +417,33 @@ fn endpoints(
     found.present.extend(failed);
     let unfollowed = unfollowed.and_then(|hold| match hold {
         PassHold::Refused(why) => Some((Kind::PlanRefused, None, why.clone())),
-        PassHold::MemoryUnavailable(failure) => Some((Kind::MemoryUnavailable, None, failure.to_string())),
+        PassHold::StateUnavailable(failure) => Some((Kind::StateUnavailable, None, failure.to_string())),
         // The other one tells, or the next pass.
-        PassHold::Busy(_) | PassHold::Overtaken | PassHold::Crowded | PassHold::StateOfOtherEndpoints(_) => {
-            None
-        }
+        PassHold::Locked(_)
+        | PassHold::Conflict
+        | PassHold::RateLimited
+        | PassHold::StateOfOtherEndpoints(_) => None,
     });
     found.present.extend(unfollowed);
 }
 
 /// Whether any `/cluster` says who the members are, now that this is the primary.
-fn lists_members(world: &World, primary: &Primary) -> bool {
+fn lists_members(observed: &Observed, primary: &Primary) -> bool {
     let leader = primary.member.as_ref();
-    let witnesses = witnesses(world.answers_of(primary.site.as_ref()));
-    leader.is_some_and(|leader| primarys_view(&witnesses, leader).is_some())
+    let members = members(observed.answers_of(primary.site.as_ref()));
+    leader.is_some_and(|leader| primarys_view(&members, leader).is_some())
 }
 
-fn concern(concern: &Concern) -> Finding {
-    let (place, words) = (concern.endpoint.to_string(), concern.what.to_string());
-    let (kind, subject) = match &concern.what {
-        Worry::Surplus(target) => (ConditionKind::TargetSurplus, surplus(&place, target)),
-        Worry::Unhealthy { .. } => (ConditionKind::TargetHealth, place),
-        Worry::Unread { .. } => (ConditionKind::ReaderHealth, place),
-        Worry::NoGroup(member) => (ConditionKind::NoGroup, format!("{place} {member}")),
-        Worry::Unplaced { member, .. } => (ConditionKind::MemberUnplaced, format!("{place} {member}")),
+fn warning(warning: &EndpointWarning) -> Finding {
+    let (place, words) = (warning.endpoint.to_string(), warning.what.to_string());
+    let (kind, subject) = match &warning.what {
+        WarningReason::Surplus(target) => (ConditionKind::TargetSurplus, surplus(&place, target)),
+        WarningReason::Unhealthy { .. } => (ConditionKind::TargetHealth, place),
+        WarningReason::Unread { .. } => (ConditionKind::ReaderHealth, place),
+        WarningReason::NoGroup(member) => (ConditionKind::NoGroup, format!("{place} {member}")),
+        WarningReason::Unplaced { member, .. } => {
+            (ConditionKind::MemberUnplaced, format!("{place} {member}"))
+        }
     };
     (kind, Some(subject), words)
 }
@@ -450,33 +455,33 @@ pub(super) fn surplus(group: &str, target: &Target) -> String {
 
 /// Members of a site that do not answer, if any other does: when none does, the site is what is out of reach, and this says
 /// so.
-fn members(site: &Site, world: &World, memory: Option<&Memory>, found: &mut Findings) -> bool {
+fn silent_members(site: &Site, observed: &Observed, state: Option<&State>, found: &mut Findings) -> bool {
     let name = site.name.as_ref();
-    let witnesses = witnesses(world.answers_of(name));
-    let ours: Vec<&Witness> =
-        witnesses.iter().filter(|witness| witness.foreign(&site.scope, None).is_none()).collect();
-    if !ours.iter().any(|witness| witness.is_readable()) {
-        found.dark.push(site.name.clone());
-        let why = ours.iter().find_map(|witness| witness.failure());
+    let members = members(observed.answers_of(name));
+    let ours: Vec<&Member> =
+        members.iter().filter(|member| member.foreign(&site.scope, None).is_none()).collect();
+    if !ours.iter().any(|member| member.is_readable()) {
+        found.unreachable.push(site.name.clone());
+        let why = ours.iter().find_map(|member| member.failure());
         let why = why.unwrap_or_else(|| "nobody there answers for it".to_owned());
         found.present.extend(name.map(|name| (ConditionKind::SiteUnreachable, Some(name.to_string()), why)));
         return true;
     }
     let listed: Vec<_> =
-        ours.iter().filter_map(|witness| witness.view()).flat_map(|view| &view.members).collect();
+        ours.iter().filter_map(|member| member.view()).flat_map(|view| &view.members).collect();
     // What is only listed may be another address of a member that answers, behind NAT for instance: of the one that has that
     // name, or of one that does not say its name.
-    let is_nameless = ours.iter().any(|witness| witness.is_readable() && witness.name.is_none());
+    let is_nameless = ours.iter().any(|member| member.is_readable() && member.name.is_none());
     let answers = |name: &Option<String>| {
         let is_it = |own: &MemberName| name.as_deref() == Some(own.as_str());
-        let mut readable = ours.iter().filter(|witness| witness.is_readable());
-        is_nameless || readable.any(|witness| witness.name.as_ref().is_some_and(is_it))
+        let mut readable = ours.iter().filter(|member| member.is_readable());
+        is_nameless || readable.any(|member| member.name.as_ref().is_some_and(is_it))
     };
-    for silent in ours.iter().filter(|witness| !witness.is_readable()) {
+    for silent in ours.iter().filter(|member| !member.is_readable()) {
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
         // One that is dead for long is listed no more, and is still somebody.
         let name = name.or_else(|| {
-            let known = silent.urls().find_map(|url| memory?.name_at(site.name.as_ref(), url));
+            let known = silent.urls().find_map(|url| state?.name_at(site.name.as_ref(), url));
             known.map(ToString::to_string)
         });
         let is_configured = silent.urls().any(|url| site.members.contains(url));

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::verdict::Primary;
 use crate::report::{ClusterReport, Outcome, Reason, StepResult};
-use crate::spec::{GroupRole, Intent, PointsTo};
+use crate::spec::{GroupRole, PointsTo, Spec};
 use crate::values::endpoint::Endpoint;
+use crate::values::primary::Primary;
 use crate::values::record::Failover;
 
 /// Some endpoint follows the primary.
@@ -20,7 +20,7 @@ pub(super) struct Followed {
 
 /// Whether the endpoints that could be read, and be changed where that was needed, follow the primary now. One that waits
 /// for a standby, or for a replica to read from, does not count: of two members, one is left after a failover.
-pub(super) fn followed(intent: &Intent, report: &ClusterReport, primary: &Primary) -> Option<Followed> {
+pub(super) fn followed(spec: &Spec, report: &ClusterReport, primary: &Primary) -> Option<Followed> {
     let is_held_as_a_whole = report.holds.iter().any(|hold| matches!(hold.reason, Reason::Pass(_)));
     if report.outcome == Outcome::Planned || is_held_as_a_whole {
         return None;
@@ -29,21 +29,21 @@ pub(super) fn followed(intent: &Intent, report: &ClusterReport, primary: &Primar
         report.steps.iter().filter(|step| step.result != StepResult::Done).map(|step| &step.endpoint);
     let held = report.holds.iter().filter_map(|hold| hold.endpoint.as_ref());
     let not: BTreeSet<&Endpoint> = failed.chain(held).collect();
-    let all = writers(intent, primary);
+    let all = writers(spec, primary);
     let left: BTreeSet<Endpoint> = all.iter().filter(|endpoint| not.contains(endpoint)).cloned().collect();
     (left.is_empty() || left.len() < all.len()).then_some(Followed { left })
 }
 
 /// The endpoints whose connections go to the primary. Target groups of other sites are left alone.
-fn writers(intent: &Intent, primary: &Primary) -> BTreeSet<Endpoint> {
-    let groups = intent.groups.iter().filter(|group| {
+fn writers(spec: &Spec, primary: &Primary) -> BTreeSet<Endpoint> {
+    let groups = spec.groups.iter().filter(|group| {
         group.role == GroupRole::Writer && (group.site.is_none() || group.site == primary.site)
     });
     let groups = groups.flat_map(|group| match group.strategy.listeners() {
         [] => vec![Endpoint::Group(group.arn.clone())],
         listeners => listeners.iter().cloned().map(Endpoint::Listener).collect(),
     });
-    let records = intent.records.iter().filter(|record| match record.points_to {
+    let records = spec.records.iter().filter(|record| match record.points_to {
         PointsTo::Primary => true,
         PointsTo::Site => record.failover != Some(Failover::Secondary),
         PointsTo::Standby | PointsTo::Readers { .. } => false,

@@ -1,6 +1,6 @@
 //! The names and values of a Patroni cluster, as its members spell them.
 //!
-//! Law: a word that Patroni may add tomorrow is kept as it was said, never an error (`Role::Other`, `State::Other`).
+//! Law: a word that Patroni may add tomorrow is kept as it was said, never an error (`Role::Other`, `PostgresState::Other`).
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ impl fmt::Display for Role {
 /// be as old as their TTL (Patroni's `utils.py`, `cluster_as_json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ListedRole {
+pub enum ClusterRole {
     /// Holds the leader key.
     Leader,
     /// Holds the leader key of a standby cluster.
@@ -125,7 +125,7 @@ pub enum ListedRole {
     Other(String),
 }
 
-impl From<&str> for ListedRole {
+impl From<&str> for ClusterRole {
     fn from(word: &str) -> Self {
         match word {
             "leader" | "master" | "primary" => Self::Leader,
@@ -138,7 +138,7 @@ impl From<&str> for ListedRole {
     }
 }
 
-impl ListedRole {
+impl ClusterRole {
     /// Whether the member is said to hold the leader key, of whichever kind of cluster.
     #[must_use]
     pub fn leads(&self) -> bool {
@@ -146,7 +146,7 @@ impl ListedRole {
     }
 }
 
-impl fmt::Display for ListedRole {
+impl fmt::Display for ClusterRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Leader => "leader",
@@ -162,7 +162,7 @@ impl fmt::Display for ListedRole {
 /// The state of a member's PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum PostgresState {
     /// `running`.
     Running,
     /// A replica that streams (`/cluster` only, since 3.0.4).
@@ -173,7 +173,7 @@ pub enum State {
     Other(String),
 }
 
-impl From<&str> for State {
+impl From<&str> for PostgresState {
     fn from(word: &str) -> Self {
         match word {
             "running" => Self::Running,
@@ -184,7 +184,7 @@ impl From<&str> for State {
     }
 }
 
-impl State {
+impl PostgresState {
     /// Whether PostgreSQL answers, whatever its role.
     #[must_use]
     pub fn is_up(&self) -> bool {
@@ -192,7 +192,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for PostgresState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Running => "running",

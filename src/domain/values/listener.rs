@@ -93,7 +93,7 @@ pub struct Stickiness {
 
 /// A change of weights: the whole action as it was read, and as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reweighting {
+pub struct WeightChange {
     /// Which listener.
     pub listener: ListenerArn,
     /// As it was read.

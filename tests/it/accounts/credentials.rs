@@ -5,7 +5,7 @@ use std::fs;
 use repoint_sandbox::door::Shape;
 use repoint_sandbox::http::door::Setup;
 
-use super::world::{BALANCERS, DNS, World};
+use super::world::{BALANCERS, DNS, Observed};
 use crate::faces::place::{PG2, PG3, Place};
 
 const USER: &str = "arn:aws:iam::123456789012:user/repoint";
@@ -13,7 +13,7 @@ const USER: &str = "arn:aws:iam::123456789012:user/repoint";
 /// A host whose credentials are in the shared file: the first key is the one that AWS knows.
 fn place() -> Place {
     let shape = Shape { is_filled: true, ..Shape::default() };
-    let mut place = Place::of("[callback]\nhand_over = \"daemon\"\n", Setup { shape, ..Setup::quick() });
+    let mut place = Place::of("[callback]\nmode = \"daemon\"\n", Setup { shape, ..Setup::quick() });
     let file = place.folder.path().join("credentials");
     place.set("AWS_ACCESS_KEY_ID", "");
     place.set("AWS_SECRET_ACCESS_KEY", "");
@@ -92,24 +92,24 @@ async fn a_callback_is_not_handed_to_a_daemon_that_cannot_act() {
 /// Every session of both roles is over; each role is assumed anew once, however many calls are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_s_session_that_is_over_is_replaced_within_the_pass() {
-    let world = World::new("us-east-1");
-    let _daemon = world.place.daemon().await;
-    world.place.until(|site| site.iam.issued() >= 2).await;
+    let observed = Observed::new("us-east-1");
+    let _daemon = observed.place.daemon().await;
+    observed.place.until(|site| site.iam.issued() >= 2).await;
     let host = |site: &mut repoint_sandbox::http::door::Site, member| {
         site.cluster.spec(member).postgres.0.to_string()
     };
-    world.place.until(|site| !site.writes().is_empty()).await;
-    world.place.switchover(PG2).await;
-    world.place.until_right(PG2).await;
-    let before = world.place.sandbox.with(|site| {
+    observed.place.until(|site| !site.writes().is_empty()).await;
+    observed.place.switchover(PG2).await;
+    observed.place.until_right(PG2).await;
+    let before = observed.place.sandbox.with(|site| {
         site.iam.end_sessions();
         site.iam.issued()
     });
     assert_eq!(before, 2, "one session for each role");
-    world.place.switchover(PG3).await;
-    world.place.until_right(PG3).await;
-    let wanted = world.place.sandbox.with(|site| host(site, PG3));
-    world
+    observed.place.switchover(PG3).await;
+    observed.place.until_right(PG3).await;
+    let wanted = observed.place.sandbox.with(|site| host(site, PG3));
+    observed
         .place
         .until(|site| {
             let account = &site.others[1];
@@ -120,6 +120,6 @@ async fn a_role_s_session_that_is_over_is_replaced_within_the_pass() {
                 .any(|it| it == wanted)
         })
         .await;
-    let after = world.place.sandbox.with(|site| site.iam.issued());
+    let after = observed.place.sandbox.with(|site| site.iam.issued());
     assert_eq!(after, 4, "one more for each of {BALANCERS} and {DNS}");
 }

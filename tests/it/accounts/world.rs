@@ -16,20 +16,20 @@ pub const BALANCERS: &str = "123456789012";
 pub const DNS: &str = "222222222222";
 
 /// A world of three accounts, in the partition of that Region.
-pub struct World {
+pub struct Observed {
     pub place: Place,
     pub partition: &'static str,
 }
 
-impl World {
+impl Observed {
     pub fn new(region: &str) -> Self {
         let shape = Shape { is_filled: true, has_instances: true, has_weighted: true, ..Shape::default() };
         let place = Place::of(
             "[pass]\nwait_insync_seconds = 20\n",
             Setup { region: region.to_owned(), shape, ..Setup::quick() },
         );
-        let world = place.sandbox.with(|site| Self::divide(site, region));
-        let (partition, topic, old_topic, zone, old_zone) = world;
+        let observed = place.sandbox.with(|site| Self::divide(site, region));
+        let (partition, topic, old_topic, zone, old_zone) = observed;
         let role = |account: &str, name: &str| {
             format!("role_arn = \"arn:{partition}:iam::{account}:role/{name}\"\n")
         };

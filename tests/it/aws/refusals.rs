@@ -260,7 +260,7 @@ fn a_right_on_something_else_is_named_as_that() {
     // SNS writes its own name in capitals.
     let words = format!("User: x is not authorized to perform: SNS:Publish on resource: {TOPIC}");
     let (_, said) = hint("sns:Publish", TOPIC, "AuthorizationError", &words);
-    assert!(said.contains("`Tell` of `repoint iam`"), "{said}");
+    assert!(said.contains("`PublishAlerts` of `repoint iam`"), "{said}");
 }
 
 #[test]
@@ -388,7 +388,7 @@ fn one_code_for_several_things_is_told_apart_by_its_words() {
 fn a_table_with_another_key_is_no_reason_to_switch_the_guard_off() {
     let hint = |code, words| {
         let failure = refusal("dynamodb:GetItem", "table repoint", code, words);
-        PassHold::MemoryUnavailable(failure).report().hint.unwrap()
+        PassHold::StateUnavailable(failure).report().hint.unwrap()
     };
     let key = hint("ValidationException", "The provided key element does not match the schema");
     assert!(key.contains("partition key is `scope`") && !key.contains("required = false"), "{key}");

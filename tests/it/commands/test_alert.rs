@@ -31,10 +31,10 @@ async fn what_is_refused_is_told_with_what_helps() {
     --- stdout
     --- stderr
     error: the test was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized
-      allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `Tell` of `repoint iam`), or mend the credentials
+      allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `PublishAlerts` of `repoint iam`), or mend the credentials
     ");
     let ran = repoint.run(&["test-alert", "--format", "json"]).await;
-    assert!(ran.code == 1 && ran.json()["hint"].as_str().unwrap().contains("`Tell`"), "{ran}");
+    assert!(ran.code == 1 && ran.json()["hint"].as_str().unwrap().contains("`PublishAlerts`"), "{ran}");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn groups_are_shown_with_what_they_mean() {
         "role = \"reader\"",
         "role = \"reader\"\nmax_lag_bytes = 1000\nprimary_fallback = false",
         "strategy = \"warm\"",
-        "strategy = \"warm\"\nleave_after_seconds = 1.5",
+        "strategy = \"warm\"\nderegister_after_seconds = 1.5",
     ];
     let group = |(number, lines): (usize, &&str)| {
         format!(
@@ -57,13 +57,13 @@ async fn groups_are_shown_with_what_they_mean() {
     arn = "group-2/057ddce98af07a33"
     role = "writer"
     strategy = "warm"
-    leave_after_seconds = 600.0
+    deregister_after_seconds = 600.0
 
     [[cluster.target_group]]
     arn = "group-3/057ddce98af07a33"
     role = "writer"
     strategy = "warm"
-    leave_after_seconds = 1.5
+    deregister_after_seconds = 1.5
     --- stderr
     "#);
 }
@@ -200,14 +200,14 @@ async fn more_groups_than_a_listener_takes_are_refused() {
 
 #[tokio::test]
 async fn what_belongs_to_another_kind_of_group_is_named() {
-    let lines = "max_lag_bytes = 1\nprimary_fallback = true\nleave_after_seconds = 1\nlistener = \"a\"\nmember = \"b\"";
+    let lines = "max_lag_bytes = 1\nprimary_fallback = true\nderegister_after_seconds = 1\nlistener = \"a\"\nmember = \"b\"";
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n{lines}\n")).await, @r#"
     error: repoint.toml:6: `cluster.target_group.max_lag_bytes`: it is for readers: put `role = "reader"` beside it
       6 | max_lag_bytes = 1
     repoint.toml:7: `cluster.target_group.primary_fallback`: it is for readers: put `role = "reader"` beside it
       7 | primary_fallback = true
-    repoint.toml:8: `cluster.target_group.leave_after_seconds`: it is for `strategy = "warm"`
-      8 | leave_after_seconds = 1
+    repoint.toml:8: `cluster.target_group.deregister_after_seconds`: it is for `strategy = "warm"`
+      8 | deregister_after_seconds = 1
     repoint.toml:9: `cluster.target_group.listener`: it is for `strategy = "weighted"`
       9 | listener = "a"
     repoint.toml:10: `cluster.target_group.member`: it is for `strategy = "weighted"`

@@ -31,7 +31,7 @@ async fn it_is_for_the_groups_and_record_sets_that_are_configured() {
       "Version": "2012-10-17",
       "Statement": [
         {
-          "Sid": "Look",
+          "Sid": "ReadTargetGroups",
           "Effect": "Allow",
           "Action": [
             "elasticloadbalancing:DescribeTargetGroups",
@@ -42,7 +42,7 @@ async fn it_is_for_the_groups_and_record_sets_that_are_configured() {
           ]
         },
         {
-          "Sid": "FindInstances",
+          "Sid": "ReadInstances",
           "Effect": "Allow",
           "Action": [
             "ec2:DescribeInstances"
@@ -104,7 +104,7 @@ async fn it_is_for_the_groups_and_record_sets_that_are_configured() {
           }
         },
         {
-          "Sid": "Tell",
+          "Sid": "PublishAlerts",
           "Effect": "Allow",
           "Action": [
             "sns:Publish"
@@ -125,11 +125,11 @@ async fn what_is_not_configured_is_not_in_it() {
     let one_group = format!("{CLUSTER}[[cluster.target_group]]\narn = \"{arn}\"\n");
     let sids =
         |policy: &Value| -> Vec<String> { statements(policy).into_iter().map(|(sid, _)| sid).collect() };
-    assert_eq!(sids(&policy(&one_group, &["--no-instances"]).await), ["Look", "MoveTargets"]);
-    assert_eq!(sids(&policy(&one_group, &["--no-instances", "--for", "plan"]).await), ["Look"]);
+    assert_eq!(sids(&policy(&one_group, &["--no-instances"]).await), ["ReadTargetGroups", "MoveTargets"]);
+    assert_eq!(sids(&policy(&one_group, &["--no-instances", "--for", "plan"]).await), ["ReadTargetGroups"]);
     let table = format!("[state]\ndynamodb_table = \"repoint\"\n{one_group}");
     let with_table = policy(&table, &["--no-instances"]).await;
-    assert_eq!(sids(&with_table), ["Look", "MoveTargets", "Remember"]);
+    assert_eq!(sids(&with_table), ["ReadTargetGroups", "MoveTargets", "ReadWriteState"]);
     let remember = &with_table["Statement"][2];
     assert_eq!(remember["Resource"][0], "arn:aws:dynamodb:*:123456789012:table/repoint");
     assert_eq!(remember["Action"], serde_json::json!(["dynamodb:GetItem", "dynamodb:PutItem"]));
@@ -145,7 +145,7 @@ async fn state_is_limited_to_the_entries_of_the_configuration() {
         ["[state]\ndynamodb_table = \"repoint\"\n", &named("one"), &named("${aws:username}")].concat();
     let keys = |policy: &Value| {
         let remember =
-            policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == "Remember").unwrap();
+            policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == "ReadWriteState").unwrap();
         remember["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"].clone()
     };
     let all = policy(&configuration, &[]).await;
@@ -167,7 +167,10 @@ async fn each_role_has_a_policy_of_its_own() {
         (2, &Value::Null, &dns.into())
     );
     let own = &policies[0]["policy"];
-    assert_eq!(sids(own), ["Look", "FindInstances", "MoveTargets", "AssumeRoles", "Tell"]);
+    assert_eq!(
+        sids(own),
+        ["ReadTargetGroups", "ReadInstances", "MoveTargets", "AssumeRoles", "PublishAlerts"]
+    );
     assert_eq!(own["Statement"][3]["Resource"], serde_json::json!([dns]));
     assert_eq!(own["Statement"][3]["Action"], serde_json::json!(["sts:AssumeRole"]));
     assert_eq!(sids(&policies[1]["policy"]), ["ReadRecords", "MoveRecordsZ0123456789"]);

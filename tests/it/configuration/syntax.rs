@@ -6,7 +6,7 @@ use crate::support::command::Repoint;
 #[tokio::test]
 async fn an_unknown_key_is_named_with_its_line() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\nstrateggy = \"warm\"\n")).await, @r#"
-    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`, `availability_zone`, `max_lag_bytes`, `primary_fallback`, `leave_after_seconds`, `listener`, `member`, `role_arn`, `external_id`
+    error: repoint.toml:6: `strateggy`: unknown field `strateggy`, expected one of `arn`, `role`, `strategy`, `port`, `availability_zone`, `max_lag_bytes`, `primary_fallback`, `deregister_after_seconds`, `listener`, `member`, `role_arn`, `external_id`
       6 | strateggy = "warm"
     "#);
 }

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::place::{PG1, PG2, PG3, Place};
 
-const BY_ITSELF: &str = "[callback]\nhand_over = \"self\"\n";
+const BY_ITSELF: &str = "[callback]\nmode = \"self\"\n";
 /// A daemon that does nothing of its own accord.
 const SLOW: &str = "[watch]\ninterval_seconds = 600\naudit_interval_seconds = 900\n";
 
@@ -86,12 +86,12 @@ async fn it_waits_until_somebody_is_promoted() {
 async fn what_it_has_started_is_no_longer_its_child() {
     let place = Place::new(BY_ITSELF);
     place.delay("DescribeTargetHealth", std::time::Duration::from_secs(5));
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
     let line = callback.says("handed over").await;
     let process: i32 = line.rsplit("process=").next().unwrap().trim().parse().unwrap();
     assert_eq!(callback.ends().await, 0);
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let (parent, session): (u32, i32) = (fields[1].parse().unwrap(), fields[3].parse().unwrap());
@@ -170,7 +170,7 @@ async fn another_cluster_is_looked_at_meanwhile() {
 async fn it_tells_a_topic() {
     let place = Place::new("");
     let topic = place.sandbox.with(|site| site.resources.topic.clone());
-    place.configure(&format!("[callback]\nhand_over = \"sns\"\nsns_topic_arn = {topic:?}\n"));
+    place.configure(&format!("[callback]\nmode = \"sns\"\nsns_topic_arn = {topic:?}\n"));
     let (code, said) =
         place.run(&["callback", "--", "some", "words", "on_role_change", "primary", "batman"]).await;
     assert_eq!(code, 0, "{said}");

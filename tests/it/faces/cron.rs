@@ -15,9 +15,9 @@ async fn two_runs_do_not_overlap() {
     let place = Place::new("");
     place.meddle(PG3);
     place.delay("DescribeTargetHealth", Duration::from_secs(5));
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut first = place.start(&["run"]);
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     let (code, said) = place.run(&["run"]).await;
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("another `repoint run` with repoint.toml is under way"), "{said}");
@@ -34,9 +34,9 @@ async fn runs_over_other_clusters_are_not_kept_out() {
     let place = Place::new("");
     place.add_robin();
     place.delay("DescribeTargetHealth", Duration::from_secs(5));
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut first = place.start(&["run", "--cluster", "batman"]);
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     let (_, said) = place.run(&["run", "--cluster", "robin"]).await;
     assert!(!said.contains("is under way"), "{said}");
     let (code, said) = place.run(&["run", "--cluster", "batman"]).await;
@@ -76,9 +76,9 @@ async fn in_a_folder_that_all_may_write_it_takes_no_lock() {
 async fn one_that_was_killed_keeps_nobody_out() {
     let place = Place::new("");
     place.delay("DescribeTargetHealth", Duration::from_secs(2));
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut first = place.start(&["run"]);
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     first.signal(Signal::KILL);
     first.ends().await;
     assert_eq!(place.run(&["run"]).await.0, 0);

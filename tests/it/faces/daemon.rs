@@ -50,7 +50,7 @@ async fn what_somebody_else_changes_is_corrected_at_the_next_audit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nothing_changes_aws_is_left_in_peace() {
     let place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 900\n");
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut news = place.sandbox.news();
     let _daemon = place.daemon().await;
     let mut looks = 0;
@@ -62,7 +62,7 @@ async fn while_nothing_changes_aws_is_left_in_peace() {
             looks += 1;
         }
     }
-    let asked = [heard.count("DescribeTargetHealth"), heard.count("ListResourceRecordSets")];
+    let asked = [last_error.count("DescribeTargetHealth"), last_error.count("ListResourceRecordSets")];
     assert!(asked.iter().all(|count| (1..=3).contains(count)), "{asked:?} for 100 looks");
 }
 
@@ -70,10 +70,10 @@ async fn while_nothing_changes_aws_is_left_in_peace() {
 async fn sigterm_lets_the_pass_under_way_end() {
     let place = Place::new(QUICK);
     place.delay("RegisterTargets", SECOND);
-    let heard = place.asked();
+    let last_error = place.asked();
     let mut daemon = place.daemon().await;
     place.switchover(PG2).await;
-    place.until(|_| heard.count("RegisterTargets") == 1).await;
+    place.until(|_| last_error.count("RegisterTargets") == 1).await;
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ends().await, 0);
     // Register and deregister are one pass.
@@ -85,10 +85,10 @@ async fn sigterm_lets_the_pass_under_way_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_what_hangs_after_the_grace_time() {
     let place = Place::new("[watch]\ninterval_seconds = 0.1\ngrace_seconds = 0.5\n");
-    let heard = place.asked();
+    let last_error = place.asked();
     place.delay("DescribeTargetHealth", Duration::from_mins(10));
     let mut daemon = place.daemon().await;
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     daemon.signal(Signal::TERM);
     daemon.says("cut off").await;
     assert_eq!(daemon.ends().await, 1);
@@ -214,9 +214,9 @@ impl Systemd {
 
     async fn hears_news(&self) -> String {
         loop {
-            let heard = self.hears().await;
-            if heard != "WATCHDOG=1" {
-                return heard;
+            let last_error = self.hears().await;
+            if last_error != "WATCHDOG=1" {
+                return last_error;
             }
         }
     }
@@ -247,10 +247,10 @@ async fn systemd_hears_that_it_is_alive_while_it_waits_for_a_pass() {
     let mut place = Place::new("[watch]\ninterval_seconds = 0.1\ngrace_seconds = 2\n");
     let systemd = Systemd::of(&mut place);
     place.set("WATCHDOG_USEC", "300000");
-    let heard = place.asked();
+    let last_error = place.asked();
     place.delay("DescribeTargetHealth", Duration::from_mins(10));
     let mut daemon = place.daemon().await;
-    place.until(|_| heard.count("DescribeTargetHealth") > 0).await;
+    place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     while systemd.0.try_recv(&mut [0; 2048]).is_ok() {}
     daemon.signal(Signal::HUP);
     for _ in 0..4 {

@@ -52,7 +52,7 @@ async fn many_clusters_cost_their_audits_and_move_together() {
 
     // The first passes; then nothing happens, and at last much at once.
     until(&fleet, "every group was looked at", || fleet.asked(DESCRIBE) >= clusters.into()).await;
-    until(&fleet, "every cluster is remembered", || remembered(&folder) == fleet.count()).await;
+    until(&fleet, "every cluster is remembered", || loaded(&folder) == fleet.count()).await;
     let (first, before, began) = (fleet.take_calls(), usage(&daemon).seconds, Instant::now());
     let (mut sizes, mut ticks) = (Vec::new(), interval(Duration::from_secs(1)));
     while began.elapsed() < Duration::from_secs(seconds) {
@@ -127,7 +127,7 @@ fn watch(folder: &TempDir) -> Child {
 }
 
 /// How many clusters are in memory.
-fn remembered(folder: &TempDir) -> usize {
+fn loaded(folder: &TempDir) -> usize {
     let text = std::fs::read_to_string(folder.path().join("state.json")).unwrap_or_default();
     let state: Value = serde_json::from_str(&text).unwrap_or_default();
     state["clusters"].as_object().map_or(0, serde_json::Map::len)
@@ -153,14 +153,14 @@ fn load() -> String {
 
 /// In a large fleet all passes take their time: AWS is asked for nine clusters a second.
 async fn until(fleet: &Fleet, what: &str, mut is_so: impl FnMut() -> bool) {
-    let patience = PATIENCE + FOR_EACH * u32::try_from(fleet.count()).unwrap();
+    let lease_wait = PATIENCE + FOR_EACH * u32::try_from(fleet.count()).unwrap();
     let mut ticks = interval(Duration::from_millis(20));
-    let looking = async {
+    let observing = async {
         while !is_so() {
             ticks.tick().await;
         }
     };
-    assert!(timeout(patience, looking).await.is_ok(), "it never came to that {what}");
+    assert!(timeout(lease_wait, observing).await.is_ok(), "it never came to that {what}");
 }
 
 /// Memory does not grow: in the last quarter of a long watch it is what it was in the second, give or take the gaps that

@@ -143,8 +143,8 @@ async fn a_callback_for_the_lambda_may_only_call_it() {
     let topic = place.sandbox.with(|site| site.resources.topic.clone());
     let (code, said) = place.run(&["iam", "--for", "callback"]).await;
     assert_eq!(code, 2);
-    assert!(said.contains("hand_over is not `sns`"), "{said}");
-    place.configure(&format!("[callback]\nhand_over = \"sns\"\nsns_topic_arn = {topic:?}\n"));
+    assert!(said.contains("mode is not `sns`"), "{said}");
+    place.configure(&format!("[callback]\nmode = \"sns\"\nsns_topic_arn = {topic:?}\n"));
     let policy = printed(&place, &["iam", "--for", "callback"]).await;
     assert_eq!(actions(&policy), [(0, 0, "sns:Publish".to_owned())]);
     enforce(&place, &policy);

@@ -101,16 +101,16 @@ async fn the_daemon_says_when_all_servers_had_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_follows_the_next_failover_meanwhile() {
     let place = place(WITHOUT_END, NEVER);
-    let heard = place.asked();
+    let last_error = place.asked();
     let _daemon = place.daemon().await;
-    place.until(|_| heard.count(GET) > 0).await;
+    place.until(|_| last_error.count(GET) > 0).await;
     place.switchover(PG2).await;
     place.until_right(PG2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_says_when_all_servers_had_it() {
-    let place = place("[pass]\nwait_insync_seconds = 25\n\n[callback]\nhand_over = \"self\"\n", 500);
+    let place = place("[pass]\nwait_insync_seconds = 25\n\n[callback]\nmode = \"self\"\n", 500);
     let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
     callback.says(ARRIVED).await;
 }

@@ -103,14 +103,14 @@ impl Place {
     pub fn start(&self, arguments: &[&str]) -> Running {
         let mut child = self.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (tell, said) = unbounded_channel();
+        let (notify, said) = unbounded_channel();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 // Nobody may be listening any more.
-                drop(tell.send(line));
+                drop(notify.send(line));
             }
         });
-        Running { child, said, heard: Vec::new() }
+        Running { child, said, last_error: Vec::new() }
     }
 
     /// A daemon that has begun to watch.
@@ -177,18 +177,18 @@ impl Place {
     }
 
     /// What AWS is asked from now on.
-    pub fn asked(&self) -> Heard {
+    pub fn asked(&self) -> LastError {
         self.asked_of(|whom| whom == "aws")
     }
 
     /// What members are asked from now on.
-    pub fn asked_of_members(&self) -> Heard {
+    pub fn asked_of_members(&self) -> LastError {
         self.asked_of(|whom| whom != "aws")
     }
 
-    fn asked_of(&self, is_meant: fn(&str) -> bool) -> Heard {
-        let (mut news, heard) = (self.sandbox.news(), Heard::default());
-        let keep = heard.0.clone();
+    fn asked_of(&self, is_meant: fn(&str) -> bool) -> LastError {
+        let (mut news, last_error) = (self.sandbox.news(), LastError::default());
+        let keep = last_error.0.clone();
         tokio::spawn(async move {
             while let Ok(news) = news.recv().await {
                 if let News::Asked(asked) = news
@@ -198,15 +198,15 @@ impl Place {
                 }
             }
         });
-        heard
+        last_error
     }
 }
 
 /// What was asked.
 #[derive(Clone, Default)]
-pub struct Heard(Arc<Mutex<Vec<Asked>>>);
+pub struct LastError(Arc<Mutex<Vec<Asked>>>);
 
-impl Heard {
+impl LastError {
     pub fn count(&self, action: &str) -> usize {
         let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asked.iter().filter(|asked| asked.action == action).count()
@@ -217,7 +217,7 @@ impl Heard {
 pub struct Running {
     pub child: Child,
     said: UnboundedReceiver<String>,
-    heard: Vec<String>,
+    last_error: Vec<String>,
 }
 
 impl Running {
@@ -225,8 +225,10 @@ impl Running {
     pub async fn says(&mut self, words: &str) -> String {
         loop {
             let line = timeout(PATIENCE, self.said.recv()).await.ok().flatten();
-            let Some(line) = line else { panic!("it never said `{words}`, but\n{}", self.heard.join("\n")) };
-            self.heard.push(line.clone());
+            let Some(line) = line else {
+                panic!("it never said `{words}`, but\n{}", self.last_error.join("\n"))
+            };
+            self.last_error.push(line.clone());
             if line.contains(words) {
                 return line;
             }

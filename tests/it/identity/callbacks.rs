@@ -17,7 +17,7 @@ async fn without_a_daemon_every_entry_of_the_scope_is_looked_at() {
     let aws = aws(|_| None).await;
     let repoint = Repoint::new(
         head(&aws)
-            + "[callback]\nhand_over = \"self\"\n"
+            + "[callback]\nmode = \"self\"\n"
             + &entry("coordinator", &[coordinator.url()], "pg-writer")
             + &entry("", &[other.url()], "pg-other").replace("\"batman\"", "\"robin\"")
             + &entry("worker-1", &[worker.url()], "pg-worker"),

@@ -2,7 +2,7 @@
 
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
-use repoint_domain::state::{KnownMember, Memory};
+use repoint_domain::state::{KnownMember, State};
 use repoint_domain::values::cluster::{Address, ApiUrl, EntryName, MemberName, SystemId, Timeline};
 use serde_json::json as value;
 
@@ -47,7 +47,7 @@ pub fn entry(name: &str, members: &[String], target_group: &str) -> String {
     format!("[[cluster]]\n{name}scope = \"batman\"\nmembers = {members:?}\n{group}")
 }
 
-async fn remembered(repoint: &Repoint, name: &str) -> Memory {
+async fn loaded(repoint: &Repoint, name: &str) -> State {
     StateFile::new(repoint.state_file()).load(&EntryName::new(name)).await.unwrap()
 }
 
@@ -57,14 +57,14 @@ async fn remember(repoint: &Repoint, member: &Server, host: &str) {
         api_url: Some(ApiUrl::parse(&member.url()).unwrap()),
         address: Some(Address { host: host.to_owned(), port: 5432 }),
     };
-    let memory = Memory {
+    let state = State {
         revision: 1,
         system_id: Some(SystemId::new(OLD)),
         highest_timeline: Some(Timeline(3)),
         members: [(MemberName::new(format!("pg-{host}")), known)].into(),
-        ..Memory::default()
+        ..State::default()
     };
-    StateFile::new(repoint.state_file()).save(&EntryName::new("batman"), &memory).await.unwrap();
+    StateFile::new(repoint.state_file()).save(&EntryName::new("batman"), &state).await.unwrap();
 }
 
 pub fn written(aws: &Server) -> Vec<String> {
@@ -95,8 +95,8 @@ pub(super) async fn is_held_for_another_state(second: &Repoint, aws: &Server) {
         assert!(held["hint"].as_str().unwrap().contains("repoint adopt"), "{held}");
     }
     assert_eq!(written(aws), [""; 0]);
-    let told = aws.actions().into_iter().filter(|action| action == "Publish").count();
-    assert_eq!(told, 1, "told at once, and once");
+    let notified = aws.actions().into_iter().filter(|action| action == "Publish").count();
+    assert_eq!(notified, 1, "told at once, and once");
 }
 
 #[tokio::test]
@@ -107,14 +107,14 @@ async fn two_configurations_with_one_state_never_follow_each_other() {
         let first = Repoint::new(head(&ours) + &entry("", &[production.url()], "pg-writer"));
         assert_eq!(first.run(&["run"]).await.code, 0);
         assert_eq!(registered(&ours), ["10.0.1.12"]);
-        let left = remembered(&first, "batman").await;
+        let left = loaded(&first, "batman").await;
 
         let member = if staging_answers { staging.url() } else { NOBODY.to_owned() };
         let second = Repoint::new(head(&theirs) + &entry("", &[member], "staging-writer"));
         let state = first.state_file();
         let second = second.with("REPOINT_STATE_FILE", state.to_str().unwrap());
         is_held_for_another_state(&second, &theirs).await;
-        let now = remembered(&first, "batman").await;
+        let now = loaded(&first, "batman").await;
         assert_eq!((now.system_id, now.endpoints), (left.system_id, left.endpoints));
         // The first goes on as if nothing had been.
         assert_eq!(first.run(&["run"]).await.code, 0);
@@ -148,9 +148,9 @@ async fn each_entry_with_a_name_of_its_own_has_a_state_of_its_own() {
     hosts.sort();
     assert_eq!(hosts, ["10.0.1.12", "10.0.1.13"]);
     for (name, system) in [("coordinator", OLD), ("worker-1", NEW)] {
-        assert_eq!(remembered(&repoint, name).await.system_id, Some(SystemId::new(system)));
+        assert_eq!(loaded(&repoint, name).await.system_id, Some(SystemId::new(system)));
     }
-    assert_eq!(remembered(&repoint, "batman").await, Memory::default());
+    assert_eq!(loaded(&repoint, "batman").await, State::default());
 
     let plan =
         async |called: &str| of(&repoint.run(&["plan", "--cluster", called, "--format", "json"]).await);
@@ -189,8 +189,8 @@ async fn a_replaced_cluster_is_held_until_it_is_adopted_while_the_old_one_runs()
     assert_eq!(written(&aws), [""; 0]);
     let adopted = repoint.run(&["adopt", "batman"]).await;
     assert_eq!(adopted.code, 0, "{adopted}");
-    let memory = remembered(&repoint, "batman").await;
-    assert_eq!((memory.system_id, memory.members.len()), (Some(SystemId::new(NEW)), 0));
+    let state = loaded(&repoint, "batman").await;
+    assert_eq!((state.system_id, state.members.len()), (Some(SystemId::new(NEW)), 0));
     assert_eq!(written(&aws), [""; 0], "adopting moves nothing");
     assert_eq!(repoint.run(&["run"]).await.code, 0);
     assert_eq!(registered(&aws), ["10.0.1.13"]);

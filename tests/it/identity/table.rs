@@ -22,12 +22,12 @@ async fn two_configurations_with_one_item_never_follow_each_other() {
         let first = in_table(Repoint::new(head(&ours) + &entry("", &[production.url()], "pg-writer")));
         let ran = first.run(&["run"]).await;
         assert_eq!((ran.code, registered(&ours)), (0, vec!["10.0.1.12".to_owned()]), "{ran}");
-        let left = table.memory("batman").unwrap();
+        let left = table.state("batman").unwrap();
         assert_eq!(left["system_id"], OLD);
 
         let second = in_table(Repoint::new(head(&theirs) + &entry("", &[member], "staging-writer")));
         is_held_for_another_state(&second, &theirs).await;
-        let now = table.memory("batman").unwrap();
+        let now = table.state("batman").unwrap();
         assert_eq!((&now["system_id"], &now["endpoints"]), (&left["system_id"], &left["endpoints"]));
         // The first goes on as if nothing had been.
         assert_eq!(first.run(&["run"]).await.code, 0);
@@ -46,11 +46,11 @@ async fn configurations_with_names_of_their_own_have_an_item_each() {
         let repoint = in_table(Repoint::new(head(&aws) + &entry(name, &[member.url()], &group)));
         let ran = repoint.run(&["run"]).await;
         assert_eq!((ran.code, registered(&aws)), (0, vec![host.to_owned()]), "{ran}");
-        let memory = table.memory(name).unwrap();
-        assert_eq!(memory["system_id"], system);
-        let endpoints = memory["endpoints"].to_string();
+        let state = table.state(name).unwrap();
+        assert_eq!(state["system_id"], system);
+        let endpoints = state["endpoints"].to_string();
         assert!(endpoints.contains(&group), "{endpoints}");
     }
-    assert_eq!(table.memory("production").unwrap()["system_id"], OLD, "the second has left it alone");
-    assert_eq!(table.memory("batman"), None, "nothing is kept by scope");
+    assert_eq!(table.state("production").unwrap()["system_id"], OLD, "the second has left it alone");
+    assert_eq!(table.state("batman"), None, "nothing is kept by scope");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use repoint_domain::decide::verdict::verdict;
 use repoint_domain::plan::Plan;
 use repoint_domain::report::holds;
-use repoint_domain::state::Memory;
+use repoint_domain::state::State;
 use repoint_domain::values::text::{LONGEST_MESSAGE, LONGEST_NAME, LONGEST_WORD, is_control, message};
 use serde_json::{Value, json as value};
 
@@ -24,7 +24,7 @@ fn cluster() -> Value {
         "api_url": "http://10.0.1.11:8008/patroni", "host": "10.0.1.11", "port": 5432}]})
 }
 
-async fn told(health: &Value, cluster: &Value) -> MemberAnswer {
+async fn notified(health: &Value, cluster: &Value) -> MemberAnswer {
     ask(json(200, health), json(200, cluster)).await
 }
 
@@ -43,7 +43,7 @@ async fn what_identifies_something_is_refused_if_it_has_control_characters_or_is
         ] {
             let mut odd = health();
             set(&mut odd, path, &format!("pg1{bad}"));
-            let answer = told(&odd, &cluster()).await;
+            let answer = notified(&odd, &cluster()).await;
             let failure = answer.health.unwrap_err();
             says(&failure.message, what);
             says(&failure.to_string(), "GET /primary on http://127.0.0.1:");
@@ -58,7 +58,7 @@ async fn what_identifies_something_is_refused_if_it_has_control_characters_or_is
         ] {
             let mut odd = cluster();
             set(&mut odd, path, &format!("pg1{bad}"));
-            let answer = told(&health(), &odd).await;
+            let answer = notified(&health(), &odd).await;
             let failure = answer.view.unwrap_err();
             says(&failure.message, what);
             says(&failure.message, if bad.len() > 100 { "more than" } else { "control characters" });
@@ -67,7 +67,7 @@ async fn what_identifies_something_is_refused_if_it_has_control_characters_or_is
     }
     let mut empty = cluster();
     set(&mut empty, "/members/0/name", "");
-    says(&told(&health(), &empty).await.view.unwrap_err().message, "a member's name is empty");
+    says(&notified(&health(), &empty).await.view.unwrap_err().message, "a member's name is empty");
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn words_are_cleaned_and_cut_off() {
         for path in ["/members/0/state", "/members/0/role"] {
             set(&mut odd, path, &format!("stop{bad}ping{}", "x".repeat(1000)));
         }
-        let answer = told(&own, &odd).await;
+        let answer = notified(&own, &odd).await;
         let (own, view) = (answer.health.unwrap(), answer.view.unwrap());
         let listed = &view.members[0];
         for word in
@@ -98,7 +98,7 @@ async fn words_are_cleaned_and_cut_off() {
 async fn a_client_that_streams_under_an_odd_name_is_passed_over() {
     let mut odd = health();
     set(&mut odd, "/replication/0/application_name", "pg2\u{1b}[2J");
-    assert!(told(&odd, &cluster()).await.health.unwrap().feeds.is_empty());
+    assert!(notified(&odd, &cluster()).await.health.unwrap().feeds.is_empty());
 }
 
 #[tokio::test]
@@ -106,14 +106,14 @@ async fn more_members_than_any_cluster_has_are_refused() {
     let mut many = cluster();
     let one = many["members"][0].clone();
     many["members"] = Value::Array(vec![one; 257]);
-    says(&told(&health(), &many).await.view.unwrap_err().message, "more than 256 members");
+    says(&notified(&health(), &many).await.view.unwrap_err().message, "more than 256 members");
 }
 
 #[tokio::test]
 async fn what_the_parser_quotes_is_cleaned() {
     let mut odd = health();
     odd["timeline"] = "\u{1b}[2J".repeat(1000).into();
-    let failure = told(&odd, &cluster()).await.health.unwrap_err();
+    let failure = notified(&odd, &cluster()).await.health.unwrap_err();
     assert!(!failure.message.chars().any(is_control), "{failure}");
     assert!(failure.message.len() < LONGEST_MESSAGE + 100, "{}", failure.message.len());
 }
@@ -124,7 +124,7 @@ async fn a_leader_without_a_host_is_no_failure() {
     let leader = bare["members"][0].as_object_mut().unwrap();
     leader.remove("host");
     leader.remove("port");
-    let view = told(&health(), &bare).await.view.unwrap();
+    let view = notified(&health(), &bare).await.view.unwrap();
     assert!(view.members[0].role.leads() && view.members[0].address.is_none());
 }
 
@@ -153,7 +153,7 @@ proptest! {
             set(&mut listed, path, &odd[4 + number]);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let answer = runtime.block_on(told(&own, &listed));
+        let answer = runtime.block_on(notified(&own, &listed));
         let mut said: Vec<String> = Vec::new();
         said.extend(answer.health.as_ref().err().map(ToString::to_string));
         said.extend(answer.view.as_ref().err().map(ToString::to_string));
@@ -163,8 +163,8 @@ proptest! {
             said.extend(member.api_url.as_ref().map(ToString::to_string));
         }
         let members = BTreeMap::from([(ApiUrl::parse("http://10.0.1.11:8008").unwrap(), answer)]);
-        let world = World { sites: BTreeMap::from([(None, members)]), ..World::default() };
-        let verdict = verdict(&intent(), &world, &Memory::default());
+        let observed = Observed { sites: BTreeMap::from([(None, members)]), ..Observed::default() };
+        let verdict = verdict(&spec(), &observed, &State::default());
         said.push(format!("{verdict:?}").replace("\\u{", ""));
         said.extend(holds(&verdict, &Plan::default()).into_iter().map(|hold| hold.message));
         for line in said {

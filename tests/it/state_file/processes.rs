@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
-use repoint_domain::state::{MOST_LETTERS, Memory};
+use repoint_domain::state::{MOST_LETTERS, State};
 use repoint_domain::values::cluster::Timeline;
 use repoint_domain::values::failure::Kind;
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -23,7 +23,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{batman, folder, letter};
+use super::{batman, folder, message};
 
 /// The file, for another process.
 const FILE: &str = "STATE_FILE_OF_A_TEST";
@@ -99,18 +99,15 @@ fn say(words: impl std::fmt::Display) {
 }
 
 /// Some 10 KB, all of which follow from the revision: a mixture of two revisions would be seen.
-fn of_revision(revision: u64) -> Memory {
-    let mut memory = Memory {
-        revision,
-        highest_timeline: u32::try_from(revision).ok().map(Timeline),
-        ..Memory::default()
-    };
+fn of_revision(revision: u64) -> State {
+    let mut state =
+        State { revision, highest_timeline: u32::try_from(revision).ok().map(Timeline), ..State::default() };
     for index in 0..MOST_LETTERS {
-        let mut letter = letter(&format!("batman-{revision}-{index}"));
-        letter.body = revision.to_string().repeat(40 + usize::try_from(revision % 97).unwrap());
-        memory.post(letter);
+        let mut message = message(&format!("batman-{revision}-{index}"));
+        message.body = revision.to_string().repeat(40 + usize::try_from(revision % 97).unwrap());
+        state.post(message);
     }
-    memory
+    state
 }
 
 /// Saves one revision after the other, and says each.
@@ -301,7 +298,7 @@ async fn a_killed_writer_leaves_a_whole_file() {
             "kill {kill}: {} is left after {said}",
             left.revision
         );
-        let expected = if left.revision == 0 { Memory::default() } else { of_revision(left.revision) };
+        let expected = if left.revision == 0 { State::default() } else { of_revision(left.revision) };
         assert_eq!(left, expected, "kill {kill}");
         traces.draft += u32::from(said > 0 && draft.exists());
         traces.unsaid += u32::from(said > 0 && left.revision > said);

@@ -47,10 +47,10 @@ impl Table {
     }
 
     /// What is remembered under that key.
-    pub fn memory(&self, key: &str) -> Option<Value> {
+    pub fn state(&self, key: &str) -> Option<Value> {
         let key = [("scope".to_owned(), json!({"S": key}))].into_iter().collect();
         let item = self.account().get_item(0, TABLE, &key, true).unwrap()?;
-        Some(serde_json::from_str(item["memory"]["S"].as_str().unwrap()).unwrap())
+        Some(serde_json::from_str(item["state"]["S"].as_str().unwrap()).unwrap())
     }
 }
 

@@ -16,11 +16,11 @@ use super::stop::{Plan, Stopped, stop};
 
 /// What a cron tells.
 #[derive(Debug)]
-pub enum Told {
+pub enum Notified {
     /// A pass was stopped.
     Stopped { has_leave: bool },
     /// A pass has ended that began at that moment.
-    Ended { cron: &'static str, began: Moment, code: i32 },
+    PassOutcome { cron: &'static str, began: Moment, code: i32 },
 }
 
 pub struct Cron {
@@ -31,7 +31,7 @@ pub struct Cron {
 struct Shared {
     name: &'static str,
     site: Arc<Site>,
-    tell: UnboundedSender<Told>,
+    notify: UnboundedSender<Notified>,
     /// The next pass may be stopped.
     may_stop: AtomicBool,
     passes: AtomicUsize,
@@ -43,12 +43,12 @@ impl Cron {
         name: &'static str,
         rng: fastrand::Rng,
         site: Arc<Site>,
-        tell: UnboundedSender<Told>,
+        notify: UnboundedSender<Notified>,
     ) -> Self {
         let shared = Arc::new(Shared {
             name,
             site,
-            tell,
+            notify,
             may_stop: AtomicBool::new(false),
             passes: AtomicUsize::new(0),
             stopped: Mutex::default(),
@@ -95,15 +95,15 @@ async fn run(cron: Arc<Shared>, mut rng: fastrand::Rng) {
             }
         }
         if is_stopped {
-            let tell = |has_leave| drop(cron.tell.send(Told::Stopped { has_leave }));
-            if let Some(stopped) = stop(plan, process, &by, &cron.site, tell).await {
+            let notify = |has_leave| drop(cron.notify.send(Notified::Stopped { has_leave }));
+            if let Some(stopped) = stop(plan, process, &by, &cron.site, notify).await {
                 cron.may_stop.store(false, Ordering::Relaxed);
                 cron.stopped.lock().unwrap_or_else(PoisonError::into_inner).push(stopped);
                 plan = Plan::draw(&mut rng, cron.site.state());
             }
         }
         let code = child.wait().await.unwrap().code().unwrap_or(-1);
-        drop(cron.tell.send(Told::Ended { cron: cron.name, began, code }));
+        drop(cron.notify.send(Notified::PassOutcome { cron: cron.name, began, code }));
     }
 }
 

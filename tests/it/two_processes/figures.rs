@@ -51,7 +51,7 @@ impl Figures {
             figures.late += usize::from(is_late);
             figures.refused += usize::from(!is_late);
             if is_late {
-                notes.push(told(stop, site));
+                notes.push(notified(stop, site));
             }
         }
         (figures, notes)
@@ -68,7 +68,7 @@ pub fn sent_late(stop: &Stopped, site: &Site) -> Vec<Moment> {
 }
 
 /// What a process asked for before and after it was stopped, in milliseconds of real time.
-fn told(stop: &Stopped, site: &Site) -> String {
+fn notified(stop: &Stopped, site: &Site) -> String {
     let all = site.asked(&stop.by, 0);
     let (before, after): (Vec<&Asked>, Vec<&Asked>) = all.iter().partition(|asked| asked.at < stop.until);
     let before: Vec<String> = before

@@ -80,14 +80,14 @@ impl Site {
             configuration = table;
         }
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (mut news, heard) = (sandbox.news(), asked.clone());
+        let (mut news, last_error) = (sandbox.news(), asked.clone());
         tokio::spawn(async move {
             // Ends with the sandbox, or with news missed, which `Site::asked` finds out by their absence.
             while let Ok(news) = news.recv().await {
                 if let News::Asked(asked) = news
                     && asked.whom == "aws"
                 {
-                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+                    last_error.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
                 }
             }
         });
@@ -112,8 +112,8 @@ impl Site {
     }
 
     /// What is between a commit and the end of its writes, as memory has it: by whom, and its revision.
-    pub fn acting(&self) -> Option<(String, u64)> {
-        let memory = match self.state {
+    pub fn lease(&self) -> Option<(String, u64)> {
+        let state = match self.state {
             State::File => {
                 let text = std::fs::read(self.state_file()).ok()?;
                 serde_json::from_slice::<Value>(&text).ok()?["clusters"]["batman"].take()
@@ -122,16 +122,16 @@ impl Site {
                 let key = [("scope".to_owned(), json!({"S": "batman"}))];
                 let item =
                     site.account.get_item(site.now, TABLE, &key.into_iter().collect(), true).ok()??;
-                serde_json::from_str(item.get("memory")?["S"].as_str()?).ok()
+                serde_json::from_str(item.get("state")?["S"].as_str()?).ok()
             })?,
         };
-        let acting = &memory["acting"];
-        Some((acting["by"].as_str()?.to_owned(), acting["revision"].as_u64()?))
+        let lease = &state["lease"];
+        Some((lease["by"].as_str()?.to_owned(), lease["revision"].as_u64()?))
     }
 
     /// Whether memory says that the process of that id has leave to write.
     pub fn has_leave(&self, process: u32) -> bool {
-        self.acting().is_some_and(|(by, _)| by.contains(&format!(" process {process} ")))
+        self.lease().is_some_and(|(by, _)| by.contains(&format!(" process {process} ")))
     }
 
     /// Kills the primary and waits for the next one; the dead one comes back. When it was promoted.
@@ -190,7 +190,7 @@ impl Site {
     }
 
     /// Everything that happened, in order.
-    pub fn diary(&self, crons: &[Cron]) -> String {
+    pub fn history(&self, crons: &[Cron]) -> String {
         let stops: Vec<Stopped> = crons.iter().flat_map(Cron::stopped).collect();
         self.diary_of(&stops)
     }

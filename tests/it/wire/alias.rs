@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
-use repoint::ports::{Clock, Permit, Zones};
+use repoint::ports::{Clock, LeaseGuard, Zones};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use repoint_sandbox::aws::route53::batch::{Action, Change};
@@ -36,9 +36,9 @@ async fn zone(sets: Vec<record::RecordSet>) -> Zone {
 
 async fn change(zone: &Zone, before: RecordSet, after: RecordSet) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let permit = Permit::new(&clock, Duration::from_mins(1));
+    let guard = LeaseGuard::new(&clock, Duration::from_mins(1));
     let change = RecordChange { before: Some(before), after };
-    zone.adapter.change(&zone.zone_id(), &[change], &permit).await.remove(0).map(drop)
+    zone.adapter.change(&zone.zone_id(), &[change], &guard).await.remove(0).map(drop)
 }
 
 #[tokio::test]

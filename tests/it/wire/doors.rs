@@ -63,7 +63,7 @@ async fn listeners() -> Vec<TcpListener> {
     listeners
 }
 
-fn world(settings: Settings, listeners: &[TcpListener]) -> World {
+fn observed(settings: Settings, listeners: &[TcpListener]) -> World {
     let specs = listeners.iter().zip(1..).map(|(listener, number)| {
         let address = listener.local_addr().unwrap();
         let spec = Spec::new(&format!("pg{number}"), &format!("172.31.1.{number}"), 600 * number);
@@ -86,16 +86,16 @@ struct Doors {
 impl Doors {
     async fn open(settings: Settings) -> Self {
         let listeners = listeners().await;
-        let world = world(settings, &listeners);
-        let urls = world.resources.intent.sites[0].members.clone();
-        let shared: Shared = Arc::new(Mutex::new(world));
+        let observed = observed(settings, &listeners);
+        let urls = observed.resources.spec.sites[0].members.clone();
+        let shared: Shared = Arc::new(Mutex::new(observed));
         let mut servers = JoinSet::new();
         for (member, listener) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
             let answer = move |request: Request| {
-                let world = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let now = world.cluster.now();
-                (Duration::ZERO, world.cluster.answer(now, MemberId(member), &request.path, 0))
+                let observed = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = observed.cluster.now();
+                (Duration::ZERO, observed.cluster.answer(now, MemberId(member), &request.path, 0))
             };
             servers.spawn(serve(listener, Arc::new(answer)));
         }
@@ -106,10 +106,10 @@ impl Doors {
             identity: "test".to_owned(),
             died: Arc::new(Notify::new()),
         };
-        let patience = Duration::from_millis(300);
+        let lease_wait = Duration::from_millis(300);
         let options = Options {
-            connect_timeout: patience,
-            timeout: patience,
+            connect_timeout: lease_wait,
+            timeout: lease_wait,
             ca: None,
             identity: None,
             verify_hostname: true,
@@ -119,9 +119,9 @@ impl Doors {
     }
 
     fn befall(&self, what: fn(&mut Cluster, Millis)) {
-        let mut world = self.ports.world();
-        let now = world.cluster.now();
-        what(&mut world.cluster, now);
+        let mut observed = self.ports.world();
+        let now = observed.cluster.now();
+        what(&mut observed.cluster, now);
     }
 
     /// Asks each member at both doors, and says where they differ.
@@ -178,8 +178,8 @@ async fn agree(settings: Settings) -> usize {
         }
     }
     resume();
-    let world = doors.shared.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(world.cluster.ids().count() == usize::from(MEMBERS));
+    let observed = doors.shared.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(observed.cluster.ids().count() == usize::from(MEMBERS));
     looks
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::elbv2::Elbv2;
-use repoint::ports::{Calls, Clock, Listeners, Permit, TargetGroups};
+use repoint::ports::{Calls, Clock, LeaseGuard, Listeners, TargetGroups};
 use repoint_domain::values::endpoint::{GroupArn, TargetType};
 use repoint_domain::values::failure::Kind;
 use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
@@ -34,9 +34,9 @@ fn adapter(config: &aws_config::SdkConfig) -> (Elbv2, Calls) {
     )
 }
 
-fn permit(valid_for: Duration) -> Permit {
+fn guard(valid_for: Duration) -> LeaseGuard {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Permit::new(&clock, valid_for)
+    LeaseGuard::new(&clock, valid_for)
 }
 
 /// A TLS listener, and three groups of which it forwards to the first.
@@ -90,7 +90,7 @@ async fn weights_are_set_and_read_again_and_the_listener_is_the_same_but_for_the
     assert_eq!(stage.read().await, Forward { weights: alone, stickiness: None, order: None });
     for weights in [[100, 0, 0], [0, 100, 7]] {
         let wanted = stage.shares(weights);
-        stage.adapter.forward(&stage.listener, &wanted, &permit(Duration::from_mins(1))).await.unwrap();
+        stage.adapter.forward(&stage.listener, &wanted, &guard(Duration::from_mins(1))).await.unwrap();
         assert_eq!(stage.read().await, wanted);
     }
     let found = stage.aws.account().describe_listeners(0, None, &[stage.listener.to_string()]).unwrap();
@@ -104,7 +104,7 @@ async fn a_listener_that_is_not_there_is_not_found() {
     let failure = Listeners::read(&stage.adapter, &listener_arn()).await.unwrap_err();
     assert_eq!((failure.kind, failure.call.as_str()), (Kind::NotFound, DESCRIBE));
     let wanted = stage.shares([1, 0, 0]);
-    let failed = stage.adapter.forward(&listener_arn(), &wanted, &permit(Duration::from_mins(1))).await;
+    let failed = stage.adapter.forward(&listener_arn(), &wanted, &guard(Duration::from_mins(1))).await;
     assert_eq!(failed.unwrap_err().kind, Kind::NotFound);
 }
 
@@ -112,7 +112,7 @@ async fn a_listener_that_is_not_there_is_not_found() {
 async fn nothing_is_sent_once_the_permit_has_run_out() {
     let stage = Stage::new().await;
     let wanted = stage.shares([0, 100, 0]);
-    let failed = stage.adapter.forward(&stage.listener, &wanted, &permit(Duration::ZERO)).await;
+    let failed = stage.adapter.forward(&stage.listener, &wanted, &guard(Duration::ZERO)).await;
     assert!(failed.unwrap_err().to_string().contains("not sent"));
     assert_eq!(stage.read().await.weights.len(), 1);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_sdk_route53::config::{AsyncSleep, Builder, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig};
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
-use repoint::ports::{Calls, Clock, Permit, Zones};
-use repoint::runtime::together::Together;
+use repoint::ports::{Calls, Clock, LeaseGuard, Zones};
+use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{
     ChangeId, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
@@ -44,7 +44,7 @@ impl Desk {
         let calls = Calls::default();
         let config = change(Builder::from(&aws.config().await)).build();
         let route53 = Route53::new(aws_sdk_route53::Client::from_conf(config), calls.clone());
-        let zones = Together::default().zones(Arc::new(route53), calls.clone());
+        let zones = ZoneBatcher::default().zones(Arc::new(route53), calls.clone());
         Self { aws, zone: ZoneId::new(id), calls, zones }
     }
 
@@ -57,7 +57,7 @@ impl Desk {
 
     async fn change(&self, changes: &[RecordChange]) -> Vec<Result<ChangeId, Failure>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        self.zones.change(&self.zone, changes, &Permit::new(&clock, LONG)).await
+        self.zones.change(&self.zone, changes, &LeaseGuard::new(&clock, LONG)).await
     }
 
     async fn refused(&self, changes: &[RecordChange]) -> (Failure, u64) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use repoint::adapters::route53::Route53;
 use repoint::ports::Calls;
-use repoint::runtime::together::Together;
+use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint_domain::values::record::{RecordName, RecordPlace, RecordType, ZoneId};
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::route53::batch::{Action, Change};
@@ -24,8 +24,8 @@ const LIST: &str = "route53:ListResourceRecordSets";
 
 /// On both sides of any name.
 fn foreign(number: usize) -> RecordSet {
-    let letter = char::from(b'a' + u8::try_from(number % 26).unwrap());
-    RecordSet::simple(&format!("{letter}{number}.example.com"), "A", 60, &["192.0.2.1"])
+    let message = char::from(b'a' + u8::try_from(number % 26).unwrap());
+    RecordSet::simple(&format!("{message}{number}.example.com"), "A", 60, &["192.0.2.1"])
 }
 
 /// The passes over many clusters, through the real adapter: never more pages than the zone has, and one where all names
@@ -45,7 +45,7 @@ async fn clusters_share_the_pages() {
     let client = aws_sdk_route53::Client::new(&aws.config().await);
     let zone = ZoneId::new(id);
     let pages = async |names: Vec<String>| {
-        let (together, calls) = (Together::default(), Calls::default());
+        let (together, calls) = (ZoneBatcher::default(), Calls::default());
         let passes = names.iter().map(|name| async {
             let zones = together.zones(Arc::new(Route53::new(client.clone(), calls.clone())), calls.clone());
             let (zone, name) = (zone.clone(), RecordName::new(name));

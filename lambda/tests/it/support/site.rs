@@ -33,12 +33,12 @@ impl Site {
         let sandbox = Sandbox::start(setup).unwrap();
         sandbox.with(|site| site.account.create_table(site.now, TABLE, "scope").unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (mut news, heard) = (sandbox.news(), asked.clone());
+        let (mut news, last_error) = (sandbox.news(), asked.clone());
         tokio::spawn(async move {
             // Ends with the sandbox.
             while let Ok(news) = news.recv().await {
                 if let News::Asked(asked) = news {
-                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+                    last_error.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
                 }
             }
         });

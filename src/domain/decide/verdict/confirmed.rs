@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::observed::witness::Witness;
+use crate::observed::member::Member;
 use crate::spec::Site;
 use crate::values::cluster::ApiUrl;
 
@@ -20,16 +20,16 @@ pub(super) struct Confirmed<'a> {
 
 impl<'a> Confirmed<'a> {
     /// By what the members of this site say that belong to its cluster.
-    pub fn of(site: &'a Site, ours: &[Witness<'a>]) -> Self {
+    pub fn of(site: &'a Site, ours: &[Member<'a>]) -> Self {
         let mut urls: BTreeSet<&ApiUrl> = site.members.iter().collect();
-        let tells = |witness: &&Witness| is_configured(site, witness) && witness.view().is_some();
-        let by = ours.iter().find(tells).map(Witness::label);
+        let tells = |member: &&Member| is_configured(site, member) && member.view().is_some();
+        let by = ours.iter().find(tells).map(Member::label);
         let mut count = 0;
         // What they list lists others in turn: a configured member may have an old view, and a listed one a fresh one.
         while by.is_some() && count < urls.len() {
             count = urls.len();
-            let known = ours.iter().filter(|witness| witness.urls().any(|url| urls.contains(url)));
-            let listed = known.filter_map(Witness::view).flat_map(|view| &view.members);
+            let known = ours.iter().filter(|member| member.urls().any(|url| urls.contains(url)));
+            let listed = known.filter_map(Member::view).flat_map(|view| &view.members);
             let listed: Vec<&ApiUrl> = listed.filter_map(|listed| listed.api_url.as_ref()).collect();
             urls.extend(listed);
         }
@@ -37,12 +37,12 @@ impl<'a> Confirmed<'a> {
     }
 
     /// Whether this member may be named.
-    pub fn has(&self, witness: &Witness) -> bool {
-        self.urls.as_ref().is_none_or(|urls| witness.urls().any(|url| urls.contains(url)))
+    pub fn has(&self, member: &Member) -> bool {
+        self.urls.as_ref().is_none_or(|urls| member.urls().any(|url| urls.contains(url)))
     }
 }
 
 /// Whether the configuration names this member.
-pub(super) fn is_configured(site: &Site, witness: &Witness) -> bool {
-    witness.urls().any(|url| site.members.contains(url))
+pub(super) fn is_configured(site: &Site, member: &Member) -> bool {
+    member.urls().any(|url| site.members.contains(url))
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Primary;
 use super::site::most_telling;
 use crate::values::cluster::{SiteName, Timeline};
+use crate::values::primary::Primary;
 
 /// A reason to move nothing; its `Display` is the sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,14 +17,14 @@ pub enum Hold {
     },
     /// One member claims to be the primary, and another member's `/cluster` names another leader.
     #[error(
-        "{claimant} claims to be the primary, but {witness} names {named} as leader{}",
+        "{claimant} claims to be the primary, but {member} names {named} as leader{}",
         timeline.map_or(String::new(), |timeline| format!(" on timeline {timeline}"))
     )]
     Contradicted {
         /// With its timeline.
         claimant: String,
         /// Who disagrees.
-        witness: String,
+        member: String,
         /// Whom that member names.
         named: String,
         /// The timeline of the named one, where anybody knows it.
@@ -36,7 +36,7 @@ pub enum Hold {
         if rivals.is_empty() { String::new() } else { format!(", and so does {}", rivals.join(", ")) },
         omitted_by.as_ref().map_or_else(
             || "no other member that answers lists it, and it is not in the state".to_owned(),
-            |witness| format!("it is not among the members that {witness} lists"),
+            |member| format!("it is not among the members that {member} lists"),
         )
     )]
     UnknownMember {
@@ -84,13 +84,13 @@ pub enum Hold {
     },
     /// Only members that the state remembers claim to be the primary, and a configured member lists none of them.
     #[error(
-        "{claimant} claims to be the primary, but {witness}, which the configuration names, does not list it: add it to `members` if it belongs to the cluster"
+        "{claimant} claims to be the primary, but {member}, which the configuration names, does not list it: add it to `members` if it belongs to the cluster"
     )]
     Unlisted {
         /// With its timeline.
         claimant: String,
         /// The configured member.
-        witness: String,
+        member: String,
     },
     /// The leader replicates from another site.
     #[error("{leader} leads a standby cluster, which takes no writes; another site may hold the primary")]
@@ -190,10 +190,10 @@ impl Hold {
 
     /// Whether there is a site of which nobody can be reached, so that nobody knows what else might be wrong there.
     #[must_use]
-    pub fn is_blind(&self) -> bool {
+    pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { leader, .. } => leader.is_none(),
-            Self::Sites(holds) => holds.iter().any(|(_, hold)| hold.is_blind()),
+            Self::Sites(holds) => holds.iter().any(|(_, hold)| hold.is_unreachable()),
             _ => false,
         }
     }

@@ -6,17 +6,17 @@
 
 use super::Hold;
 use super::claims::is_configured_elsewhere;
-use crate::observed::Listed;
-use crate::observed::witness::{Claim, Witness};
+use crate::observed::ClusterMember;
+use crate::observed::member::{Claim, Member};
 use crate::spec::Site;
-use crate::state::Memory;
+use crate::state::State;
 
 /// How a claimant stands to the members that are known.
 enum Standing {
     /// Another member that answers lists it.
     Listed,
     /// State has it, and no other member can be asked.
-    Remembered,
+    Loaded,
     /// Other members answer, and none lists it.
     Omitted {
         /// One of them.
@@ -32,14 +32,14 @@ enum Standing {
 /// member has to leave it out for that, or to answer while state leaves it out.
 pub(super) fn unknown_member(
     site: &Site,
-    memory: &Memory,
-    claims: &[(&Witness, Claim)],
-    ours: &[Witness],
+    state: &State,
+    claims: &[(&Member, Claim)],
+    ours: &[Member],
 ) -> Option<Hold> {
     let ((highest, claim), rivals) = claims.split_first()?;
-    let standing = standing(highest, site, memory, ours);
+    let standing = standing(highest, site, state, ours);
     let omitted_by = match standing {
-        Standing::Listed | Standing::Remembered => return None,
+        Standing::Listed | Standing::Loaded => return None,
         Standing::Untold if rivals.is_empty() => return None,
         Standing::Untold | Standing::NotInState => None,
         Standing::Omitted { by } => Some(by),
@@ -47,21 +47,21 @@ pub(super) fn unknown_member(
     Some(Hold::UnknownMember {
         claimant: claim.described(highest),
         omitted_by,
-        rivals: rivals.iter().map(|(witness, claim)| claim.described(witness)).collect(),
+        rivals: rivals.iter().map(|(member, claim)| claim.described(member)).collect(),
     })
 }
 
-fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) -> Standing {
-    let others: Vec<&Witness> = ours.iter().filter(|other| !std::ptr::eq(*other, claimant)).collect();
+fn standing(claimant: &Member, site: &Site, state: &State, ours: &[Member]) -> Standing {
+    let others: Vec<&Member> = ours.iter().filter(|other| !std::ptr::eq(*other, claimant)).collect();
     // One that lists nobody leaves nobody out.
     let views = others.iter().filter_map(|other| Some((other, other.view()?)));
     let views: Vec<_> = views.filter(|(_, view)| !view.members.is_empty()).collect();
     // Before 3.2 a member does not say its name. One whose own `/cluster` does not say that it leads either is known by its
     // address alone, which is listed for as long as a dead member's key lasts: then another has to list it as the leader.
-    let leads = |listed: &Listed| listed.role.leads() && claimant.is(listed);
+    let leads = |listed: &ClusterMember| listed.role.leads() && claimant.is(listed);
     let says_who_it_is = claimant.health().is_some_and(|own| own.name.is_some())
         || claimant.view().is_some_and(|view| view.members.iter().any(leads));
-    let lists = |listed: &Listed| {
+    let lists = |listed: &ClusterMember| {
         (says_who_it_is || listed.role.leads()) && is_claimant(listed, claimant, site, &others)
     };
     if let Some((first, _)) = views.first() {
@@ -72,10 +72,10 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
         };
     }
     // Not knowing its name is not having another one.
-    let is_told = claimant.name.is_some() && !memory.members_of(site.name.as_ref()).is_empty();
-    if is_remembered(claimant, site, memory, &others) {
-        Standing::Remembered
-    } else if is_told && others.iter().any(|other| other.is_readable()) {
+    let is_notified = claimant.name.is_some() && !state.members_of(site.name.as_ref()).is_empty();
+    if is_remembered(claimant, site, state, &others) {
+        Standing::Loaded
+    } else if is_notified && others.iter().any(|other| other.is_readable()) {
         Standing::NotInState
     } else {
         Standing::Untold
@@ -83,7 +83,7 @@ fn standing(claimant: &Witness, site: &Site, memory: &Memory, ours: &[Witness]) 
 }
 
 /// Whether an entry of another member's `/cluster` means the claimant. It may have another one's name, and not its place.
-fn is_claimant(listed: &Listed, claimant: &Witness, site: &Site, others: &[&Witness]) -> bool {
+fn is_claimant(listed: &ClusterMember, claimant: &Member, site: &Site, others: &[&Member]) -> bool {
     if others.iter().any(|other| other.is_readable() && other.answers_at(listed)) {
         return false;
     }
@@ -95,12 +95,12 @@ fn is_claimant(listed: &Listed, claimant: &Witness, site: &Site, others: &[&Witn
     claimant.is(listed) && (claimant.answers_at(listed) || is_same_place(own_entry(claimant), listed))
 }
 
-fn own_entry<'a>(claimant: &Witness<'a>) -> Option<&'a Listed> {
+fn own_entry<'a>(claimant: &Member<'a>) -> Option<&'a ClusterMember> {
     claimant.entry_in(claimant.view()?)
 }
 
 /// Whether both entries may be of one node: where both tell an address, it is the same.
-fn is_same_place(own: Option<&Listed>, listed: &Listed) -> bool {
+fn is_same_place(own: Option<&ClusterMember>, listed: &ClusterMember) -> bool {
     let Some(own) = own else { return true };
     match (&own.api_url, &listed.api_url) {
         (Some(own), Some(its)) => own == its,
@@ -109,9 +109,9 @@ fn is_same_place(own: Option<&Listed>, listed: &Listed) -> bool {
 }
 
 /// Whether state has a member of that name, which is not known to be elsewhere.
-fn is_remembered(claimant: &Witness, site: &Site, memory: &Memory, others: &[&Witness]) -> bool {
+fn is_remembered(claimant: &Member, site: &Site, state: &State, others: &[&Member]) -> bool {
     let Some(name) = &claimant.name else { return false };
-    let Some(known) = memory.members_of(site.name.as_ref()).get(name) else { return false };
+    let Some(known) = state.members_of(site.name.as_ref()).get(name) else { return false };
     let Some(url) = &known.api_url else { return true };
     let is_anothers =
         others.iter().any(|other| other.is_readable() && other.urls().any(|asked| asked == url));

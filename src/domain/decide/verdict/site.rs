@@ -23,9 +23,10 @@
 
 use std::cmp::Reverse;
 
-use super::{Hold, HoldKind, Primary, Rival, Verdict};
-use crate::state::Memory;
+use super::{Hold, HoldKind, Verdict};
+use crate::state::State;
 use crate::values::cluster::{SiteName, SystemId, Timeline};
+use crate::values::primary::{Primary, Rival};
 
 /// What the members of one site say of it.
 pub(super) struct Found {
@@ -53,28 +54,28 @@ impl Found {
         self.replays.filter(|_| self.claims.is_empty())
     }
 
-    fn is_followed(&self, memory: &Memory) -> bool {
-        self.site.is_some() && self.site == memory.site
+    fn is_followed(&self, state: &State) -> bool {
+        self.site.is_some() && self.site == state.site
     }
 }
 
 /// Chooses among the sites.
-pub(super) fn choose(found: &[Found], memory: &Memory) -> Verdict {
+pub(super) fn choose(found: &[Found], state: &State) -> Verdict {
     // Whoever else claims: an operator has to say which cluster is meant.
     if found.iter().any(|found| found.is_wrong) {
-        return Verdict::Hold(nobody(found, |_| None));
+        return Verdict::Hold(hold_for_all(found, |_| None));
     }
-    let followed = found.iter().find(|found| found.is_followed(memory));
-    let vouched_for = followed.and_then(Found::follows);
-    let is_apart = |found: &Found| {
-        let is_apart = found.site.as_ref().is_some_and(|site| memory.apart.contains(site));
-        is_apart && found.claimed() != vouched_for
+    let followed = found.iter().find(|found| found.is_followed(state));
+    let confirmed_by = followed.and_then(Found::follows);
+    let is_superseded = |found: &Found| {
+        let is_superseded = found.site.as_ref().is_some_and(|site| state.superseded.contains(site));
+        is_superseded && found.claimed() != confirmed_by
     };
     let mut trusted: Vec<&Found> =
-        found.iter().filter(|found| found.claimed().is_some() && !is_apart(found)).collect();
+        found.iter().filter(|found| found.claimed().is_some() && !is_superseded(found)).collect();
     trusted.sort_by_key(|found| Reverse(found.claimed()));
     let chosen = match &trusted[..] {
-        [] => return Verdict::Hold(nobody(found, |site| Some(stale_site(site, memory)))),
+        [] => return Verdict::Hold(hold_for_all(found, |site| Some(stale_site(site, state)))),
         [only] => only,
         [first, second, ..] => {
             let mut systems = trusted.iter().flat_map(|found| &found.systems);
@@ -85,9 +86,9 @@ pub(super) fn choose(found: &[Found], memory: &Memory) -> Verdict {
             first
         }
     };
-    let Ok(primary) = &chosen.lead else { return Verdict::Hold(nobody(found, |_| None)) };
-    if let Some(hold) = backwards(chosen, primary.timeline, memory) {
-        let hold = nobody(found, |site| (site.site == chosen.site).then(|| hold.clone()));
+    let Ok(primary) = &chosen.lead else { return Verdict::Hold(hold_for_all(found, |_| None)) };
+    if let Some(hold) = backwards(chosen, primary.timeline, state) {
+        let hold = hold_for_all(found, |site| (site.site == chosen.site).then(|| hold.clone()));
         return Verdict::Hold(hold);
     }
     let others = || found.iter().filter(|found| found.site != chosen.site);
@@ -100,20 +101,20 @@ pub(super) fn choose(found: &[Found], memory: &Memory) -> Verdict {
 }
 
 /// Law 4, for the site that is left to be followed.
-fn backwards(chosen: &Found, timeline: Timeline, memory: &Memory) -> Option<Hold> {
-    let applied = memory.highest_timeline?;
-    let is_elsewhere = memory.site.is_some() && !chosen.is_followed(memory);
+fn backwards(chosen: &Found, timeline: Timeline, state: &State) -> Option<Hold> {
+    let applied = state.highest_timeline?;
+    let is_elsewhere = state.site.is_some() && !chosen.is_followed(state);
     if is_elsewhere && timeline <= applied {
-        return Some(stale_site(chosen, memory));
+        return Some(stale_site(chosen, state));
     }
     let member = chosen.claims.first()?.member.clone();
     (timeline < applied).then_some(Hold::Stale { member, timeline, applied })
 }
 
-fn stale_site(found: &Found, memory: &Memory) -> Hold {
+fn stale_site(found: &Found, state: &State) -> Hold {
     Hold::StaleSite {
         claimants: described(&found.claims, |claim| claim.member.clone()),
-        followed: memory.site.as_ref().map_or_else(|| "another site".to_owned(), ToString::to_string),
+        followed: state.site.as_ref().map_or_else(|| "another site".to_owned(), ToString::to_string),
     }
 }
 
@@ -131,7 +132,7 @@ fn described<'a>(
 }
 
 /// Why nobody can be named in any of the sites; a site with a claimant is held for what `refusal` says, or passed over.
-fn nobody(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Hold {
+fn hold_for_all(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Hold {
     let of = |found: &Found| match &found.lead {
         Ok(_) => refusal(found),
         Err(hold) => Some(hold.clone()),

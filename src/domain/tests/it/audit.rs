@@ -1,6 +1,6 @@
 //! The auditor: it lets every plan of the planner through, and none that was tampered with.
 
-mod sabotage;
+mod tampering;
 mod weights;
 
 use std::cell::RefCell;
@@ -9,22 +9,22 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use repoint_domain::decide::verdict::{Hold, Verdict};
-use repoint_domain::observed::World;
+use repoint_domain::observed::Observed;
 use repoint_domain::plan::Plan;
-use repoint_domain::spec::{Intent, RecordIntent};
-use repoint_domain::state::Memory;
+use repoint_domain::spec::{RecordSpec, Spec};
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::{SystemId, Timeline};
 use repoint_domain::values::record::{Failover, RecordSet, RecordType};
 
 use crate::support::cases::{READERS, case, led_case, reader_case, warm_case, weighted_case};
 use crate::support::evidence::{
-    GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, intent, ip_group, record, record_intent,
-    records,
+    GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, ip_group, record, record_intent, records,
+    spec,
 };
-use sabotage::{ALL, Attempt, OTHER_GROUP, Sabotage};
+use tampering::{ALL, Attempt, OTHER_GROUP, Tampering};
 
 const CASES: u32 = 4000;
-/// Each sabotage must have been tried at least so often, or the property holds for nothing.
+/// Each tampering must have been tried at least so often, or the property holds for nothing.
 const TRIED_AT_LEAST: u32 = 20;
 
 fn config() -> ProptestConfig {
@@ -48,15 +48,15 @@ fn every_plan_of_the_planner_passes() {
 
 #[test]
 fn no_plan_that_was_tampered_with_passes() {
-    let tried: RefCell<BTreeMap<Sabotage, u32>> = RefCell::default();
+    let tried: RefCell<BTreeMap<Tampering, u32>> = RefCell::default();
     let strategy = (prop_oneof![1 => case(), 9 => led_case()], any::<usize>());
     let property = |(given, seed)| {
         let honest = Attempt::honest(given);
-        for sabotage in ALL {
+        for tampering in ALL {
             let mut attempt = honest.clone();
-            if let Some(expected) = sabotage.tamper(&mut attempt, seed) {
-                *tried.borrow_mut().entry(sabotage).or_default() += 1;
-                prop_assert_eq!(attempt.audit(), Err(expected), "{:?}", sabotage);
+            if let Some(expected) = tampering.tamper(&mut attempt, seed) {
+                *tried.borrow_mut().entry(tampering).or_default() += 1;
+                prop_assert_eq!(attempt.audit(), Err(expected), "{:?}", tampering);
             }
         }
         Ok(())
@@ -76,51 +76,51 @@ fn after_a_failover() -> Attempt {
         with_check(record(&first, &["10.0.1.11"]), "check-1"),
         with_check(record(&second, &["10.0.1.12"]), "check-2"),
     ];
-    let world = World {
+    let observed = Observed {
         groups: BTreeMap::from([(arn(GROUP), Ok(ip_group(&[("10.0.1.11", "healthy")])))]),
         records: records(sets),
         ..healthy(2, 4)
     };
-    let intent = Intent { groups: vec![group_intent()], records: vec![first, second], ..intent() };
-    let memory = Memory {
+    let spec = Spec { groups: vec![group_intent()], records: vec![first, second], ..spec() };
+    let state = State {
         highest_timeline: Some(Timeline(3)),
         system_id: Some(SystemId::new(SYSTEM)),
-        ..Memory::default()
+        ..State::default()
     };
-    Attempt::honest((intent, world, memory))
+    Attempt::honest((spec, observed, state))
 }
 
 /// The same, but the secondary record is missing.
 fn before_the_second_record() -> Attempt {
-    let Attempt { intent, mut world, memory, .. } = after_a_failover();
-    let place = intent.records[0].key.place.clone();
-    world.records.get_mut(&place).unwrap().as_mut().unwrap().pop();
-    Attempt::honest((intent, world, memory))
+    let Attempt { spec, mut observed, state, .. } = after_a_failover();
+    let place = spec.records[0].key.place.clone();
+    observed.records.get_mut(&place).unwrap().as_mut().unwrap().pop();
+    Attempt::honest((spec, observed, state))
 }
 
 /// The same with a record of readers.
 fn with_readers() -> Attempt {
-    let Attempt { intent, mut world, memory, .. } = after_a_failover();
-    let wanted = RecordIntent { points_to: READERS, ..record_intent(RecordType::A) };
-    world.records = records([record(&wanted, &["10.0.1.12"])]);
-    Attempt::honest((Intent { records: vec![wanted], ..intent }, world, memory))
+    let Attempt { spec, mut observed, state, .. } = after_a_failover();
+    let wanted = RecordSpec { points_to: READERS, ..record_intent(RecordType::A) };
+    observed.records = records([record(&wanted, &["10.0.1.12"])]);
+    Attempt::honest((Spec { records: vec![wanted], ..spec }, observed, state))
 }
 
 #[test]
 fn each_sabotage_is_refused_in_words() {
     let mut lines = Vec::new();
-    for sabotage in ALL {
+    for tampering in ALL {
         let bases = [after_a_failover(), before_the_second_record(), with_readers()];
         let mut tried = bases.into_iter().flat_map(|base| (0..2).map(move |seed| (base.clone(), seed)));
         let found = tried.find_map(|(mut attempt, seed)| {
             assert!(attempt.audit().is_ok());
-            let expected = sabotage.tamper(&mut attempt, seed)?;
+            let expected = tampering.tamper(&mut attempt, seed)?;
             Some((attempt, expected))
         });
-        let (attempt, expected) = found.unwrap_or_else(|| panic!("{sabotage:?} has no example"));
+        let (attempt, expected) = found.unwrap_or_else(|| panic!("{tampering:?} has no example"));
         let refusal = attempt.audit().expect_err("it was tampered with");
-        assert_eq!(refusal, expected, "{sabotage:?}");
-        lines.push(format!("{sabotage:?}: {refusal}"));
+        assert_eq!(refusal, expected, "{tampering:?}");
+        lines.push(format!("{tampering:?}: {refusal}"));
     }
     insta::assert_snapshot!(lines.join("\n").replace(GROUP, "GROUP").replace(OTHER_GROUP, "OTHER_GROUP"), @"
     ActWithoutPrimary: it moves endpoints although nobody is known to be the primary (law 3)
@@ -168,7 +168,7 @@ fn each_sabotage_is_refused_in_words() {
 fn an_empty_plan_passes_whatever_is_remembered() {
     let mut attempt = after_a_failover();
     attempt.plan = Plan::default();
-    attempt.memory.highest_timeline = Some(Timeline(9));
+    attempt.state.highest_timeline = Some(Timeline(9));
     assert!(attempt.audit().is_ok());
     attempt.verdict = Verdict::Hold(Hold::NoPrimary { denied_by: None });
     assert!(attempt.audit().is_ok());

@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use repoint_domain::plan::batch::{Parcel, batches, is_refusal, parted};
+use repoint_domain::plan::batch::{PendingChange, batches, bisect, is_refusal};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Answer, RecordChange, RecordName, RecordType};
 
 use crate::support::evidence::{record, record_intent};
 
 /// A change of a record with so many values of so many letters.
-fn change(name: &str, values: usize, letters: usize) -> RecordChange {
+fn change(name: &str, values: usize, messages: usize) -> RecordChange {
     let mut wanted = record_intent(RecordType::A);
     wanted.key.place.name = RecordName::new(name);
-    let value = "1".repeat(letters);
+    let value = "1".repeat(messages);
     RecordChange { before: None, after: record(&wanted, &vec![value.as_str(); values]) }
 }
 
-fn parcel(sender: usize, number: usize, change: RecordChange) -> Parcel {
-    Parcel { sender, number, change }
+fn parcel(sender: usize, number: usize, change: RecordChange) -> PendingChange {
+    PendingChange { sender, number, change }
 }
 
 fn refusal(kind: Kind, message: &str) -> Failure {
@@ -26,7 +26,7 @@ fn refusal(kind: Kind, message: &str) -> Failure {
     Failure::new(kind, call, resource, message)
 }
 
-fn senders(batch: &[Parcel]) -> Vec<usize> {
+fn senders(batch: &[PendingChange]) -> Vec<usize> {
     batch.iter().map(|parcel| parcel.sender).collect()
 }
 
@@ -76,7 +76,7 @@ fn who_is_named_is_sent_after_the_others() {
     let refused = (0..)
         .zip(names)
         .map(|(sender, name)| (parcel(sender, 0, change(name, 1, 1)), refusal(Kind::Conflict, words)));
-    let [rest, suspects] = parted(refused.collect());
+    let [rest, suspects] = bisect(refused.collect());
     assert_eq!((senders(&rest), senders(&suspects)), (vec![0, 2], vec![1]));
 }
 
@@ -86,7 +86,7 @@ fn where_nobody_is_named_a_batch_is_halved_between_two_senders() {
     let refused = of.map(|sender| {
         (parcel(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)), refusal(Kind::Invalid, "no"))
     });
-    let [first, then] = parted(refused.into());
+    let [first, then] = bisect(refused.into());
     assert_eq!((senders(&first), senders(&then)), (vec![0, 0, 0], vec![1, 2, 2]));
 }
 
@@ -111,9 +111,9 @@ proptest! {
     /// Nothing is lost, nothing goes twice, the order stays, and no batch is too large.
     #[test]
     fn every_parcel_is_in_one_batch(sizes in prop::collection::vec((0_usize..5, 1_usize..400, 0_usize..80), 0..60)) {
-        let mut parcels: Vec<Parcel> = Vec::new();
-        for (number, (sender, values, letters)) in sizes.into_iter().enumerate() {
-            parcels.push(parcel(sender, number, change(&format!("n{number}.example.com"), values, letters)));
+        let mut parcels: Vec<PendingChange> = Vec::new();
+        for (number, (sender, values, messages)) in sizes.into_iter().enumerate() {
+            parcels.push(parcel(sender, number, change(&format!("n{number}.example.com"), values, messages)));
         }
         parcels.sort_by_key(|parcel| parcel.sender);
         let found = batches(&parcels);
@@ -137,7 +137,7 @@ proptest! {
         }).collect();
         refused.sort_by_key(|(parcel, _)| parcel.sender);
         let before: BTreeSet<usize> = refused.iter().map(|(parcel, _)| parcel.number).collect();
-        let [first, then] = parted(refused);
+        let [first, then] = bisect(refused);
         prop_assert!(!first.is_empty() && !then.is_empty());
         let after: Vec<usize> = first.iter().chain(&then).map(|parcel| parcel.number).collect();
         prop_assert_eq!(after.len(), before.len());

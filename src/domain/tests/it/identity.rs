@@ -5,41 +5,43 @@ mod state;
 use std::collections::BTreeMap;
 
 use repoint_domain::audit::{Refusal, audit};
-use repoint_domain::decide::verdict::{Hold, HoldKind, Primary, Verdict, verdict};
-use repoint_domain::observed::{Health, View, World};
+use repoint_domain::decide::verdict::{Hold, HoldKind, Verdict, verdict};
+use repoint_domain::observed::{ClusterView, MemberStatus, Observed};
 use repoint_domain::plan::plan;
-use repoint_domain::spec::{Intent, Site};
-use repoint_domain::state::{Condition, ConditionKind, KnownMember, Memory, Timestamp, Unknown};
-use repoint_domain::values::cluster::{ListedRole, Scope, SystemId, Timeline};
+use repoint_domain::spec::{Site, Spec};
+use repoint_domain::state::{Condition, ConditionKind, KnownMember, State, Unknown};
+use repoint_domain::values::cluster::{ClusterRole, Scope, SystemId, Timeline};
+use repoint_domain::values::primary::Primary;
+use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, SYSTEM, answer, arn, group_intent, healthy, intent, ip_group, listed, name, primary, refused,
-    replica, silence, url, view, world,
+    GROUP, SYSTEM, answer, arn, group_intent, healthy, ip_group, listed, name, observed, primary, refused,
+    replica, silence, spec, url, view,
 };
 
 const OTHER: &str = "7000000000000000001";
 
 /// pg1 to pg3 are configured, and the state remembers them and pg4.
-fn remembering_pg4() -> Memory {
+fn remembering_pg4() -> State {
     let members = (1..=4).map(|number| {
-        let address = listed(number, ListedRole::Replica, 3).address;
+        let address = listed(number, ClusterRole::Replica, 3).address;
         (name(number), KnownMember { api_url: Some(url(number)), address })
     });
-    Memory {
+    State {
         system_id: Some(SystemId::new(SYSTEM)),
         highest_timeline: Some(Timeline(3)),
         members: members.collect(),
-        ..Memory::default()
+        ..State::default()
     }
 }
 
-fn decide(world: &World) -> Verdict {
-    verdict(&intent(), world, &remembering_pg4())
+fn decide(observed: &Observed) -> Verdict {
+    verdict(&spec(), observed, &remembering_pg4())
 }
 
 #[track_caller]
-fn held(world: &World) -> Hold {
-    match decide(world) {
+fn held(observed: &Observed) -> Hold {
+    match decide(observed) {
         Verdict::Hold(hold) => hold,
         Verdict::Primary(primary) => panic!("a primary: {primary:?}"),
     }
@@ -53,15 +55,15 @@ fn the_primary(verdict: Verdict) -> Primary {
     }
 }
 
-fn of_system(system: &str, health: Health) -> Health {
-    Health { system_id: Some(SystemId::new(system)), ..health }
+fn of_system(system: &str, health: MemberStatus) -> MemberStatus {
+    MemberStatus { system_id: Some(SystemId::new(system)), ..health }
 }
 
 /// A `/cluster` of these members, led by one of them or by none.
-fn of_members(members: &[u8], leader: Option<u8>, timeline: u32) -> View {
-    let role = |number: u8| if Some(number) == leader { ListedRole::Leader } else { ListedRole::Replica };
+fn of_members(members: &[u8], leader: Option<u8>, timeline: u32) -> ClusterView {
+    let role = |number: u8| if Some(number) == leader { ClusterRole::Leader } else { ClusterRole::Replica };
     let members = members.iter().map(|number| listed(*number, role(*number), timeline)).collect();
-    View { scope: Some(Scope::new("batman")), members, paused: false }
+    ClusterView { scope: Some(Scope::new("batman")), members, paused: false }
 }
 
 /// pg4 claims to be the primary of a cluster of its own.
@@ -79,7 +81,7 @@ fn a_configured_member_of_another_system_holds_whoever_else_claims() {
         let health = if number == 1 { primary(1) } else { replica(1) };
         answer(number, of_system(OTHER, health), Ok(view(1, 1)))
     });
-    let hold = held(&world(replaced.into_iter().chain([pg4_claims(3)])));
+    let hold = held(&observed(replaced.into_iter().chain([pg4_claims(3)])));
     assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
     assert!(hold.to_string().starts_with("pg1 belongs to another cluster"), "{hold}");
 }
@@ -88,7 +90,7 @@ fn a_configured_member_of_another_system_holds_whoever_else_claims() {
 fn one_configured_replica_of_another_system_is_enough() {
     let stray = answer(3, of_system(OTHER, replica(3)), Err(refused()));
     let healthy = [answer(1, primary(3), Ok(view(1, 3))), answer(2, replica(3), Ok(view(1, 3)))];
-    assert_eq!(held(&world(healthy.into_iter().chain([stray]))).kind(), HoldKind::WrongCluster);
+    assert_eq!(held(&observed(healthy.into_iter().chain([stray]))).kind(), HoldKind::WrongCluster);
 }
 
 #[test]
@@ -113,23 +115,23 @@ fn a_site_with_a_member_of_another_system_holds_all_sites() {
         addresses: BTreeMap::new(),
         alias: None,
     };
-    let intent = Intent { sites: vec![site("east", 1..=2), site("west", 3..=4)], ..intent() };
-    let mut seen = World::default();
+    let spec = Spec { sites: vec![site("east", 1..=2), site("west", 3..=4)], ..spec() };
+    let mut seen = Observed::default();
     let east = [answer(1, primary(3), Ok(view(1, 3))), answer(2, replica(3), Ok(view(1, 3)))];
     let west = [answer(3, of_system(OTHER, replica(3)), Err(refused())), silence(4)];
     for (name, answers) in [("east", east), ("west", west)] {
         let name = repoint_domain::values::cluster::SiteName::new(name);
         seen.sites.insert(Some(name), answers.into_iter().collect());
     }
-    let Verdict::Hold(hold) = verdict(&intent, &seen, &remembering_pg4()) else { panic!("a primary") };
+    let Verdict::Hold(hold) = verdict(&spec, &seen, &remembering_pg4()) else { panic!("a primary") };
     assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
-    the_primary(verdict(&intent, &seen, &Memory::default()));
+    the_primary(verdict(&spec, &seen, &State::default()));
 }
 
 /// The new nodes are down again before an operator has said that they are meant; the old cluster lives on.
 #[test]
 fn the_cluster_that_was_replaced_is_not_gone_back_to() {
-    let seen = world([silence(1), silence(2), silence(3), pg4_claims(3)]);
+    let seen = observed([silence(1), silence(2), silence(3), pg4_claims(3)]);
     assert_eq!(
         the_primary(decide(&seen)).member,
         Some(name(4)),
@@ -140,11 +142,11 @@ fn the_cluster_that_was_replaced_is_not_gone_back_to() {
         subject: None,
         message: format!("pg1 belongs to another cluster: its system identifier is {OTHER}"),
         since: Timestamp(1),
-        told: Some(Timestamp(1)),
+        notified: Some(Timestamp(1)),
         unknown: Unknown::new(),
     };
-    let memory = Memory { conditions: vec![wrong], ..remembering_pg4() };
-    let Verdict::Hold(hold) = verdict(&intent(), &seen, &memory) else { panic!("a primary") };
+    let state = State { conditions: vec![wrong], ..remembering_pg4() };
+    let Verdict::Hold(hold) = verdict(&spec(), &seen, &state) else { panic!("a primary") };
     assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
 }
 
@@ -153,15 +155,15 @@ fn the_cluster_that_was_replaced_is_not_gone_back_to() {
 #[test]
 fn a_remembered_member_that_no_configured_one_lists_is_not_named() {
     let waiting = [1, 2, 3].map(|number| answer(number, replica(3), Ok(of_members(&[1, 2, 3], None, 3))));
-    let hold = held(&world(waiting.into_iter().chain([pg4_claims(3)])));
+    let hold = held(&observed(waiting.into_iter().chain([pg4_claims(3)])));
     assert_eq!(hold.kind(), HoldKind::NoPrimary);
     insta::assert_snapshot!(hold, @"pg4 (timeline 3) claims to be the primary, but pg1, which the configuration names, does not list it: add it to `members` if it belongs to the cluster");
 }
 
 #[test]
 fn a_new_cluster_that_has_no_primary_yet_is_waited_for() {
-    let starting = Health { system_id: None, timeline: None, ..primary(1) };
-    let seen = world([answer(1, starting, Ok(of_members(&[1], Some(1), 1))), pg4_claims(3)]);
+    let starting = MemberStatus { system_id: None, timeline: None, ..primary(1) };
+    let seen = observed([answer(1, starting, Ok(of_members(&[1], Some(1), 1))), pg4_claims(3)]);
     assert_eq!(held(&seen).kind(), HoldKind::NoPrimary);
 }
 
@@ -188,7 +190,7 @@ fn a_remembered_member_may_contradict() {
 
 #[test]
 fn a_member_that_a_configured_one_lists_may_be_named() {
-    let seen = world([
+    let seen = observed([
         answer(1, replica(4), Ok(of_members(&[1, 4], Some(4), 4))),
         silence(2),
         silence(3),
@@ -200,67 +202,68 @@ fn a_member_that_a_configured_one_lists_may_be_named() {
 /// pg1's `/cluster` is old; pg2, which it lists, is not configured and knows more.
 #[test]
 fn a_member_that_a_listed_one_lists_may_be_named() {
-    let mut intent = intent();
-    intent.sites[0].members = vec![url(1)];
-    let seen = world([
+    let mut spec = spec();
+    spec.sites[0].members = vec![url(1)];
+    let seen = observed([
         answer(1, replica(3), Ok(of_members(&[1, 2], Some(2), 3))),
         answer(2, replica(3), Ok(of_members(&[1, 2, 4], Some(4), 4))),
         answer(4, primary(4), Ok(of_members(&[1, 2, 4], Some(4), 4))),
     ]);
-    assert_eq!(the_primary(verdict(&intent, &seen, &remembering_pg4())).member, Some(name(4)));
+    assert_eq!(the_primary(verdict(&spec, &seen, &remembering_pg4())).member, Some(name(4)));
 }
 
 #[test]
 fn where_every_configured_member_is_silent_the_state_is_all_there_is() {
     let gone = [silence(1), silence(2), silence(3), pg4_claims(4)];
-    assert_eq!(the_primary(decide(&world(gone))).member, Some(name(4)));
+    assert_eq!(the_primary(decide(&observed(gone))).member, Some(name(4)));
     // Cut off from its DCS, a configured member does not know who belongs to the cluster.
     let cut_off = [answer(1, replica(3), Err(refused())), silence(2), silence(3), pg4_claims(4)];
-    assert_eq!(the_primary(decide(&world(cut_off))).member, Some(name(4)));
+    assert_eq!(the_primary(decide(&observed(cut_off))).member, Some(name(4)));
 }
 
 // The auditor holds the same by itself.
 
 #[track_caller]
-fn audited(seen: World, intent: &Intent, memory: &Memory) -> Result<(), Refusal> {
-    let intent = Intent { groups: vec![group_intent()], ..intent.clone() };
-    let world = World { groups: [(arn(GROUP), Ok(ip_group(&[("10.0.1.11", "healthy")])))].into(), ..seen };
+fn audited(seen: Observed, spec: &Spec, state: &State) -> Result<(), Refusal> {
+    let spec = Spec { groups: vec![group_intent()], ..spec.clone() };
+    let observed =
+        Observed { groups: [(arn(GROUP), Ok(ip_group(&[("10.0.1.11", "healthy")])))].into(), ..seen };
     // A verdict that is wrong: it names pg4.
     let mistaken = Verdict::Primary(Primary {
         site: None,
         member: Some(name(4)),
-        address: listed(4, ListedRole::Leader, 4).address,
+        address: listed(4, ClusterRole::Leader, 4).address,
         timeline: Timeline(4),
         system_id: SystemId::new(SYSTEM),
         rivals: Vec::new(),
         followers: [].into(),
     });
-    let plan = plan(&intent, &world, &mistaken, memory, Timestamp(0));
+    let plan = plan(&spec, &observed, &mistaken, state, Timestamp(0));
     assert!(!plan.is_empty());
-    audit(&plan, &intent, &world, &mistaken, memory, Timestamp(0)).map(drop)
+    audit(&plan, &spec, &observed, &mistaken, state, Timestamp(0)).map(drop)
 }
 
 #[test]
 fn the_auditor_refuses_a_primary_that_only_the_state_knows() {
     let waiting = [1, 2, 3].map(|number| answer(number, replica(3), Ok(of_members(&[1, 2, 3], None, 3))));
-    let seen = world(waiting.into_iter().chain([pg4_claims(4)]));
-    let refusal = audited(seen, &intent(), &remembering_pg4());
+    let seen = observed(waiting.into_iter().chain([pg4_claims(4)]));
+    let refusal = audited(seen, &spec(), &remembering_pg4());
     assert_eq!(refusal, Err(Refusal::Unconfirmed("pg4".to_owned())));
-    let gone = world([silence(1), silence(2), silence(3), pg4_claims(4)]);
-    assert_eq!(audited(gone, &intent(), &remembering_pg4()), Ok(()));
+    let gone = observed([silence(1), silence(2), silence(3), pg4_claims(4)]);
+    assert_eq!(audited(gone, &spec(), &remembering_pg4()), Ok(()));
 }
 
 #[test]
 fn the_auditor_refuses_to_pass_over_a_configured_member_of_another_system() {
     let stray = answer(1, of_system(OTHER, replica(3)), Err(refused()));
-    let seen = world([stray, silence(2), silence(3), pg4_claims(4)]);
-    let refusal = audited(seen, &intent(), &remembering_pg4());
+    let seen = observed([stray, silence(2), silence(3), pg4_claims(4)]);
+    let refusal = audited(seen, &spec(), &remembering_pg4());
     assert!(matches!(refusal, Err(Refusal::WrongSystem { .. })), "{refusal:?}");
 }
 
 #[test]
 fn the_auditor_refuses_the_state_of_others() {
-    let gone = world([silence(1), silence(2), silence(3), pg4_claims(4)]);
-    let memory = Memory { endpoints: ["another".to_owned()].into(), ..remembering_pg4() };
-    assert_eq!(audited(gone, &intent(), &memory), Err(Refusal::StateOfOthers));
+    let gone = observed([silence(1), silence(2), silence(3), pg4_claims(4)]);
+    let state = State { endpoints: ["another".to_owned()].into(), ..remembering_pg4() };
+    assert_eq!(audited(gone, &spec(), &state), Err(Refusal::StateOfOthers));
 }

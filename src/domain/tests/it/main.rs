@@ -8,19 +8,20 @@
     clippy::unwrap_used,
     reason = "a test stops where it cannot go on"
 )]
+#![expect(clippy::format_collect, reason = "answers of a few lines are easiest read as they are written")]
 
 mod audit;
 mod batch;
 mod identity;
-mod laws;
+mod invariants;
 mod layers;
-mod memory;
+mod notify;
 mod plan;
 mod readers;
 mod sites;
+mod state;
 mod status;
 mod support;
-mod tell;
 mod verdict;
 mod warm;
 mod weighted;

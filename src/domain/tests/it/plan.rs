@@ -7,36 +7,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use repoint_domain::decide::standby::KEEP_WITHIN_BYTES;
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{View, World};
-use repoint_domain::plan::{DEFAULT_TTL_SECONDS, EndpointReasonKind, Lane, Plan, TargetStep, plan};
-use repoint_domain::spec::{Intent, PointsTo, RecordIntent};
-use repoint_domain::state::{Memory, Timestamp};
-use repoint_domain::values::cluster::{Address, ListedRole};
+use repoint_domain::observed::{ClusterView, Observed};
+use repoint_domain::plan::{DEFAULT_TTL_SECONDS, EndpointReasonKind, Plan, StepGroup, TargetStep, plan};
+use repoint_domain::spec::{PointsTo, RecordSpec, Spec};
+use repoint_domain::state::State;
+use repoint_domain::values::cluster::{Address, ClusterRole};
 use repoint_domain::values::endpoint::{TargetGroup, TargetType};
 use repoint_domain::values::record::{Answer, Failover, RecordChange, RecordSet, RecordType, Routing};
+use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, instance, intent, ip_group,
-    members_in, place, primary, record, record_intent, records, refused, replica, silence, target,
-    target_health, view, world,
+    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, instance, ip_group, members_in,
+    observed, place, primary, record, record_intent, records, refused, replica, silence, spec, target,
+    target_health, view,
 };
 
-fn planned(intent: &Intent, world: &World) -> Plan {
-    let memory = Memory::default();
-    plan(intent, world, &verdict(intent, world, &memory), &memory, Timestamp(0))
+fn planned(spec: &Spec, observed: &Observed) -> Plan {
+    let state = State::default();
+    plan(spec, observed, &verdict(spec, observed, &state), &state, Timestamp(0))
 }
 
-fn with_group(world: World, group: TargetGroup) -> (Intent, World) {
-    let intent = Intent { groups: vec![group_intent()], ..intent() };
-    (intent, World { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..world })
+fn with_group(observed: Observed, group: TargetGroup) -> (Spec, Observed) {
+    let spec = Spec { groups: vec![group_intent()], ..spec() };
+    (spec, Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..observed })
 }
 
 fn group_steps(group: TargetGroup) -> Vec<TargetStep> {
-    let (intent, world) = with_group(healthy(2, 3), group);
-    match &planned(&intent, &world).lanes[..] {
+    let (spec, observed) = with_group(healthy(2, 3), group);
+    match &planned(&spec, &observed).step_groups[..] {
         [] => Vec::new(),
-        [Lane::Group { steps, .. }] => steps.clone(),
-        lanes => panic!("{lanes:?}"),
+        [StepGroup::Group { steps, .. }] => steps.clone(),
+        step_groups => panic!("{step_groups:?}"),
     }
 }
 
@@ -93,20 +94,20 @@ fn the_same_host_on_another_port_is_another_target() {
 
 #[test]
 fn a_configured_port_is_registered_instead_of_patronis() {
-    let (mut intent, world) = with_group(healthy(2, 3), ip_group(&[]));
-    intent.groups[0].port = Some(6432);
+    let (mut spec, observed) = with_group(healthy(2, 3), ip_group(&[]));
+    spec.groups[0].port = Some(6432);
     let steps = vec![TargetStep::Register(target("10.0.1.12", 6432))];
-    assert_eq!(planned(&intent, &world).lanes, [Lane::Group { arn: arn(GROUP), steps }]);
+    assert_eq!(planned(&spec, &observed).step_groups, [StepGroup::Group { arn: arn(GROUP), steps }]);
 }
 
-fn instances(of: &[(&str, &str)]) -> World {
-    let mut world = healthy(2, 3);
+fn instances(of: &[(&str, &str)]) -> Observed {
+    let mut observed = healthy(2, 3);
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (address, id) in of {
         found.entry(address.parse().unwrap()).or_default().insert(instance(id));
     }
-    world.instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found))]);
-    world
+    observed.instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found))]);
+    observed
 }
 
 fn instance_group() -> TargetGroup {
@@ -119,16 +120,16 @@ fn instance_group() -> TargetGroup {
 
 #[test]
 fn a_group_of_instances_gets_the_instance_that_has_the_address() {
-    let (intent, world) =
+    let (spec, observed) =
         with_group(instances(&[("10.0.1.12", "i-new"), ("10.0.1.11", "i-old")]), instance_group());
     let steps = vec![register("i-new"), deregister("i-old")];
-    assert_eq!(planned(&intent, &world).lanes, [Lane::Group { arn: arn(GROUP), steps }]);
+    assert_eq!(planned(&spec, &observed).step_groups, [StepGroup::Group { arn: arn(GROUP), steps }]);
 }
 
 #[track_caller]
-fn held(intent: &Intent, world: &World) -> (EndpointReasonKind, String) {
-    let plan = planned(intent, world);
-    assert!(plan.lanes.is_empty(), "{:?}", plan.lanes);
+fn held(spec: &Spec, observed: &Observed) -> (EndpointReasonKind, String) {
+    let plan = planned(spec, observed);
+    assert!(plan.step_groups.is_empty(), "{:?}", plan.step_groups);
     match &plan.holds[..] {
         [hold] => (hold.reason.kind(), hold.reason.to_string()),
         holds => panic!("{holds:?}"),
@@ -137,92 +138,92 @@ fn held(intent: &Intent, world: &World) -> (EndpointReasonKind, String) {
 
 #[test]
 fn a_group_of_instances_is_held_without_one_that_has_the_address() {
-    let (intent, world) = with_group(instances(&[("10.0.1.11", "i-old")]), instance_group());
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::NoInstance);
+    let (spec, observed) = with_group(instances(&[("10.0.1.11", "i-old")]), instance_group());
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::NoInstance);
 }
 
 #[test]
 fn a_group_of_instances_is_held_where_two_have_the_address() {
-    let (intent, world) =
+    let (spec, observed) =
         with_group(instances(&[("10.0.1.12", "i-a"), ("10.0.1.12", "i-b")]), instance_group());
-    let (kind, message) = held(&intent, &world);
+    let (kind, message) = held(&spec, &observed);
     assert_eq!(kind, EndpointReasonKind::Address);
     assert!(message.contains("i-a, i-b"), "{message}");
 }
 
 #[test]
 fn a_group_of_instances_is_held_in_a_build_without_ec2() {
-    let (intent, world) = with_group(healthy(2, 3), instance_group());
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::NoInstance);
+    let (spec, observed) = with_group(healthy(2, 3), instance_group());
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::NoInstance);
 }
 
 #[test]
 fn a_primary_without_an_address_moves_nothing() {
-    let empty = world([answer(2, primary(3), Ok(View::default())), silence(1), silence(3)]);
-    let (mut intent, mut world) = with_group(empty, ip_group(&[("10.0.1.11", "healthy")]));
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::Address);
-    intent.groups.clear();
-    intent.records = vec![record_intent(RecordType::A)];
-    world.records = records([record(&intent.records[0], &["10.0.1.11"])]);
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::Address);
+    let empty = observed([answer(2, primary(3), Ok(ClusterView::default())), silence(1), silence(3)]);
+    let (mut spec, mut observed) = with_group(empty, ip_group(&[("10.0.1.11", "healthy")]));
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
+    spec.groups.clear();
+    spec.records = vec![record_intent(RecordType::A)];
+    observed.records = records([record(&spec.records[0], &["10.0.1.11"])]);
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
 }
 
 #[test]
 fn a_group_that_cannot_be_read_is_left_alone_and_the_others_are_served() {
-    let (mut intent, mut world) = with_group(healthy(2, 3), ip_group(&[]));
-    world.groups.insert(arn(GROUP), Err(refused()));
-    intent.records = vec![record_intent(RecordType::A)];
-    world.records = BTreeMap::from([(place(RecordType::A), Ok(Vec::new()))]);
-    let plan = planned(&intent, &world);
+    let (mut spec, mut observed) = with_group(healthy(2, 3), ip_group(&[]));
+    observed.groups.insert(arn(GROUP), Err(refused()));
+    spec.records = vec![record_intent(RecordType::A)];
+    observed.records = BTreeMap::from([(place(RecordType::A), Ok(Vec::new()))]);
+    let plan = planned(&spec, &observed);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
-    assert!(matches!(&plan.lanes[..], [Lane::Zone { .. }]));
+    assert!(matches!(&plan.step_groups[..], [StepGroup::Zone { .. }]));
 }
 
 #[test]
 fn without_a_primary_nothing_is_planned() {
-    let (intent, world) = with_group(world([silence(1), silence(2), silence(3)]), ip_group(&[]));
-    assert_eq!(planned(&intent, &world), Plan::default());
+    let (spec, observed) = with_group(observed([silence(1), silence(2), silence(3)]), ip_group(&[]));
+    assert_eq!(planned(&spec, &observed), Plan::default());
 }
 
 // Host names.
 
-fn named(found: &[&str]) -> World {
-    let mut world = healthy(2, 3);
-    for answer in members_in(&mut world).values_mut() {
+fn named(found: &[&str]) -> Observed {
+    let mut observed = healthy(2, 3);
+    for answer in members_in(&mut observed).values_mut() {
         let view = answer.view.as_mut().unwrap();
         view.members[1].address = Some(Address { host: "pg2.internal".to_owned(), port: 5432 });
     }
     let addresses = found.iter().map(|address| address.parse().unwrap()).collect();
-    world.names = BTreeMap::from([("pg2.internal".to_owned(), Ok(addresses))]);
-    world
+    observed.names = BTreeMap::from([("pg2.internal".to_owned(), Ok(addresses))]);
+    observed
 }
 
 #[test]
 fn a_host_name_is_registered_by_its_address() {
-    let (intent, world) = with_group(named(&["10.0.1.12", "fd00::12"]), ip_group(&[]));
+    let (spec, observed) = with_group(named(&["10.0.1.12", "fd00::12"]), ip_group(&[]));
     let steps = vec![register("10.0.1.12")];
-    assert_eq!(planned(&intent, &world).lanes, [Lane::Group { arn: arn(GROUP), steps }]);
+    assert_eq!(planned(&spec, &observed).step_groups, [StepGroup::Group { arn: arn(GROUP), steps }]);
 }
 
 #[test]
 fn a_host_name_with_two_addresses_is_not_guessed_at() {
-    let (intent, world) = with_group(named(&["10.0.1.12", "10.0.2.12"]), ip_group(&[]));
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::Address);
+    let (spec, observed) = with_group(named(&["10.0.1.12", "10.0.2.12"]), ip_group(&[]));
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
 }
 
 #[test]
 fn a_host_name_that_cannot_be_looked_up_moves_nothing() {
     let mut unknown = named(&[]);
     unknown.names.insert("pg2.internal".to_owned(), Err(refused()));
-    let (intent, world) = with_group(unknown, ip_group(&[("10.0.1.11", "healthy")]));
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::Unreadable);
+    let (spec, observed) = with_group(unknown, ip_group(&[("10.0.1.11", "healthy")]));
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Unreadable);
 }
 
 // Records.
 
-fn with_record(world: World, wanted: RecordIntent, sets: Vec<RecordSet>) -> (Intent, World) {
+fn with_record(observed: Observed, wanted: RecordSpec, sets: Vec<RecordSet>) -> (Spec, Observed) {
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(sets))]);
-    (Intent { records: vec![wanted], ..intent() }, World { records, ..world })
+    (Spec { records: vec![wanted], ..spec() }, Observed { records, ..observed })
 }
 
 /// Route 53 would refuse the change as one that came too late.
@@ -234,31 +235,31 @@ fn another_type_at_the_name_is_foreseen() {
         (RecordType::Cname, RecordType::A, "10.0.1.99"),
         (RecordType::Cname, RecordType::Aaaa, "fd00::99"),
     ] {
-        let (intent, mut world) = with_record(healthy(2, 3), record_intent(wanted), Vec::new());
-        world.records.insert(place(there), Ok(vec![record(&record_intent(there), &[value])]));
-        let (kind, said) = held(&intent, &world);
+        let (spec, mut observed) = with_record(healthy(2, 3), record_intent(wanted), Vec::new());
+        observed.records.insert(place(there), Ok(vec![record(&record_intent(there), &[value])]));
+        let (kind, said) = held(&spec, &observed);
         assert_eq!(kind, EndpointReasonKind::Routing);
         for part in [format!("type {there} ({value}) at this name"), format!("one of type {wanted}")] {
             assert!(said.contains(&part), "{said}");
         }
     }
     // Addresses of both families stand beside each other.
-    let (intent, mut world) = with_record(healthy(2, 3), record_intent(RecordType::A), Vec::new());
-    world
+    let (spec, mut observed) = with_record(healthy(2, 3), record_intent(RecordType::A), Vec::new());
+    observed
         .records
         .insert(place(RecordType::Aaaa), Ok(vec![record(&record_intent(RecordType::Aaaa), &["fd00::99"])]));
-    assert_eq!(planned(&intent, &world).holds, []);
+    assert_eq!(planned(&spec, &observed).holds, []);
 }
 
 #[track_caller]
-fn change(world: World, wanted: RecordIntent, sets: Vec<RecordSet>) -> Option<RecordChange> {
-    let (intent, world) = with_record(world, wanted, sets);
-    let plan = planned(&intent, &world);
+fn change(observed: Observed, wanted: RecordSpec, sets: Vec<RecordSet>) -> Option<RecordChange> {
+    let (spec, observed) = with_record(observed, wanted, sets);
+    let plan = planned(&spec, &observed);
     assert!(plan.holds.is_empty(), "{:?}", plan.holds);
-    match &plan.lanes[..] {
+    match &plan.step_groups[..] {
         [] => None,
-        [Lane::Zone { changes, .. }] if changes.len() == 1 => Some(changes[0].clone()),
-        lanes => panic!("{lanes:?}"),
+        [StepGroup::Zone { changes, .. }] if changes.len() == 1 => Some(changes[0].clone()),
+        step_groups => panic!("{step_groups:?}"),
     }
 }
 
@@ -298,7 +299,7 @@ fn what_is_not_managed_is_carried_over() {
 
 #[test]
 fn what_is_configured_is_set() {
-    let wanted = RecordIntent {
+    let wanted = RecordSpec {
         ttl_seconds: Some(10),
         health_check_id: Some("hc-2".to_owned()),
         ..failover_intent(Failover::Primary)
@@ -335,13 +336,13 @@ fn a_cname_takes_the_host_name_in_any_spelling() {
 
 #[test]
 fn a_record_that_needs_what_the_host_has_not_is_held() {
-    for (world, record_type) in [
+    for (observed, record_type) in [
         (healthy(2, 3), RecordType::Cname),
         (healthy(2, 3), RecordType::Aaaa),
         (named(&["fd00::12"]), RecordType::A),
     ] {
-        let (intent, world) = with_record(world, record_intent(record_type), vec![]);
-        assert_eq!(held(&intent, &world).0, EndpointReasonKind::Address);
+        let (spec, observed) = with_record(observed, record_intent(record_type), vec![]);
+        assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
     }
 }
 
@@ -368,8 +369,8 @@ fn somebody_elses_kind_of_routing_is_not_touched() {
         ),
     ];
     for (word, wanted, stands) in cases {
-        let (intent, world) = with_record(healthy(2, 3), wanted, vec![stands]);
-        let (kind, message) = held(&intent, &world);
+        let (spec, observed) = with_record(healthy(2, 3), wanted, vec![stands]);
+        let (kind, message) = held(&spec, &observed);
         assert_eq!(kind, EndpointReasonKind::Routing);
         assert!(message.contains(word), "{message}");
     }
@@ -377,28 +378,28 @@ fn somebody_elses_kind_of_routing_is_not_touched() {
 
 // Standbys.
 
-fn standby_of(world: World, before: &[&str]) -> Option<String> {
+fn standby_of(observed: Observed, before: &[&str]) -> Option<String> {
     let wanted = failover_intent(Failover::Secondary);
     let sets = if before.is_empty() { vec![] } else { vec![record(&wanted, before)] };
-    change(world, wanted, sets).map(|change| values(&change.after).1[0].to_owned())
+    change(observed, wanted, sets).map(|change| values(&change.after).1[0].to_owned())
 }
 
-type Listing = (ListedRole, Option<u64>);
+type Listing = (ClusterRole, Option<u64>);
 
 /// A healthy cluster led by pg2 whose other members are listed so.
-fn standbys(first: &Listing, third: &Listing) -> World {
-    let mut world = healthy(2, 3);
-    for answer in members_in(&mut world).values_mut() {
+fn standbys(first: &Listing, third: &Listing) -> Observed {
+    let mut observed = healthy(2, 3);
+    for answer in members_in(&mut observed).values_mut() {
         let view = answer.view.as_mut().unwrap();
         (view.members[0].role, view.members[0].lag_bytes) = first.clone();
         (view.members[2].role, view.members[2].lag_bytes) = third.clone();
     }
-    world
+    observed
 }
 
 #[test]
 fn the_best_standby_is_synchronous_then_quorum_then_the_least_behind() {
-    use ListedRole::{QuorumStandby, Replica, SyncStandby};
+    use ClusterRole::{QuorumStandby, Replica, SyncStandby};
     for (first, third, best) in [
         ((Replica, Some(0)), (SyncStandby, Some(900)), 3),
         ((QuorumStandby, Some(0)), (SyncStandby, Some(900)), 3),
@@ -413,7 +414,7 @@ fn the_best_standby_is_synchronous_then_quorum_then_the_least_behind() {
 
 #[test]
 fn a_standby_that_is_as_good_is_kept() {
-    use ListedRole::{Replica, SyncStandby};
+    use ClusterRole::{Replica, SyncStandby};
     let kept = standbys(&(Replica, Some(0)), &(Replica, Some(KEEP_WITHIN_BYTES)));
     assert_eq!(standby_of(kept, &["10.0.1.13"]), None);
     let too_far = standbys(&(Replica, Some(0)), &(Replica, Some(KEEP_WITHIN_BYTES + 1)));
@@ -430,28 +431,28 @@ fn a_standby_that_clients_should_avoid_or_that_is_silent_is_no_choice() {
     }
     assert_eq!(standby_of(tagged, &[]), Some(host(3)));
     let silent =
-        world([silence(1), answer(2, primary(3), Ok(view(2, 3))), answer(3, replica(3), Ok(view(2, 3)))]);
+        observed([silence(1), answer(2, primary(3), Ok(view(2, 3))), answer(3, replica(3), Ok(view(2, 3)))]);
     assert_eq!(standby_of(silent, &[]), Some(host(3)));
 }
 
 #[test]
 fn without_a_fit_standby_the_record_stays() {
-    let alone = world([silence(1), answer(2, primary(3), Ok(view(2, 3))), silence(3)]);
+    let alone = observed([silence(1), answer(2, primary(3), Ok(view(2, 3))), silence(3)]);
     let wanted = failover_intent(Failover::Secondary);
-    let (intent, world) = with_record(alone, wanted.clone(), vec![record(&wanted, &["10.0.1.11"])]);
-    assert_eq!(held(&intent, &world).0, EndpointReasonKind::NoStandby);
+    let (spec, observed) = with_record(alone, wanted.clone(), vec![record(&wanted, &["10.0.1.11"])]);
+    assert_eq!(held(&spec, &observed).0, EndpointReasonKind::NoStandby);
 }
 
 #[test]
 fn a_pair_swaps_in_one_batch() {
     let pair = [failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
-    let mut world = standbys(&(ListedRole::SyncStandby, Some(0)), &(ListedRole::Replica, Some(0)));
-    world.records = records([record(&pair[0], &["10.0.1.11"]), record(&pair[1], &["10.0.1.12"])]);
-    let intent = Intent { records: pair.to_vec(), ..intent() };
-    let plan = planned(&intent, &world);
-    let [Lane::Zone { changes, .. }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let mut observed = standbys(&(ClusterRole::SyncStandby, Some(0)), &(ClusterRole::Replica, Some(0)));
+    observed.records = records([record(&pair[0], &["10.0.1.11"]), record(&pair[1], &["10.0.1.12"])]);
+    let spec = Spec { records: pair.to_vec(), ..spec() };
+    let plan = planned(&spec, &observed);
+    let [StepGroup::Zone { changes, .. }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     let after: Vec<_> = changes.iter().map(|change| values(&change.after).1[0]).collect();
     assert_eq!(after, ["10.0.1.12", "10.0.1.11"]);
     assert!(changes.iter().all(|change| change.before.is_some()));
-    assert_eq!(intent.records[1].points_to, PointsTo::Standby);
+    assert_eq!(spec.records[1].points_to, PointsTo::Standby);
 }

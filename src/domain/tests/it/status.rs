@@ -3,25 +3,26 @@
 use std::collections::BTreeMap;
 
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::World;
+use repoint_domain::observed::Observed;
 use repoint_domain::plan::plan;
 use repoint_domain::report::status::{ClusterStatus, Standing, status};
-use repoint_domain::spec::Intent;
-use repoint_domain::state::{Memory, Timestamp};
+use repoint_domain::spec::Spec;
+use repoint_domain::state::State;
+use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, answer, arn, group_intent, healthy, intent, ip_group, primary, refused, silence, view, world,
+    GROUP, answer, arn, group_intent, healthy, ip_group, observed, primary, refused, silence, spec, view,
 };
 
-fn told(world: &World) -> ClusterStatus {
-    let intent = Intent { groups: vec![group_intent()], ..intent() };
-    let verdict = verdict(&intent, world, &Memory::default());
+fn notified(observed: &Observed) -> ClusterStatus {
+    let spec = Spec { groups: vec![group_intent()], ..spec() };
+    let verdict = verdict(&spec, observed, &State::default());
     status(
-        &intent,
-        world,
-        &Ok(Memory::default()),
+        &spec,
+        observed,
+        &Ok(State::default()),
         &verdict,
-        &plan(&intent, world, &verdict, &Memory::default(), Timestamp(0)),
+        &plan(&spec, observed, &verdict, &State::default(), Timestamp(0)),
         Timestamp(0),
     )
 }
@@ -30,31 +31,31 @@ fn told(world: &World) -> ClusterStatus {
 fn a_paused_cluster_says_so() {
     let mut paused = view(2, 3);
     paused.paused = true;
-    assert!(told(&world([answer(2, primary(3), Ok(paused)), silence(1)])).is_paused);
-    assert!(!told(&healthy(2, 3)).is_paused);
+    assert!(notified(&observed([answer(2, primary(3), Ok(paused)), silence(1)])).is_paused);
+    assert!(!notified(&healthy(2, 3)).is_paused);
 }
 
 #[test]
 fn a_target_tells_why_it_is_not_healthy() {
     let mut group = ip_group(&[("10.0.1.12", "unhealthy")]);
     group.targets[0].reason = Some("Target.FailedHealthChecks".to_owned());
-    let world = World { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) };
-    let endpoint = &told(&world).endpoints[0];
+    let observed = Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) };
+    let endpoint = &notified(&observed).endpoints[0];
     assert_eq!(endpoint.points_at, ["10.0.1.12:5432 (unhealthy, Target.FailedHealthChecks)"]);
     assert_eq!(endpoint.standing, Standing::Right);
 }
 
 #[test]
 fn what_cannot_be_read_is_held_with_its_reason() {
-    let world = World { groups: BTreeMap::from([(arn(GROUP), Err(refused()))]), ..healthy(2, 3) };
-    let endpoint = &told(&world).endpoints[0];
+    let observed = Observed { groups: BTreeMap::from([(arn(GROUP), Err(refused()))]), ..healthy(2, 3) };
+    let endpoint = &notified(&observed).endpoints[0];
     assert_eq!(endpoint.standing, Standing::Held);
     assert!(endpoint.message.as_ref().unwrap().contains("refused"));
 }
 
 #[test]
 fn a_silent_member_is_listed_with_what_others_say_of_it() {
-    let status = told(&world([answer(2, primary(3), Ok(view(2, 3))), silence(1)]));
+    let status = notified(&observed([answer(2, primary(3), Ok(view(2, 3))), silence(1)]));
     let silent = status.members.iter().find(|member| member.error.is_some()).unwrap();
     assert_eq!(silent.member, "pg1");
     assert_eq!(silent.address.as_ref().unwrap().host, "10.0.1.11");

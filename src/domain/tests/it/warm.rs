@@ -4,60 +4,61 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::World;
-use repoint_domain::plan::{EndpointReasonKind, Lane, Plan, TargetStep, Worry, plan};
-use repoint_domain::spec::{GroupIntent, GroupRole, Intent};
+use repoint_domain::observed::Observed;
+use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, TargetStep, WarningReason, plan};
+use repoint_domain::spec::{GroupRole, GroupSpec, Spec};
 use repoint_domain::state::condition::findings;
-use repoint_domain::state::{Condition, ConditionKind, Memory, Timestamp, Unknown};
+use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::endpoint::{HealthCheck, TargetGroup, TargetType};
+use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, group_intent, healthy, host, instance, intent, ip_group, members_in, name,
-    refused, target, target_health, warm_intent,
+    GROUP, arn, asks_patroni, group_intent, healthy, host, instance, ip_group, members_in, name, refused,
+    spec, target, target_health, warm_intent,
 };
 
-const LEAVE_AFTER: u64 = 60_000;
+const DEREGISTER_AFTER: u64 = 60_000;
 
 /// pg2 leads.
-fn world(group: TargetGroup) -> World {
+fn observed(group: TargetGroup) -> Observed {
     checked_by(asks_patroni(), group)
 }
 
-fn checked_by(check: HealthCheck, group: TargetGroup) -> World {
+fn checked_by(check: HealthCheck, group: TargetGroup) -> Observed {
     let group = TargetGroup { check: Some(check), ..group };
-    World { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) }
+    Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) }
 }
 
-fn of(group: GroupIntent) -> Intent {
-    Intent { groups: vec![group], ..intent() }
+fn of(group: GroupSpec) -> Spec {
+    Spec { groups: vec![group], ..spec() }
 }
 
 /// Since when each target has belonged to nobody.
-fn memory(surplus: &[(&str, u64)]) -> Memory {
+fn state(surplus: &[(&str, u64)]) -> State {
     let condition = |(id, since): &(&str, u64)| Condition {
         kind: ConditionKind::TargetSurplus,
         subject: Some(format!("{GROUP} {id}:5432")),
         message: String::new(),
         since: Timestamp(*since),
-        told: None,
+        notified: None,
         unknown: Unknown::new(),
     };
-    Memory { conditions: surplus.iter().map(condition).collect(), ..Memory::default() }
+    State { conditions: surplus.iter().map(condition).collect(), ..State::default() }
 }
 
-fn planned(world: &World, memory: &Memory, now: u64) -> Plan {
-    let intent = of(warm_intent(LEAVE_AFTER));
-    let verdict = verdict(&intent, world, memory);
-    let plan = plan(&intent, world, &verdict, memory, Timestamp(now));
-    assert_eq!(audit(&plan, &intent, world, &verdict, memory, Timestamp(0)).err(), None);
+fn planned(observed: &Observed, state: &State, now: u64) -> Plan {
+    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let verdict = verdict(&spec, observed, state);
+    let plan = plan(&spec, observed, &verdict, state, Timestamp(now));
+    assert_eq!(audit(&plan, &spec, observed, &verdict, state, Timestamp(0)).err(), None);
     plan
 }
 
 fn steps(plan: &Plan) -> Vec<String> {
-    let steps = plan.lanes.iter().flat_map(|lane| match lane {
-        Lane::Group { steps, .. } => steps.clone(),
-        Lane::Listeners { .. } | Lane::Zone { .. } => panic!("only groups"),
+    let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Group { steps, .. } => steps.clone(),
+        StepGroup::Listeners { .. } | StepGroup::Zone { .. } => panic!("only groups"),
     });
     let word = |step| match step {
         TargetStep::Register(target) => format!("+{}", target.id),
@@ -74,13 +75,13 @@ const RIGHT: [&str; 3] = ["unhealthy", "healthy", "unhealthy"];
 
 #[test]
 fn every_member_comes_in_the_primary_first() {
-    let plan = planned(&world(ip_group(&[])), &Memory::default(), 0);
+    let plan = planned(&observed(ip_group(&[])), &State::default(), 0);
     assert_eq!(steps(&plan), ["+10.0.1.12", "+10.0.1.11", "+10.0.1.13"]);
 }
 
 #[test]
 fn a_failover_moves_nothing() {
-    let plan = planned(&world(all(RIGHT)), &Memory::default(), 0);
+    let plan = planned(&observed(all(RIGHT)), &State::default(), 0);
     assert_eq!(plan, Plan::default());
 }
 
@@ -88,31 +89,31 @@ fn a_failover_moves_nothing() {
 fn who_belongs_to_no_member_leaves_after_a_while() {
     let mut group = all(RIGHT);
     group.targets.extend(ip_group(&[("10.0.1.99", "unhealthy")]).targets);
-    let world = world(group);
-    let surplus = Worry::Surplus(target("10.0.1.99", 5432));
+    let observed = observed(group);
+    let surplus = WarningReason::Surplus(target("10.0.1.99", 5432));
     for (since, now, gone) in
-        [(None, 0, false), (Some(0), LEAVE_AFTER - 1, false), (Some(0), LEAVE_AFTER, true)]
+        [(None, 0, false), (Some(0), DEREGISTER_AFTER - 1, false), (Some(0), DEREGISTER_AFTER, true)]
     {
-        let memory = since.map_or_else(Memory::default, |since| memory(&[("10.0.1.99", since)]));
-        let plan = planned(&world, &memory, now);
+        let state = since.map_or_else(State::default, |since| state(&[("10.0.1.99", since)]));
+        let plan = planned(&observed, &state, now);
         let expected: &[&str] = if gone { &["+10.0.1.12", "-10.0.1.99"] } else { &[] };
         assert_eq!(steps(&plan), expected, "{since:?} {now}");
-        assert!(matches!(&plan.concerns[..], [only] if only.what == surplus), "{:?}", plan.concerns);
+        assert!(matches!(&plan.warnings[..], [only] if only.what == surplus), "{:?}", plan.warnings);
     }
 }
 
 /// A member is away while it is built anew, and listed again before its time has come.
 #[test]
 fn who_is_listed_again_stays() {
-    let memory = memory(&[("10.0.1.13", 0)]);
-    assert_eq!(planned(&world(all(RIGHT)), &memory, 10 * LEAVE_AFTER), Plan::default());
+    let state = state(&[("10.0.1.13", 0)]);
+    assert_eq!(planned(&observed(all(RIGHT)), &state, 10 * DEREGISTER_AFTER), Plan::default());
 }
 
 /// A member that has just come back may be listed by one and not yet by another.
 #[test]
 fn whom_anybody_lists_stays() {
-    let mut world = world(all(RIGHT));
-    let views = members_in(&mut world)
+    let mut observed = observed(all(RIGHT));
+    let views = members_in(&mut observed)
         .values_mut()
         .filter_map(|answer| Some((answer.health.as_ref().ok()?, answer.view.as_mut().ok()?)));
     for (health, view) in views {
@@ -120,15 +121,15 @@ fn whom_anybody_lists_stays() {
             view.members.retain(|listed| listed.name != name(3));
         }
     }
-    assert_eq!(planned(&world, &memory(&[("10.0.1.13", 0)]), 10 * LEAVE_AFTER), Plan::default());
+    assert_eq!(planned(&observed, &state(&[("10.0.1.13", 0)]), 10 * DEREGISTER_AFTER), Plan::default());
 }
 
 #[test]
 fn a_load_balancer_that_disagrees_is_a_concern() {
     let of = |states| {
-        let plan = planned(&world(all(states)), &Memory::default(), 0);
+        let plan = planned(&observed(all(states)), &State::default(), 0);
         assert_eq!(steps(&plan), [""; 0]);
-        plan.concerns.iter().map(|concern| concern.what.to_string()).collect::<Vec<_>>()
+        plan.warnings.iter().map(|warning| warning.what.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(of(RIGHT), [""; 0]);
     assert_eq!(
@@ -152,9 +153,9 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
     let held = |change: &dyn Fn(&mut HealthCheck)| {
         let mut check = asks_patroni();
         change(&mut check);
-        let world = checked_by(check, ip_group(&[]));
-        let plan = planned(&world, &Memory::default(), 0);
-        assert_eq!(plan.lanes, []);
+        let observed = checked_by(check, ip_group(&[]));
+        let plan = planned(&observed, &State::default(), 0);
+        assert_eq!(plan.step_groups, []);
         assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::HealthCheck);
         plan.holds[0].reason.to_string()
     };
@@ -175,15 +176,15 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
 }
 
 /// The same cluster with its REST APIs over TLS.
-fn over_tls(intent: &mut Intent, world: &mut World) {
+fn over_tls(spec: &mut Spec, observed: &mut Observed) {
     let tls = |url: &ApiUrl| ApiUrl::parse(&url.to_string().replace("http://", "https://")).unwrap();
-    for site in &mut intent.sites {
+    for site in &mut spec.sites {
         site.members = site.members.iter().map(tls).collect();
     }
-    for answers in world.sites.values_mut() {
+    for answers in observed.sites.values_mut() {
         *answers = std::mem::take(answers).into_iter().map(|(url, answer)| (tls(&url), answer)).collect();
     }
-    for view in members_in(world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    for view in members_in(observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         for listed in &mut view.members {
             listed.api_url = listed.api_url.as_ref().map(tls);
         }
@@ -195,13 +196,13 @@ fn over_tls(intent: &mut Intent, world: &mut World) {
 fn a_health_check_speaks_the_scheme_of_the_members() {
     let held = |protocol: &str, is_tls: bool| {
         let check = HealthCheck { protocol: protocol.to_owned(), ..asks_patroni() };
-        let (mut intent, mut world) = (of(warm_intent(LEAVE_AFTER)), checked_by(check, all(RIGHT)));
+        let (mut spec, mut observed) = (of(warm_intent(DEREGISTER_AFTER)), checked_by(check, all(RIGHT)));
         if is_tls {
-            over_tls(&mut intent, &mut world);
+            over_tls(&mut spec, &mut observed);
         }
-        let memory = Memory::default();
-        let verdict = verdict(&intent, &world, &memory);
-        let plan = plan(&intent, &world, &verdict, &memory, Timestamp(0));
+        let state = State::default();
+        let verdict = verdict(&spec, &observed, &state);
+        let plan = plan(&spec, &observed, &verdict, &state, Timestamp(0));
         plan.holds.iter().map(|hold| hold.reason.to_string()).collect::<Vec<_>>().join("; ")
     };
     assert_eq!((held("HTTP", false), held("HTTPS", true)), (String::new(), String::new()));
@@ -217,20 +218,20 @@ fn a_health_check_speaks_the_scheme_of_the_members() {
 fn a_path_may_have_a_query() {
     let mut check = asks_patroni();
     check.path = Some("/read-write?tag_site=a".to_owned());
-    let world = checked_by(check, all(RIGHT));
-    assert_eq!(planned(&world, &Memory::default(), 0), Plan::default());
+    let observed = checked_by(check, all(RIGHT));
+    assert_eq!(planned(&observed, &State::default(), 0), Plan::default());
 }
 
 #[test]
 fn readers_have_a_check_of_their_own() {
     let role = GroupRole::Reader { max_lag_bytes: 1, primary_fallback: true };
-    let intent = of(GroupIntent { role, ..warm_intent(LEAVE_AFTER) });
+    let spec = of(GroupSpec { role, ..warm_intent(DEREGISTER_AFTER) });
     let judged = |path: &str| {
         let mut check = asks_patroni();
         check.path = Some(path.to_owned());
-        let world = checked_by(check, all(RIGHT));
-        let verdict = verdict(&intent, &world, &Memory::default());
-        plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0)).holds.len()
+        let observed = checked_by(check, all(RIGHT));
+        let verdict = verdict(&spec, &observed, &State::default());
+        plan(&spec, &observed, &verdict, &State::default(), Timestamp(0)).holds.len()
     };
     assert_eq!(judged("/replica?lag=16MB"), 0);
     assert_eq!(judged("/primary"), 1);
@@ -238,14 +239,14 @@ fn readers_have_a_check_of_their_own() {
 
 #[test]
 fn what_cannot_be_read_holds_the_group() {
-    let mut world = world(all(RIGHT));
-    world.groups.insert(arn(GROUP), Err(refused()));
-    let plan = planned(&world, &Memory::default(), 0);
+    let mut observed = observed(all(RIGHT));
+    observed.groups.insert(arn(GROUP), Err(refused()));
+    let plan = planned(&observed, &State::default(), 0);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
     // What was wrong with it is neither there nor gone.
-    let intent = of(warm_intent(LEAVE_AFTER));
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let verdict = verdict(&spec, &observed, &State::default());
+    let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     let unknown = "unknown: [TargetSurplus, TargetHealth, ReaderHealth]";
     assert!(format!("{found:?}").contains(unknown), "{found:?}");
 }
@@ -253,29 +254,31 @@ fn what_cannot_be_read_holds_the_group() {
 /// Else what is over would never be told to be, and the next surplus would leave at once.
 #[test]
 fn that_another_endpoint_is_held_says_nothing_of_this_group() {
-    let world = world(all(RIGHT));
+    let observed = observed(all(RIGHT));
     let other = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/other/0123456789abcdef";
-    let intent = Intent {
-        groups: vec![warm_intent(LEAVE_AFTER), GroupIntent { arn: arn(other), ..group_intent() }],
-        ..intent()
+    let spec = Spec {
+        groups: vec![warm_intent(DEREGISTER_AFTER), GroupSpec { arn: arn(other), ..group_intent() }],
+        ..spec()
     };
-    let world =
-        World { groups: world.groups.into_iter().chain([(arn(other), Err(refused()))]).collect(), ..world };
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
+    let observed = Observed {
+        groups: observed.groups.into_iter().chain([(arn(other), Err(refused()))]).collect(),
+        ..observed
+    };
+    let verdict = verdict(&spec, &observed, &State::default());
+    let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
     assert_eq!(plan.holds.len(), 1);
-    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     assert!(format!("{found:?}").contains("unknown: []"), "{found:?}");
 }
 
 #[test]
 fn the_auditor_keeps_members_in_and_strangers_out() {
-    let world = world(all(RIGHT));
-    let intent = of(warm_intent(LEAVE_AFTER));
-    let verdict = verdict(&intent, &world, &Memory::default());
+    let observed = observed(all(RIGHT));
+    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let verdict = verdict(&spec, &observed, &State::default());
     let refusal = |steps| {
-        let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
-        audit(&plan, &intent, &world, &verdict, &Memory::default(), Timestamp(0)).err()
+        let plan = Plan { step_groups: vec![StepGroup::Group { arn: arn(GROUP), steps }], ..Plan::default() };
+        audit(&plan, &spec, &observed, &verdict, &State::default(), Timestamp(0)).err()
     };
     let (open, close) = (
         |id: &str| TargetStep::Register(target(id, 5432)),
@@ -291,18 +294,18 @@ fn the_auditor_keeps_members_in_and_strangers_out() {
 /// What is told of a group of readers, whose check asks for that path, while its targets are in these states.
 fn told_of_readers(path: &str, lag_bytes: u64, states: [&str; 3]) -> Vec<String> {
     let role = GroupRole::Reader { max_lag_bytes: 1000, primary_fallback: true };
-    let intent = of(GroupIntent { role, ..warm_intent(LEAVE_AFTER) });
+    let spec = of(GroupSpec { role, ..warm_intent(DEREGISTER_AFTER) });
     let check = HealthCheck { path: Some(path.to_owned()), ..asks_patroni() };
-    let mut world = checked_by(check, all(states));
-    for answer in members_in(&mut world).values_mut() {
+    let mut observed = checked_by(check, all(states));
+    for answer in members_in(&mut observed).values_mut() {
         answer.view.as_mut().unwrap().members[2].lag_bytes = Some(lag_bytes);
     }
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
-    assert_eq!((plan.lanes.len(), plan.holds.len()), (0, 0));
-    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
-    assert_eq!(format!("{found:?}").contains("ReaderHealth"), !plan.concerns.is_empty());
-    plan.concerns.iter().map(|concern| concern.what.to_string()).collect()
+    let verdict = verdict(&spec, &observed, &State::default());
+    let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
+    assert_eq!((plan.step_groups.len(), plan.holds.len()), (0, 0));
+    let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
+    assert_eq!(format!("{found:?}").contains("ReaderHealth"), !plan.warnings.is_empty());
+    plan.warnings.iter().map(|warning| warning.what.to_string()).collect()
 }
 
 /// pg2 leads.
@@ -332,7 +335,7 @@ fn a_load_balancer_that_sends_reads_to_the_primary_is_a_concern_unless_the_check
 // Instances.
 
 /// pg2 leads; the instances that run have these addresses.
-fn instances(targets: &[&str], running: &[(u8, &str)]) -> World {
+fn instances(targets: &[&str], running: &[(u8, &str)]) -> Observed {
     let targets = targets.iter().map(|id| target_health(id, "unused")).collect();
     let group = TargetGroup { target_type: TargetType::Instance, targets, ..ip_group(&[]) };
     let found = running.iter().map(|(number, id)| {
@@ -340,25 +343,25 @@ fn instances(targets: &[&str], running: &[(u8, &str)]) -> World {
         (address, BTreeSet::from([instance(id)]))
     });
     let instances = BTreeMap::from([("us-east-1".to_owned(), Ok(found.collect()))]);
-    World { instances, ..world(group) }
+    Observed { instances, ..observed(group) }
 }
 
 /// Patroni may list its member for a while, and another instance may have its address by then.
 #[test]
 fn an_instance_that_is_no_more_leaves_after_a_while_though_its_member_is_listed() {
-    let gone = memory(&[("i-3", 0)]);
-    let world = instances(&["i-1", "i-2", "i-3"], &[(1, "i-1"), (2, "i-2")]);
-    assert_eq!(steps(&planned(&world, &gone, LEAVE_AFTER - 1)), [""; 0]);
-    assert_eq!(steps(&planned(&world, &gone, LEAVE_AFTER)), ["+i-2", "-i-3"]);
+    let gone = state(&[("i-3", 0)]);
+    let observed = instances(&["i-1", "i-2", "i-3"], &[(1, "i-1"), (2, "i-2")]);
+    assert_eq!(steps(&planned(&observed, &gone, DEREGISTER_AFTER - 1)), [""; 0]);
+    assert_eq!(steps(&planned(&observed, &gone, DEREGISTER_AFTER)), ["+i-2", "-i-3"]);
     let replaced = instances(&["i-1", "i-2", "i-3"], &[(1, "i-1"), (2, "i-2"), (3, "i-4")]);
-    assert_eq!(steps(&planned(&replaced, &gone, LEAVE_AFTER)), ["+i-4", "-i-3"]);
+    assert_eq!(steps(&planned(&replaced, &gone, DEREGISTER_AFTER)), ["+i-4", "-i-3"]);
 }
 
 /// While nobody can say which instance the primary is, nothing goes, however long it has been nobody's.
 #[test]
 fn the_last_instance_never_leaves() {
-    let gone = memory(&[("i-1", 0), ("i-2", 0), ("i-3", 0)]);
-    let plan = planned(&instances(&["i-1", "i-2", "i-3"], &[]), &gone, 10 * LEAVE_AFTER);
+    let gone = state(&[("i-1", 0), ("i-2", 0), ("i-3", 0)]);
+    let plan = planned(&instances(&["i-1", "i-2", "i-3"], &[]), &gone, 10 * DEREGISTER_AFTER);
     assert_eq!(steps(&plan), [""; 0]);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoInstance);
 }
@@ -366,36 +369,34 @@ fn the_last_instance_never_leaves() {
 /// Law 15: whom DNS does not know for now holds nobody else up; law 2: what is there may be that one.
 #[test]
 fn a_member_of_whom_it_is_not_known_where_it_is_holds_nobody_else_up() {
-    let mut world = world(ip_group(&[("10.0.1.12", "healthy"), ("10.0.1.13", "unhealthy")]));
-    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let mut observed = observed(ip_group(&[("10.0.1.12", "healthy"), ("10.0.1.13", "unhealthy")]));
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);
     }
-    world.names.insert("pg3.internal".to_owned(), Err(refused()));
-    let old = memory(&[("10.0.1.13", 0)]);
-    let plan = planned(&world, &old, 10 * LEAVE_AFTER);
+    observed.names.insert("pg3.internal".to_owned(), Err(refused()));
+    let old = state(&[("10.0.1.13", 0)]);
+    let plan = planned(&observed, &old, 10 * DEREGISTER_AFTER);
     assert_eq!(steps(&plan), ["+10.0.1.11"]);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
-    assert_eq!(plan.concerns, [], "it is no surplus");
+    assert_eq!(plan.warnings, [], "it is no surplus");
 
-    world.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
-    let plan = planned(&world, &old, 10 * LEAVE_AFTER);
+    observed.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
+    let plan = planned(&observed, &old, 10 * DEREGISTER_AFTER);
     assert_eq!(steps(&plan), ["+10.0.1.11", "-10.0.1.13"]);
-    assert!(
-        plan.concerns
-            .iter()
-            .any(|concern| matches!(&concern.what, Worry::Unplaced { member, .. } if *member == name(3)))
-    );
+    assert!(plan.warnings.iter().any(
+        |warning| matches!(&warning.what, WarningReason::Unplaced { member, .. } if *member == name(3))
+    ));
 }
 
 /// The primary cannot be placed: that is told, the others are kept warm, and nothing is closed.
 #[test]
 fn a_primary_that_cannot_be_placed_holds_nobody_else_up() {
-    let mut world = world(ip_group(&[("10.0.1.99", "unhealthy")]));
-    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let mut observed = observed(ip_group(&[("10.0.1.99", "unhealthy")]));
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg2.internal".clone_into(&mut view.members[1].address.as_mut().unwrap().host);
     }
-    world.names.insert("pg2.internal".to_owned(), Ok(Vec::new()));
-    let plan = planned(&world, &memory(&[("10.0.1.99", 0)]), 10 * LEAVE_AFTER);
+    observed.names.insert("pg2.internal".to_owned(), Ok(Vec::new()));
+    let plan = planned(&observed, &state(&[("10.0.1.99", 0)]), 10 * DEREGISTER_AFTER);
     assert_eq!(steps(&plan), ["+10.0.1.11", "+10.0.1.13"]);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Address);
 }

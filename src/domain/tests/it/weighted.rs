@@ -4,28 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use repoint_domain::audit::{Refusal, audit};
-use repoint_domain::decide::retarget::{Cause, Retarget, retarget};
 use repoint_domain::decide::verdict::{Verdict, verdict};
-use repoint_domain::observed::{Read, World};
-use repoint_domain::plan::{EndpointReasonKind, Lane, ListenerStep, Plan, TargetStep, plan};
+use repoint_domain::observed::{Observed, Read};
+use repoint_domain::plan::moves::moves;
+use repoint_domain::plan::{EndpointReasonKind, ListenerStep, Plan, StepGroup, TargetStep, plan};
 use repoint_domain::report::status::{Standing, status};
 use repoint_domain::report::{describe, planned_steps, warnings};
 use repoint_domain::spec::part::parts;
-use repoint_domain::spec::{Intent, Strategy};
+use repoint_domain::spec::{Spec, Strategy};
 use repoint_domain::state::condition::findings;
-use repoint_domain::state::{LastPrimary, Memory, Timestamp};
+use repoint_domain::state::{LastPrimary, State};
 use repoint_domain::values::cluster::Address;
 use repoint_domain::values::endpoint::{Endpoint, GroupArn, Target, TargetGroup, TargetHealth};
 use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::moves::{Move, MoveCause};
+use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::cases::{planned, weighted_case};
 use crate::support::evidence::{
-    LISTENER, forward, healthy, host, intent, ip_group, listener_arn, member_group, members_in, name,
-    refused, target, weighted_intent,
+    LISTENER, forward, healthy, host, ip_group, listener_arn, member_group, members_in, name, refused, spec,
+    target, weighted_intent,
 };
 
-fn configured() -> Intent {
-    Intent { groups: (1..=3).map(weighted_intent).collect(), ..intent() }
+fn configured() -> Spec {
+    Spec { groups: (1..=3).map(weighted_intent).collect(), ..spec() }
 }
 
 /// Every member is in its own group.
@@ -34,23 +36,27 @@ fn filled() -> BTreeMap<GroupArn, repoint_domain::observed::Read<TargetGroup>> {
 }
 
 /// pg2 leads, and the listener does this.
-fn world(weights: &[(u8, u32)]) -> World {
+fn observed(weights: &[(u8, u32)]) -> Observed {
     of(Listener::Forward(forward(weights)))
 }
 
-fn of(listener: Listener) -> World {
-    World { groups: filled(), listeners: BTreeMap::from([(listener_arn(), Ok(listener))]), ..healthy(2, 4) }
+fn of(listener: Listener) -> Observed {
+    Observed {
+        groups: filled(),
+        listeners: BTreeMap::from([(listener_arn(), Ok(listener))]),
+        ..healthy(2, 4)
+    }
 }
 
-fn checked(world: &World) -> Plan {
-    checked_for(&configured(), world)
+fn checked(observed: &Observed) -> Plan {
+    checked_for(&configured(), observed)
 }
 
-fn checked_for(intent: &Intent, world: &World) -> Plan {
-    let memory = Memory::default();
-    let verdict = verdict(intent, world, &memory);
-    let plan = plan(intent, world, &verdict, &memory, Timestamp(0));
-    assert_eq!(audit(&plan, intent, world, &verdict, &memory, Timestamp(0)).err(), None);
+fn checked_for(spec: &Spec, observed: &Observed) -> Plan {
+    let state = State::default();
+    let verdict = verdict(spec, observed, &state);
+    let plan = plan(spec, observed, &verdict, &state, Timestamp(0));
+    assert_eq!(audit(&plan, spec, observed, &verdict, &state, Timestamp(0)).err(), None);
     plan
 }
 
@@ -60,21 +66,21 @@ fn words(plan: &Plan) -> String {
         TargetStep::Register(target) => format!("{}+{}", group.name(), target.id),
         TargetStep::Deregister(target) => format!("{}-{}", group.name(), target.id),
     };
-    let lane = |lane: &Lane| {
-        let steps: Vec<String> = match lane {
-            Lane::Group { arn, steps } => steps.iter().map(|step| of_group(arn, step)).collect(),
-            Lane::Listeners { steps } => steps
+    let step_group = |step_group: &StepGroup| {
+        let steps: Vec<String> = match step_group {
+            StepGroup::Group { arn, steps } => steps.iter().map(|step| of_group(arn, step)).collect(),
+            StepGroup::Listeners { steps } => steps
                 .iter()
                 .map(|step| match step {
                     ListenerStep::Target(group, step) => of_group(group, step),
                     ListenerStep::Weights(weights) => format!("{}=>{}", weights.before, weights.after),
                 })
                 .collect(),
-            Lane::Zone { .. } => panic!("no zone"),
+            StepGroup::Zone { .. } => panic!("no zone"),
         };
         steps.join(" ")
     };
-    plan.lanes.iter().map(lane).collect::<Vec<_>>().join(" | ")
+    plan.step_groups.iter().map(step_group).collect::<Vec<_>>().join(" | ")
 }
 
 /// Why the listener is held, and what kind of reason that is.
@@ -86,14 +92,14 @@ fn held(plan: &Plan) -> (EndpointReasonKind, String) {
 
 #[test]
 fn the_weights_follow_the_primary_and_nothing_else_is_done() {
-    assert_eq!(words(&checked(&world(&[(1, 100), (2, 0), (3, 0)]))), "pg1=>pg2");
-    assert_eq!(checked(&world(&[(1, 0), (2, 100), (3, 0)])), Plan::default());
+    assert_eq!(words(&checked(&observed(&[(1, 100), (2, 0), (3, 0)]))), "pg1=>pg2");
+    assert_eq!(checked(&observed(&[(1, 0), (2, 100), (3, 0)])), Plan::default());
 }
 
 /// What counts is who gets connections. Whatever number does that is left alone.
 #[test]
 fn another_number_that_does_the_same_is_right() {
-    assert_eq!(checked(&world(&[(1, 0), (2, 1), (3, 0)])), Plan::default());
+    assert_eq!(checked(&observed(&[(1, 0), (2, 1), (3, 0)])), Plan::default());
 }
 
 // Two listeners before one set of groups, for PostgreSQL and for a pooler.
@@ -102,24 +108,24 @@ fn second_listener() -> ListenerArn {
     ListenerArn::parse(&LISTENER.replace("f2f7dc8efc522ab2", "a2f7dc8efc522ab2")).unwrap()
 }
 
-fn configured_twice() -> Intent {
-    let mut intent = configured();
-    for group in &mut intent.groups {
+fn configured_twice() -> Spec {
+    let mut spec = configured();
+    for group in &mut spec.groups {
         if let Strategy::Weighted { listeners, .. } = &mut group.strategy {
             *listeners = vec![second_listener(), listener_arn()];
         }
     }
-    intent
+    spec
 }
 
 /// pg1's group has a stranger, and the primary's is empty.
-fn world_of_two(first: Read<Listener>, second: &[(u8, u32)]) -> World {
-    let mut world = world(second);
-    world.listeners.insert(second_listener(), first);
-    world.groups.insert(member_group(2), Ok(ip_group(&[])));
+fn world_of_two(first: Read<Listener>, second: &[(u8, u32)]) -> Observed {
+    let mut observed = observed(second);
+    observed.listeners.insert(second_listener(), first);
+    observed.groups.insert(member_group(2), Ok(ip_group(&[])));
     let strange = ip_group(&[(&host(1), "healthy"), ("10.0.1.99", "healthy")]);
-    world.groups.insert(member_group(1), Ok(strange));
-    world
+    observed.groups.insert(member_group(1), Ok(strange));
+    observed
 }
 
 const OLD: [(u8, u32); 3] = [(1, 100), (2, 0), (3, 0)];
@@ -153,14 +159,14 @@ fn a_listener_that_cannot_be_read_keeps_the_other_not() {
 #[test]
 fn the_auditor_lets_nothing_go_between_two_listeners() {
     let forward = |weights: &[(u8, u32)]| Ok(Listener::Forward(forward(weights)));
-    let (intent, world) = (configured_twice(), world_of_two(forward(&OLD), &OLD));
-    let mut plan = checked_for(&intent, &world);
-    let [Lane::Listeners { steps }] = &mut plan.lanes[..] else { panic!("{plan:?}") };
+    let (spec, observed) = (configured_twice(), world_of_two(forward(&OLD), &OLD));
+    let mut plan = checked_for(&spec, &observed);
+    let [StepGroup::Listeners { steps }] = &mut plan.step_groups[..] else { panic!("{plan:?}") };
     let last = steps.remove(2);
     steps.push(last);
-    let memory = Memory::default();
-    let verdict = verdict(&intent, &world, &memory);
-    let refusal = audit(&plan, &intent, &world, &verdict, &memory, Timestamp(0)).unwrap_err();
+    let state = State::default();
+    let verdict = verdict(&spec, &observed, &state);
+    let refusal = audit(&plan, &spec, &observed, &verdict, &state, Timestamp(0)).unwrap_err();
     let (group, target) = (member_group(1).to_string(), target("10.0.1.99", 5432));
     assert_eq!(refusal, Refusal::ClosesFirst { group, target });
 }
@@ -175,10 +181,10 @@ fn listeners_before_one_set_are_one_part() {
 
 #[test]
 fn every_group_is_put_behind_the_listener() {
-    let plan = checked(&world(&[(2, 1)]));
+    let plan = checked(&observed(&[(2, 1)]));
     assert_eq!(words(&plan), "pg2=>pg2");
     assert_eq!(planned_steps(&plan)[0].summary(), "put every group behind it, all connections to pg2");
-    let [Lane::Listeners { steps }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let [StepGroup::Listeners { steps }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     let ListenerStep::Weights(weights) = &steps[0] else { panic!("{plan:?}") };
     assert_eq!(weights.after, forward(&[(1, 0), (2, 100), (3, 0)]));
 }
@@ -194,7 +200,7 @@ fn what_is_not_ours_is_carried_over() {
         ..forward(&[(1, 9), (2, 0), (3, 0), (4, 0)])
     };
     let plan = checked(&of(Listener::Forward(before.clone())));
-    let [Lane::Listeners { steps }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let [StepGroup::Listeners { steps }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     let ListenerStep::Weights(weights) = &steps[0] else { panic!("{plan:?}") };
     let weights_after = forward(&[(1, 0), (2, 100), (3, 0), (4, 0)]).weights;
     assert_eq!(weights.after, Forward { weights: weights_after, ..before });
@@ -203,65 +209,65 @@ fn what_is_not_ours_is_carried_over() {
 #[test]
 fn the_primary_is_registered_before_it_gets_connections() {
     for group in [ip_group(&[]), ip_group(&[(&host(2), "draining")])] {
-        let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
-        world.groups.insert(member_group(2), Ok(group));
-        assert_eq!(words(&checked(&world)), "pg2+10.0.1.12 pg1=>pg2");
+        let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
+        observed.groups.insert(member_group(2), Ok(group));
+        assert_eq!(words(&checked(&observed)), "pg2+10.0.1.12 pg1=>pg2");
     }
 }
 
 /// Somebody has put the new primary into the old one's group: what writes come through now goes last.
 #[test]
 fn what_connections_may_rest_on_goes_after_them() {
-    let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
-    world.groups.insert(member_group(1), Ok(ip_group(&[(&host(2), "healthy")])));
-    world.groups.insert(member_group(2), Ok(ip_group(&[(&host(3), "healthy")])));
+    let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
+    observed.groups.insert(member_group(1), Ok(ip_group(&[(&host(2), "healthy")])));
+    observed.groups.insert(member_group(2), Ok(ip_group(&[(&host(3), "healthy")])));
     let order = "pg2+10.0.1.12 pg1=>pg2 pg2-10.0.1.13 pg1+10.0.1.11 pg1-10.0.1.12";
-    assert_eq!(words(&checked(&world)), order);
+    assert_eq!(words(&checked(&observed)), order);
 }
 
 #[test]
 fn groups_are_kept_filled_each_by_itself_while_the_weights_are_right() {
-    let mut world = world(&[(1, 0), (2, 100), (3, 0)]);
-    world.groups.insert(member_group(1), Ok(ip_group(&[])));
-    world.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
-    assert_eq!(words(&checked(&world)), "pg1+10.0.1.11 | pg3+10.0.1.13 pg3-10.0.1.99");
+    let mut observed = observed(&[(1, 0), (2, 100), (3, 0)]);
+    observed.groups.insert(member_group(1), Ok(ip_group(&[])));
+    observed.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
+    assert_eq!(words(&checked(&observed)), "pg1+10.0.1.11 | pg3+10.0.1.13 pg3-10.0.1.99");
 }
 
 /// A member that is being built anew is listed by nobody; its group stays as it is, and so does one nobody can read.
 #[test]
 fn groups_of_members_that_nobody_lists_are_left_alone() {
-    let mut world = world(&[(1, 0), (2, 100), (3, 0)]);
-    world.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
-    for answer in members_in(&mut world).values_mut() {
+    let mut observed = observed(&[(1, 0), (2, 100), (3, 0)]);
+    observed.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
+    for answer in members_in(&mut observed).values_mut() {
         let view = answer.view.as_mut().unwrap();
         view.members.retain(|listed| listed.name != name(3));
     }
-    assert_eq!(checked(&world), Plan::default());
-    world.groups.insert(member_group(1), Err(refused()));
-    let plan = checked(&world);
-    assert_eq!((plan.lanes.len(), plan.holds.len()), (0, 1));
+    assert_eq!(checked(&observed), Plan::default());
+    observed.groups.insert(member_group(1), Err(refused()));
+    let plan = checked(&observed);
+    assert_eq!((plan.step_groups.len(), plan.holds.len()), (0, 1));
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
 }
 
 /// A member has moved, and the lists of two others are not of the same moment.
 #[test]
 fn where_anybody_lists_a_member_its_target_stays() {
-    let mut world = world(&[(1, 0), (2, 100), (3, 0)]);
-    for (number, answer) in (1..).zip(members_in(&mut world).values_mut()) {
+    let mut observed = observed(&[(1, 0), (2, 100), (3, 0)]);
+    for (number, answer) in (1..).zip(members_in(&mut observed).values_mut()) {
         let listed = &mut answer.view.as_mut().unwrap().members[2];
         if number == 2 {
             listed.address = Some(Address { host: "10.0.1.33".to_owned(), port: 5432 });
         }
     }
-    assert_eq!(words(&checked(&world)), "pg3+10.0.1.33");
+    assert_eq!(words(&checked(&observed)), "pg3+10.0.1.33");
 }
 
 #[test]
 fn the_weights_wait_for_a_group_that_cannot_be_read() {
-    let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
-    world.groups.insert(member_group(2), Err(refused()));
-    world.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
-    let plan = checked(&world);
+    let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
+    observed.groups.insert(member_group(2), Err(refused()));
+    observed.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
+    let plan = checked(&observed);
     assert_eq!(words(&plan), "pg3+10.0.1.13", "nothing goes while nobody knows what connections rest on");
     assert_eq!(held(&plan).0, EndpointReasonKind::Unreadable);
     assert_eq!(plan.holds.len(), 2, "the group and the listener");
@@ -269,31 +275,31 @@ fn the_weights_wait_for_a_group_that_cannot_be_read() {
 
 #[test]
 fn another_members_group_does_not_keep_the_weights_back() {
-    let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
-    world.groups.insert(member_group(1), Err(refused()));
-    let plan = checked(&world);
+    let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
+    observed.groups.insert(member_group(1), Err(refused()));
+    let plan = checked(&observed);
     assert_eq!(words(&plan), "pg1=>pg2");
     assert_eq!(plan.holds.len(), 1);
 }
 
 #[test]
 fn what_cannot_be_decided_is_held_with_the_reason() {
-    let mut nameless = world(&[(1, 100), (2, 0), (3, 0)]);
+    let mut nameless = observed(&[(1, 100), (2, 0), (3, 0)]);
     for answer in members_in(&mut nameless).values_mut() {
         answer.health.as_mut().unwrap().name = None;
         answer.view = Err(refused());
     }
-    let mut unread = world(&[]);
+    let mut unread = observed(&[]);
     unread.listeners.insert(listener_arn(), Err(refused()));
     let said = [
         of(Listener::Other("its default action is redirect".to_owned())),
-        world(&[(1, 100), (2, 0), (3, 0), (4, 7)]),
-        world(&[(4, 1)]),
+        observed(&[(1, 100), (2, 0), (3, 0), (4, 7)]),
+        observed(&[(4, 1)]),
         nameless,
         unread,
     ]
-    .map(|world| {
-        let plan = checked(&world);
+    .map(|observed| {
+        let plan = checked(&observed);
         assert_eq!(words(&plan), "", "{plan:?}");
         let (kind, words) = held(&plan);
         format!("{kind:?}: {words}")
@@ -310,9 +316,8 @@ fn what_cannot_be_decided_is_held_with_the_reason() {
 #[test]
 fn a_primary_without_a_group_is_held_with_the_remedy() {
     let of = |groups: &[u8]| {
-        let intent =
-            Intent { groups: groups.iter().map(|number| weighted_intent(*number)).collect(), ..intent() };
-        let plan = checked_for(&intent, &world(&[(1, 100)]));
+        let spec = Spec { groups: groups.iter().map(|number| weighted_intent(*number)).collect(), ..spec() };
+        let plan = checked_for(&spec, &observed(&[(1, 100)]));
         assert_eq!(words(&plan), "");
         let (kind, words) = held(&plan);
         assert_eq!(kind, EndpointReasonKind::NoGroup);
@@ -327,41 +332,41 @@ fn a_primary_without_a_group_is_held_with_the_remedy() {
 /// In daytime, and not when it has become the primary.
 #[test]
 fn a_member_that_the_listener_could_not_follow_is_a_concern() {
-    let intent = Intent { groups: vec![weighted_intent(1), weighted_intent(2)], ..intent() };
-    let told = |world: &World| {
-        let plan = checked_for(&intent, world);
-        assert_eq!((plan.lanes.len(), plan.holds.len()), (0, 0));
-        let verdict = verdict(&intent, world, &Memory::default());
-        let found = findings(&intent, world, None, &verdict, &plan, &[], None);
+    let spec = Spec { groups: vec![weighted_intent(1), weighted_intent(2)], ..spec() };
+    let notified = |observed: &Observed| {
+        let plan = checked_for(&spec, observed);
+        assert_eq!((plan.step_groups.len(), plan.holds.len()), (0, 0));
+        let verdict = verdict(&spec, observed, &State::default());
+        let found = findings(&spec, observed, None, &verdict, &plan, &[], None);
         let words = warnings(&verdict, &plan);
         assert_eq!(format!("{found:?}").contains("NoGroup"), !words.is_empty());
-        let shown = status(&intent, world, &Ok(Memory::default()), &verdict, &plan, Timestamp(0));
+        let shown = status(&spec, observed, &Ok(State::default()), &verdict, &plan, Timestamp(0));
         assert_eq!(shown.warnings, words);
         words
     };
-    let mut world = world(&[(1, 0), (2, 100)]);
+    let mut observed = observed(&[(1, 0), (2, 100)]);
     let words = "listener pg/f2f7dc8efc522ab2 (us-east-1): pg3 has no target group behind this listener, which could not \
                  follow it if it became the primary";
-    assert_eq!(told(&world), [words]);
-    for answer in members_in(&mut world).values_mut() {
+    assert_eq!(notified(&observed), [words]);
+    for answer in members_in(&mut observed).values_mut() {
         answer.view.as_mut().unwrap().members[2].nofailover = true;
     }
-    assert_eq!(told(&world), [""; 0]);
+    assert_eq!(notified(&observed), [""; 0]);
 }
 
 /// While nobody lists the members, or the listener is held, what was wrong is neither there nor gone.
 #[test]
 fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
-    let intent = Intent { groups: vec![weighted_intent(1), weighted_intent(2)], ..intent() };
-    let knows = |world: &World| {
-        let verdict = verdict(&intent, world, &Memory::default());
-        let plan = checked_for(&intent, world);
-        let found = findings(&intent, world, None, &verdict, &plan, &[], None);
+    let spec = Spec { groups: vec![weighted_intent(1), weighted_intent(2)], ..spec() };
+    let knows = |observed: &Observed| {
+        let verdict = verdict(&spec, observed, &State::default());
+        let plan = checked_for(&spec, observed);
+        let found = findings(&spec, observed, None, &verdict, &plan, &[], None);
         !format!("{found:?}").contains("unknown: [NoGroup")
     };
-    assert!(knows(&world(&[(1, 0), (2, 100)])));
-    assert!(!knows(&world(&[(1, 0), (2, 100), (4, 5)])));
-    let mut unlisted = world(&[(1, 0), (2, 100)]);
+    assert!(knows(&observed(&[(1, 0), (2, 100)])));
+    assert!(!knows(&observed(&[(1, 0), (2, 100), (4, 5)])));
+    let mut unlisted = observed(&[(1, 0), (2, 100)]);
     for answer in members_in(&mut unlisted).values_mut() {
         answer.view = Err(refused());
     }
@@ -371,50 +376,50 @@ fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
 /// The morning after: what is told to people.
 #[test]
 fn a_move_of_weights_is_told_as_what_it_is() {
-    let (intent, world) = (configured(), world(&[(1, 100), (2, 0), (3, 0)]));
-    let plan = checked(&world);
+    let (spec, observed) = (configured(), observed(&[(1, 100), (2, 0), (3, 0)]));
+    let plan = checked(&observed);
     let step = &planned_steps(&plan)[0];
     assert_eq!(step.summary(), "send all connections to pg2, before: pg1");
     assert_eq!(describe(&step.endpoint), "listener pg/f2f7dc8efc522ab2 (us-east-1)");
     assert_eq!(serde_json::to_value(step).unwrap()["action"], "set_weights");
 
-    let told = |last: Option<u8>, plan: &Plan| {
-        let Verdict::Primary(primary) = verdict(&intent, &world, &Memory::default()) else { panic!() };
+    let notified = |last: Option<u8>, plan: &Plan| {
+        let Verdict::Primary(primary) = verdict(&spec, &observed, &State::default()) else { panic!() };
         let last = last.map(|number| LastPrimary {
             site: None,
             member: Some(name(number)),
             address: None,
             timeline: primary.timeline,
         });
-        retarget(&intent, &Memory { primary: last, ..Memory::default() }, &world, &primary, plan)
+        moves(&spec, &State { primary: last, ..State::default() }, &observed, &primary, plan)
     };
-    let story = |cause| Some(Retarget { cause, previous: Some("pg1".to_owned()), previous_site: None });
-    assert_eq!(told(None, &plan), story(Cause::Adoption));
-    assert_eq!(told(Some(1), &plan), story(Cause::Switchover));
-    assert_eq!(told(Some(2), &plan), story(Cause::Correction));
+    let move_cause = |cause| Some(Move { cause, previous: Some("pg1".to_owned()), previous_site: None });
+    assert_eq!(notified(None, &plan), move_cause(MoveCause::Adoption));
+    assert_eq!(notified(Some(1), &plan), move_cause(MoveCause::Switchover));
+    assert_eq!(notified(Some(2), &plan), move_cause(MoveCause::Correction));
     let fills = |number: u8| {
         let step = TargetStep::Register(target(&host(number), 5432));
-        let lanes = vec![Lane::Group { arn: member_group(number), steps: vec![step] }];
-        told(Some(2), &Plan { lanes, ..Plan::default() }).unwrap().cause
+        let step_groups = vec![StepGroup::Group { arn: member_group(number), steps: vec![step] }];
+        notified(Some(2), &Plan { step_groups, ..Plan::default() }).unwrap().cause
     };
-    assert_eq!((fills(2), fills(3)), (Cause::Correction, Cause::Members));
+    assert_eq!((fills(2), fills(3)), (MoveCause::Correction, MoveCause::Members));
 }
 
 #[test]
 fn the_status_shows_the_shares() {
-    let (intent, memory) = (configured(), Memory::default());
-    let standing = |world: &World| {
-        let verdict = verdict(&intent, world, &memory);
-        let plan = plan(&intent, world, &verdict, &memory, Timestamp(0));
-        let status = status(&intent, world, &Ok(Memory::default()), &verdict, &plan, Timestamp(0));
+    let (spec, state) = (configured(), State::default());
+    let standing = |observed: &Observed| {
+        let verdict = verdict(&spec, observed, &state);
+        let plan = plan(&spec, observed, &verdict, &state, Timestamp(0));
+        let status = status(&spec, observed, &Ok(State::default()), &verdict, &plan, Timestamp(0));
         let endpoint = status.endpoints.into_iter().find(|it| describe(&it.endpoint).starts_with("listener"));
         let endpoint = endpoint.unwrap();
         (endpoint.points_at.join(", "), endpoint.standing)
     };
     let right = ("pg1 0, pg2 100, pg3 0".to_owned(), Standing::Right);
-    assert_eq!(standing(&world(&[(1, 0), (2, 100), (3, 0)])), right);
+    assert_eq!(standing(&observed(&[(1, 0), (2, 100), (3, 0)])), right);
     let differs = ("pg1 100, pg2 0, pg3 0".to_owned(), Standing::Differs);
-    assert_eq!(standing(&world(&[(1, 100), (2, 0), (3, 0)])), differs);
+    assert_eq!(standing(&observed(&[(1, 100), (2, 0), (3, 0)])), differs);
 }
 
 // The laws, as properties.
@@ -426,11 +431,11 @@ enum Step {
 }
 
 fn steps(plan: &Plan) -> Vec<Step> {
-    let lane = |lane: &Lane| match lane {
-        Lane::Group { arn, steps } => {
+    let step_group = |step_group: &StepGroup| match step_group {
+        StepGroup::Group { arn, steps } => {
             steps.iter().map(|step| Step::Target(arn.clone(), step.clone())).collect::<Vec<_>>()
         }
-        Lane::Listeners { steps } => steps
+        StepGroup::Listeners { steps } => steps
             .iter()
             .map(|step| match step {
                 ListenerStep::Target(group, step) => Step::Target(group.clone(), step.clone()),
@@ -439,15 +444,15 @@ fn steps(plan: &Plan) -> Vec<Step> {
                 }
             })
             .collect(),
-        Lane::Zone { .. } => Vec::new(),
+        StepGroup::Zone { .. } => Vec::new(),
     };
-    plan.lanes.iter().flat_map(lane).collect()
+    plan.step_groups.iter().flat_map(step_group).collect()
 }
 
-fn done(world: &mut World, step: &Step) {
+fn done(observed: &mut Observed, step: &Step) {
     match step {
         Step::Target(group, step) => {
-            let targets = &mut world.groups.get_mut(group).unwrap().as_mut().unwrap().targets;
+            let targets = &mut observed.groups.get_mut(group).unwrap().as_mut().unwrap().targets;
             match step {
                 TargetStep::Register(target) => {
                     targets.retain(|health| health.target != *target);
@@ -462,30 +467,30 @@ fn done(world: &mut World, step: &Step) {
             }
         }
         Step::Weights(before, after) => {
-            let now = world.listeners.get_mut(&listener_arn()).unwrap().as_mut().unwrap();
+            let now = observed.listeners.get_mut(&listener_arn()).unwrap().as_mut().unwrap();
             assert_eq!(*now, Listener::Forward(before.clone()));
             *now = Listener::Forward(after.clone());
         }
     }
 }
 
-fn shares(world: &World) -> Option<&Forward> {
-    match world.listeners.get(&listener_arn()) {
+fn shares(observed: &Observed) -> Option<&Forward> {
+    match observed.listeners.get(&listener_arn()) {
         Some(Ok(Listener::Forward(forward))) => Some(forward),
         _ => None,
     }
 }
 
 /// Whom connections may reach.
-fn reached(world: &World) -> BTreeSet<Target> {
+fn reached(observed: &Observed) -> BTreeSet<Target> {
     let live =
-        shares(world).into_iter().flat_map(|shares| &shares.weights).filter(|(_, weight)| **weight > 0);
-    let groups = live.filter_map(|(group, _)| world.groups.get(group)?.as_ref().ok());
+        shares(observed).into_iter().flat_map(|shares| &shares.weights).filter(|(_, weight)| **weight > 0);
+    let groups = live.filter_map(|(group, _)| observed.groups.get(group)?.as_ref().ok());
     groups.flat_map(TargetGroup::registered).cloned().collect()
 }
 
-fn members(world: &World) -> BTreeMap<&GroupArn, BTreeSet<&Target>> {
-    let read = world.groups.iter().filter_map(|(arn, group)| Some((arn, group.as_ref().ok()?)));
+fn members(observed: &Observed) -> BTreeMap<&GroupArn, BTreeSet<&Target>> {
+    let read = observed.groups.iter().filter_map(|(arn, group)| Some((arn, group.as_ref().ok()?)));
     read.map(|(arn, group)| (arn, group.registered().collect())).collect()
 }
 
@@ -494,17 +499,17 @@ proptest! {
 
     /// Laws 2, 3, 5, 6 and 7.
     #[test]
-    fn connections_never_go_nowhere_nor_astray((intent, world, memory) in weighted_case()) {
-        let plan = planned(&intent, &world, &memory);
-        let Verdict::Primary(primary) = verdict(&intent, &world, &memory) else {
+    fn connections_never_go_nowhere_nor_astray((spec, observed, state) in weighted_case()) {
+        let plan = planned(&spec, &observed, &state);
+        let Verdict::Primary(primary) = verdict(&spec, &observed, &state) else {
             // A standby cluster's readers have a record, and nothing behind a listener.
-            let is_zone = |lane: &Lane| matches!(lane, Lane::Zone { .. });
-            prop_assert!(plan.lanes.iter().all(is_zone));
+            let is_zone = |step_group: &StepGroup| matches!(step_group, StepGroup::Zone { .. });
+            prop_assert!(plan.step_groups.iter().all(is_zone));
             return Ok(());
         };
         let at = |address: &Address| target(&address.host, address.port);
         let primary = primary.address.as_ref().map(at);
-        let mut now = world.clone();
+        let mut now = observed.clone();
         for step in steps(&plan) {
             let before = now.clone();
             done(&mut now, &step);
@@ -523,7 +528,7 @@ proptest! {
                     prop_assert!(was.weights.keys().all(|group| after.weights.contains_key(group)));
                 }
                 Step::Target(group, step) => {
-                    prop_assert!(intent.groups.iter().any(|own| own.arn == *group));
+                    prop_assert!(spec.groups.iter().any(|own| own.arn == *group));
                     let left = now.groups[group].as_ref().unwrap().registered().count();
                     prop_assert!(left > 0 || matches!(step, TargetStep::Register(_)));
                 }
@@ -533,48 +538,48 @@ proptest! {
 
     /// Laws 8 and 9.
     #[test]
-    fn after_any_part_of_it_a_new_pass_does_the_rest((intent, world, memory) in weighted_case(), crash in 0_usize..8) {
-        let plan = planned(&intent, &world, &memory);
-        let mut whole = world.clone();
+    fn after_any_part_of_it_a_new_pass_does_the_rest((spec, observed, state) in weighted_case(), crash in 0_usize..8) {
+        let plan = planned(&spec, &observed, &state);
+        let mut whole = observed.clone();
         for step in steps(&plan) {
             done(&mut whole, &step);
         }
         let left = |plan: Plan| steps(&plan).len();
-        prop_assert_eq!(left(planned(&intent, &whole, &memory)), 0);
-        let mut part = world.clone();
+        prop_assert_eq!(left(planned(&spec, &whole, &state)), 0);
+        let mut part = observed.clone();
         for step in steps(&plan).iter().take(crash) {
             done(&mut part, step);
         }
-        for step in steps(&planned(&intent, &part, &memory)) {
+        for step in steps(&planned(&spec, &part, &state)) {
             done(&mut part, &step);
         }
-        prop_assert_eq!(left(planned(&intent, &part, &memory)), 0);
+        prop_assert_eq!(left(planned(&spec, &part, &state)), 0);
         prop_assert_eq!(shares(&part), shares(&whole));
         prop_assert_eq!(members(&part), members(&whole));
     }
 
     /// Law 13.
     #[test]
-    fn in_whatever_order_aws_lists((intent, world, memory) in weighted_case()) {
-        let mut shuffled = world.clone();
+    fn in_whatever_order_aws_lists((spec, observed, state) in weighted_case()) {
+        let mut shuffled = observed.clone();
         for group in shuffled.groups.values_mut().flatten() {
             group.targets.reverse();
         }
-        prop_assert_eq!(planned(&intent, &shuffled, &memory), planned(&intent, &world, &memory));
+        prop_assert_eq!(planned(&spec, &shuffled, &state), planned(&spec, &observed, &state));
     }
 }
 
 /// Law 15: one that cannot be placed is told of, and the others are served.
 #[test]
 fn a_member_that_cannot_be_placed_is_told_of() {
-    let mut world = world(&[(1, 100), (2, 0), (3, 0)]);
-    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);
     }
-    world.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
-    let plan = checked(&world);
+    observed.names.insert("pg3.internal".to_owned(), Ok(Vec::new()));
+    let plan = checked(&observed);
     assert_eq!(words(&plan), "pg1=>pg2");
-    assert_eq!(plan.concerns[0].endpoint.to_string(), member_group(3).to_string());
-    assert!(plan.concerns[0].what.to_string().starts_with("pg3 is left out: "), "{plan:?}");
+    assert_eq!(plan.warnings[0].endpoint.to_string(), member_group(3).to_string());
+    assert!(plan.warnings[0].what.to_string().starts_with("pg3 is left out: "), "{plan:?}");
     assert_eq!(plan.holds, []);
 }

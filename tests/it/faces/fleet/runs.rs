@@ -41,7 +41,7 @@ impl Run {
         Some((self.calls[index].0, index))
     }
 
-    fn tell(&self, clusters: u16, limits: &str, pass: &str) {
+    fn notify(&self, clusters: u16, limits: &str, pass: &str) {
         let last = |actions: &[&str]| self.last(actions).map_or("-".to_owned(), |(at, _)| format!("{at:.2}"));
         println!(
             "| {clusters} | {limits} | {pass} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -112,7 +112,7 @@ async fn measure(clusters: u16) {
         settle(&fleet, &folder).await;
         fleet.limit(limits == "on");
         let calm = run(&fleet, &folder, aws).await;
-        calm.tell(clusters, limits, "nothing to do");
+        calm.notify(clusters, limits, "nothing to do");
         assert!(calm.last(&[REGISTER, DEREGISTER, CHANGE]).is_none());
         assert_eq!(calm.count(DESCRIBE), u64::from(clusters), "one for each group");
 
@@ -120,7 +120,7 @@ async fn measure(clusters: u16) {
         hand_over(&fleet, (0..count).step_by(every), to).await;
         fleet.limit(limits == "on");
         let moved = run(&fleet, &folder, aws).await;
-        moved.tell(clusters, limits, &format!("{failovers} failed over"));
+        moved.notify(clusters, limits, &format!("{failovers} failed over"));
         assert!(fleet.is_right());
         assert_eq!((calm.throttled(), moved.throttled()), (0, 0), "requests are kept under AWS's limits");
         if failovers < count {

@@ -178,10 +178,10 @@ impl Account {
             Some(Fault::LoseRequest) => (Ending::RequestLost, Err(AwsError::no_answer())),
             Some(Fault::Refuse(error)) => (Ending::Refused(error.code.clone()), Err(error)),
             Some(Fault::LoseAnswer) => {
-                let refused = self.judge(now, operation, resource, says).and_then(|()| work(self)).err();
+                let refused = self.check(now, operation, resource, says).and_then(|()| work(self)).err();
                 (Ending::AnswerLost(refused.map(|error| error.code)), Err(AwsError::no_answer()))
             }
-            None => match self.judge(now, operation, resource, says).and_then(|()| work(self)) {
+            None => match self.check(now, operation, resource, says).and_then(|()| work(self)) {
                 Ok(result) => (Ending::Done, Ok(result)),
                 Err(error) => (Ending::Refused(error.code.clone()), Err(error)),
             },
@@ -191,7 +191,7 @@ impl Account {
     }
 
     /// AWS throttles before it looks at permissions.
-    fn judge(
+    fn check(
         &mut self,
         now: Millis,
         operation: Operation,

@@ -96,11 +96,11 @@ impl Network {
         let subnets = subnets
             .iter()
             .zip('a'..)
-            .map(|(block, letter)| Subnet {
-                id: format!("subnet-0000000000000000{letter}"),
+            .map(|(block, message)| Subnet {
+                id: format!("subnet-0000000000000000{message}"),
                 block: *block,
                 ipv6: None,
-                zone: format!("{region}{letter}"),
+                zone: format!("{region}{message}"),
             })
             .collect();
         Self { vpc: "vpc-00000000000000001".to_owned(), block, subnets }

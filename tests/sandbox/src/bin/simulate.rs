@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| tell(&Scenario::new(seed))),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| notify(&Scenario::new(seed))),
         ["--seeds", range] => {
             let ends = range.split_once("..");
             let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
@@ -38,13 +38,13 @@ fn many(from: u64, to: u64) -> ExitCode {
         None => ExitCode::SUCCESS,
         Some((seed, broken)) => {
             println!("seed {seed}: {broken}; again with `simulate --seed {seed}`");
-            tell(&Scenario::new(seed))
+            notify(&Scenario::new(seed))
         }
     }
 }
 
 /// One night, told; a bad one at its shortest.
-fn tell(scenario: &Scenario) -> ExitCode {
+fn notify(scenario: &Scenario) -> ExitCode {
     let shortest = shrink(scenario);
     let Night { ending, journal, .. } = spend(&shortest, true);
     println!(

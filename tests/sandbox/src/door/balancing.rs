@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use repoint::ports::{Instances, Permit, TargetGroups};
+use repoint::ports::{Instances, LeaseGuard, TargetGroups};
 use repoint_domain::observed::{Instance, InstancesByAddress, Read};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::endpoint::{
@@ -49,12 +49,17 @@ impl TargetGroups for Line {
         .await
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.change(REGISTER, arn, targets, permit).await
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
+        self.change(REGISTER, arn, targets, guard).await
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.change(DEREGISTER, arn, targets, permit).await
+    async fn deregister(
+        &self,
+        arn: &GroupArn,
+        targets: &[Target],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
+        self.change(DEREGISTER, arn, targets, guard).await
     }
 }
 
@@ -78,10 +83,10 @@ impl Line {
         call: &'static str,
         arn: &GroupArn,
         targets: &[Target],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Result<(), Failure> {
         let (group, targets, by) = (arn.to_string(), targets.to_vec(), self.identity.clone());
-        self.call(call, arn.as_str(), Some(permit), move |world, now| {
+        self.call(call, arn.as_str(), Some(guard), move |world, now| {
             let wanted: Vec<_> =
                 targets.iter().map(|target| TargetDescription::new(&target.id, target.port)).collect();
             let changed = if call == REGISTER {

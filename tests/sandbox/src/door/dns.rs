@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use repoint::ports::{Permit, Zones};
+use repoint::ports::{LeaseGuard, Zones};
 use repoint_domain::observed::Read;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{
@@ -45,11 +45,11 @@ impl Zones for Line {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
         let (id, count) = (zone.clone(), changes.len());
         let (changes, by) = (changes.to_vec(), self.identity.clone());
-        let result = self.call(CHANGE, zone.as_str(), Some(permit), move |world, now| {
+        let result = self.call(CHANGE, zone.as_str(), Some(guard), move |world, now| {
             let before = changes.iter().filter_map(|change| change.before.as_ref());
             let batch: Vec<Change> = before
                 .map(|set| Change { action: Action::Delete, set: theirs(set) })

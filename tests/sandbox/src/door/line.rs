@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use repoint::ports::{Clock, Permit};
-use repoint_domain::state::Timestamp;
+use repoint::ports::{Clock, LeaseGuard};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::timestamp::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -48,7 +48,7 @@ struct Fate {
     dies_after: bool,
     back: Millis,
     lost_answer: bool,
-    patience: Duration,
+    lease_wait: Duration,
 }
 
 impl Line {
@@ -87,26 +87,26 @@ impl Line {
             dies_after: crash && !dies_before,
             back: way(rng, slow),
             lost_answer: happens(rng, weather.lost_answer),
-            patience: if rng.u32(0..8) == 0 { FOR_EVER } else { PATIENCE },
+            lease_wait: if rng.u32(0..8) == 0 { FOR_EVER } else { PATIENCE },
         }
     }
 
-    /// A call. `work` is done when it arrives, whether or not anybody still waits for the answer. A write has a `permit`,
+    /// A call. `work` is done when it arrives, whether or not anybody still waits for the answer. A write has a `guard`,
     /// which is asked at the last moment before it leaves.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         name: &str,
         resource: &str,
-        permit: Option<&Permit>,
+        guard: Option<&LeaseGuard>,
         work: impl FnOnce(&mut World, Millis) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let failure = |kind, message: &str| Failure::new(kind, name, resource, message);
-        let fate = self.fate(name, resource, permit.is_some());
+        let fate = self.fate(name, resource, guard.is_some());
         if fate.dies_before {
             return self.die().await;
         }
         if fate.lost_request {
-            sleep(fate.patience).await;
+            sleep(fate.lease_wait).await;
             return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
         }
         if fate.refused {
@@ -114,12 +114,12 @@ impl Line {
             return Err(failure(Kind::Throttled, "Rate exceeded"));
         }
         let (done, answer) = oneshot::channel();
-        let (line, permit) = (self.clone(), permit.cloned());
+        let (line, guard) = (self.clone(), guard.cloned());
         let (call, on) = (name.to_owned(), resource.to_owned());
         // Who was stopped may find, when it goes on, that it should have given up, and still send first what it had begun.
         tokio::spawn(async move {
             pause(fate.stopped).await;
-            if let Some(Err(failure)) = permit.map(|permit| permit.check(&call, &on)) {
+            if let Some(Err(failure)) = guard.map(|guard| guard.check(&call, &on)) {
                 return drop(done.send(Err(failure)));
             }
             pause(fate.there).await;
@@ -132,7 +132,7 @@ impl Line {
             return self.die().await;
         }
         if fate.lost_answer {
-            sleep(fate.patience).await;
+            sleep(fate.lease_wait).await;
             return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
         }
         pause(fate.back).await;

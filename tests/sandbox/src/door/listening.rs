@@ -1,7 +1,7 @@
 //! Listeners.
 
 use async_trait::async_trait;
-use repoint::ports::{Listeners, Permit};
+use repoint::ports::{LeaseGuard, Listeners};
 use repoint_domain::observed::Read;
 use repoint_domain::values::endpoint::GroupArn;
 use repoint_domain::values::failure::Failure;
@@ -26,9 +26,9 @@ impl Listeners for Line {
         .await
     }
 
-    async fn forward(&self, arn: &ListenerArn, forward: &Forward, permit: &Permit) -> Result<(), Failure> {
+    async fn forward(&self, arn: &ListenerArn, forward: &Forward, guard: &LeaseGuard) -> Result<(), Failure> {
         let (listener, after, by) = (arn.to_string(), forward.clone(), self.identity.clone());
-        self.call(MODIFY, arn.as_str(), Some(permit), move |world, now| {
+        self.call(MODIFY, arn.as_str(), Some(guard), move |world, now| {
             let before = described(world, now, &listener)?;
             let groups = after
                 .weights

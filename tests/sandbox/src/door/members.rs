@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::ports::{Asked, Patroni, Resolver};
-use repoint_domain::observed::{Health, Listed, MemberAnswer, Read, View};
+use repoint_domain::observed::{ClusterMember, ClusterView, MemberAnswer, MemberStatus, Read};
 use repoint_domain::values::cluster::{
-    Address, ApiUrl, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+    Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
 use repoint_domain::values::failure::{Failure, Kind};
 use tokio::time::sleep;
@@ -35,7 +35,7 @@ impl Patroni for Line {
     }
 }
 
-type Answer = (Result<Health, Silence>, Result<View, Silence>);
+type Answer = (Result<MemberStatus, Silence>, Result<ClusterView, Silence>);
 
 impl Line {
     async fn get(&self, url: &ApiUrl, name: &str) -> Read<Answer> {
@@ -84,11 +84,11 @@ fn silent(url: &ApiUrl, call: &str, silence: Silence) -> Failure {
     Failure::new(Kind::Unavailable, call, url.to_string(), message)
 }
 
-fn own(answers_primary: bool, health: &rest::Health) -> Health {
-    Health {
+fn own(answers_primary: bool, health: &rest::Health) -> MemberStatus {
+    MemberStatus {
         answers_primary,
         role: Role::from(health.role),
-        state: State::from(health.state),
+        state: PostgresState::from(health.state),
         timeline: health.timeline.filter(|timeline| *timeline > 0).map(Timeline),
         system_id: health.system_id.map(|id| SystemId::new(id.to_string())),
         scope: Some(Scope::new(&*health.scope)),
@@ -102,12 +102,12 @@ fn own(answers_primary: bool, health: &rest::Health) -> Health {
     }
 }
 
-fn listed(view: &rest::View) -> View {
+fn listed(view: &rest::View) -> ClusterView {
     let address = |member: &rest::Listed| Some(Address { host: member.host.to_string(), port: member.port });
-    let members = view.members.iter().map(|member| Listed {
+    let members = view.members.iter().map(|member| ClusterMember {
         name: MemberName::new(&*member.name),
-        role: ListedRole::from(member.role),
-        state: State::from(member.state),
+        role: ClusterRole::from(member.role),
+        state: PostgresState::from(member.state),
         api_url: ApiUrl::parse(&member.api_url).ok(),
         reported: address(member),
         address: address(member),
@@ -119,7 +119,7 @@ fn listed(view: &rest::View) -> View {
         noloadbalance: member.tags.noloadbalance,
         nofailover: member.tags.nofailover,
     });
-    View {
+    ClusterView {
         scope: view.scope.as_ref().map(|scope| Scope::new(&**scope)),
         members: members.collect(),
         paused: view.paused,

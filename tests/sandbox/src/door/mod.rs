@@ -10,22 +10,22 @@ mod failure;
 mod line;
 mod listening;
 mod members;
-mod memory;
 mod resources;
+mod state;
 mod topic;
 mod weather;
 
 use std::sync::Arc;
 
 use repoint::ports::{Calls, Ports, Unsaved};
-use repoint::runtime::together::Together;
+use repoint::runtime::zone_batcher::ZoneBatcher;
 
 pub(crate) use dns::{ours, their_alias};
 pub use line::{Line, Shared};
 pub(crate) use listening::ours as forward_of;
-pub use memory::Table;
-pub use resources::{LEAVE_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
+pub use resources::{DEREGISTER_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
 pub(crate) use resources::{urls, weights};
+pub use state::Table;
 pub use weather::Weather;
 
 /// The ports of one reconciler for one pass, under a name that no other pass has.
@@ -37,7 +37,7 @@ pub fn ports(line: &Line, identity: String) -> Ports {
         patroni: Arc::new(line.clone()),
         groups: Arc::new(line.clone()),
         listeners: Arc::new(line.clone()),
-        zones: Together::default().zones(Arc::new(line.clone()), calls.clone()),
+        zones: ZoneBatcher::default().zones(Arc::new(line.clone()), calls.clone()),
         instances: Some(Arc::new(line.clone())),
         resolver: Arc::new(line.clone()),
         topic: Some(Arc::new(line.clone())),

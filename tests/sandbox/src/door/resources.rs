@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use repoint_domain::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
+use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
 use repoint_domain::values::endpoint::GroupArn;
 use repoint_domain::values::listener::ListenerArn;
@@ -30,7 +30,7 @@ pub const READERS: &str = "readers.db.example.com";
 /// A record in the same zone that is none of `repoint`'s business.
 const NEIGHBOUR: &str = "www.db.example.com";
 /// How long a target stays in the warm group that belongs to no member, in milliseconds.
-pub const LEAVE_AFTER: u64 = 20_000;
+pub const DEREGISTER_AFTER: u64 = 20_000;
 /// How far readers may be behind.
 pub const MAX_LAG_BYTES: u64 = 1024 * 1024;
 /// The TTL that the operators gave their records.
@@ -60,7 +60,7 @@ pub struct Resources {
     /// The record set that is not configured.
     pub neighbour: RecordSet,
     /// What `repoint` is told.
-    pub intent: Intent,
+    pub spec: Spec,
 }
 
 /// A listener and the target groups behind it.
@@ -154,11 +154,10 @@ impl Resources {
         account.change_resource_record_sets(0, &zone, &changes)?;
         let weighted = if shape.has_weighted { Some(weighted(account, &hosts, shape)?) } else { None };
         account.drain_calls();
-        let mut intent =
-            intent(cluster, shape, [&ip_group, &instance_group, &reader_group, &warm_group], &zone);
+        let mut spec = spec(cluster, shape, [&ip_group, &instance_group, &reader_group, &warm_group], &zone);
         for (id, group) in cluster.ids().zip(weighted.iter().flat_map(|weighted| &weighted.groups)) {
             let listener = weighted.as_ref().map_or("", |weighted| &weighted.listener);
-            intent.groups.extend(of_member(listener, group, &cluster.spec(id).name));
+            spec.groups.extend(of_member(listener, group, &cluster.spec(id).name));
         }
         account.throttle = limits;
         Ok(Self {
@@ -172,7 +171,7 @@ impl Resources {
             topic,
             instances,
             neighbour,
-            intent,
+            spec,
         })
     }
 }
@@ -206,12 +205,12 @@ pub(crate) fn weights(groups: &[String], chosen: usize) -> Vec<Forward> {
     groups.iter().enumerate().map(share).collect()
 }
 
-fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupIntent> {
+fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupSpec> {
     let strategy = Strategy::Weighted {
         listeners: vec![ListenerArn::parse(listener).ok()?],
         member: MemberName::new(name),
     };
-    Some(GroupIntent {
+    Some(GroupSpec {
         arn: GroupArn::parse(group).ok()?,
         site: None,
         role: GroupRole::Writer,
@@ -254,17 +253,17 @@ pub(crate) fn urls(cluster: &Cluster) -> Vec<ApiUrl> {
     cluster.ids().filter_map(url).collect()
 }
 
-fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4], zone: &str) -> Intent {
+fn spec(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4], zone: &str) -> Spec {
     let readers = GroupRole::Reader { max_lag_bytes: MAX_LAG_BYTES, primary_fallback: true };
     let groups = [
         (true, ip, GroupRole::Writer, Strategy::Exclusive),
         (shape.has_instances, instance, GroupRole::Writer, Strategy::Exclusive),
         (shape.has_readers, reader, readers, Strategy::Exclusive),
-        (shape.has_warm, warm, GroupRole::Writer, Strategy::Warm { leave_after_ms: LEAVE_AFTER }),
+        (shape.has_warm, warm, GroupRole::Writer, Strategy::Warm { deregister_after_ms: DEREGISTER_AFTER }),
     ];
     let groups = groups.into_iter().filter(|(is_configured, ..)| *is_configured);
     let groups = groups.filter_map(|(_, arn, role, strategy)| {
-        Some(GroupIntent {
+        Some(GroupSpec {
             arn: GroupArn::parse(arn).ok()?,
             site: None,
             role,
@@ -279,7 +278,7 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
         name: RecordName::new(name),
         record_type: RecordType::A,
     };
-    let record = |identifier: Option<&str>, failover, points_to| RecordIntent {
+    let record = |identifier: Option<&str>, failover, points_to| RecordSpec {
         key: RecordKey { place: place(NAME), set_identifier: identifier.map(SetIdentifier::new) },
         failover,
         points_to,
@@ -298,9 +297,9 @@ fn intent(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 
     if shape.has_reader_record {
         let points_to = PointsTo::Readers { max_lag_bytes: MAX_LAG_BYTES, primary_fallback: true };
         let key = RecordKey { place: place(READERS), set_identifier: None };
-        records.insert(0, RecordIntent { key, ..record(None, None, points_to) });
+        records.insert(0, RecordSpec { key, ..record(None, None, points_to) });
     }
-    Intent {
+    Spec {
         name: EntryName::new(&**cluster.scope()),
         scope: Scope::new(&**cluster.scope()),
         sites: vec![Site {

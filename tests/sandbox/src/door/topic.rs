@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use repoint::ports::Topic;
-use repoint_domain::state::Letter;
+use repoint_domain::state::OutboxMessage;
 use repoint_domain::values::failure::Failure;
 
 use super::Line;
@@ -13,19 +13,19 @@ const PUBLISH: &str = "sns:Publish";
 
 #[async_trait]
 impl Topic for Line {
-    async fn publish(&self, letter: &Letter) -> Result<(), Failure> {
-        let letter = letter.clone();
+    async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure> {
+        let message = message.clone();
         let topic = self.world().resources.topic.clone();
         self.call(PUBLISH, &topic.clone(), None, move |world, now| {
-            let message = Message {
-                subject: Some(letter.subject.clone()),
-                body: letter.body.clone(),
+            let body = Message {
+                subject: Some(message.subject.clone()),
+                body: message.body.clone(),
                 structure: None,
-                attributes: letter.attributes.clone(),
+                attributes: message.attributes.clone(),
             };
-            let published = world.account.publish(now, &topic, message);
+            let published = world.account.publish(now, &topic, body);
             published.map_err(|error| failure(PUBLISH, &topic, &error))?;
-            world.published(now, &letter);
+            world.published(now, &message);
             Ok(())
         })
         .await

@@ -42,7 +42,7 @@ impl Cluster {
         match due {
             Due::LeaderKeyRunsOut => {
                 self.dcs.set_leader(at, None);
-                self.tell(at, Happening::KeyRanOut);
+                self.notify(at, Happening::KeyRanOut);
                 self.wake_all(at);
             }
             Due::MemberKeyRunsOut(id) => self.dcs.remove_key(at, id),

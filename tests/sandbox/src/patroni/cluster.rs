@@ -175,7 +175,7 @@ impl Cluster {
         mem::take(&mut self.events)
     }
 
-    pub(super) fn tell(&mut self, at: Millis, what: Happening) {
+    pub(super) fn notify(&mut self, at: Millis, what: Happening) {
         self.events.push(Event { at, member: None, what });
     }
 

@@ -188,7 +188,7 @@ impl Cluster {
     pub fn dcs_down(&mut self, now: Millis, outage: DcsOutage) {
         self.advance(now);
         self.dcs.outage = Some(outage);
-        self.tell(now, Happening::DcsDown);
+        self.notify(now, Happening::DcsDown);
     }
 
     /// The DCS is back. All keys are there and live for another TTL, as etcd's new leader extends the leases.
@@ -196,7 +196,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.outage.take().is_some() {
             self.dcs.extend(now + self.settings.ttl);
-            self.tell(now, Happening::DcsUp);
+            self.notify(now, Happening::DcsUp);
             for id in self.ids() {
                 self.retry_dcs(now, id);
             }

@@ -56,7 +56,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.current().paused != paused {
             self.dcs.edit(now).paused = paused;
-            self.tell(now, if paused { Happening::Paused } else { Happening::Resumed });
+            self.notify(now, if paused { Happening::Paused } else { Happening::Resumed });
             self.wake_all(now);
         }
     }
@@ -75,7 +75,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.outage.is_none() && self.dcs.current().standby_cluster != standby_cluster {
             self.dcs.edit(now).standby_cluster = standby_cluster;
-            self.tell(now, if standby_cluster { Happening::SiteDemoted } else { Happening::SitePromoted });
+            self.notify(now, if standby_cluster { Happening::SiteDemoted } else { Happening::SitePromoted });
             self.wake_all(now);
         }
     }
@@ -188,7 +188,7 @@ impl Cluster {
         self.dcs.edit(now).timeline = timeline;
         self.touch(leader, now);
         self.renew(leader, now);
-        self.tell(now, Happening::Restored(system_id));
+        self.notify(now, Happening::Restored(system_id));
         self.wake_all(now);
         Ok(())
     }

@@ -137,13 +137,13 @@ impl Cluster {
                     self.touch(id, now);
                 }
                 self.release(id, now);
-                let (process, told) = if forever {
+                let (process, notified) = if forever {
                     (Process::Left, Happening::Left)
                 } else {
                     (Process::Down(Silence::Refused), Happening::Stopped)
                 };
                 self.members[id].process = process;
-                self.tell_of(now, id, told);
+                self.tell_of(now, id, notified);
             }
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn happen(world: &mut World, now: Millis, event: Event) {
         }
         Event::DarkRegion(side, is_dark) => {
             if let Some(away) = &mut world.away {
-                put(&mut away.dark, side, is_dark);
+                put(&mut away.unreachable, side, is_dark);
             }
         }
         Event::CutReplication(is_cut) => {

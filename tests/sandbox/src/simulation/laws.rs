@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use repoint_domain::spec::PointsTo;
-use repoint_domain::state::{Letter, Memory};
+use repoint_domain::state::{OutboxMessage, State};
 use repoint_domain::values::cluster::{SiteName, SystemId, Timeline};
 use repoint_domain::values::listener::Forward;
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
@@ -77,12 +77,12 @@ pub struct Laws {
     /// The highest timeline of a primary that an endpoint was pointed at.
     pointed_at: u32,
     /// Who has been the only one to take writes, and since when.
-    pub(super) sole: Option<(Node, Millis)>,
+    pub(super) single_address: Option<(Node, Millis)>,
     /// The site that was left for the other one, until operators say which of them is to hold the primary: until one is a
     /// standby cluster.
     left: Option<Side>,
     /// When one was a standby cluster for the last time.
-    parted: Option<Millis>,
+    bisect: Option<Millis>,
     /// For which system and timeline each reconciler has committed to act.
     pub(super) acts: BTreeMap<String, (SystemId, Timeline)>,
     /// The members whose `/cluster` each pass has read while there was a clone.
@@ -100,7 +100,7 @@ pub struct Laws {
     /// The status that each kind of message was last posted with.
     posted: BTreeMap<String, String>,
     /// The letters that were published.
-    letters: BTreeSet<String>,
+    messages: BTreeSet<String>,
     /// A crash or a lost answer may send a letter twice.
     pub(super) may_repeat: bool,
     /// Memory may be passed over (`[state] required = false`): there is then nothing to fence with.
@@ -119,9 +119,9 @@ impl Laws {
         self.broken.get_or_insert_with(|| Broken { at, law, how: how.into() });
     }
 
-    pub(super) fn published(&mut self, now: Millis, letter: &Letter) {
-        if !self.letters.insert(letter.id.clone()) && !self.may_repeat {
-            self.broken(now, Law::AlertOnce, format!("`{}` was published twice", letter.subject));
+    pub(super) fn published(&mut self, now: Millis, message: &OutboxMessage) {
+        if !self.messages.insert(message.id.clone()) && !self.may_repeat {
+            self.broken(now, Law::AlertOnce, format!("`{}` was published twice", message.subject));
         }
     }
 
@@ -150,7 +150,7 @@ impl Laws {
 
     /// Who has been the primary for so long that every look must have seen it.
     fn long_sole(&self, now: Millis) -> Option<Node> {
-        self.sole.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(node, _)| node)
+        self.single_address.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(node, _)| node)
     }
 
     /// Whether a pass may rest on what a clone has answered.
@@ -161,7 +161,7 @@ impl Laws {
     /// The members are those of another cluster now.
     pub(super) fn forget_members(&mut self) {
         self.writers.clear();
-        self.sole = None;
+        self.single_address = None;
     }
 
     fn was_edited(&self, what: &str, now: Millis) -> bool {
@@ -177,13 +177,13 @@ pub(super) fn watch(world: &mut World, now: Millis) {
         laws.writers.insert((*node, *timeline), now);
     }
     if world.has_standby_site() {
-        (world.laws.left, world.laws.parted) = (None, Some(now));
+        (world.laws.left, world.laws.bisect) = (None, Some(now));
     }
-    let sole = world.leader();
-    match (world.laws.sole, sole) {
+    let single_address = world.leader();
+    match (world.laws.single_address, single_address) {
         (Some((before, _)), Some(now)) if before == now => {}
-        (_, Some(node)) => world.laws.sole = Some((node, now)),
-        (_, None) => world.laws.sole = None,
+        (_, Some(node)) => world.laws.single_address = Some((node, now)),
+        (_, None) => world.laws.single_address = None,
     }
 }
 
@@ -309,7 +309,7 @@ fn follows_the_primary_alone(world: &World, group: &str) -> bool {
 }
 
 fn own_group(world: &mut World, now: Millis, group: &str) {
-    if !world.resources.intent.groups.iter().any(|own| own.arn.as_str() == group) {
+    if !world.resources.spec.groups.iter().any(|own| own.arn.as_str() == group) {
         world.laws.broken(now, Law::OwnOnly, format!("{group} is not configured"));
     }
     let (side, _) = world.resources_beside(group);
@@ -338,7 +338,7 @@ fn never_backwards(world: &mut World, now: Millis, by: &str) {
 
 fn judge_change(world: &mut World, now: Millis, by: &str, change: &RecordChange) {
     let key = &change.after.key;
-    let Some(wanted) = world.resources.intent.records.iter().find(|own| own.key == *key).cloned() else {
+    let Some(wanted) = world.resources.spec.records.iter().find(|own| own.key == *key).cloned() else {
         return world.laws.broken(now, Law::OwnOnly, format!("{by} changed {key}, which is not configured"));
     };
     let (values, ttl_seconds) = match &change.after.answer {
@@ -401,8 +401,8 @@ fn judge_alias(world: &mut World, now: Millis, by: &str, change: &RecordChange, 
 }
 
 /// Laws 4 and 12, and that one reconciler acts at a time, of a memory that is about to be stored.
-pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memory) {
-    let before = &world.memory;
+pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &State) {
+    let before = &world.state;
     let laws = &mut world.laws;
     let same_system = before.system_id == next.system_id;
     if by == OPERATOR {
@@ -422,32 +422,32 @@ pub(super) fn judge_memory(world: &mut World, now: Millis, by: &str, next: &Memo
         }
         // A pass may still have seen how one followed the other.
         let began = world.under_way.iter().flatten().min().copied();
-        laws.left = (laws.parted < began).then_some(from);
+        laws.left = (laws.bisect < began).then_some(from);
     }
-    if let Some(acting) = next.acting.as_ref().filter(|acting| acting.revision == next.revision) {
-        let is_respected = before.acting.as_ref().is_none_or(|other| other.by == acting.by)
+    if let Some(lease) = next.lease.as_ref().filter(|lease| lease.revision == next.revision) {
+        let is_respected = before.lease.as_ref().is_none_or(|other| other.by == lease.by)
             || laws.acting_since + RESPECT <= now;
         if !is_respected {
-            laws.broken(now, Law::OneActs, format!("{by} did not wait for {:?}", before.acting));
+            laws.broken(now, Law::OneActs, format!("{by} did not wait for {:?}", before.lease));
         }
         laws.acting_since = now;
-        if before.acting.is_some() {
-            laws.waited = Some(acting.by.clone());
+        if before.lease.is_some() {
+            laws.waited = Some(lease.by.clone());
         }
         let system = next.system_id.clone().unwrap_or_else(|| SystemId::new(""));
-        laws.acts.insert(acting.by.clone(), (system, acting.timeline));
+        laws.acts.insert(lease.by.clone(), (system, lease.timeline));
     }
-    let known: BTreeSet<&str> = before.outbox.iter().map(|letter| letter.id.as_str()).collect();
-    let new: Vec<Letter> =
-        next.outbox.iter().filter(|letter| !known.contains(letter.id.as_str())).cloned().collect();
-    for letter in new {
-        posted(&mut world.laws, now, &letter);
+    let known: BTreeSet<&str> = before.outbox.iter().map(|message| message.id.as_str()).collect();
+    let new: Vec<OutboxMessage> =
+        next.outbox.iter().filter(|message| !known.contains(message.id.as_str())).cloned().collect();
+    for message in new {
+        posted(&mut world.laws, now, &message);
     }
 }
 
 /// A condition's messages go triggered, perhaps reminders, resolved, and again from the start.
-fn posted(laws: &mut Laws, now: Millis, letter: &Letter) {
-    let word = |name: &str| letter.attributes.get(name).cloned().unwrap_or_default();
+fn posted(laws: &mut Laws, now: Millis, message: &OutboxMessage) {
+    let word = |name: &str| message.attributes.get(name).cloned().unwrap_or_default();
     if word("event") == "retargeted" {
         return;
     }
@@ -455,6 +455,6 @@ fn posted(laws: &mut Laws, now: Millis, letter: &Letter) {
     let last = laws.posted.insert(word("dedup_key"), status.clone());
     let is_open = last.is_some_and(|last| last != "resolved");
     if is_open == (status == "triggered") {
-        laws.broken(now, Law::AlertOnce, format!("`{}` is out of turn", letter.subject));
+        laws.broken(now, Law::AlertOnce, format!("`{}` is out of turn", message.subject));
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn dawn(line: &Line) {
     }
     if let Some(away) = &mut world.away {
         away.cut_off.clear();
-        away.dark.clear();
+        away.unreachable.clear();
         away.is_replication_cut = false;
     }
     give_roles(&mut world, now);
@@ -64,7 +64,7 @@ pub(super) fn dawn(line: &Line) {
 /// One site is to hold the primary, and the other one to follow it.
 fn give_roles(world: &mut World, now: Millis) {
     let is_standby = |side| world.cluster_of(side).map(Cluster::is_standby);
-    let followed = Side::BOTH.into_iter().find(|side| world.memory.site == Some(side.name()));
+    let followed = Side::BOTH.into_iter().find(|side| world.state.site == Some(side.name()));
     let followed = followed.unwrap_or(Side::Home);
     let event = match (is_standby(Side::Home), is_standby(Side::Away)) {
         (Some(true), Some(true)) => Event::PromoteSite(followed),
@@ -154,24 +154,24 @@ fn stop_rivals(cluster: &mut Cluster, now: Millis) {
 /// If the cluster is another one than before, or was set back, or if another site is to be followed that is not ahead, an
 /// operator says that it is meant.
 pub(super) async fn accept(line: &Line, settings: &Settings) {
-    let (is_meant, intent) = {
+    let (is_meant, spec) = {
         let world = line.world();
         let cluster = world.leader().and_then(|leader| world.cluster_of(leader.side));
         let system = cluster.and_then(Cluster::system_id).map(|id| id.to_string());
-        let known = world.memory.system_id.as_ref().map(ToString::to_string);
+        let known = world.state.system_id.as_ref().map(ToString::to_string);
         let timeline = cluster.and_then(Cluster::leader).map(|(_, timeline)| timeline);
-        let highest = world.memory.highest_timeline.map(|highest| highest.0);
-        let site = world.memory.site.as_ref();
+        let highest = world.state.highest_timeline.map(|highest| highest.0);
+        let site = world.state.site.as_ref();
         let is_elsewhere =
             site.is_some_and(|site| world.leader().is_some_and(|leader| leader.side.name() != *site));
         let is_behind = timeline < highest || is_elsewhere && timeline == highest;
-        (known.is_some() && (system != known || is_behind), world.resources.intent.clone())
+        (known.is_some() && (system != known || is_behind), world.resources.spec.clone())
     };
     if !is_meant {
         return;
     }
     let ports = ports(line, OPERATOR.to_owned());
-    let adopted = adopt(&intent, &ports, Instant::now() + settings.limit).await;
+    let adopted = adopt(&spec, &ports, Instant::now() + settings.limit).await;
     let now = line.now();
     line.world().note(now, || format!("* repoint adopt: {adopted:?}"));
 }
@@ -197,9 +197,9 @@ pub(super) async fn converge(line: &Line, scenario: &Scenario, settings: &Settin
         return world.laws.broken(now, Law::Converges, how);
     }
     let leader = world.leader();
-    let address = world.memory.primary.as_ref().and_then(|primary| primary.address.as_ref());
+    let address = world.state.primary.as_ref().and_then(|primary| primary.address.as_ref());
     if leader.is_none() || leader != address.and_then(|address| world.member_at(&address.host)) {
-        let how = format!("memory holds {:?}, and the primary is {leader:?}", world.memory.primary);
+        let how = format!("memory holds {:?}, and the primary is {leader:?}", world.state.primary);
         world.laws.broken(now, Law::Converges, how);
     }
     if let Some(how) = wrong(&mut world, now, scenario) {
@@ -217,8 +217,8 @@ pub(super) async fn tidy(line: &Line, settings: &Settings) {
         let how = format!("much later, a pass does not find all as it was: {:?}", report.holds);
         world.laws.broken(now, Law::Idempotent, how);
     }
-    if !world.memory.outbox.is_empty() || world.memory.acting.is_some() {
-        let how = format!("memory is not at rest: {:?} {:?}", world.memory.outbox, world.memory.acting);
+    if !world.state.outbox.is_empty() || world.state.lease.is_some() {
+        let how = format!("memory is not at rest: {:?} {:?}", world.state.outbox, world.state.lease);
         world.laws.broken(now, Law::AlertOnce, how);
     }
 }

@@ -123,7 +123,7 @@ fn world(scenario: &Scenario, keeps_journal: bool) -> Result<World, AwsError> {
     world.under_way = vec![None; scenario.reconcilers];
     world.reports = vec![Vec::new(); scenario.reconcilers];
     world.journal = keeps_journal.then(Vec::new);
-    world.laws.is_fenced = scenario.needs_memory;
+    world.laws.is_fenced = scenario.needs_state;
     world.laws.is_plain = scenario.is_plain;
     world.laws.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(
@@ -146,7 +146,7 @@ async fn run(scenario: &Scenario, world: World) -> Night {
         identity: String::new(),
         died: Arc::new(Notify::new()),
     };
-    let settings = settings(scenario.needs_memory);
+    let settings = settings(scenario.needs_state);
     let reconcilers: Vec<JoinHandle<()>> =
         (0..scenario.reconcilers).map(|number| tokio::spawn(live(line(number), settings))).collect();
     let second = scenario

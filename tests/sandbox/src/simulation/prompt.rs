@@ -21,10 +21,10 @@ pub(super) fn judge_promptness(world: &mut World, now: Millis, by: &str) {
     // One that is not on a higher timeline than the last is not known to be new: everybody has to be heard. And who finds
     // an open commit respects it.
     let has_waited = world.laws.waited.as_deref() == Some(by);
-    let last = world.memory.primary.as_ref().map(|primary| primary.timeline);
+    let last = world.state.primary.as_ref().map(|primary| primary.timeline);
     let is_new = last.is_some() && world.laws.acts.get(by).map(|(_, timeline)| *timeline) > last;
     let is_known = is_new && is_told_from_a_clone(world) && world.laws.is_plain && !has_waited;
-    let Some((began, (_, since))) = began.zip(world.laws.sole).filter(|_| is_known) else { return };
+    let Some((began, (_, since))) = began.zip(world.laws.single_address).filter(|_| is_known) else { return };
     let took = now.saturating_sub(began.max(since));
     if took > PROMPT {
         let how = format!("{by} registered the primary {took} ms after it could know of it");
@@ -37,15 +37,15 @@ fn is_told_from_a_clone(world: &World) -> bool {
     let Some((leader, _)) = world.cluster.leader() else { return false };
     let mut others = world.cluster.ids().filter(|id| *id != leader);
     let name = MemberName::new(&*world.cluster.spec(leader).name);
-    let known = world.memory.members_of(None).get(&name);
+    let known = world.state.members_of(None).get(&name);
     others.any(|id| world.cluster.runs_postgres(id)) || known.is_some_and(|known| known.api_url.is_some())
 }
 
 /// A replica that runs does not leave the readers because another leader knows nothing of it yet.
 pub(super) fn judge_readers(world: &mut World, now: Millis, by: &str, group: &str, targets: &[Target]) {
     // Who remembers no primary does not know that this leader is new.
-    let is_known = world.memory.primary.is_some() && world.laws.is_plain;
-    let is_new = world.laws.sole.is_none_or(|(_, since)| since + READER_STAYS > now);
+    let is_known = world.state.primary.is_some() && world.laws.is_plain;
+    let is_new = world.laws.single_address.is_none_or(|(_, since)| since + READER_STAYS > now);
     if !is_known || !is_new || group != world.resources.reader_group {
         return;
     }

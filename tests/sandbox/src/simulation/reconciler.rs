@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
-use repoint_domain::state::fold::Rules;
+use repoint_domain::state::update::Rules;
 use tokio::time::{Instant, sleep};
 
 use super::laws::Law;
@@ -15,11 +15,11 @@ pub const TELLING: Duration = Duration::from_secs(12);
 
 /// How passes are made.
 #[must_use]
-pub fn settings(needs_memory: bool) -> Settings {
+pub fn settings(needs_state: bool) -> Settings {
     Settings {
         limit: Duration::from_secs(30),
-        tell_within: Duration::from_secs(10),
-        needs_memory,
+        notify_within: Duration::from_secs(10),
+        needs_state,
         alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: Some(30_000) },
     }
 }
@@ -58,11 +58,11 @@ async fn work(line: &Line, identity: &str, settings: &Settings) {
 /// One pass, judged.
 pub async fn once(line: &Line, identity: &str, settings: &Settings) -> ClusterReport {
     let ports = ports(line, identity.to_owned());
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let began = Instant::now();
     let at = line.now();
     line.world().under_way[line.reconciler] = Some(at);
-    let report = pass(&intent, &ports, settings, Mode::Apply).await;
+    let report = pass(&spec, &ports, settings, Mode::Apply).await;
     let took = began.elapsed();
     let now = line.now();
     let mut world = line.world();

@@ -24,13 +24,13 @@ impl World {
         });
         let settings = self.cluster.settings().clone();
         let new = Cluster::new(self.cluster.scope(), SYSTEM, 1, settings, specs.collect(), now);
-        self.resources.intent.sites[0].members = urls(&new);
+        self.resources.spec.sites[0].members = urls(&new);
         self.replaced = Some(std::mem::replace(&mut self.cluster, new));
         self.laws.forget_members();
     }
 
     fn is_not_adopted(&self) -> bool {
-        let system = self.memory.system_id.as_ref();
+        let system = self.state.system_id.as_ref();
         self.replaced.is_some() && system.is_none_or(|system| system.as_str() != SYSTEM.to_string())
     }
 
@@ -44,7 +44,7 @@ impl World {
     /// know that there was another.
     pub(super) fn judge_outcome(&mut self, now: Millis, by: &str, outcome: Outcome) {
         let goes_on = matches!(outcome, Outcome::Converged | Outcome::Changed);
-        let remembers = self.memory.system_id.is_some() && self.laws.is_fenced;
+        let remembers = self.state.system_id.is_some() && self.laws.is_fenced;
         if goes_on && remembers && self.is_not_adopted() && self.laws.heard.contains_key(by) {
             let how = format!("{by} goes on with the cluster that was replaced: {}", outcome.as_str());
             self.laws.broken(now, Law::NeverGuess, how);

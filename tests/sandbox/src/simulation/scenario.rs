@@ -23,7 +23,7 @@ pub struct Scenario {
     /// What there is in AWS at the beginning.
     pub shape: crate::door::Shape,
     /// `[state] required`.
-    pub needs_memory: bool,
+    pub needs_state: bool,
     /// A second site, if there is one.
     pub beside: Option<Beside>,
     /// Members are asked at other addresses than they list.
@@ -81,7 +81,7 @@ impl Scenario {
             has_reader_record: false,
             has_weighted: false,
         };
-        let needs_memory = rng.u32(0..10) > 0;
+        let needs_state = rng.u32(0..10) > 0;
         let count = rng.usize(1..=10);
         let mut events = Vec::with_capacity(count * 2);
         for _ in 0..count {
@@ -132,7 +132,7 @@ impl Scenario {
             reconcilers,
             settings,
             shape,
-            needs_memory,
+            needs_state,
             beside,
             is_behind_nat,
             is_plain: false,

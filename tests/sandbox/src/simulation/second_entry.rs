@@ -45,7 +45,7 @@ impl SecondWorld {
         world.laws.is_fenced = true;
         world.laws.has_anothers_state = second_entry.shares_name;
         if !second_entry.shares_name {
-            world.resources.intent.name = EntryName::new("staging");
+            world.resources.spec.name = EntryName::new("staging");
         }
         let line = Line {
             world: Arc::new(Mutex::new(world)),

@@ -76,7 +76,7 @@ pub struct Away {
     /// No WAL flows from one to the other.
     pub is_replication_cut: bool,
     /// Whose Region's API answers nobody.
-    pub dark: BTreeSet<Side>,
+    pub unreachable: BTreeSet<Side>,
 }
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
             Ok([alias_of(&balancer(&mut self.account)?), alias_of(&balancer(&mut account)?)])
         });
         let aliases = aliases.transpose()?;
-        let there = resources.intent.clone();
+        let there = resources.spec.clone();
         self.away = Some(Away {
             cluster,
             account,
@@ -100,19 +100,19 @@ impl World {
             aliases: aliases.clone(),
             cut_off: BTreeSet::new(),
             is_replication_cut: false,
-            dark: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
         });
-        let intent = &mut self.resources.intent;
-        for group in &mut intent.groups {
+        let spec = &mut self.resources.spec;
+        for group in &mut spec.groups {
             group.site = Some(Side::Home.name());
         }
         let groups = there.groups.into_iter();
-        intent.groups.extend(groups.map(|mut group| {
+        spec.groups.extend(groups.map(|mut group| {
             group.site = Some(Side::Away.name());
             group
         }));
-        intent.sites.extend(there.sites);
-        for (side, site) in Side::BOTH.into_iter().zip(&mut intent.sites) {
+        spec.sites.extend(there.sites);
+        for (side, site) in Side::BOTH.into_iter().zip(&mut spec.sites) {
             *site = Site {
                 name: Some(side.name()),
                 region: self
@@ -125,7 +125,7 @@ impl World {
             };
         }
         if let Some(aliases) = aliases {
-            for record in &mut intent.records {
+            for record in &mut spec.records {
                 if matches!(record.points_to, PointsTo::Primary | PointsTo::Standby) {
                     record.points_to = PointsTo::Site;
                 }
@@ -180,7 +180,7 @@ impl World {
             Side::Home => self.account.region == region,
             Side::Away => away.account.region == region,
         };
-        away.dark.iter().any(is_of)
+        away.unreachable.iter().any(is_of)
     }
 }
 

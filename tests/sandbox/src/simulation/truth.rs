@@ -110,7 +110,7 @@ fn wrong_records(world: &mut World, now: Millis, leader: Node) -> Option<String>
     }
     let id = ZoneId::new(zone.rsplit('/').next().unwrap_or(&zone));
     let ours: Vec<_> = sets.iter().filter_map(|set| ours(&id, set)).collect();
-    for wanted in &world.resources.intent.records {
+    for wanted in &world.resources.spec.records {
         let set = ours.iter().find(|set| set.key == wanted.key);
         if wanted.points_to == PointsTo::Site {
             let side = set.and_then(|set| match &set.answer {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use repoint_domain::report::Outcome;
-use repoint_domain::state::{Letter, Memory};
+use repoint_domain::state::{OutboxMessage, State};
 use repoint_domain::values::endpoint::Target;
 use repoint_domain::values::listener::Forward;
 use repoint_domain::values::record::RecordChange;
@@ -73,7 +73,7 @@ pub struct World {
     /// The second site, if there is one.
     pub away: Option<Away>,
     /// What reconcilers remember.
-    pub memory: Memory,
+    pub state: State,
     /// Where it is kept, perhaps beside that of others.
     pub table: Table,
     /// Memory answers nobody.
@@ -119,7 +119,7 @@ impl World {
             replaced: None,
             account,
             away: None,
-            memory: Memory::default(),
+            state: State::default(),
             table: Table::default(),
             zones_hang: false,
             is_memory_down: false,
@@ -301,25 +301,25 @@ impl World {
     }
 
     /// A reconciler has saved memory.
-    pub fn saved(&mut self, now: Millis, by: &str, next: Memory) {
+    pub fn saved(&mut self, now: Millis, by: &str, next: State) {
         self.note(now, || {
-            let acting = next.acting.as_ref().map(|acting| (acting.by.clone(), acting.timeline));
-            let told: Vec<&str> = next.outbox.iter().map(|letter| letter.subject.as_str()).collect();
+            let lease = next.lease.as_ref().map(|lease| (lease.by.clone(), lease.timeline));
+            let notified: Vec<&str> = next.outbox.iter().map(|message| message.subject.as_str()).collect();
             format!(
-                "{by}: saved revision {}: timeline {:?}, acting {acting:?}, outbox {told:?}",
+                "{by}: saved revision {}: timeline {:?}, acting {lease:?}, outbox {notified:?}",
                 next.revision, next.highest_timeline
             )
         });
         if !self.laws.has_anothers_state {
             super::laws::judge_memory(self, now, by, &next);
         }
-        self.memory = next;
+        self.state = next;
     }
 
     /// A message has reached the topic.
-    pub fn published(&mut self, now: Millis, letter: &Letter) {
-        self.note(now, || format!("told: {}", letter.subject));
-        self.laws.published(now, letter);
+    pub fn published(&mut self, now: Millis, message: &OutboxMessage) {
+        self.note(now, || format!("told: {}", message.subject));
+        self.laws.published(now, message);
     }
 }
 

@@ -25,7 +25,7 @@ fn received(events: &[(Millis, Event)]) -> String {
     };
     let events = events.iter().map(|(at, event)| (at * SECOND, *event)).collect();
     let night = spend(
-        &Scenario { members: 3, reconcilers: 2, shape, needs_memory: true, settings, events, ..some },
+        &Scenario { members: 3, reconcilers: 2, shape, needs_state: true, settings, events, ..some },
         false,
     );
     assert!(matches!(night.ending, Ending::Well(_)), "{:?}", night.ending);
@@ -45,8 +45,8 @@ fn received(events: &[(Millis, Event)]) -> String {
 
 #[test]
 fn no_primary_for_a_while_then_recovery() {
-    let told = received(&[(10, home(Mishap::DcsDown(DcsOutage::Closes))), (55, home(Mishap::DcsUp))]);
-    insta::assert_snapshot!(told, @"
+    let notified = received(&[(10, home(Mishap::DcsDown(DcsOutage::Closes))), (55, home(Mishap::DcsUp))]);
+    insta::assert_snapshot!(notified, @"
     28 s  no primary, for 11 s now
     56 s  resolved after 39 s: no primary
     ");
@@ -54,14 +54,15 @@ fn no_primary_for_a_while_then_recovery() {
 
 #[test]
 fn no_primary_within_the_grace() {
-    let told = received(&[(10, home(Mishap::CrashPostgres(PG1)))]);
-    insta::assert_snapshot!(told, @"");
+    let notified = received(&[(10, home(Mishap::CrashPostgres(PG1)))]);
+    insta::assert_snapshot!(notified, @"");
 }
 
 #[test]
 fn a_crash_of_the_primary() {
-    let told = received(&[(10, home(Mishap::Crash(PG1, Silence::Refused))), (55, home(Mishap::Start(PG1)))]);
-    insta::assert_snapshot!(told, @"
+    let notified =
+        received(&[(10, home(Mishap::Crash(PG1, Silence::Refused))), (55, home(Mishap::Start(PG1)))]);
+    insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
     51 s  still member pg1 does not answer, for 40 s now
@@ -71,13 +72,13 @@ fn a_crash_of_the_primary() {
 
 #[test]
 fn a_flapping_primary() {
-    let told = received(&[
+    let notified = received(&[
         (10, home(Mishap::Switchover(PG2))),
         (21, home(Mishap::Switchover(PG1))),
         (33, home(Mishap::Switchover(PG3))),
         (45, home(Mishap::Switchover(PG2))),
     ]);
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(notified, @"
     12 s  switchover from pg1 to pg2
     23 s  switchover from pg2 to pg1
     35 s  switchover from pg1 to pg3
@@ -87,8 +88,8 @@ fn a_flapping_primary() {
 
 #[test]
 fn a_contested_cluster() {
-    let told = received(&[(10, home(Mishap::ForceSplitBrain(PG2)))]);
-    insta::assert_snapshot!(told, @"
+    let notified = received(&[(10, home(Mishap::ForceSplitBrain(PG2)))]);
+    insta::assert_snapshot!(notified, @"
     11 s  CONTESTED, two members may be taking writes
     20 s  resolved after 9 s: CONTESTED, two members may be taking writes
     ");
@@ -96,8 +97,8 @@ fn a_contested_cluster() {
 
 #[test]
 fn an_old_primary_that_believes_in_itself() {
-    let told = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
-    insta::assert_snapshot!(told, @"
+    let notified = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
+    insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     23 s  member pg1 does not answer, for 10 s now
     40 s  resolved after 27 s: member pg1 does not answer
@@ -108,12 +109,12 @@ fn an_old_primary_that_believes_in_itself() {
 
 #[test]
 fn repeated_apply_failures() {
-    let told = received(&[
+    let notified = received(&[
         (9, Event::Deny("elasticloadbalancing:RegisterTargets")),
         (10, home(Mishap::Switchover(PG2))),
         (50, Event::Allow),
     ]);
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(notified, @"
     12 s  switchover from pg1 to pg2, 1 not moved
     12 s  FAILED to change writers-by-ip
     43 s  still FAILED to change writers-by-ip, for 31 s now
@@ -124,9 +125,9 @@ fn repeated_apply_failures() {
 
 #[test]
 fn somebody_elses_edits() {
-    let told =
+    let notified =
         received(&[(10, Event::EditGroup { member: PG2, register: true }), (30, Event::EditRecord(PG3))]);
-    insta::assert_snapshot!(told, @"
+    insta::assert_snapshot!(notified, @"
     11 s  somebody else's change corrected, back from pg2 to pg1
     31 s  somebody else's change corrected, back from pg3 to pg1
     ");

@@ -19,9 +19,9 @@ fn demo(arguments: &[&str]) -> Command {
 #[tokio::test]
 async fn the_story_ends_well_and_says_so() {
     let output = timeout(PATIENCE, demo(&[]).output()).await.unwrap().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    let mut rest = told.as_str();
+    let notified = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{notified}{}", String::from_utf8_lossy(&output.stderr));
+    let mut rest = notified.as_str();
     for words in [
         "1  First adoption",
         "first adoption, endpoints now point at the primary pg1",
@@ -44,10 +44,10 @@ async fn the_story_ends_well_and_says_so() {
         "Every endpoint points at",
     ] {
         let at = rest.find(words);
-        assert!(at.is_some(), "`{words}` is not told, or not in its turn:\n{told}");
+        assert!(at.is_some(), "`{words}` is not told, or not in its turn:\n{notified}");
         rest = &rest[at.unwrap_or_default()..];
     }
-    assert!(!told.contains('\u{1b}'), "colours without a terminal");
+    assert!(!notified.contains('\u{1b}'), "colours without a terminal");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn kept_it_tells_what_happens_and_how_to_look() {
     let mut child = command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut crash = None;
-    let told = async {
+    let notified = async {
         loop {
             let line = lines.next_line().await.unwrap().unwrap();
             if let Some(url) =
@@ -76,7 +76,7 @@ async fn kept_it_tells_what_happens_and_how_to_look() {
             }
         }
     };
-    timeout(PATIENCE, told).await.unwrap();
+    timeout(PATIENCE, notified).await.unwrap();
 }
 
 #[tokio::test]

@@ -180,8 +180,8 @@ async fn writes_are_told_with_who_made_them_and_how_they_ended() {
         assert!(matches!(&write.deed, Deed::Register { .. }));
     }
     assert_eq!((targets, routes), (vec!["172.31.1.12".to_owned()], vec!["172.31.1.12".to_owned()]));
-    let told = json(&control, "GET", "/writes").await;
-    assert_eq!(told[1]["ending"], "done, and the answer was lost");
+    let notified = json(&control, "GET", "/writes").await;
+    assert_eq!(notified[1]["ending"], "done, and the answer was lost");
     let status = json(&control, "GET", "/status").await;
     assert_eq!(status["target_group"]["new_connections_go_to"][0], "pg2");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Asked, Patroni, Permit, Ports, Zones};
+use repoint::ports::{Asked, LeaseGuard, Patroni, Ports, Zones};
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::{MemberAnswer, Read};
@@ -38,9 +38,9 @@ impl Zones for SlowZones {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
-        self.line.change(zone, changes, permit).await
+        self.line.change(zone, changes, guard).await
     }
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
@@ -54,8 +54,8 @@ fn with_slow_zones(line: &Line, after: Duration) -> Ports {
 }
 
 async fn look(line: &Line, ports: &Ports) -> ClusterReport {
-    let intent = line.world().resources.intent.clone();
-    pass(&intent, ports, &SETTINGS, Mode::Apply).await
+    let spec = line.world().resources.spec.clone();
+    pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
 
 /// A cluster that was passed over once, and whose primary is pg2 since.
@@ -198,13 +198,13 @@ async fn queueing_for_a_question_is_not_silence() {
     let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
     let queued = Queued { line: own, turns: Semaphore::new(1) };
     let ports = Ports { patroni: Arc::new(queued), ..named(&line, "run") };
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let until = Instant::now() + Duration::from_secs(20);
     let mut members = Members::default();
-    members.remember(&intent, &ports.store.load(&intent.name).await.unwrap());
-    members.ask(&intent, &ports, Duration::ZERO, until);
-    members.settle(&intent, &ports, until).await;
-    let sites = members.sites(&intent);
+    members.remember(&spec, &ports.store.load(&spec.name).await.unwrap());
+    members.ask(&spec, &ports, Duration::ZERO, until);
+    members.settle(&spec, &ports, until).await;
+    let sites = members.sites(&spec);
     let answers: Vec<_> = sites.values().flat_map(|answers| answers.values()).collect();
     assert_eq!(answers.len(), 3);
     assert!(answers.iter().all(|answer| answer.health.is_ok()), "{answers:#?}");

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use repoint::ports::{Budget, Calls, Ports};
+use repoint::ports::{Calls, Ports, RateLimiter};
 use repoint::runtime::apply::Span;
 use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_domain::report::{ClusterReport, Outcome};
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::{ApiUrl, EntryName, Scope};
 use repoint_sandbox::Millis;
 use repoint_sandbox::aws::error::AwsError;
@@ -37,9 +37,9 @@ fn waiting(seconds: u64) -> Insync {
 
 /// A pass that moves the records, and when it began.
 async fn moved(line: &Line, limit: Duration) -> (ClusterReport, Span) {
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let (ports, span) = (named(line, "moving"), Span::of(limit));
-    let report = pass(&intent, &ports, &Settings { limit, ..SETTINGS }, Mode::Apply).await;
+    let report = pass(&spec, &ports, &Settings { limit, ..SETTINGS }, Mode::Apply).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     line.world().account.drain_calls();
     (report, span)
@@ -174,12 +174,12 @@ async fn who_goes_away_leaves_the_others_their_answer() {
 }
 
 /// A cluster without an endpoint, of which nobody answers: there is nothing to do but to make sure.
-fn audited(number: u8, like: &Intent) -> Intent {
-    let mut intent = Intent { groups: Vec::new(), records: Vec::new(), ..like.clone() };
-    intent.scope = Scope::new(format!("audited-{number}"));
-    intent.name = EntryName::new(intent.scope.as_str());
-    intent.sites[0].members = vec![ApiUrl::parse(&format!("http://172.31.2.{number}:8008")).unwrap()];
-    intent
+fn audited(number: u8, like: &Spec) -> Spec {
+    let mut spec = Spec { groups: Vec::new(), records: Vec::new(), ..like.clone() };
+    spec.scope = Scope::new(format!("audited-{number}"));
+    spec.name = EntryName::new(spec.scope.as_str());
+    spec.sites[0].members = vec![ApiUrl::parse(&format!("http://172.31.2.{number}:8008")).unwrap()];
+    spec
 }
 
 /// One fails over and waits, and so does each of many after its audit; their turns come all the same, as soon as the one
@@ -190,31 +190,30 @@ async fn in_a_fleet_who_waits_keeps_nobody_back() {
     moved(&line, LONG).await;
     sleep(Duration::from_mins(1)).await;
     switchover(&line, PG2).await;
-    let moving = line.world().resources.intent.clone();
-    let audits: Vec<Intent> = (1..=40).map(|number| audited(number, &moving)).collect();
-    let (budget, insync, began) = (Budget::new(100), waiting(120), Instant::now());
+    let moving = line.world().resources.spec.clone();
+    let audits: Vec<Spec> = (1..=40).map(|number| audited(number, &moving)).collect();
+    let (budget, insync, began) = (RateLimiter::new(100), waiting(120), Instant::now());
     let ports = || Ports { calls: Calls::new(budget.clone()), ..named(&line, "fleet") };
-    let turn =
-        |intent: &Intent, ports: Ports, _: Members| -> BoxFuture<'_, BoxFuture<'_, (Duration, bool)>> {
-            let is_moving = intent.scope == moving.scope;
-            let (line, insync, intent) = (line.clone(), insync.clone(), intent.clone());
-            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
-            let turn = async move {
-                let (came, span) = (began.elapsed(), Span::of(LONG));
-                if !is_moving {
-                    return sleep(Duration::from_secs(30)).map(move |()| (came, false)).boxed();
-                }
-                let report = pass(&intent, &ports, &Settings { limit: LONG, ..SETTINGS }, Mode::Apply).await;
-                assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
-                let arrived = async move {
-                    let report = insync.wait(report, || named(&line, "waiting"), span).await;
-                    (came, seen(&report).iter().all(Option::is_some))
-                };
-                arrived.boxed()
+    let turn = |spec: &Spec, ports: Ports, _: Members| -> BoxFuture<'_, BoxFuture<'_, (Duration, bool)>> {
+        let is_moving = spec.scope == moving.scope;
+        let (line, insync, spec) = (line.clone(), insync.clone(), spec.clone());
+        #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+        let turn = async move {
+            let (came, span) = (began.elapsed(), Span::of(LONG));
+            if !is_moving {
+                return sleep(Duration::from_secs(30)).map(move |()| (came, false)).boxed();
+            }
+            let report = pass(&spec, &ports, &Settings { limit: LONG, ..SETTINGS }, Mode::Apply).await;
+            assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+            let arrived = async move {
+                let report = insync.wait(report, || named(&line, "waiting"), span).await;
+                (came, seen(&report).iter().all(Option::is_some))
             };
-            turn.boxed()
+            arrived.boxed()
         };
-    let intents: Vec<&Intent> = audits.iter().chain([&moving]).collect();
+        turn.boxed()
+    };
+    let intents: Vec<&Spec> = audits.iter().chain([&moving]).collect();
     let mut turns = fleet(&intents, &ports, LONG, None, &turn).await;
     assert_eq!(turns.pop().unwrap().map(|(_, is_seen)| is_seen), Some(true));
     // Whoever follows a primary has a head start of a second.

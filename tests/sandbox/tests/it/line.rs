@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repoint::ports::Ports;
 use repoint::runtime::pass::Settings;
-use repoint_domain::state::fold::Rules;
+use repoint_domain::state::update::Rules;
 use repoint_sandbox::door::{Line, Shape, ports};
 use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
 use repoint_sandbox::simulation::World;
@@ -19,8 +19,8 @@ pub const PG3: MemberId = MemberId(2);
 const PROMOTION: u64 = 200;
 pub const SETTINGS: Settings = Settings {
     limit: Duration::from_secs(30),
-    tell_within: Duration::from_secs(10),
-    needs_memory: true,
+    notify_within: Duration::from_secs(10),
+    needs_state: true,
     alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: None },
 };
 

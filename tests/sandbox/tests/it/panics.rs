@@ -9,17 +9,17 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::ready;
 use repoint::app::Watching;
-use repoint::ports::{Permit, Ports, Store, TargetGroups, Zones};
+use repoint::ports::{LeaseGuard, Ports, Store, TargetGroups, Zones};
 use repoint::runtime::apply::Span;
 use repoint::runtime::commit::TAKE_OVER_AFTER;
 use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass::{self, Mode, pass};
 use repoint::runtime::supervise::Panicked;
-use repoint::runtime::watch::{News, Pace, Settings};
+use repoint::runtime::watch::{Intervals, News, Settings};
 use repoint_domain::observed::Read;
 use repoint_domain::report::ClusterReport;
-use repoint_domain::state::Memory;
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::Failure;
@@ -29,7 +29,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::line::{PG1, PG2, SETTINGS, group, named, switchover, world, world_of};
 
-const PACE: Pace = Pace { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
+const PACE: Intervals =
+    Intervals { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
 /// Beside the sandbox's own cluster, another entry with the same members and without endpoints.
 const OTHER: &str = "robin";
 const ALWAYS: u32 = u32::MAX;
@@ -57,15 +58,15 @@ struct Cracked(Arc<dyn Store>, Fuse);
 
 #[async_trait]
 impl Store for Cracked {
-    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+    async fn load(&self, entry: &EntryName) -> Read<State> {
         if entry.as_str() == OTHER {
             self.1.burn();
         }
         self.0.load(entry).await
     }
 
-    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
-        self.0.save(entry, memory).await
+    async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
+        self.0.save(entry, state).await
     }
 }
 
@@ -78,13 +79,18 @@ impl TargetGroups for Broken {
         self.0.read(arn, with_check).await
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
         self.1.burn();
-        self.0.register(arn, targets, permit).await
+        self.0.register(arn, targets, guard).await
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.0.deregister(arn, targets, permit).await
+    async fn deregister(
+        &self,
+        arn: &GroupArn,
+        targets: &[Target],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
+        self.0.deregister(arn, targets, guard).await
     }
 }
 
@@ -101,9 +107,9 @@ impl Zones for Mute {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
-        self.0.change(zone, changes, permit).await
+        self.0.change(zone, changes, guard).await
     }
 
     async fn is_insync(&self, _: &ChangeId) -> Read<bool> {
@@ -113,8 +119,8 @@ impl Zones for Mute {
 
 /// The sandbox's cluster and the other one, watched through what may panic.
 fn watching(line: &Line, reads: &Fuse, writes: &Fuse) -> Watching {
-    let intent = line.world().resources.intent.clone();
-    let mut other = intent.clone();
+    let spec = line.world().resources.spec.clone();
+    let mut other = spec.clone();
     other.name = EntryName::new(OTHER);
     other.groups.clear();
     other.records.clear();
@@ -128,8 +134,8 @@ fn watching(line: &Line, reads: &Fuse, writes: &Fuse) -> Watching {
             ..ports
         }
     };
-    let settings = Settings { pace: PACE, pass: SETTINGS };
-    Watching::over(&[intent, other], ports, settings, &Insync::default(), silent)
+    let settings = Settings { intervals: PACE, pass: SETTINGS };
+    Watching::over(&[spec, other], ports, settings, &Insync::default(), silent)
 }
 
 fn silent(_: News, _: &ClusterReport) {}
@@ -207,10 +213,10 @@ async fn a_pass_that_panics_after_its_commit_is_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_panics_keeps_nobody_waiting() {
     let line = world_of(Shape { is_pair: true, ..Shape::default() });
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let (ports, span) = (named(&line, "moving"), Span::of(Duration::from_mins(5)));
     let settings = pass::Settings { limit: Duration::from_mins(5), ..SETTINGS };
-    let report = pass(&intent, &ports, &settings, Mode::Apply).await;
+    let report = pass(&spec, &ports, &settings, Mode::Apply).await;
     assert!(!report.changes().is_empty(), "{report:?}");
     let (insync, began) = (Insync::new(Some(Duration::from_mins(4))), Instant::now());
     let ports = || Ports { zones: Arc::new(Mute(ports.zones.clone())), ..ports.clone() };
@@ -223,24 +229,24 @@ async fn a_question_that_panics_keeps_nobody_waiting() {
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
     let line = world_of(Shape::default());
-    let intent = line.world().resources.intent.clone();
-    let mut other = intent.clone();
+    let spec = line.world().resources.spec.clone();
+    let mut other = spec.clone();
     other.name = EntryName::new(OTHER);
     let (panicked, count) = (&Panicked::default(), AtomicU32::new(0));
-    let one = |intent, ports, _| {
+    let one = |spec, ports, _| {
         #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
         let one = async move {
             let passed = panicked.catch(async {
-                let intent: &repoint_domain::spec::Intent = intent;
-                assert_ne!(intent.name.as_str(), OTHER, "a fault");
-                pass(intent, &ports, &SETTINGS, Mode::Apply).await
+                let spec: &repoint_domain::spec::Spec = spec;
+                assert_ne!(spec.name.as_str(), OTHER, "a fault");
+                pass(spec, &ports, &SETTINGS, Mode::Apply).await
             });
             ready(passed.await).boxed()
         };
         one.boxed()
     };
     let ports = || named(&line, &format!("run#{}", count.fetch_add(1, Ordering::Relaxed)));
-    let passed = fleet(&[&other, &intent], &ports, SETTINGS.limit, None, &one).await;
+    let passed = fleet(&[&other, &spec], &ports, SETTINGS.limit, None, &one).await;
     let is_done: Vec<bool> =
         passed.iter().map(|passed| passed.as_ref().is_some_and(Option::is_some)).collect();
     assert_eq!((is_done, group(&line)), (vec![false, true], vec!["172.31.1.1".to_owned()]));

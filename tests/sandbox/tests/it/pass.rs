@@ -6,16 +6,17 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Budget, Calls, Permit, Ports, Store, TargetGroups};
+use repoint::ports::{Calls, LeaseGuard, Ports, RateLimiter, Store, TargetGroups};
 use repoint::runtime::commit::TAKE_OVER_AFTER;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_domain::observed::Read;
 use repoint_domain::rates;
 use repoint_domain::report::{Action, ClusterReport, Outcome, PassHoldKind, Reason};
-use repoint_domain::state::{Acting, Memory, Timestamp};
+use repoint_domain::state::{Lease, State};
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::endpoint::{Family, GroupArn, Target, TargetGroup, TargetHealth, TargetType};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::rest::Silence;
@@ -32,8 +33,8 @@ async fn settled() -> Line {
 }
 
 async fn look(line: &Line, ports: &Ports) -> ClusterReport {
-    let intent = line.world().resources.intent.clone();
-    pass(&intent, ports, &SETTINGS, Mode::Apply).await
+    let spec = line.world().resources.spec.clone();
+    pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
 
 fn subjects(line: &Line) -> Vec<String> {
@@ -66,26 +67,31 @@ impl TargetGroups for Slow {
         }
     }
 
-    async fn register(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
+    async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
         if self.is_over.swap(true, Ordering::SeqCst) {
-            return self.line.register(arn, targets, permit).await;
+            return self.line.register(arn, targets, guard).await;
         }
-        permit.check("elasticloadbalancing:RegisterTargets", arn)?;
+        guard.check("elasticloadbalancing:RegisterTargets", arn)?;
         // What was sent arrives, whether or not its sender still waits; the permit was asked when it was sent.
         let (line, there) = (self.line.clone(), self.there);
         let (arn, targets) = (arn.clone(), targets.to_vec());
         let sent = tokio::spawn(async move {
             sleep(there).await;
             let clock: Arc<dyn repoint::ports::Clock> = line.clone();
-            line.register(&arn, &targets, &Permit::new(&clock, Duration::from_secs(1))).await
+            line.register(&arn, &targets, &LeaseGuard::new(&clock, Duration::from_secs(1))).await
         });
         let answer = sent.await.unwrap();
         sleep(self.back).await;
         answer
     }
 
-    async fn deregister(&self, arn: &GroupArn, targets: &[Target], permit: &Permit) -> Result<(), Failure> {
-        self.line.deregister(arn, targets, permit).await
+    async fn deregister(
+        &self,
+        arn: &GroupArn,
+        targets: &[Target],
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure> {
+        self.line.deregister(arn, targets, guard).await
     }
 }
 
@@ -142,13 +148,13 @@ async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
         line.world().cluster.crash(now, PG2, Silence::Refused);
     });
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
-    assert_eq!(line.world().memory.acting.as_ref().map(|acting| acting.by.as_str()), Some("second"));
+    assert_eq!(line.world().state.lease.as_ref().map(|lease| lease.by.as_str()), Some("second"));
 
     sleep(Duration::from_mins(1)).await;
     let report = look(&line, &named(&line, "third")).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!((6_000..7_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
-    assert_eq!(line.world().memory.acting, None);
+    assert_eq!(line.world().state.lease, None);
 }
 
 /// To pg2 and back to pg1, and the list is of the moment when the group held both.
@@ -178,7 +184,7 @@ async fn a_list_that_is_old_empties_no_group() {
 /// Memory that is out of its ordinary once, at a save that is `chosen`.
 struct Moody {
     line: Arc<Line>,
-    chosen: fn(&World, &Memory) -> bool,
+    chosen: fn(&World, &State) -> bool,
     mood: Mood,
     is_over: AtomicBool,
 }
@@ -195,19 +201,18 @@ enum Mood {
 
 #[async_trait]
 impl Store for Moody {
-    async fn load(&self, entry: &EntryName) -> Read<Memory> {
+    async fn load(&self, entry: &EntryName) -> Read<State> {
         self.line.load(entry).await
     }
 
-    async fn save(&self, entry: &EntryName, memory: &Memory) -> Result<(), Failure> {
-        let is_chosen =
-            (self.chosen)(&self.line.world.lock().unwrap_or_else(PoisonError::into_inner), memory);
+    async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
+        let is_chosen = (self.chosen)(&self.line.world.lock().unwrap_or_else(PoisonError::into_inner), state);
         if !is_chosen || self.is_over.swap(true, Ordering::SeqCst) {
-            return self.line.save(entry, memory).await;
+            return self.line.save(entry, state).await;
         }
         match self.mood {
             Mood::Late(time) => {
-                let saved = self.line.save(entry, memory).await;
+                let saved = self.line.save(entry, state).await;
                 sleep(time).await;
                 saved
             }
@@ -222,7 +227,7 @@ impl Store for Moody {
                         .register_targets(now, &group, &[TargetDescription::new("172.31.1.3", 5432)])
                         .unwrap();
                 }
-                self.line.save(entry, memory).await
+                self.line.save(entry, state).await
             }
             Mood::Refuses => {
                 Err(Failure::new(Kind::Throttled, "dynamodb:PutItem", "table repoint", "Rate exceeded"))
@@ -231,7 +236,7 @@ impl Store for Moody {
     }
 }
 
-fn with_moody_memory(line: &Line, mood: Mood, chosen: fn(&World, &Memory) -> bool) -> Ports {
+fn with_moody_memory(line: &Line, mood: Mood, chosen: fn(&World, &State) -> bool) -> Ports {
     let ports = named(line, "second");
     let line = Arc::new(Line { identity: "second".to_owned(), ..line.clone() });
     Ports { store: Arc::new(Moody { line, chosen, mood, is_over: AtomicBool::new(false) }), ..ports }
@@ -242,26 +247,26 @@ fn with_moody_memory(line: &Line, mood: Mood, chosen: fn(&World, &Memory) -> boo
 async fn a_commit_whose_answer_is_late_is_made_again() {
     let line = settled().await;
     switchover(&line, PG2).await;
-    let is_commit = |_: &World, memory: &Memory| memory.acting.is_some();
+    let is_commit = |_: &World, state: &State| state.lease.is_some();
     let ports = with_moody_memory(&line, Mood::Late(Duration::from_secs(20)), is_commit);
     let report = look(&line, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!((3_000..4_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
     assert_eq!(group(&line), ["172.31.1.2"]);
     assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
-    assert_eq!(line.world().memory.acting, None);
+    assert_eq!(line.world().state.lease, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn memory_that_refuses_after_a_message_was_sent_does_not_repeat_it() {
     let line = settled().await;
     switchover(&line, PG2).await;
-    let was_told = |world: &World, _: &Memory| !world.account.published(&world.resources.topic).is_empty();
+    let was_told = |world: &World, _: &State| !world.account.published(&world.resources.topic).is_empty();
     let ports = with_moody_memory(&line, Mood::Refuses, was_told);
     assert_eq!(look(&line, &ports).await.outcome, Outcome::Changed);
     assert_eq!(look(&line, &ports).await.outcome, Outcome::Converged);
     assert_eq!(subjects(&line), ["repoint: batman: switchover from pg1 to pg2"]);
-    assert_eq!(line.world().memory.outbox, []);
+    assert_eq!(line.world().state.outbox, []);
 }
 
 /// The switchover was told by the one who made it; what is left is something else.
@@ -270,7 +275,7 @@ async fn who_was_overtaken_tells_what_it_did_and_not_what_it_meant_to_do() {
     let line = settled().await;
     switchover(&line, PG2).await;
     sleep(Duration::from_secs(10)).await;
-    let is_commit = |_: &World, memory: &Memory| memory.acting.is_some();
+    let is_commit = |_: &World, state: &State| state.lease.is_some();
     let ports = with_moody_memory(&line, Mood::Overtaken, is_commit);
     assert_eq!(look(&line, &ports).await.outcome, Outcome::Changed);
     assert_eq!(group(&line), ["172.31.1.2"]);
@@ -285,8 +290,8 @@ async fn who_was_overtaken_tells_what_it_did_and_not_what_it_meant_to_do() {
 
 /// Other clusters' writes have been sent, and some more than AWS takes: so many seconds go by before one may follow.
 fn with_a_crowd(line: &Line, seconds: u32) -> Ports {
-    let calls = Calls::new(Budget::new(100));
-    let writes = rates::Line::ElbWrite(line.world().resources.intent.groups[0].arn.region().to_owned());
+    let calls = Calls::new(RateLimiter::new(100));
+    let writes = rates::RateKey::ElbWrite(line.world().resources.spec.groups[0].arn.region().to_owned());
     // Half of a burst of 20 is not for who only makes sure, and of the other half two are needed.
     (0..8 + 4 * seconds).for_each(|_| calls.retried(&writes));
     Ports { calls, ..named(line, "second") }
@@ -317,11 +322,11 @@ async fn who_waits_too_long_for_its_writes_is_held() {
     switchover(&line, PG2).await;
     let report = look(&line, &with_a_crowd(&line, 60)).await;
     assert_eq!(report.outcome, Outcome::Held, "{report:?}");
-    assert_eq!(report.holds[0].reason, Reason::Pass(PassHoldKind::Crowded));
+    assert_eq!(report.holds[0].reason, Reason::Pass(PassHoldKind::RateLimited));
     assert_eq!(group(&line), ["172.31.1.1"]);
     let records = report.steps.iter().filter(|step| step.action == Action::ChangeRecord).count();
     assert_eq!(records, report.steps.len(), "{:?}", report.steps);
-    assert_eq!(line.world().memory.acting, None);
+    assert_eq!(line.world().state.lease, None);
     assert_eq!(look(&line, &named(&line, "third")).await.outcome, Outcome::Changed);
 }
 
@@ -337,9 +342,9 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
     assert!(report.holds[0].message.contains("Rate exceeded"), "{report:?}");
     assert!(report.alerts[0].contains("STATE STORE UNAVAILABLE"), "{report:?}");
 
-    let lenient = Settings { needs_memory: false, ..SETTINGS };
-    let intent = line.world().resources.intent.clone();
-    let report = pass(&intent, &named(&line, "lenient"), &lenient, Mode::Apply).await;
+    let lenient = Settings { needs_state: false, ..SETTINGS };
+    let spec = line.world().resources.spec.clone();
+    let report = pass(&spec, &named(&line, "lenient"), &lenient, Mode::Apply).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!(report.warnings.iter().any(|warning| warning.contains("memory was not saved")), "{report:?}");
 }
@@ -351,14 +356,14 @@ async fn one_process_tells_of_the_store_once() {
     let ports = named(&line, "daemon");
     look(&line, &ports).await;
     line.world().is_memory_down = true;
-    let mut told = Vec::new();
+    let mut notified = Vec::new();
     for _ in 0..10 {
         let report = look(&line, &ports).await;
         assert!(report.is_blocked_by_state() && report.outcome == Outcome::Held, "{report:?}");
-        told.extend(report.alerts);
+        notified.extend(report.alerts);
         sleep(Duration::from_secs(5)).await;
     }
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(notified.len(), 1, "{notified:?}");
     line.world().is_memory_down = false;
     let report = look(&line, &ports).await;
     assert_eq!(report.outcome, Outcome::Converged, "{report:?}");
@@ -370,14 +375,14 @@ async fn one_process_tells_of_the_store_once() {
 async fn after_an_old_commit(limit: Duration) -> Duration {
     let line = settled().await;
     switchover(&line, PG2).await;
-    let intent = line.world().resources.intent.clone();
-    let memory = line.world().memory.clone();
-    let (revision, timeline) = (memory.revision + 1, memory.highest_timeline.unwrap());
-    let acting = Acting { by: "another".to_owned(), revision, timeline, since: Timestamp(0), moves: None };
-    let memory = Memory { revision, acting: Some(acting), ..memory };
-    named(&line, "another").store.save(&intent.name, &memory).await.unwrap();
+    let spec = line.world().resources.spec.clone();
+    let state = line.world().state.clone();
+    let (revision, timeline) = (state.revision + 1, state.highest_timeline.unwrap());
+    let lease = Lease { by: "another".to_owned(), revision, timeline, since: Timestamp(0), moves: None };
+    let state = State { revision, lease: Some(lease), ..state };
+    named(&line, "another").store.save(&spec.name, &state).await.unwrap();
     let began = Instant::now();
-    pass(&intent, &named(&line, "second"), &Settings { limit, ..SETTINGS }, Mode::Apply).await;
+    pass(&spec, &named(&line, "second"), &Settings { limit, ..SETTINGS }, Mode::Apply).await;
     assert_eq!(group(&line), ["172.31.1.2"]);
     began.elapsed()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Permit, Ports, Zones};
+use repoint::ports::{LeaseGuard, Ports, Zones};
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::Read;
 use repoint_domain::report::{ClusterReport, Outcome};
@@ -40,17 +40,17 @@ impl Zones for Meddled {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
         if self.edits.load(Ordering::SeqCst) == 0 {
-            return self.line.change(zone, changes, permit).await;
+            return self.line.change(zone, changes, guard).await;
         }
         let left = self.edits.fetch_sub(1, Ordering::SeqCst) - 1;
         let (_, values) = stored(&self.line);
         // Each edit is another one.
         let ttl = self.ttl + left;
         edit(&self.line, ttl, values);
-        let refused = self.line.change(zone, changes, permit).await;
+        let refused = self.line.change(zone, changes, guard).await;
         assert!(matches!(&refused[..], [Err(failure)] if failure.kind == Kind::Conflict), "{refused:?}");
         assert_eq!(stored(&self.line).0, ttl);
         refused
@@ -88,7 +88,7 @@ fn edit(line: &Line, ttl: u32, values: Vec<String>) {
 
 /// One pass, in which the second program edits before the first so many writes.
 async fn meddled(line: &Line, round: u32, edits: u32) -> ClusterReport {
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     // AWS's rate is for both of them.
     sleep(Duration::from_secs(10)).await;
     edit(line, 1000 + round, vec!["172.31.1.3".to_owned()]);
@@ -96,7 +96,7 @@ async fn meddled(line: &Line, round: u32, edits: u32) -> ClusterReport {
     let sender = Arc::new(Line { identity: identity.clone(), ..line.clone() });
     let zones = Meddled { line: sender, ttl: 2000 + round, edits: AtomicU32::new(edits) };
     let ports = Ports { zones: Arc::new(zones), ..named(line, &identity) };
-    pass(&intent, &ports, &SETTINGS, Mode::Apply).await
+    pass(&spec, &ports, &SETTINGS, Mode::Apply).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Asked, Calls, Patroni, Permit, Ports, Zones};
+use repoint::ports::{Asked, Calls, LeaseGuard, Patroni, Ports, Zones};
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass;
-use repoint::runtime::watch::{Lines, Pace, Settings, watch};
+use repoint::runtime::watch::{Intervals, Lines, Settings, watch};
 use repoint_domain::observed::{MemberAnswer, Read};
 use repoint_domain::rates::Urgency;
 use repoint_domain::report::ClusterReport;
-use repoint_domain::spec::Intent;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
@@ -29,7 +29,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
-const PACE: Pace = Pace { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
+const PACE: Intervals =
+    Intervals { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
 /// The times to be shown for; each is at another phase of the interval.
 const FAILOVERS: u32 = 40;
 /// In milliseconds. A request takes 30 on average here, and after the promotion four come one after the other: the look that
@@ -38,7 +39,7 @@ const PROMPT: Millis = 200;
 const HOUR: Duration = Duration::from_hours(1);
 
 struct Daemon {
-    poke: Arc<Notify>,
+    wake: Arc<Notify>,
     looks: Arc<AtomicU32>,
     passes: Arc<AtomicU32>,
     _stop: channel::Sender<bool>,
@@ -52,32 +53,32 @@ impl Drop for Daemon {
 }
 
 /// As the callback does, which waits for nothing else.
-async fn follow(intent: &Intent, ports: impl Fn() -> Ports, settings: &pass::Settings) -> ClusterReport {
-    repoint::runtime::follow::follow(intent, ports, settings, &Insync::default()).await
+async fn follow(spec: &Spec, ports: impl Fn() -> Ports, settings: &pass::Settings) -> ClusterReport {
+    repoint::runtime::follow::follow(spec, ports, settings, &Insync::default()).await
 }
 
 fn daemon(line: &Line) -> Daemon {
     daemon_at(line, PACE)
 }
 
-fn daemon_at(line: &Line, pace: Pace) -> Daemon {
+fn daemon_at(line: &Line, pace: Intervals) -> Daemon {
     let (stop, stopped) = channel::channel(false);
-    let poke: Arc<Notify> = Arc::default();
-    let beat = Arc::new(channel::channel(Instant::now()).0);
-    let lines = Lines { poke: poke.clone(), stop: stopped, beat };
+    let wake: Arc<Notify> = Arc::default();
+    let notify_watchdog = Arc::new(channel::channel(Instant::now()).0);
+    let lines = Lines { wake: wake.clone(), stop: stopped, notify_watchdog };
     let count: Arc<AtomicU32> = Arc::default();
     let looked: Arc<AtomicU32> = Arc::default();
     let (line, passes, looks) = (line.clone(), count.clone(), looked.clone());
     let task = tokio::spawn(async move {
-        let intent = line.world().resources.intent.clone();
+        let spec = line.world().resources.spec.clone();
         let ports = || named(&line, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        let settings = Settings { pace, pass: SETTINGS };
-        let tell = |_, _: &_| {
+        let settings = Settings { intervals: pace, pass: SETTINGS };
+        let notify = |_, _: &_| {
             passes.fetch_add(1, Ordering::Relaxed);
         };
-        watch(&intent, ports, &settings, lines, Duration::ZERO, &Insync::default(), tell).await;
+        watch(&spec, ports, &settings, lines, Duration::ZERO, &Insync::default(), notify).await;
     });
-    Daemon { poke, looks: looked, passes: count, _stop: stop, task }
+    Daemon { wake, looks: looked, passes: count, _stop: stop, task }
 }
 
 /// How often AWS was asked for that since it was last counted.
@@ -175,7 +176,7 @@ async fn a_poked_daemon_need_not_wait_for_its_interval() {
     let daemon = daemon(&line);
     let hand_over = async |to| {
         until_promoting(&line, to).await;
-        daemon.poke.notify_one();
+        daemon.wake.notify_one();
     };
     let median = median_delay(&line, hand_over).await;
     assert!(median < PROMPT, "{median} ms");
@@ -185,9 +186,9 @@ async fn a_poked_daemon_need_not_wait_for_its_interval() {
 #[tokio::test(start_paused = true)]
 async fn a_poked_daemon_looks_often_for_a_while() {
     let line = world();
-    let daemon = daemon_at(&line, Pace { interval: Duration::from_mins(1), ..PACE });
+    let daemon = daemon_at(&line, Intervals { interval: Duration::from_mins(1), ..PACE });
     sleep(Duration::from_mins(5)).await;
-    daemon.poke.notify_one();
+    daemon.wake.notify_one();
     sleep(Duration::from_secs(3)).await;
     let (delay, ()) = tokio::join!(delay(&line, PG2), switchover(&line, PG2));
     assert!(delay < 600, "{delay} ms");
@@ -197,7 +198,7 @@ async fn a_poked_daemon_looks_often_for_a_while() {
 #[tokio::test(start_paused = true)]
 async fn a_daemon_without_a_primary_looks_often_for_a_while() {
     let line = world();
-    let daemon = daemon_at(&line, Pace { interval: Duration::from_secs(20), ..PACE });
+    let daemon = daemon_at(&line, Intervals { interval: Duration::from_secs(20), ..PACE });
     sleep(Duration::from_mins(5)).await;
     let now = line.now();
     line.world().cluster.crash(now, PG1, Silence::Refused);
@@ -266,8 +267,8 @@ async fn a_callback_does_not_wait_for_a_silent_host_that_nobody_lists() {
             while line.world().cluster.key_holder().is_none_or(|holder| holder == PG1) {
                 sleep(Duration::from_millis(1)).await;
             }
-            let intent = line.world().resources.intent.clone();
-            follow(&intent, || named(&line, "callback"), &SETTINGS).await;
+            let spec = line.world().resources.spec.clone();
+            follow(&spec, || named(&line, "callback"), &SETTINGS).await;
             sleep(HOUR).await;
         };
         let delay = followed_without_pg1(&line, callback).await;
@@ -287,7 +288,7 @@ async fn a_poke_is_a_reason_to_ask_aws() {
         let group = world.resources.ip_group.clone();
         world.account.register_targets(now, &group, &[TargetDescription::new("172.31.1.3", 5432)]).unwrap();
     }
-    daemon.poke.notify_one();
+    daemon.wake.notify_one();
     sleep(Duration::from_secs(2)).await;
     assert_eq!(group(&line), ["172.31.1.1"]);
 }
@@ -295,12 +296,12 @@ async fn a_poke_is_a_reason_to_ask_aws() {
 #[tokio::test(start_paused = true)]
 async fn a_callback_follows_the_promotion_within_a_fraction_of_a_second() {
     let line = world();
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let looks = AtomicU32::new(0);
     let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
     let hand_over = async |to| {
         until_promoting(&line, to).await;
-        follow(&intent, ports, &SETTINGS).await;
+        follow(&spec, ports, &SETTINGS).await;
     };
     let median = median_delay(&line, hand_over).await;
     assert!(median < PROMPT, "{median} ms");
@@ -315,10 +316,10 @@ async fn a_callback_before_an_election_follows_it_at_once() {
         let now = line.now();
         line.world().cluster.crash(now, PG1, Silence::Refused);
         sleep(Duration::from_millis(offset)).await;
-        let intent = line.world().resources.intent.clone();
+        let spec = line.world().resources.spec.clone();
         let looks = AtomicU32::new(0);
         let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
-        let (elected, _) = tokio::join!(elected(&line), follow(&intent, ports, &SETTINGS));
+        let (elected, _) = tokio::join!(elected(&line), follow(&spec, ports, &SETTINGS));
         assert!(line.now() - elected < 450, "{offset}: {} ms", line.now() - elected);
     }
 }
@@ -330,11 +331,11 @@ async fn a_callback_waits_for_an_election() {
     sleep(Duration::from_secs(20)).await;
     let now = line.now();
     line.world().cluster.crash(now, PG1, Silence::Refused);
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let looks = AtomicU32::new(0);
     let ports = || named(&line, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
     let settings = repoint::runtime::pass::Settings { limit: Duration::from_mins(2), ..SETTINGS };
-    let (elected, _) = tokio::join!(elected(&line), follow(&intent, ports, &settings));
+    let (elected, _) = tokio::join!(elected(&line), follow(&spec, ports, &settings));
     assert!(line.now() - elected < 600, "{} ms", line.now() - elected);
     let leader = line.world().cluster.leader().map(|(leader, _)| leader).unwrap();
     assert_ne!(leader, PG1);
@@ -350,9 +351,9 @@ async fn a_callback_that_finds_no_primary_ends() {
     for member in [PG1, PG2, PG3] {
         line.world().cluster.crash(now, member, Silence::Refused);
     }
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let ports = || named(&line, "callback");
-    let following = timeout(SETTINGS.limit + SETTINGS.tell_within, follow(&intent, ports, &SETTINGS));
+    let following = timeout(SETTINGS.limit + SETTINGS.notify_within, follow(&spec, ports, &SETTINGS));
     assert!(following.await.is_ok(), "it goes on for ever");
 }
 
@@ -377,14 +378,14 @@ async fn a_callback_whose_pass_missed_the_primary_makes_another_as_soon_as_it_an
     let line = world();
     switchover(&line, PG2).await;
     sleep(Duration::from_secs(20)).await;
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let asked = Arc::default();
     let ports = || {
         let patroni = Arc::new(Blinking { line: line.clone(), asked: Arc::clone(&asked) });
         Ports { patroni, ..named(&line, "callback") }
     };
     let began = Instant::now();
-    follow(&intent, ports, &SETTINGS).await;
+    follow(&spec, ports, &SETTINGS).await;
     let took = began.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(group(&line), ["172.31.1.2"]);
@@ -396,10 +397,10 @@ async fn a_callback_that_aws_refuses_tries_again() {
     switchover(&line, PG2).await;
     let usual = line.world().account.throttle.clone();
     line.world().account.throttle.set(Bucket::ElbWrite, Some(Rate { burst: 0, per_second: 0 }));
-    let intent = line.world().resources.intent.clone();
+    let spec = line.world().resources.spec.clone();
     let passes = AtomicU32::new(0);
     let ports = || named(&line, &format!("callback#{}", passes.fetch_add(1, Ordering::Relaxed)));
-    tokio::join!(follow(&intent, ports, &SETTINGS), async {
+    tokio::join!(follow(&spec, ports, &SETTINGS), async {
         sleep(Duration::from_secs(12)).await;
         line.world().account.throttle = usual;
     });
@@ -472,9 +473,9 @@ impl Zones for Away {
         &self,
         zone: &ZoneId,
         changes: &[RecordChange],
-        permit: &Permit,
+        guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
-        self.line.change(zone, changes, permit).await
+        self.line.change(zone, changes, guard).await
     }
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
@@ -496,12 +497,15 @@ async fn what_cannot_be_read_is_no_reason_to_go_first() {
         }
     };
     let (_stop, stopped) = channel::channel(false);
-    let lines =
-        Lines { poke: Arc::default(), stop: stopped, beat: Arc::new(channel::channel(Instant::now()).0) };
-    let intent = line.world().resources.intent.clone();
+    let lines = Lines {
+        wake: Arc::default(),
+        stop: stopped,
+        notify_watchdog: Arc::new(channel::channel(Instant::now()).0),
+    };
+    let spec = line.world().resources.spec.clone();
     let daemon = tokio::spawn(async move {
-        let settings = Settings { pace: PACE, pass: SETTINGS };
-        watch(&intent, ports, &settings, lines, Duration::ZERO, &Insync::default(), |_, _| {}).await;
+        let settings = Settings { intervals: PACE, pass: SETTINGS };
+        watch(&spec, ports, &settings, lines, Duration::ZERO, &Insync::default(), |_, _| {}).await;
     });
     sleep(Duration::from_secs(30)).await;
     let retries = std::mem::take(&mut *reasons.lock().unwrap());

@@ -18,17 +18,17 @@ const MODIFY: &str = "elasticloadbalancing:ModifyListener";
 async fn settled() -> Line {
     let line = world_of(Shape { is_filled: true, has_weighted: true, ..Shape::default() });
     {
-        let intent = &mut line.world().resources.intent;
-        intent.groups.retain(|group| group.strategy.member().is_some());
-        intent.records.clear();
+        let spec = &mut line.world().resources.spec;
+        spec.groups.retain(|group| group.strategy.member().is_some());
+        spec.records.clear();
     }
     assert_eq!(look(&line, "first").await.outcome, Outcome::Converged);
     line
 }
 
 async fn look(line: &Line, identity: &str) -> ClusterReport {
-    let intent = line.world().resources.intent.clone();
-    pass(&intent, &named(line, identity), &SETTINGS, Mode::Apply).await
+    let spec = line.world().resources.spec.clone();
+    pass(&spec, &named(line, identity), &SETTINGS, Mode::Apply).await
 }
 
 fn steps(report: &ClusterReport) -> Vec<(Action, StepResult)> {
@@ -137,7 +137,7 @@ fn add_listener(line: &Line) {
     account.drain_calls();
     let mut both = [first.arn, second.arn].map(|arn| ListenerArn::parse(&arn).unwrap());
     both.sort();
-    for group in &mut world.resources.intent.groups {
+    for group in &mut world.resources.spec.groups {
         if let Strategy::Weighted { listeners, .. } = &mut group.strategy {
             *listeners = both.to_vec();
         }

@@ -7,26 +7,26 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use repoint_domain::audit::Refusal;
 use repoint_domain::decide::verdict::Verdict;
-use repoint_domain::observed::World;
-use repoint_domain::plan::{Lane, ListenerStep, TargetStep};
-use repoint_domain::spec::{GroupIntent, Intent, Strategy as Follows};
-use repoint_domain::state::Memory;
+use repoint_domain::observed::Observed;
+use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
+use repoint_domain::spec::{GroupSpec, Spec, Strategy as Follows};
+use repoint_domain::state::State;
 use repoint_domain::values::cluster::Address;
 use repoint_domain::values::endpoint::GroupArn;
-use repoint_domain::values::listener::{Listener, ListenerArn, Reweighting, Stickiness};
+use repoint_domain::values::listener::{Listener, ListenerArn, Stickiness, WeightChange};
 
-use super::sabotage::Attempt;
+use super::tampering::Attempt;
 use super::{TRIED_AT_LEAST, config};
 use crate::support::cases::weighted_case;
 use crate::support::evidence::{
-    LISTENER, forward, healthy, host, intent, ip_group, listener_arn, member_group, refused, target,
+    LISTENER, forward, healthy, host, ip_group, listener_arn, member_group, refused, spec, target,
     weighted_intent,
 };
 
 const OTHER: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/theirs/50dc6c495c0c9188/f2f7dc8efc522ab2";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Sabotage {
+enum Tampering {
     SendNowhere,
     SendAstray,
     SendToSeveral,
@@ -53,9 +53,9 @@ enum Sabotage {
     FollowNobodysGroup,
 }
 
-use Sabotage as By;
+use Tampering as By;
 
-const ALL: [Sabotage; 24] = [
+const ALL: [Tampering; 24] = [
     By::SendNowhere,
     By::SendAstray,
     By::SendToSeveral,
@@ -83,10 +83,10 @@ const ALL: [Sabotage; 24] = [
 ];
 
 /// The lane of the listener.
-fn lane(attempt: &mut Attempt) -> Option<&mut Vec<ListenerStep>> {
-    attempt.plan.lanes.iter_mut().find_map(|lane| match lane {
-        Lane::Listeners { steps } => Some(steps),
-        Lane::Group { .. } | Lane::Zone { .. } => None,
+fn step_group(attempt: &mut Attempt) -> Option<&mut Vec<ListenerStep>> {
+    attempt.plan.step_groups.iter_mut().find_map(|step_group| match step_group {
+        StepGroup::Listeners { steps } => Some(steps),
+        StepGroup::Group { .. } | StepGroup::Zone { .. } => None,
     })
 }
 
@@ -94,8 +94,8 @@ fn at_weights(steps: &[ListenerStep]) -> Option<usize> {
     steps.iter().position(|step| matches!(step, ListenerStep::Weights(_)))
 }
 
-fn weights(attempt: &mut Attempt) -> Option<&mut Reweighting> {
-    let steps = lane(attempt)?;
+fn weights(attempt: &mut Attempt) -> Option<&mut WeightChange> {
+    let steps = step_group(attempt)?;
     steps.iter_mut().find_map(|step| match step {
         ListenerStep::Weights(weights) => Some(weights),
         ListenerStep::Target(..) => None,
@@ -115,23 +115,23 @@ fn primary_address(attempt: &Attempt) -> Option<Address> {
     }
 }
 
-impl Sabotage {
+impl Tampering {
     /// Tampers with the plan, or with what it rests on; what the auditor must say of it, or `None` where there is
     /// nothing to tamper with.
     fn tamper(self, attempt: &mut Attempt) -> Option<Refusal> {
         let primarys = primarys(attempt)?;
-        let another = attempt.intent.groups.iter().map(|own| own.arn.clone()).find(|own| *own != primarys)?;
+        let another = attempt.spec.groups.iter().map(|own| own.arn.clone()).find(|own| *own != primarys)?;
         let listener = || LISTENER.to_owned();
         let rewrites = || Some(Refusal::Rewrites(LISTENER.to_owned()));
         match self {
             By::SendNowhere => {
                 weights(attempt)?.after.weights.values_mut().for_each(|weight| *weight = 0);
                 // It may be what it is.
-                let Reweighting { before, after, .. } = weights(attempt)?;
+                let WeightChange { before, after, .. } = weights(attempt)?;
                 (before != after).then(|| Refusal::Empties(listener()))
             }
             By::SendAstray | By::SendToSeveral => {
-                let Reweighting { before, after, .. } = weights(attempt)?;
+                let WeightChange { before, after, .. } = weights(attempt)?;
                 after.weights.insert(another, 5);
                 if self == By::SendAstray {
                     after.weights.insert(primarys, 0);
@@ -150,7 +150,7 @@ impl Sabotage {
                 rewrites()
             }
             By::SendBeforeOpening | By::OpenAfterwards => {
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 (at_weights(steps)? == 1).then_some(())?;
                 let open = steps.remove(0);
                 if self == By::OpenAfterwards {
@@ -159,7 +159,7 @@ impl Sabotage {
                 Some(Refusal::SendsFirst { listener: listener(), group: primarys.to_string() })
             }
             By::CloseBeforeSending => {
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 let at = at_weights(steps)?;
                 let weights = steps.remove(at);
                 let (group, target) = steps.iter().find_map(|step| match step {
@@ -172,7 +172,7 @@ impl Sabotage {
                 Some(Refusal::ClosesFirst { group, target })
             }
             By::CloseInstead => {
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 let of = |step: &ListenerStep| match step {
                     ListenerStep::Target(group, step) if *group == another => Some(step.clone()),
                     _ => None,
@@ -185,11 +185,11 @@ impl Sabotage {
                 let before = &weights(attempt)?.before.weights;
                 before.iter().any(|(group, weight)| *weight > 0 && *group != primarys).then_some(())?;
                 let group = another.to_string();
-                attempt.plan.lanes = vec![Lane::Group { arn: another, steps }];
+                attempt.plan.step_groups = vec![StepGroup::Group { arn: another, steps }];
                 Some(Refusal::ClosesFirst { group, target })
             }
             By::DropAGroup => {
-                let Reweighting { before, after, .. } = weights(attempt)?;
+                let WeightChange { before, after, .. } = weights(attempt)?;
                 let group = before.weights.keys().next()?;
                 after.weights.remove(group);
                 rewrites()
@@ -228,20 +228,20 @@ impl Sabotage {
                 Some(Refusal::Repeats(listener()))
             }
             By::SendTwice => {
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 let again = steps[at_weights(steps)?].clone();
                 steps.push(again);
                 Some(Refusal::Repeats(listener()))
             }
             By::TouchAListenerTwice => {
-                let again = attempt.plan.lanes.first()?.clone();
-                attempt.plan.lanes.push(again);
+                let again = attempt.plan.step_groups.first()?.clone();
+                attempt.plan.step_groups.push(again);
                 Some(Refusal::Repeats(listener()))
             }
             By::TouchAnotherListener => {
                 let other = ListenerArn::parse(OTHER).ok()?;
-                let read = attempt.world.listeners.get(&listener_arn())?.clone();
-                attempt.world.listeners.insert(other.clone(), read);
+                let read = attempt.observed.listeners.get(&listener_arn())?.clone();
+                attempt.observed.listeners.insert(other.clone(), read);
                 weights(attempt)?.listener = other;
                 Some(Refusal::NotOurs(OTHER.to_owned()))
             }
@@ -250,42 +250,39 @@ impl Sabotage {
                     By::TouchAnUnreadListener => Err(refused()),
                     _ => Ok(Listener::Other("its default action is redirect".to_owned())),
                 };
-                attempt.world.listeners.insert(listener_arn(), read);
+                attempt.observed.listeners.insert(listener_arn(), read);
                 Some(Refusal::Unread(listener()))
             }
             By::SendToAnUnreadGroup => {
-                attempt.world.groups.insert(primarys.clone(), Err(refused()));
+                attempt.observed.groups.insert(primarys.clone(), Err(refused()));
                 Some(Refusal::Unread(primarys.to_string()))
             }
             By::TouchAGroupThatIsNotBehindIt => {
                 // Another one of ours, in which just that target belongs.
-                attempt
-                    .intent
-                    .groups
-                    .push(GroupIntent { strategy: Follows::Exclusive, ..weighted_intent(4) });
-                attempt.world.groups.insert(member_group(4), Ok(ip_group(&[])));
+                attempt.spec.groups.push(GroupSpec { strategy: Follows::Exclusive, ..weighted_intent(4) });
+                attempt.observed.groups.insert(member_group(4), Ok(ip_group(&[])));
                 let primary = primary_address(attempt)?;
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 let register = TargetStep::Register(target(&primary.host, primary.port));
                 steps.push(ListenerStep::Target(member_group(4), register));
                 Some(Refusal::NotOurs(member_group(4).to_string()))
             }
             By::TouchAGroupTwice => {
-                let steps = lane(attempt)?;
+                let steps = step_group(attempt)?;
                 let ListenerStep::Target(group, step) =
                     steps.iter().find(|step| matches!(step, ListenerStep::Target(..)))?.clone()
                 else {
                     return None;
                 };
                 matches!(step, TargetStep::Register(_)).then_some(())?;
-                let again = Lane::Group { arn: group.clone(), steps: vec![step] };
-                attempt.plan.lanes.push(again);
+                let again = StepGroup::Group { arn: group.clone(), steps: vec![step] };
+                attempt.plan.step_groups.push(again);
                 Some(Refusal::Repeats(group.to_string()))
             }
             By::RegisterAnotherMember => {
                 let primary = primary_address(attempt)?;
-                attempt.world.groups.get(another)?.as_ref().ok()?;
-                let steps = lane(attempt)?;
+                attempt.observed.groups.get(another)?.as_ref().ok()?;
+                let steps = step_group(attempt)?;
                 steps.retain(|step| !matches!(step, ListenerStep::Target(group, _) if group != primarys));
                 let target = target(&primary.host, primary.port);
                 let at = target.to_string();
@@ -294,7 +291,7 @@ impl Sabotage {
             }
             _ => {
                 // The group is another member's now.
-                let own = attempt.intent.groups.iter_mut().find(|own| own.arn == *primarys)?;
+                let own = attempt.spec.groups.iter_mut().find(|own| own.arn == *primarys)?;
                 own.strategy = Follows::Weighted {
                     listeners: vec![listener_arn()],
                     member: crate::support::evidence::name(9),
@@ -308,14 +305,14 @@ impl Sabotage {
 
 #[test]
 fn no_weights_that_were_tampered_with_pass() {
-    let tried: RefCell<BTreeMap<Sabotage, u32>> = RefCell::default();
+    let tried: RefCell<BTreeMap<Tampering, u32>> = RefCell::default();
     let property = |given| {
         let honest = Attempt::honest(given);
-        for sabotage in ALL {
+        for tampering in ALL {
             let mut attempt = honest.clone();
-            if let Some(expected) = sabotage.tamper(&mut attempt) {
-                *tried.borrow_mut().entry(sabotage).or_default() += 1;
-                prop_assert_eq!(attempt.audit(), Err(expected), "{:?}", sabotage);
+            if let Some(expected) = tampering.tamper(&mut attempt) {
+                *tried.borrow_mut().entry(tampering).or_default() += 1;
+                prop_assert_eq!(attempt.audit(), Err(expected), "{:?}", tampering);
             }
         }
         Ok(())
@@ -328,33 +325,34 @@ fn no_weights_that_were_tampered_with_pass() {
 
 /// pg2 leads, its group is empty, and the listener still sends to pg1; pg1's group has a stranger as well.
 fn after_a_failover() -> Attempt {
-    let intent = Intent { groups: (1..=3).map(weighted_intent).collect(), ..intent() };
+    let spec = Spec { groups: (1..=3).map(weighted_intent).collect(), ..spec() };
     let groups = [
         (member_group(1), Ok(ip_group(&[(&host(1), "healthy"), ("10.0.1.99", "healthy")]))),
         (member_group(2), Ok(ip_group(&[]))),
         (member_group(3), Ok(ip_group(&[(&host(3), "healthy")]))),
     ];
     let listener = Listener::Forward(forward(&[(1, 100), (2, 0), (3, 0), (4, 0)]));
-    let world = World {
+    let observed = Observed {
         groups: BTreeMap::from(groups),
         listeners: BTreeMap::from([(listener_arn(), Ok(listener))]),
         ..healthy(2, 4)
     };
-    Attempt::honest((intent, world, Memory::default()))
+    Attempt::honest((spec, observed, State::default()))
 }
 
 #[test]
 fn each_sabotage_of_weights_is_refused_in_words() {
-    let lines = ALL.map(|sabotage| {
+    let lines = ALL.map(|tampering| {
         let mut attempt = after_a_failover();
         assert!(attempt.audit().is_ok());
-        let expected = sabotage.tamper(&mut attempt).unwrap_or_else(|| panic!("{sabotage:?} has no example"));
+        let expected =
+            tampering.tamper(&mut attempt).unwrap_or_else(|| panic!("{tampering:?} has no example"));
         let refusal = attempt.audit().expect_err("it was tampered with");
-        assert_eq!(refusal, expected, "{sabotage:?}");
+        assert_eq!(refusal, expected, "{tampering:?}");
         let group =
             |text: String, number: u8| text.replace(member_group(number).as_str(), &format!("PG{number}"));
         let words = (1..=9).fold(refusal.to_string().replace(LISTENER, "LISTENER"), group);
-        format!("{sabotage:?}: {}", words.replace(OTHER, "OTHER"))
+        format!("{tampering:?}: {}", words.replace(OTHER, "OTHER"))
     });
     insta::assert_snapshot!(lines.join("\n"), @"
     SendNowhere: it leaves LISTENER empty (law 5)

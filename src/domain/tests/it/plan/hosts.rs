@@ -10,50 +10,57 @@ use repoint_domain::values::host::{is_fit, is_name, is_qualified_name};
 use super::*;
 
 /// pg2 leads, and Patroni reports this host; the names of it resolve so.
-fn hosted(host: &str, found: &[&str]) -> World {
-    let mut world = healthy(2, 3);
-    for answer in members_in(&mut world).values_mut() {
+fn hosted(host: &str, found: &[&str]) -> Observed {
+    let mut observed = healthy(2, 3);
+    for answer in members_in(&mut observed).values_mut() {
         let view = answer.view.as_mut().unwrap();
         view.members[1].address = Some(Address { host: host.to_owned(), port: 5432 });
     }
     if !found.is_empty() {
         let addresses = found.iter().map(|address| address.parse().unwrap()).collect();
-        world.names = BTreeMap::from([(host.to_owned(), Ok(addresses))]);
+        observed.names = BTreeMap::from([(host.to_owned(), Ok(addresses))]);
     }
-    world
+    observed
 }
 
 /// The target that is registered, or why none is.
-fn placed(world: World, configured: Option<&str>) -> Result<String, String> {
-    let (mut intent, world) = with_group(world, ip_group(&[]));
-    intent.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
-    let plan = planned(&intent, &world);
-    audited(&plan, &intent, &world).unwrap();
+fn placed(observed: Observed, configured: Option<&str>) -> Result<String, String> {
+    let (mut spec, observed) = with_group(observed, ip_group(&[]));
+    spec.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
+    let plan = planned(&spec, &observed);
+    audited(&plan, &spec, &observed).unwrap();
     outcome(&plan)
 }
 
 /// What a record of that type points at, or why it does not.
-fn pointed(world: World, record_type: RecordType, configured: Option<&str>) -> Result<String, String> {
-    let (mut intent, world) = with_record(world, record_intent(record_type), Vec::new());
-    intent.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
-    let plan = planned(&intent, &world);
-    audited(&plan, &intent, &world).unwrap();
+fn pointed(observed: Observed, record_type: RecordType, configured: Option<&str>) -> Result<String, String> {
+    let (mut spec, observed) = with_record(observed, record_intent(record_type), Vec::new());
+    spec.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
+    let plan = planned(&spec, &observed);
+    audited(&plan, &spec, &observed).unwrap();
     outcome(&plan)
 }
 
-fn audited(plan: &Plan, intent: &Intent, world: &World) -> Result<(), Refusal> {
-    let memory = Memory::default();
-    audit(plan, intent, world, &verdict(intent, world, &memory), &memory, repoint_domain::state::Timestamp(0))
-        .map(|_| ())
+fn audited(plan: &Plan, spec: &Spec, observed: &Observed) -> Result<(), Refusal> {
+    let state = State::default();
+    audit(
+        plan,
+        spec,
+        observed,
+        &verdict(spec, observed, &state),
+        &state,
+        repoint_domain::values::timestamp::Timestamp(0),
+    )
+    .map(|_| ())
 }
 
 fn outcome(plan: &Plan) -> Result<String, String> {
-    match (&plan.lanes[..], &plan.holds[..]) {
-        ([Lane::Group { steps, .. }], []) => match &steps[..] {
+    match (&plan.step_groups[..], &plan.holds[..]) {
+        ([StepGroup::Group { steps, .. }], []) => match &steps[..] {
             [TargetStep::Register(target)] => Ok(target.id.clone()),
             steps => panic!("{steps:?}"),
         },
-        ([Lane::Zone { changes, .. }], []) => Ok(changes[0].after.answer.to_string()),
+        ([StepGroup::Zone { changes, .. }], []) => Ok(changes[0].after.answer.to_string()),
         ([], [hold]) => {
             assert!(matches!(hold.reason, EndpointReason::AddressUnfit(_)), "{:?}", hold.reason);
             Err(hold.reason.to_string())
@@ -157,17 +164,17 @@ fn a_cname_points_at_a_qualified_name() {
 
 #[test]
 fn one_member_with_a_host_of_its_own_does_not_keep_the_others_out_of_a_warm_group() {
-    let mut world = healthy(2, 3);
-    for answer in members_in(&mut world).values_mut() {
+    let mut observed = healthy(2, 3);
+    for answer in members_in(&mut observed).values_mut() {
         answer.view.as_mut().unwrap().members[0].address =
             Some(Address { host: "127.0.0.1".to_owned(), port: 5432 });
     }
     let group = TargetGroup { check: Some(crate::support::evidence::asks_patroni()), ..ip_group(&[]) };
     assert_eq!(group.target_type, TargetType::Ip);
-    let (mut intent, world) = with_group(world, group);
-    intent.groups = vec![crate::support::evidence::warm_intent(0)];
-    let plan = planned(&intent, &world);
-    let [Lane::Group { steps, .. }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let (mut spec, observed) = with_group(observed, group);
+    spec.groups = vec![crate::support::evidence::warm_intent(0)];
+    let plan = planned(&spec, &observed);
+    let [StepGroup::Group { steps, .. }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     assert_eq!(steps[..], [register("10.0.1.12"), register("10.0.1.13")]);
 }
 
@@ -176,10 +183,10 @@ fn one_member_with_a_host_of_its_own_does_not_keep_the_others_out_of_a_warm_grou
 #[test]
 fn the_auditor_refuses_what_only_this_machine_uses() {
     for own in ["127.0.1.1", "169.254.7.7"] {
-        let (intent, world) = with_group(hosted("pg2", &[own]), ip_group(&[]));
+        let (spec, observed) = with_group(hosted("pg2", &[own]), ip_group(&[]));
         let steps = vec![register(own)];
-        let plan = Plan { lanes: vec![Lane::Group { arn: arn(GROUP), steps }], ..Plan::default() };
-        assert!(matches!(audited(&plan, &intent, &world), Err(Refusal::OwnView { .. })));
+        let plan = Plan { step_groups: vec![StepGroup::Group { arn: arn(GROUP), steps }], ..Plan::default() };
+        assert!(matches!(audited(&plan, &spec, &observed), Err(Refusal::OwnView { .. })));
     }
     let cases = [
         ("pg2", RecordType::Cname, "pg2"),
@@ -187,7 +194,7 @@ fn the_auditor_refuses_what_only_this_machine_uses() {
         ("10.0.0.1,10.0.0.2", RecordType::Cname, "10.0.0.1,10.0.0.2"),
     ];
     for (host, record_type, value) in cases {
-        let (intent, world) =
+        let (spec, observed) =
             with_record(hosted(host, &["127.0.1.1"]), record_intent(record_type), Vec::new());
         let zone = place(record_type).zone;
         let after = record(&record_intent(record_type), &[value]);
@@ -196,8 +203,9 @@ fn the_auditor_refuses_what_only_this_machine_uses() {
             ..after
         };
         let change = RecordChange { before: None, after };
-        let plan = Plan { lanes: vec![Lane::Zone { zone, changes: vec![change] }], ..Plan::default() };
-        assert!(matches!(audited(&plan, &intent, &world), Err(Refusal::OwnView { .. })), "{value}");
+        let plan =
+            Plan { step_groups: vec![StepGroup::Zone { zone, changes: vec![change] }], ..Plan::default() };
+        assert!(matches!(audited(&plan, &spec, &observed), Err(Refusal::OwnView { .. })), "{value}");
     }
 }
 
@@ -217,22 +225,22 @@ proptest! {
         ], 0..3),
         record_type in proptest::sample::select(vec![RecordType::A, RecordType::Aaaa, RecordType::Cname]),
     ) {
-        let mut world = hosted(&host, &[]);
-        world.names = BTreeMap::from([(host.clone(), Ok(found))]);
-        let (intent, world) = with_group(world, ip_group(&[]));
+        let mut observed = hosted(&host, &[]);
+        observed.names = BTreeMap::from([(host.clone(), Ok(found))]);
+        let (spec, observed) = with_group(observed, ip_group(&[]));
         let wanted = record_intent(record_type);
         let records = BTreeMap::from([(wanted.key.place.clone(), Ok(Vec::new()))]);
-        let (intent, world) = (Intent { records: vec![wanted], ..intent }, World { records, ..world });
-        let plan = planned(&intent, &world);
-        prop_assert_eq!(audited(&plan, &intent, &world), Ok(()));
+        let (spec, observed) = (Spec { records: vec![wanted], ..spec }, Observed { records, ..observed });
+        let plan = planned(&spec, &observed);
+        prop_assert_eq!(audited(&plan, &spec, &observed), Ok(()));
         let mut places = Vec::new();
-        for lane in &plan.lanes {
-            match lane {
-                Lane::Group { steps, .. } => places.extend(steps.iter().map(|step| match step {
+        for step_group in &plan.step_groups {
+            match step_group {
+                StepGroup::Group { steps, .. } => places.extend(steps.iter().map(|step| match step {
                     TargetStep::Register(target) | TargetStep::Deregister(target) => target.id.clone(),
                 })),
-                Lane::Zone { changes, .. } => places.extend(changes.iter().map(|change| change.after.answer.to_string())),
-                Lane::Listeners { .. } => panic!("there is none"),
+                StepGroup::Zone { changes, .. } => places.extend(changes.iter().map(|change| change.after.answer.to_string())),
+                StepGroup::Listeners { .. } => panic!("there is none"),
             }
         }
         for place in places {

@@ -4,49 +4,50 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use repoint_domain::audit::audit;
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{Listed, Read, World};
-use repoint_domain::plan::{EndpointReasonKind, Lane, Plan, Worry, plan};
-use repoint_domain::spec::{GroupRole, Intent, PointsTo, RecordIntent};
+use repoint_domain::observed::{ClusterMember, Observed, Read};
+use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, WarningReason, plan};
+use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::condition::findings;
-use repoint_domain::state::{ConditionKind, Memory, Timestamp};
+use repoint_domain::state::{ConditionKind, State};
 use repoint_domain::values::endpoint::{TargetGroup, TargetHealth, TargetType};
 use repoint_domain::values::record::{Answer, RecordType};
+use repoint_domain::values::timestamp::Timestamp;
 
-use super::{LIMIT, is_pg3, of, words, world};
+use super::{LIMIT, is_pg3, observed, of, words};
 use crate::support::evidence::{
-    arn, instance, intent, ip_group, name, reader_intent, record, record_intent, refused, target,
+    arn, instance, ip_group, name, reader_intent, record, record_intent, refused, spec, target,
 };
 
-fn planned(intent: &Intent, world: &World) -> Plan {
-    let verdict = verdict(intent, world, &Memory::default());
-    let plan = plan(intent, world, &verdict, &Memory::default(), Timestamp(0));
-    assert_eq!(audit(&plan, intent, world, &verdict, &Memory::default(), Timestamp(0)).err(), None);
+fn planned(spec: &Spec, observed: &Observed) -> Plan {
+    let verdict = verdict(spec, observed, &State::default());
+    let plan = plan(spec, observed, &verdict, &State::default(), Timestamp(0));
+    assert_eq!(audit(&plan, spec, observed, &verdict, &State::default(), Timestamp(0)).err(), None);
     plan
 }
 
 /// pg3 is listed by a host name, and DNS says this of it.
-fn named(world: World, dns: Read<Vec<&str>>) -> World {
+fn named(observed: Observed, dns: Read<Vec<&str>>) -> Observed {
     let addresses = dns.map(|ips| ips.iter().map(|ip| ip.parse().unwrap()).collect());
-    World { names: BTreeMap::from([("pg3.internal".to_owned(), addresses)]), ..world }
+    Observed { names: BTreeMap::from([("pg3.internal".to_owned(), addresses)]), ..observed }
 }
 
-fn has_a_name(listed: &mut Listed) {
+fn has_a_name(listed: &mut ClusterMember) {
     if is_pg3(listed) {
         "pg3.internal".clone_into(&mut listed.address.as_mut().unwrap().host);
     }
 }
 
 fn in_group(dns: Read<Vec<&str>>, targets: &[(&str, &str)]) -> Plan {
-    planned(&of(reader_intent(LIMIT)), &named(world(ip_group(targets), has_a_name), dns))
+    planned(&of(reader_intent(LIMIT)), &named(observed(ip_group(targets), has_a_name), dns))
 }
 
 /// Who is left out, and why an endpoint is held.
 fn left_out(plan: &Plan) -> (Vec<String>, Vec<EndpointReasonKind>) {
-    let worries = plan.concerns.iter().map(|concern| match &concern.what {
-        Worry::Unplaced { member, .. } => member.to_string(),
+    let warnings = plan.warnings.iter().map(|warning| match &warning.what {
+        WarningReason::Unplaced { member, .. } => member.to_string(),
         other => panic!("{other}"),
     });
-    (worries.collect(), plan.holds.iter().map(|hold| hold.reason.kind()).collect())
+    (warnings.collect(), plan.holds.iter().map(|hold| hold.reason.kind()).collect())
 }
 
 const DEAD: (&str, &str) = ("10.0.1.99", "unhealthy");
@@ -76,15 +77,16 @@ fn one_with_several_addresses_keeps_the_one_that_is_in() {
 /// Patroni may list a member without its host for a while.
 #[test]
 fn one_that_is_listed_without_a_host_may_be_anywhere() {
-    let homeless = |listed: &mut Listed| listed.address = listed.address.take().filter(|_| !is_pg3(listed));
+    let homeless =
+        |listed: &mut ClusterMember| listed.address = listed.address.take().filter(|_| !is_pg3(listed));
     let group = ip_group(&[("10.0.1.13", "healthy")]);
-    let plan = planned(&of(reader_intent(LIMIT)), &world(group, homeless));
+    let plan = planned(&of(reader_intent(LIMIT)), &observed(group, homeless));
     assert_eq!(words(&plan), ["+10.0.1.12"]);
     assert_eq!(left_out(&plan), (Vec::new(), vec![EndpointReasonKind::Address]));
 }
 
 /// A group of instances, pg1 and pg2 of which are known to EC2; or what EC2 says instead.
-fn of_instances(known: &[u8], failure: bool, ids: &[&str]) -> (Intent, World) {
+fn of_instances(known: &[u8], failure: bool, ids: &[&str]) -> (Spec, Observed) {
     let targets = ids.iter().map(|id| TargetHealth {
         target: target(id, 5432),
         state: "healthy".to_owned(),
@@ -98,49 +100,49 @@ fn of_instances(known: &[u8], failure: bool, ids: &[&str]) -> (Intent, World) {
     });
     let found = if failure { Err(refused()) } else { Ok(there.collect()) };
     let instances = BTreeMap::from([("us-east-1".to_owned(), found)]);
-    (of(reader_intent(LIMIT)), World { instances, ..world(group, |_| ()) })
+    (of(reader_intent(LIMIT)), Observed { instances, ..observed(group, |_| ()) })
 }
 
 #[test]
 fn one_without_an_instance_is_left_out_and_told_of() {
-    let (intent, world) = of_instances(&[1, 2], false, &["i-9"]);
-    let plan = planned(&intent, &world);
+    let (spec, observed) = of_instances(&[1, 2], false, &["i-9"]);
+    let plan = planned(&spec, &observed);
     assert_eq!(words(&plan), ["+i-2", "-i-9"]);
     assert_eq!(left_out(&plan), (vec!["pg3".to_owned()], Vec::new()));
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    let verdict = verdict(&spec, &observed, &State::default());
+    let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     assert!(format!("{found:?}").contains("MemberUnplaced"), "{found:?}");
     assert_eq!(ConditionKind::MemberUnplaced.severity(), "warning");
 }
 
 #[test]
 fn while_ec2_fails_nobody_comes_or_goes() {
-    let (intent, world) = of_instances(&[], true, &["i-2", "i-9"]);
-    let plan = planned(&intent, &world);
-    assert_eq!(plan.lanes, []);
+    let (spec, observed) = of_instances(&[], true, &["i-2", "i-9"]);
+    let plan = planned(&spec, &observed);
+    assert_eq!(plan.step_groups, []);
     assert_eq!(left_out(&plan), (Vec::new(), vec![EndpointReasonKind::Unreadable]));
 }
 
 #[test]
 fn the_primary_takes_the_place_of_replicas_of_which_none_can_be_placed() {
-    let (intent, world) = of_instances(&[1], false, &["i-9"]);
-    assert_eq!(words(&planned(&intent, &world)), ["+i-1", "-i-9"]);
+    let (spec, observed) = of_instances(&[1], false, &["i-9"]);
+    assert_eq!(words(&planned(&spec, &observed)), ["+i-1", "-i-9"]);
     let role = GroupRole::Reader { max_lag_bytes: LIMIT, primary_fallback: false };
-    let mut strict = intent;
+    let mut strict = spec;
     strict.groups[0].role = role;
-    let plan = planned(&strict, &world);
-    assert_eq!(plan.lanes, []);
+    let plan = planned(&strict, &observed);
+    assert_eq!(plan.step_groups, []);
     assert_eq!(left_out(&plan).1, [EndpointReasonKind::NoInstance]);
 }
 
 /// What was wrong with one that is held is neither there nor gone.
 #[test]
 fn who_is_left_out_is_not_known_of_a_held_endpoint() {
-    let (intent, mut world) = of_instances(&[1, 2], false, &["i-9"]);
-    world.groups.insert(arn(crate::support::evidence::GROUP), Err(refused()));
-    let plan = planned(&intent, &world);
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let found = findings(&intent, &world, None, &verdict, &plan, &[], None);
+    let (spec, mut observed) = of_instances(&[1, 2], false, &["i-9"]);
+    observed.groups.insert(arn(crate::support::evidence::GROUP), Err(refused()));
+    let plan = planned(&spec, &observed);
+    let verdict = verdict(&spec, &observed, &State::default());
+    let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     assert!(
         format!("{found:?}").contains(&format!("held: [\"{}\"]", crate::support::evidence::GROUP)),
         "{found:?}"
@@ -149,12 +151,12 @@ fn who_is_left_out_is_not_known_of_a_held_endpoint() {
 
 fn in_record(dns: Read<Vec<&str>>, values: &[&str]) -> (Option<Vec<String>>, Plan) {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
-    let wanted = RecordIntent { points_to, ..record_intent(RecordType::A) };
+    let wanted = RecordSpec { points_to, ..record_intent(RecordType::A) };
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, values)]))]);
-    let world = World { records, ..named(world(ip_group(&[]), has_a_name), dns) };
-    let plan = planned(&Intent { records: vec![wanted], ..intent() }, &world);
-    let after = plan.lanes.first().map(|lane| match lane {
-        Lane::Zone { changes, .. } => match &changes[0].after.answer {
+    let observed = Observed { records, ..named(observed(ip_group(&[]), has_a_name), dns) };
+    let plan = planned(&Spec { records: vec![wanted], ..spec() }, &observed);
+    let after = plan.step_groups.first().map(|step_group| match step_group {
+        StepGroup::Zone { changes, .. } => match &changes[0].after.answer {
             Answer::Values { values, .. } => values.clone(),
             Answer::Alias(alias) => panic!("an alias of {alias}"),
         },
@@ -182,15 +184,15 @@ fn while_dns_fails_a_record_loses_no_value() {
 /// The best standby cannot be pointed at, and the next one can.
 #[test]
 fn a_standbys_record_passes_over_one_that_cannot_be_pointed_at() {
-    let wanted = RecordIntent { points_to: PointsTo::Standby, ..record_intent(RecordType::A) };
+    let wanted = RecordSpec { points_to: PointsTo::Standby, ..record_intent(RecordType::A) };
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, &["10.0.1.99"])]))]);
-    let first = |listed: &mut Listed| {
+    let first = |listed: &mut ClusterMember| {
         has_a_name(listed);
         listed.lag_bytes = Some(if is_pg3(listed) { 0 } else { LIMIT });
     };
-    let world = World { records, ..named(world(ip_group(&[]), first), Ok(vec!["fd00::13"])) };
-    let plan = planned(&Intent { records: vec![wanted], ..intent() }, &world);
-    let [Lane::Zone { changes, .. }] = &plan.lanes[..] else { panic!("{plan:?}") };
+    let observed = Observed { records, ..named(observed(ip_group(&[]), first), Ok(vec!["fd00::13"])) };
+    let plan = planned(&Spec { records: vec![wanted], ..spec() }, &observed);
+    let [StepGroup::Zone { changes, .. }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     assert_eq!(changes[0].after.answer.to_string(), "10.0.1.12");
-    assert!(matches!(&plan.concerns[0].what, Worry::Unplaced { member, .. } if *member == name(3)));
+    assert!(matches!(&plan.warnings[0].what, WarningReason::Unplaced { member, .. } if *member == name(3)));
 }

@@ -3,167 +3,170 @@
 use std::collections::BTreeMap;
 
 use repoint_domain::audit::{Refusal, audit};
-use repoint_domain::decide::retarget::{Cause, retarget};
-use repoint_domain::decide::sight::Sight;
-use repoint_domain::decide::verdict::{Primary, Verdict, verdict};
-use repoint_domain::observed::{Listed, World};
-use repoint_domain::plan::{EndpointReasonKind, Lane, Plan, plan};
-use repoint_domain::spec::{Intent, PointsTo, RecordIntent};
-use repoint_domain::state::{LastPrimary, Memory, Timestamp};
+use repoint_domain::decide::snapshot::Snapshot;
+use repoint_domain::decide::verdict::{Verdict, verdict};
+use repoint_domain::observed::{ClusterMember, Observed};
+use repoint_domain::plan::moves::moves;
+use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, plan};
+use repoint_domain::spec::{PointsTo, RecordSpec, Spec};
+use repoint_domain::state::{LastPrimary, State};
+use repoint_domain::values::moves::MoveCause;
+use repoint_domain::values::primary::Primary;
 use repoint_domain::values::record::{Answer, RecordChange, RecordSet, RecordType};
+use repoint_domain::values::timestamp::Timestamp;
 
-use super::{LIMIT, is_pg3, world as group_world};
-use crate::support::evidence::{intent, ip_group, members_in, record, record_intent, refused};
+use super::{LIMIT, is_pg3, observed as group_world};
+use crate::support::evidence::{ip_group, members_in, record, record_intent, refused, spec};
 
-fn wanted(primary_fallback: bool) -> RecordIntent {
+fn wanted(primary_fallback: bool) -> RecordSpec {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback };
-    RecordIntent { points_to, ..record_intent(RecordType::A) }
+    RecordSpec { points_to, ..record_intent(RecordType::A) }
 }
 
 /// pg1 leads; the record has these values.
-fn world(values: &[&str], change: impl Fn(&mut Listed)) -> World {
+fn observed(values: &[&str], change: impl Fn(&mut ClusterMember)) -> Observed {
     let wanted = wanted(true);
     let set = record(&wanted, values);
     let records = BTreeMap::from([(wanted.key.place, Ok(vec![set]))]);
-    World { records, ..group_world(ip_group(&[]), change) }
+    Observed { records, ..group_world(ip_group(&[]), change) }
 }
 
-fn of(record: RecordIntent) -> Intent {
-    Intent { records: vec![record], groups: Vec::new(), ..intent() }
+fn of(record: RecordSpec) -> Spec {
+    Spec { records: vec![record], groups: Vec::new(), ..spec() }
 }
 
-fn primary_of(intent: &Intent, world: &World) -> Primary {
-    let Verdict::Primary(primary) = verdict(intent, world, &Memory::default()) else {
+fn primary_of(spec: &Spec, observed: &Observed) -> Primary {
+    let Verdict::Primary(primary) = verdict(spec, observed, &State::default()) else {
         panic!("nobody leads")
     };
     primary
 }
 
-fn planned(wanted: RecordIntent, world: &World) -> Plan {
-    let intent = of(wanted);
-    let verdict = verdict(&intent, world, &Memory::default());
-    let plan = plan(&intent, world, &verdict, &Memory::default(), Timestamp(0));
-    assert_eq!(audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err(), None);
+fn planned(wanted: RecordSpec, observed: &Observed) -> Plan {
+    let spec = of(wanted);
+    let verdict = verdict(&spec, observed, &State::default());
+    let plan = plan(&spec, observed, &verdict, &State::default(), Timestamp(0));
+    assert_eq!(audit(&plan, &spec, observed, &verdict, &State::default(), Timestamp(0)).err(), None);
     plan
 }
 
-fn after(world: &World) -> Option<Vec<String>> {
-    match &planned(wanted(true), world).lanes[..] {
+fn after(observed: &Observed) -> Option<Vec<String>> {
+    match &planned(wanted(true), observed).step_groups[..] {
         [] => None,
-        [Lane::Zone { changes, .. }] => match &changes[0].after.answer {
+        [StepGroup::Zone { changes, .. }] => match &changes[0].after.answer {
             Answer::Values { values, .. } => Some(values.clone()),
             Answer::Alias(alias) => panic!("an alias of {alias}"),
         },
-        lanes => panic!("{lanes:?}"),
+        step_groups => panic!("{step_groups:?}"),
     }
 }
 
-fn lagging(lag: u64) -> impl Fn(&mut Listed) {
-    move |listed: &mut Listed| listed.lag_bytes = Some(if is_pg3(listed) { lag } else { 0 })
+fn lagging(lag: u64) -> impl Fn(&mut ClusterMember) {
+    move |listed: &mut ClusterMember| listed.lag_bytes = Some(if is_pg3(listed) { lag } else { 0 })
 }
 
 const BOTH: [&str; 2] = ["10.0.1.12", "10.0.1.13"];
 
 #[test]
 fn it_has_a_value_for_each_replica() {
-    assert_eq!(after(&world(&["10.0.1.11"], |_| ())), Some(BOTH.map(str::to_owned).to_vec()));
+    assert_eq!(after(&observed(&["10.0.1.11"], |_| ())), Some(BOTH.map(str::to_owned).to_vec()));
 }
 
 #[test]
 fn another_order_is_no_difference() {
-    assert_eq!(after(&world(&["10.0.1.13", "10.0.1.12"], |_| ())), None);
+    assert_eq!(after(&observed(&["10.0.1.13", "10.0.1.12"], |_| ())), None);
 }
 
 #[test]
 fn at_the_limit_who_is_in_stays_and_who_is_out_stays_out() {
     let alone = Some(vec!["10.0.1.12".to_owned()]);
-    assert_eq!(after(&world(&BOTH, lagging(LIMIT))), None);
-    assert_eq!(after(&world(&BOTH, lagging(LIMIT + 1))), alone);
-    assert_eq!(after(&world(&["10.0.1.12"], lagging(LIMIT))), None);
-    assert_eq!(after(&world(&["10.0.1.12"], lagging(LIMIT / 2))), Some(BOTH.map(str::to_owned).to_vec()));
+    assert_eq!(after(&observed(&BOTH, lagging(LIMIT))), None);
+    assert_eq!(after(&observed(&BOTH, lagging(LIMIT + 1))), alone);
+    assert_eq!(after(&observed(&["10.0.1.12"], lagging(LIMIT))), None);
+    assert_eq!(after(&observed(&["10.0.1.12"], lagging(LIMIT / 2))), Some(BOTH.map(str::to_owned).to_vec()));
 }
 
 #[test]
 fn the_primary_takes_the_place_of_the_last_if_it_may() {
-    let far = world(&BOTH, |listed| listed.lag_bytes = None);
+    let far = observed(&BOTH, |listed| listed.lag_bytes = None);
     assert_eq!(after(&far), Some(vec!["10.0.1.11".to_owned()]));
     let plan = planned(wanted(false), &far);
-    assert_eq!(plan.lanes, []);
+    assert_eq!(plan.step_groups, []);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoReader);
 }
 
 #[test]
 fn without_a_list_nobody_is_in_or_out() {
-    let mut world = world(&BOTH, |_| ());
-    for answer in members_in(&mut world).values_mut() {
+    let mut observed = observed(&BOTH, |_| ());
+    for answer in members_in(&mut observed).values_mut() {
         answer.view = Err(refused());
     }
-    let plan = planned(wanted(true), &world);
-    assert_eq!(plan.lanes, []);
+    let plan = planned(wanted(true), &observed);
+    assert_eq!(plan.step_groups, []);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoReader);
 }
 
 /// Even where the primary takes their place: nobody's writes have moved.
 #[test]
 fn readers_that_come_and_go_are_no_correction() {
-    for change in
-        [&lagging(LIMIT + 1) as &dyn Fn(&mut Listed), &|listed: &mut Listed| listed.lag_bytes = None]
-    {
-        let (intent, world) = (of(wanted(true)), world(&BOTH, change));
-        let primary = primary_of(&intent, &world);
+    for change in [&lagging(LIMIT + 1) as &dyn Fn(&mut ClusterMember), &|listed: &mut ClusterMember| {
+        listed.lag_bytes = None;
+    }] {
+        let (spec, observed) = (of(wanted(true)), observed(&BOTH, change));
+        let primary = primary_of(&spec, &observed);
         let Primary { member, address, timeline, .. } = primary.clone();
-        let memory = Memory {
+        let state = State {
             primary: Some(LastPrimary { site: None, member, address, timeline }),
-            ..Memory::default()
+            ..State::default()
         };
-        let plan = planned(wanted(true), &world);
-        let told = retarget(&intent, &memory, &world, &primary, &plan).unwrap();
-        assert_eq!((told.cause, told.previous), (Cause::Members, None));
+        let plan = planned(wanted(true), &observed);
+        let notified = moves(&spec, &state, &observed, &primary, &plan).unwrap();
+        assert_eq!((notified.cause, notified.previous), (MoveCause::Members, None));
     }
 }
 
 /// What the auditor says of values that are not the planner's.
-fn refusal(world: &World, fallback: bool, values: &[&str]) -> Option<Refusal> {
+fn refusal(observed: &Observed, fallback: bool, values: &[&str]) -> Option<Refusal> {
     let wanted = wanted(fallback);
     let place = wanted.key.place.clone();
-    let before = world.records[&place].as_ref().unwrap()[0].clone();
+    let before = observed.records[&place].as_ref().unwrap()[0].clone();
     let answer = record(&wanted, values).answer;
     let after = RecordSet { answer, ..before.clone() };
     let changes = vec![RecordChange { before: Some(before), after }];
-    let plan = Plan { lanes: vec![Lane::Zone { zone: place.zone, changes }], ..Plan::default() };
-    let intent = of(wanted);
-    let verdict = verdict(&intent, world, &Memory::default());
-    audit(&plan, &intent, world, &verdict, &Memory::default(), Timestamp(0)).err()
+    let plan = Plan { step_groups: vec![StepGroup::Zone { zone: place.zone, changes }], ..Plan::default() };
+    let spec = of(wanted);
+    let verdict = verdict(&spec, observed, &State::default());
+    audit(&plan, &spec, observed, &verdict, &State::default(), Timestamp(0)).err()
 }
 
 #[test]
 fn the_auditor_lets_in_only_who_may_be_read_from() {
-    let world = world(&BOTH, lagging(LIMIT + 1));
-    assert_eq!(refusal(&world, true, &["10.0.1.12"]), None);
-    assert_eq!(refusal(&world, true, &["10.0.1.11"]), None);
-    assert!(matches!(refusal(&world, false, &["10.0.1.11"]), Some(Refusal::WrongNode { .. })));
+    let observed = observed(&BOTH, lagging(LIMIT + 1));
+    assert_eq!(refusal(&observed, true, &["10.0.1.12"]), None);
+    assert_eq!(refusal(&observed, true, &["10.0.1.11"]), None);
+    assert!(matches!(refusal(&observed, false, &["10.0.1.11"]), Some(Refusal::WrongNode { .. })));
     for stray in ["10.0.1.13", "10.0.1.99"] {
-        assert!(matches!(refusal(&world, true, &[stray, "10.0.1.12"]), Some(Refusal::WrongNode { .. })));
+        assert!(matches!(refusal(&observed, true, &[stray, "10.0.1.12"]), Some(Refusal::WrongNode { .. })));
     }
-    assert!(matches!(refusal(&world, true, &[]), Some(Refusal::Empties(_))));
+    assert!(matches!(refusal(&observed, true, &[]), Some(Refusal::Empties(_))));
 }
 
 /// A pass is made for it, and not for every byte of lag.
 #[test]
 fn a_look_sees_who_may_be_read_from() {
-    let intent = of(wanted(true));
-    let sight = |lag| Sight::of(&intent, world(&BOTH, lagging(lag)).sites);
-    assert_eq!(sight(0), sight(LIMIT / 2));
-    assert_ne!(sight(LIMIT), sight(LIMIT + 1));
+    let spec = of(wanted(true));
+    let snapshot = |lag| Snapshot::of(&spec, observed(&BOTH, lagging(lag)).sites);
+    assert_eq!(snapshot(0), snapshot(LIMIT / 2));
+    assert_ne!(snapshot(LIMIT), snapshot(LIMIT + 1));
 }
 
 /// Route 53 refuses a value that stands there twice.
 #[test]
 fn two_replicas_at_one_address_are_one_value() {
-    let mut world = world(&["10.0.1.11"], |_| ());
-    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let mut observed = observed(&["10.0.1.11"], |_| ());
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         let shared = view.members[1].address.clone();
         view.members[2].address = shared;
     }
-    assert_eq!(after(&world), Some(vec!["10.0.1.12".to_owned()]));
+    assert_eq!(after(&observed), Some(vec!["10.0.1.12".to_owned()]));
 }

@@ -3,52 +3,56 @@
 use std::collections::BTreeMap;
 
 use repoint_domain::audit::{Refusal, audit};
-use repoint_domain::decide::sight::Sight;
+use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
-use repoint_domain::observed::{Health, Listed, View, World};
-use repoint_domain::plan::{Lane, Plan, TargetStep, plan};
+use repoint_domain::observed::{ClusterMember, ClusterView, MemberStatus, Observed};
+use repoint_domain::plan::{Plan, StepGroup, TargetStep, plan};
 use repoint_domain::report::{Outcome, holds, outcome};
-use repoint_domain::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent};
+use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec};
+use repoint_domain::state::State;
 use repoint_domain::state::condition::findings;
-use repoint_domain::state::{Memory, Timestamp};
-use repoint_domain::values::cluster::{ListedRole, Role, State, Timeline};
+use repoint_domain::values::cluster::{ClusterRole, PostgresState, Role, Timeline};
 use repoint_domain::values::endpoint::TargetGroup;
 use repoint_domain::values::record::RecordType;
+use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, of, words};
 use crate::support::evidence::{
-    GROUP, answer, arn, group_intent, intent, ip_group, listed, members_in, name, reader_intent, record,
-    record_intent, refused, replica, target, world,
+    GROUP, answer, arn, group_intent, ip_group, listed, members_in, name, observed, reader_intent, record,
+    record_intent, refused, replica, spec, target,
 };
 
 const WRITERS: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/writers/0123456789abcdef";
 
-fn cluster_view(timeline: u32) -> View {
-    let leader = Listed { lag_bytes: Some(0), ..listed(1, ListedRole::StandbyLeader, timeline) };
-    let others = (2..=3).map(|number| listed(number, ListedRole::Replica, timeline));
-    View { scope: None, members: std::iter::once(leader).chain(others).collect(), paused: false }
+fn cluster_view(timeline: u32) -> ClusterView {
+    let leader = ClusterMember { lag_bytes: Some(0), ..listed(1, ClusterRole::StandbyLeader, timeline) };
+    let others = (2..=3).map(|number| listed(number, ClusterRole::Replica, timeline));
+    ClusterView { scope: None, members: std::iter::once(leader).chain(others).collect(), paused: false }
 }
 
 /// pg1 leads the standby cluster, pg2 and pg3 stream from it.
-fn standby(group: TargetGroup) -> World {
-    let leader = Health { role: Role::StandbyLeader, ..replica(3) };
+fn standby(group: TargetGroup) -> Observed {
+    let leader = MemberStatus { role: Role::StandbyLeader, ..replica(3) };
     let healths = [leader, replica(3), replica(3)];
     let answers = (1..).zip(healths).map(|(number, health)| answer(number, health, Ok(cluster_view(3))));
     let writers = ip_group(&[("10.0.1.99", "healthy")]);
-    World { groups: BTreeMap::from([(arn(GROUP), Ok(group)), (arn(WRITERS), Ok(writers))]), ..world(answers) }
+    Observed {
+        groups: BTreeMap::from([(arn(GROUP), Ok(group)), (arn(WRITERS), Ok(writers))]),
+        ..observed(answers)
+    }
 }
 
-fn planned(intent: &Intent, world: &World, memory: &Memory) -> Plan {
-    let verdict = verdict(intent, world, memory);
-    let plan = plan(intent, world, &verdict, memory, Timestamp(0));
-    assert_eq!(audit(&plan, intent, world, &verdict, memory, Timestamp(0)).err(), None);
+fn planned(spec: &Spec, observed: &Observed, state: &State) -> Plan {
+    let verdict = verdict(spec, observed, state);
+    let plan = plan(spec, observed, &verdict, state, Timestamp(0));
+    assert_eq!(audit(&plan, spec, observed, &verdict, state, Timestamp(0)).err(), None);
     plan
 }
 
-fn reported(intent: &Intent, world: &World) -> (Outcome, usize) {
-    let verdict = verdict(intent, world, &Memory::default());
-    let plan = plan(intent, world, &verdict, &Memory::default(), Timestamp(0));
+fn reported(spec: &Spec, observed: &Observed) -> (Outcome, usize) {
+    let verdict = verdict(spec, observed, &State::default());
+    let plan = plan(spec, observed, &verdict, &State::default(), Timestamp(0));
     let holds = holds(&verdict, &plan);
     (outcome(true, &repoint_domain::report::planned_steps(&plan), &holds), holds.len())
 }
@@ -59,41 +63,47 @@ fn both() -> TargetGroup {
 
 #[test]
 fn its_replicas_come_in_and_nobody_else_is_there() {
-    let world = standby(ip_group(&[("10.0.1.99", "healthy")]));
-    let plan = planned(&of(reader_intent(LIMIT)), &world, &Memory::default());
+    let observed = standby(ip_group(&[("10.0.1.99", "healthy")]));
+    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.12", "+10.0.1.13", "-10.0.1.99"]);
 }
 
 #[test]
 fn its_leader_takes_the_place_of_the_last() {
-    let mut world = standby(both());
-    for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let mut observed = standby(both());
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         view.members.iter_mut().for_each(|listed| listed.lag_bytes = None);
     }
-    let plan = planned(&of(reader_intent(LIMIT)), &world, &Memory::default());
+    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
 }
 
 /// Before 3.0.4 its replicas are `running`, and it says who streams from it.
 #[test]
 fn it_says_who_streams_from_it() {
-    let mut world = standby(both());
-    for (number, answer) in (1..).zip(members_in(&mut world).values_mut()) {
-        answer.view.as_mut().unwrap().members.iter_mut().for_each(|listed| listed.state = State::Running);
+    let mut observed = standby(both());
+    for (number, answer) in (1..).zip(members_in(&mut observed).values_mut()) {
+        answer
+            .view
+            .as_mut()
+            .unwrap()
+            .members
+            .iter_mut()
+            .for_each(|listed| listed.state = PostgresState::Running);
         if number == 1 {
             answer.health.as_mut().unwrap().feeds.insert(name(2));
         }
     }
-    let plan = planned(&of(reader_intent(LIMIT)), &world, &Memory::default());
+    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.12", "-10.0.1.13"]);
 }
 
 #[test]
 fn nothing_that_takes_writes_moves() {
-    let writers = GroupIntent { arn: arn(WRITERS), ..group_intent() };
+    let writers = GroupSpec { arn: arn(WRITERS), ..group_intent() };
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
-    let of_readers = RecordIntent { points_to, ..record_intent(RecordType::A) };
-    let of_writers = RecordIntent {
+    let of_readers = RecordSpec { points_to, ..record_intent(RecordType::A) };
+    let of_writers = RecordSpec {
         key: repoint_domain::values::record::RecordKey {
             set_identifier: Some(repoint_domain::values::record::SetIdentifier::new("writers")),
             ..of_readers.key.clone()
@@ -103,41 +113,38 @@ fn nothing_that_takes_writes_moves() {
     };
     let records =
         BTreeMap::from([(of_readers.key.place.clone(), Ok(vec![record(&of_readers, &["10.0.1.99"])]))]);
-    let world = World { records, ..standby(ip_group(&[])) };
-    let intent = Intent {
-        groups: vec![writers, reader_intent(LIMIT)],
-        records: vec![of_readers, of_writers],
-        ..intent()
-    };
-    let plan = planned(&intent, &world, &Memory::default());
-    let [Lane::Group { arn: group, .. }, Lane::Zone { changes, .. }] = &plan.lanes[..] else {
+    let observed = Observed { records, ..standby(ip_group(&[])) };
+    let spec =
+        Spec { groups: vec![writers, reader_intent(LIMIT)], records: vec![of_readers, of_writers], ..spec() };
+    let plan = planned(&spec, &observed, &State::default());
+    let [StepGroup::Group { arn: group, .. }, StepGroup::Zone { changes, .. }] = &plan.step_groups[..] else {
         panic!("{plan:?}")
     };
     assert_eq!((group, changes.len()), (&arn(GROUP), 1));
     assert_eq!(changes[0].after.answer.to_string(), "10.0.1.12,10.0.1.13");
-    assert_eq!(reported(&intent, &world), (Outcome::Held, 1), "the writers are");
+    assert_eq!(reported(&spec, &observed), (Outcome::Held, 1), "the writers are");
 }
 
 /// A site that has only readers is as it should be: it must not fail every minute.
 #[test]
 fn where_only_readers_are_configured_it_is_converged() {
-    let intent = of(reader_intent(LIMIT));
-    assert_eq!(reported(&intent, &standby(both())), (Outcome::Converged, 0));
-    assert_eq!(reported(&intent, &standby(ip_group(&[]))), (Outcome::Planned, 0));
-    let verdict = verdict(&intent, &standby(both()), &Memory::default());
+    let spec = of(reader_intent(LIMIT));
+    assert_eq!(reported(&spec, &standby(both())), (Outcome::Converged, 0));
+    assert_eq!(reported(&spec, &standby(ip_group(&[]))), (Outcome::Planned, 0));
+    let verdict = verdict(&spec, &standby(both()), &State::default());
     assert!(matches!(&verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::StandbyCluster));
 }
 
 /// Laws 3 and 4 hold for those who read as well.
 #[test]
 fn a_leader_of_whom_there_is_doubt_is_not_followed() {
-    let intent = of(reader_intent(LIMIT));
-    let is_served = |world: &World, memory: &Memory| {
-        let is_served = verdict(&intent, world, memory).leader().is_some();
-        assert_eq!(planned(&intent, world, memory) != Plan::default(), is_served);
+    let spec = of(reader_intent(LIMIT));
+    let is_served = |observed: &Observed, state: &State| {
+        let is_served = verdict(&spec, observed, state).leader().is_some();
+        assert_eq!(planned(&spec, observed, state) != Plan::default(), is_served);
         is_served
     };
-    let known = |timeline| Memory { highest_timeline: Some(Timeline(timeline)), ..Memory::default() };
+    let known = |timeline| State { highest_timeline: Some(Timeline(timeline)), ..State::default() };
     let empty = || standby(ip_group(&[]));
     assert!(is_served(&empty(), &known(3)));
     assert!(!is_served(&empty(), &known(4)), "it is behind");
@@ -148,22 +155,22 @@ fn a_leader_of_whom_there_is_doubt_is_not_followed() {
     assert!(!is_served(&silent, &known(3)), "it does not answer for itself");
     let mut doubted = empty();
     let another = members_in(&mut doubted).values_mut().next_back().unwrap().view.as_mut().unwrap();
-    another.members[1].role = ListedRole::StandbyLeader;
+    another.members[1].role = ClusterRole::StandbyLeader;
     assert!(!is_served(&doubted, &known(3)), "another is named as well");
-    assert_eq!(reported(&intent, &doubted), (Outcome::Held, 1));
+    assert_eq!(reported(&spec, &doubted), (Outcome::Held, 1));
 }
 
 #[test]
 fn the_auditor_lets_only_readers_follow_it() {
-    let writers = GroupIntent { arn: arn(WRITERS), ..group_intent() };
-    let warm = GroupIntent { role: GroupRole::Writer, ..reader_intent(LIMIT) };
-    let world = standby(both());
+    let writers = GroupSpec { arn: arn(WRITERS), ..group_intent() };
+    let warm = GroupSpec { role: GroupRole::Writer, ..reader_intent(LIMIT) };
+    let observed = standby(both());
     for (group, arn) in [(writers, arn(WRITERS)), (warm, arn(GROUP))] {
-        let intent = of(group);
-        let verdict = verdict(&intent, &world, &Memory::default());
+        let spec = of(group);
+        let verdict = verdict(&spec, &observed, &State::default());
         let steps = vec![TargetStep::Register(target("10.0.1.11", 5432))];
-        let plan = Plan { lanes: vec![Lane::Group { arn, steps }], ..Plan::default() };
-        let refusal = audit(&plan, &intent, &world, &verdict, &Memory::default(), Timestamp(0));
+        let plan = Plan { step_groups: vec![StepGroup::Group { arn, steps }], ..Plan::default() };
+        let refusal = audit(&plan, &spec, &observed, &verdict, &State::default(), Timestamp(0));
         assert_eq!(refusal.err(), Some(Refusal::NoPrimary));
     }
 }
@@ -171,47 +178,47 @@ fn the_auditor_lets_only_readers_follow_it() {
 /// The auditor asks those who lead itself.
 #[test]
 fn the_auditor_believes_no_leader_that_does_not_say_so() {
-    let intent = of(reader_intent(LIMIT));
-    let mut world = standby(ip_group(&[]));
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
-    for health in members_in(&mut world).values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
+    let spec = of(reader_intent(LIMIT));
+    let mut observed = standby(ip_group(&[]));
+    let verdict = verdict(&spec, &observed, &State::default());
+    let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
+    for health in members_in(&mut observed).values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
         health.role = Role::Replica;
     }
-    let refusal = audit(&plan, &intent, &world, &verdict, &Memory::default(), Timestamp(0));
+    let refusal = audit(&plan, &spec, &observed, &verdict, &State::default(), Timestamp(0));
     assert_eq!(refusal.err(), Some(Refusal::NoPrimary));
 }
 
 /// What was wrong with endpoints of writers is neither there nor gone; what is wrong with readers is told.
 #[test]
 fn what_is_wrong_with_readers_is_found() {
-    let mut world = standby(both());
-    world.groups.insert(arn(GROUP), Err(refused()));
-    let intent = Intent {
-        groups: vec![GroupIntent { arn: arn(WRITERS), ..group_intent() }, reader_intent(LIMIT)],
-        ..intent()
+    let mut observed = standby(both());
+    observed.groups.insert(arn(GROUP), Err(refused()));
+    let spec = Spec {
+        groups: vec![GroupSpec { arn: arn(WRITERS), ..group_intent() }, reader_intent(LIMIT)],
+        ..spec()
     };
-    let verdict = verdict(&intent, &world, &Memory::default());
-    let plan = plan(&intent, &world, &verdict, &Memory::default(), Timestamp(0));
-    let found = format!("{:?}", findings(&intent, &world, None, &verdict, &plan, &[], None));
+    let verdict = verdict(&spec, &observed, &State::default());
+    let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
+    let found = format!("{:?}", findings(&spec, &observed, None, &verdict, &plan, &[], None));
     assert!(found.contains(&format!("(EndpointHeld, Some(\"{GROUP}\")")), "{found}");
     assert!(found.contains(&format!("left_alone: [\"{WRITERS}\"]")), "{found}");
 }
 
 #[test]
 fn a_look_sees_another_leader_and_who_may_be_read_from() {
-    let intent = of(reader_intent(LIMIT));
-    let sight = |change: &dyn Fn(&mut Listed)| {
-        let mut world = standby(both());
-        for view in members_in(&mut world).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+    let spec = of(reader_intent(LIMIT));
+    let snapshot = |change: &dyn Fn(&mut ClusterMember)| {
+        let mut observed = standby(both());
+        for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
             view.members.iter_mut().for_each(change);
         }
-        Sight::of(&intent, world.sites)
+        Snapshot::of(&spec, observed.sites)
     };
-    let lagging = |lag| sight(&move |listed| listed.lag_bytes = listed.lag_bytes.map(|_| lag));
+    let lagging = |lag| snapshot(&move |listed| listed.lag_bytes = listed.lag_bytes.map(|_| lag));
     assert_eq!(lagging(0), lagging(1));
     assert_ne!(lagging(0), lagging(LIMIT + 1));
-    let moved = sight(&|listed| {
+    let moved = snapshot(&|listed| {
         if listed.name == name(1) {
             listed.address.as_mut().unwrap().port = 5433;
         }

@@ -7,22 +7,23 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{Health, MemberAnswer, Read, View, World};
+use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Observed, Read};
 use repoint_domain::plan::{Plan, plan};
-use repoint_domain::spec::{GroupRole, Intent, PointsTo, RecordIntent};
-use repoint_domain::state::{Condition, ConditionKind, Memory, Timestamp, Unknown};
-use repoint_domain::values::cluster::{ApiUrl, ListedRole, Role, Scope, State, SystemId, Timeline};
+use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
+use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
+use repoint_domain::values::cluster::{ApiUrl, ClusterRole, PostgresState, Role, Scope, SystemId, Timeline};
 use repoint_domain::values::endpoint::{Target, TargetGroup, TargetHealth};
 use repoint_domain::values::listener::{Forward, Listener, Stickiness};
 use repoint_domain::values::record::{Failover, RecordSet, RecordType};
+use repoint_domain::values::timestamp::Timestamp;
 
 use super::evidence::{
-    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host, intent,
-    ip_group, listed, listener_arn, member_group, members_in, record, record_intent, refused, silence,
+    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host,
+    ip_group, listed, listener_arn, member_group, members_in, record, record_intent, refused, silence, spec,
     target, warm_intent, weighted_intent,
 };
 
-fn health() -> impl Strategy<Value = Health> {
+fn health() -> impl Strategy<Value = MemberStatus> {
     (
         any::<bool>(),
         select(vec!["primary", "replica", "standby_leader", "demoted"]),
@@ -31,10 +32,10 @@ fn health() -> impl Strategy<Value = Health> {
         option::weighted(0.9, select(vec![SYSTEM, SYSTEM, SYSTEM, "1"])),
         select(vec![Some("batman"), Some("batman"), None, Some("joker")]),
     )
-        .prop_map(|(answers_primary, role, state, timeline, system, scope)| Health {
+        .prop_map(|(answers_primary, role, state, timeline, system, scope)| MemberStatus {
             answers_primary,
             role: Role::from(role),
-            state: State::from(state),
+            state: PostgresState::from(state),
             timeline: timeline.map(Timeline),
             system_id: system.map(SystemId::new),
             scope: scope.map(Scope::new),
@@ -43,16 +44,16 @@ fn health() -> impl Strategy<Value = Health> {
         })
 }
 
-fn cluster_view() -> impl Strategy<Value = View> {
+fn cluster_view() -> impl Strategy<Value = ClusterView> {
     let roles = ["leader", "replica", "sync_standby", "quorum_standby", "standby_leader", "something new"];
     let member =
         (select(roles.to_vec()), option::weighted(0.9, 1_u32..5), option::of(0_u64..100), any::<bool>());
-    vec(member, 0..4).prop_map(|members| View {
+    vec(member, 0..4).prop_map(|members| ClusterView {
         scope: None,
         members: (1..)
             .zip(members)
             .map(|(number, (role, timeline, lag_bytes, noloadbalance))| {
-                let mut entry = listed(number, ListedRole::from(role), 1);
+                let mut entry = listed(number, ClusterRole::from(role), 1);
                 entry.timeline = timeline.map(Timeline);
                 entry.lag_bytes = lag_bytes;
                 entry.noloadbalance = noloadbalance;
@@ -63,7 +64,7 @@ fn cluster_view() -> impl Strategy<Value = View> {
     })
 }
 
-fn member() -> impl Strategy<Value = Option<(Health, Option<View>)>> {
+fn member() -> impl Strategy<Value = Option<(MemberStatus, Option<ClusterView>)>> {
     option::weighted(0.8, (health(), option::weighted(0.8, cluster_view())))
 }
 
@@ -83,12 +84,12 @@ pub fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
 /// The timeline of [`led_case`]: no lower than any that is remembered.
 const LED_ON: u32 = 4;
 
-fn memory() -> impl Strategy<Value = Memory> {
+fn state() -> impl Strategy<Value = State> {
     let system = prop_oneof![9 => Just(SYSTEM), 1 => Just("1")];
-    option::of((1_u32..5, system)).prop_map(|known| Memory {
+    option::of((1_u32..5, system)).prop_map(|known| State {
         highest_timeline: known.map(|(timeline, _)| Timeline(timeline)),
         system_id: known.map(|(_, system)| SystemId::new(system)),
-        ..Memory::default()
+        ..State::default()
     })
 }
 
@@ -116,7 +117,7 @@ fn target_of(number: u8, port: u16) -> Target {
 }
 
 /// The record sets of one place, as they were configured before, whatever they point at.
-fn record_sets(wanted: Vec<RecordIntent>) -> impl Strategy<Value = Read<Vec<RecordSet>>> {
+fn record_sets(wanted: Vec<RecordSpec>) -> impl Strategy<Value = Read<Vec<RecordSet>>> {
     let count = wanted.len();
     let set = (vec(1_u8..5, 1..3), option::of(Just("check-1".to_owned())));
     let sets = vec(option::of(set), count).prop_map(move |sets| {
@@ -134,61 +135,61 @@ fn record_sets(wanted: Vec<RecordIntent>) -> impl Strategy<Value = Read<Vec<Reco
 /// What a record of readers is told.
 pub const READERS: PointsTo = PointsTo::Readers { max_lag_bytes: 100, primary_fallback: true };
 
-fn wanted_records() -> impl Strategy<Value = Vec<RecordIntent>> {
+fn wanted_records() -> impl Strategy<Value = Vec<RecordSpec>> {
     let pair = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
     let simple = vec![record_intent(RecordType::A)];
-    let standby = vec![RecordIntent { points_to: PointsTo::Standby, ..record_intent(RecordType::A) }];
-    let readers = vec![RecordIntent { points_to: READERS, ..record_intent(RecordType::A) }];
+    let standby = vec![RecordSpec { points_to: PointsTo::Standby, ..record_intent(RecordType::A) }];
+    let readers = vec![RecordSpec { points_to: READERS, ..record_intent(RecordType::A) }];
     (select(vec![pair, simple, standby, readers]), option::of(5_u32..90)).prop_map(
         |(records, ttl_seconds)| {
-            records.into_iter().map(|record| RecordIntent { ttl_seconds, ..record }).collect()
+            records.into_iter().map(|record| RecordSpec { ttl_seconds, ..record }).collect()
         },
     )
 }
 
 /// A cluster with a group and one or two records, as it is configured, seen and remembered.
-pub fn case() -> impl Strategy<Value = (Intent, World, Memory)> {
+pub fn case() -> impl Strategy<Value = (Spec, Observed, State)> {
     wanted_records().prop_flat_map(|wanted| {
         let pinned = option::weighted(0.1, Just(SystemId::new(SYSTEM)));
-        (members(), group(), record_sets(wanted.clone()), memory(), pinned).prop_map(
-            move |(members, group, sets, memory, system_id)| {
+        (members(), group(), record_sets(wanted.clone()), state(), pinned).prop_map(
+            move |(members, group, sets, state, system_id)| {
                 let (groups, records) = (vec![group_intent()], wanted.clone());
-                let intent = Intent { system_id, groups, records, ..intent() };
-                let world = World {
+                let spec = Spec { system_id, groups, records, ..spec() };
+                let observed = Observed {
                     sites: BTreeMap::from([(None, members)]),
                     groups: BTreeMap::from([(arn(GROUP), group)]),
                     records: BTreeMap::from([(wanted[0].key.place.clone(), sets)]),
-                    ..World::default()
+                    ..Observed::default()
                 };
-                (intent, world, memory)
+                (spec, observed, state)
             },
         )
     })
 }
 
 /// The same with a cluster in good health, so that there is somebody to follow.
-pub fn led_case() -> impl Strategy<Value = (Intent, World, Memory)> {
-    (case(), 1_u8..4).prop_map(|((intent, world, memory), leader)| {
-        (intent, World { sites: healthy(leader, LED_ON).sites, ..world }, memory)
+pub fn led_case() -> impl Strategy<Value = (Spec, Observed, State)> {
+    (case(), 1_u8..4).prop_map(|((spec, observed, state), leader)| {
+        (spec, Observed { sites: healthy(leader, LED_ON).sites, ..observed }, state)
     })
 }
 
 /// The same with a group of readers; replicas lag, stop to stream, are tagged, or do not answer.
-pub fn reader_case() -> impl Strategy<Value = (Intent, World, Memory)> {
+pub fn reader_case() -> impl Strategy<Value = (Spec, Observed, State)> {
     let state =
         select(vec!["streaming", "streaming", "streaming", "running", "in archive recovery", "starting"]);
     let replica = (option::weighted(0.9, 0_u64..150), any::<bool>(), state, option::weighted(0.2, Just(())));
     (led_case(), vec(replica, 3), any::<bool>()).prop_map(
-        |((mut intent, mut world, memory), replicas, fallback)| {
-            intent.groups[0].role = GroupRole::Reader { max_lag_bytes: 100, primary_fallback: fallback };
-            for (number, (_, answer)) in (0..).zip(members_in(&mut world)) {
+        |((mut spec, mut observed, state), replicas, fallback)| {
+            spec.groups[0].role = GroupRole::Reader { max_lag_bytes: 100, primary_fallback: fallback };
+            for (number, (_, answer)) in (0..).zip(members_in(&mut observed)) {
                 for (listed, (lag_bytes, noloadbalance, state, _)) in
                     answer.view.iter_mut().flat_map(|view| &mut view.members).zip(&replicas)
                 {
                     if !listed.role.leads() {
                         listed.lag_bytes = *lag_bytes;
                         listed.noloadbalance = *noloadbalance && lag_bytes.is_some_and(|lag| lag % 4 == 0);
-                        listed.state = State::from(*state);
+                        listed.state = PostgresState::from(*state);
                     }
                 }
                 let is_leader = answer.health.as_ref().is_ok_and(|health| health.answers_primary);
@@ -196,36 +197,36 @@ pub fn reader_case() -> impl Strategy<Value = (Intent, World, Memory)> {
                     (answer.health, answer.view) = (Err(refused()), Err(refused()));
                 }
             }
-            (intent, world, memory)
+            (spec, observed, state)
         },
     )
 }
 
 /// The same with a warm group, of whose surplus some has been there for long enough.
-pub fn warm_case() -> impl Strategy<Value = (Intent, World, Memory)> {
-    (reader_case(), vec(any::<bool>(), 3)).prop_map(|((mut intent, mut world, mut memory), old)| {
-        intent.groups = vec![warm_intent(0)];
-        for group in world.groups.values_mut().flatten() {
+pub fn warm_case() -> impl Strategy<Value = (Spec, Observed, State)> {
+    (reader_case(), vec(any::<bool>(), 3)).prop_map(|((mut spec, mut observed, mut state), old)| {
+        spec.groups = vec![warm_intent(0)];
+        for group in observed.groups.values_mut().flatten() {
             group.check = Some(asks_patroni());
         }
         let surplus = [target_of(4, 5432), target_of(5, 5432), target_of(1, 6432)];
         let old = surplus.iter().zip(old).filter(|(_, is_old)| *is_old);
-        memory.conditions = old
+        state.conditions = old
             .map(|(target, _)| Condition {
                 kind: ConditionKind::TargetSurplus,
                 subject: Some(format!("{GROUP} {target}")),
                 message: String::new(),
                 since: Timestamp(0),
-                told: None,
+                notified: None,
                 unknown: Unknown::new(),
             })
             .collect();
-        (intent, world, memory)
+        (spec, observed, state)
     })
 }
 
 /// A listener before a group for each member, whatever it does and whatever is in the groups.
-pub fn weighted_case() -> impl Strategy<Value = (Intent, World, Memory)> {
+pub fn weighted_case() -> impl Strategy<Value = (Spec, Observed, State)> {
     let groups = vec(group(), 4);
     let weights = vec(option::weighted(0.8, select(vec![0_u32, 0, 1, 100])), 3);
     let foreign = option::weighted(0.2, select(vec![0_u32, 0, 0, 7]));
@@ -243,16 +244,16 @@ pub fn weighted_case() -> impl Strategy<Value = (Intent, World, Memory)> {
         1 => Just(Ok(Listener::Other("its default action is redirect".to_owned()))),
         1 => Just(Err(refused())),
     ];
-    let world = prop_oneof![1 => case(), 9 => led_case()];
-    (world, groups, listener, 2_u8..4).prop_map(|((intent, world, memory), groups, listener, count)| {
-        let intent = Intent { groups: (1..=count).map(weighted_intent).collect(), ..intent };
+    let observed = prop_oneof![1 => case(), 9 => led_case()];
+    (observed, groups, listener, 2_u8..4).prop_map(|((spec, observed, state), groups, listener, count)| {
+        let spec = Spec { groups: (1..=count).map(weighted_intent).collect(), ..spec };
         let groups = (1..).zip(groups).map(|(number, group)| (member_group(number), group)).collect();
         let listeners = BTreeMap::from([(listener_arn(), listener)]);
-        (intent, World { groups, listeners, ..world }, memory)
+        (spec, Observed { groups, listeners, ..observed }, state)
     })
 }
 
 /// What is to be done about it.
-pub fn planned(intent: &Intent, world: &World, memory: &Memory) -> Plan {
-    plan(intent, world, &verdict(intent, world, memory), memory, Timestamp(0))
+pub fn planned(spec: &Spec, observed: &Observed, state: &State) -> Plan {
+    plan(spec, observed, &verdict(spec, observed, state), state, Timestamp(0))
 }

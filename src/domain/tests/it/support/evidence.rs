@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use repoint_domain::observed::{Answers, Health, Instance, Listed, MemberAnswer, Read, View, World};
-use repoint_domain::spec::{GroupIntent, GroupRole, Intent, PointsTo, RecordIntent, Site, Strategy};
+use repoint_domain::observed::{
+    Answers, ClusterMember, ClusterView, Instance, MemberAnswer, MemberStatus, Observed, Read,
+};
+use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
 use repoint_domain::values::cluster::{
-    Address, ApiUrl, EntryName, ListedRole, MemberName, Role, Scope, State, SystemId, Timeline,
+    Address, ApiUrl, ClusterRole, EntryName, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
 use repoint_domain::values::endpoint::{
     Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
@@ -23,8 +25,8 @@ pub const GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
 
 /// The cluster that the tests speak of: `batman`, with pg1 to pg3 as seeds.
-pub fn intent() -> Intent {
-    Intent {
+pub fn spec() -> Spec {
+    Spec {
         name: EntryName::new("batman"),
         scope: Scope::new("batman"),
         sites: vec![Site {
@@ -41,8 +43,8 @@ pub fn intent() -> Intent {
     }
 }
 
-pub fn group_intent() -> GroupIntent {
-    GroupIntent {
+pub fn group_intent() -> GroupSpec {
+    GroupSpec {
         arn: arn(GROUP),
         site: None,
         role: GroupRole::Writer,
@@ -54,14 +56,14 @@ pub fn group_intent() -> GroupIntent {
 }
 
 /// A group of readers that may lag so many bytes; the primary takes their place.
-pub fn reader_intent(max_lag_bytes: u64) -> GroupIntent {
+pub fn reader_intent(max_lag_bytes: u64) -> GroupSpec {
     let role = GroupRole::Reader { max_lag_bytes, primary_fallback: true };
-    GroupIntent { role, ..group_intent() }
+    GroupSpec { role, ..group_intent() }
 }
 
 /// A warm group, whose surplus leaves after that time.
-pub fn warm_intent(leave_after_ms: u64) -> GroupIntent {
-    GroupIntent { strategy: Strategy::Warm { leave_after_ms }, ..group_intent() }
+pub fn warm_intent(deregister_after_ms: u64) -> GroupSpec {
+    GroupSpec { strategy: Strategy::Warm { deregister_after_ms }, ..group_intent() }
 }
 
 /// A health check on Patroni that tells the primary.
@@ -97,11 +99,11 @@ pub fn refused() -> Failure {
 }
 
 /// A member that answers 503 and streams.
-pub fn replica(timeline: u32) -> Health {
-    Health {
+pub fn replica(timeline: u32) -> MemberStatus {
+    MemberStatus {
         answers_primary: false,
         role: Role::Replica,
-        state: State::Running,
+        state: PostgresState::Running,
         timeline: Some(Timeline(timeline)),
         system_id: Some(SystemId::new(SYSTEM)),
         scope: Some(Scope::new("batman")),
@@ -111,16 +113,16 @@ pub fn replica(timeline: u32) -> Health {
 }
 
 /// A member that answers 200 and takes writes.
-pub fn primary(timeline: u32) -> Health {
-    Health { answers_primary: true, role: Role::Primary, ..replica(timeline) }
+pub fn primary(timeline: u32) -> MemberStatus {
+    MemberStatus { answers_primary: true, role: Role::Primary, ..replica(timeline) }
 }
 
 /// A member's entry in `/cluster`.
-pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
+pub fn listed(number: u8, role: ClusterRole, timeline: u32) -> ClusterMember {
     let leads = role.leads();
-    Listed {
+    ClusterMember {
         name: name(number),
-        state: if leads { State::Running } else { State::Streaming },
+        state: if leads { PostgresState::Running } else { PostgresState::Streaming },
         role,
         api_url: Some(url(number)),
         reported: Some(Address { host: host(number), port: 5432 }),
@@ -133,9 +135,9 @@ pub fn listed(number: u8, role: ListedRole, timeline: u32) -> Listed {
 }
 
 /// A `/cluster` in which pg`leader` leads pg1 to pg3.
-pub fn view(leader: u8, timeline: u32) -> View {
-    let role = |number| if number == leader { ListedRole::Leader } else { ListedRole::Replica };
-    View {
+pub fn view(leader: u8, timeline: u32) -> ClusterView {
+    let role = |number| if number == leader { ClusterRole::Leader } else { ClusterRole::Replica };
+    ClusterView {
         scope: Some(Scope::new("batman")),
         members: (1..=3).map(|number| listed(number, role(number), timeline)).collect(),
         paused: false,
@@ -143,8 +145,8 @@ pub fn view(leader: u8, timeline: u32) -> View {
 }
 
 /// An answer of pg`number`, which gives its name as Patroni does since 3.2.
-pub fn answer(number: u8, health: Health, view: Read<View>) -> (ApiUrl, MemberAnswer) {
-    let health = Health { name: Some(name(number)), ..health };
+pub fn answer(number: u8, health: MemberStatus, view: Read<ClusterView>) -> (ApiUrl, MemberAnswer) {
+    let health = MemberStatus { name: Some(name(number)), ..health };
     let peer: SocketAddr = format!("{}:8008", host(number)).parse().unwrap();
     (url(number), MemberAnswer { peer: Some(peer), health: Ok(health), view })
 }
@@ -155,18 +157,18 @@ pub fn silence(number: u8) -> (ApiUrl, MemberAnswer) {
 }
 
 /// A world of these answers.
-pub fn world(answers: impl IntoIterator<Item = (ApiUrl, MemberAnswer)>) -> World {
-    World { sites: BTreeMap::from([(None, answers.into_iter().collect())]), ..World::default() }
+pub fn observed(answers: impl IntoIterator<Item = (ApiUrl, MemberAnswer)>) -> Observed {
+    Observed { sites: BTreeMap::from([(None, answers.into_iter().collect())]), ..Observed::default() }
 }
 
 /// What the members of the one site answer.
-pub fn members_in(world: &mut World) -> &mut Answers {
-    world.sites.entry(None).or_default()
+pub fn members_in(observed: &mut Observed) -> &mut Answers {
+    observed.sites.entry(None).or_default()
 }
 
 /// A healthy cluster that pg`leader` leads on `timeline`.
-pub fn healthy(leader: u8, timeline: u32) -> World {
-    world((1..=3).map(|number| {
+pub fn healthy(leader: u8, timeline: u32) -> Observed {
+    observed((1..=3).map(|number| {
         let health = if number == leader { primary(timeline) } else { replica(timeline) };
         answer(number, health, Ok(view(leader, timeline)))
     }))
@@ -201,8 +203,8 @@ pub fn place(record_type: RecordType) -> RecordPlace {
 }
 
 /// A simple record's intent.
-pub fn record_intent(record_type: RecordType) -> RecordIntent {
-    RecordIntent {
+pub fn record_intent(record_type: RecordType) -> RecordSpec {
+    RecordSpec {
         key: RecordKey { place: place(record_type), set_identifier: None },
         failover: None,
         points_to: PointsTo::Primary,
@@ -213,20 +215,20 @@ pub fn record_intent(record_type: RecordType) -> RecordIntent {
 }
 
 /// One end of the failover pair: PRIMARY for the primary, SECONDARY for the standby.
-pub fn failover_intent(failover: Failover) -> RecordIntent {
+pub fn failover_intent(failover: Failover) -> RecordSpec {
     let (identifier, points_to) = match failover {
         Failover::Primary => ("primary", PointsTo::Primary),
         Failover::Secondary => ("secondary", PointsTo::Standby),
     };
     let key = RecordKey { place: place(RecordType::A), set_identifier: Some(SetIdentifier::new(identifier)) };
-    RecordIntent { key, failover: Some(failover), points_to, ..record_intent(RecordType::A) }
+    RecordSpec { key, failover: Some(failover), points_to, ..record_intent(RecordType::A) }
 }
 
 /// A record set as read, with a TTL of 60 s.
-pub fn record(intent: &RecordIntent, values: &[&str]) -> RecordSet {
+pub fn record(spec: &RecordSpec, values: &[&str]) -> RecordSet {
     RecordSet {
-        key: intent.key.clone(),
-        routing: intent.failover.map_or(Routing::Simple, Routing::Failover),
+        key: spec.key.clone(),
+        routing: spec.failover.map_or(Routing::Simple, Routing::Failover),
         answer: Answer::Values { ttl_seconds: 60, values: values.iter().map(ToString::to_string).collect() },
         health_check_id: None,
     }
@@ -265,9 +267,9 @@ pub fn member_group(number: u8) -> GroupArn {
 }
 
 /// The group of pg`number`, behind [`LISTENER`].
-pub fn weighted_intent(number: u8) -> GroupIntent {
+pub fn weighted_intent(number: u8) -> GroupSpec {
     let strategy = Strategy::Weighted { listeners: vec![listener_arn()], member: name(number) };
-    GroupIntent { arn: member_group(number), strategy, ..group_intent() }
+    GroupSpec { arn: member_group(number), strategy, ..group_intent() }
 }
 
 /// A forward action that gives these shares to the groups of these members.

@@ -1,6 +1,6 @@
 //! What the tests have in common.
 
 pub mod cases;
-pub mod diary;
 pub mod evidence;
+pub mod history;
 pub mod sites;

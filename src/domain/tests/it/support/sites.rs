@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use repoint_domain::observed::{Answers, Health, Listed, MemberAnswer, View, World};
-use repoint_domain::spec::{Intent, Site};
-use repoint_domain::values::cluster::{Address, ApiUrl, ListedRole, Role, Scope, SiteName, Timeline};
+use repoint_domain::observed::{Answers, ClusterMember, ClusterView, MemberAnswer, MemberStatus, Observed};
+use repoint_domain::spec::{Site, Spec};
+use repoint_domain::values::cluster::{Address, ApiUrl, ClusterRole, Role, Scope, SiteName, Timeline};
 
-use super::evidence::{alias, intent, listed, name, primary, refused, replica};
+use super::evidence::{alias, listed, name, primary, refused, replica, spec};
 
 /// How a site stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn balancer(site: &SiteName) -> String {
 }
 
 /// `batman` in these sites.
-pub fn intent_of(sites: &[SiteName]) -> Intent {
+pub fn intent_of(sites: &[SiteName]) -> Spec {
     let site = |site: &SiteName| Site {
         name: Some(site.clone()),
         region: None,
@@ -68,7 +68,7 @@ pub fn intent_of(sites: &[SiteName]) -> Intent {
         addresses: BTreeMap::new(),
         alias: Some(alias(&balancer(site))),
     };
-    Intent { sites: sites.iter().map(site).collect(), ..intent() }
+    Spec { sites: sites.iter().map(site).collect(), ..spec() }
 }
 
 /// What a site's members answer.
@@ -81,9 +81,11 @@ fn answer(site: &SiteName, number: u8, how: How) -> MemberAnswer {
         How::Leads(leader, timeline) if leader == number => primary(timeline),
         How::Quarrels(timeline) => primary(timeline),
         How::Torn(timeline, _) if number == 2 => primary(timeline),
-        How::Torn(_, timeline) => Health { role: Role::StandbyLeader, ..replica(timeline) },
-        How::Follows(timeline) if number == 1 => Health { role: Role::StandbyLeader, ..replica(timeline) },
-        How::Promotes(timeline) if number == 1 => Health { answers_primary: true, ..replica(timeline) },
+        How::Torn(_, timeline) => MemberStatus { role: Role::StandbyLeader, ..replica(timeline) },
+        How::Follows(timeline) if number == 1 => {
+            MemberStatus { role: Role::StandbyLeader, ..replica(timeline) }
+        }
+        How::Promotes(timeline) if number == 1 => MemberStatus { answers_primary: true, ..replica(timeline) },
         How::Leads(_, timeline)
         | How::Follows(timeline)
         | How::Promotes(timeline)
@@ -91,33 +93,33 @@ fn answer(site: &SiteName, number: u8, how: How) -> MemberAnswer {
         How::Dark => return MemberAnswer { peer: None, health: Err(refused()), view: Err(refused()) },
     };
     let peer: SocketAddr = format!("{}:8008", site_host(site, number)).parse().unwrap();
-    let health = Health { name: Some(name(number)), ..health };
+    let health = MemberStatus { name: Some(name(number)), ..health };
     MemberAnswer { peer: Some(peer), health: Ok(health), view: Ok(view(site, how)) }
 }
 
-fn view(site: &SiteName, how: How) -> View {
+fn view(site: &SiteName, how: How) -> ClusterView {
     let leader = match how {
-        How::Leads(leader, timeline) => Some((leader, ListedRole::Leader, timeline)),
-        How::Quarrels(timeline) | How::Promotes(timeline) => Some((1, ListedRole::Leader, timeline)),
-        How::Follows(timeline) | How::Torn(_, timeline) => Some((1, ListedRole::StandbyLeader, timeline)),
+        How::Leads(leader, timeline) => Some((leader, ClusterRole::Leader, timeline)),
+        How::Quarrels(timeline) | How::Promotes(timeline) => Some((1, ClusterRole::Leader, timeline)),
+        How::Follows(timeline) | How::Torn(_, timeline) => Some((1, ClusterRole::StandbyLeader, timeline)),
         How::Leaderless(_) | How::Dark => None,
     };
     let entry = |number| {
         let role = leader.as_ref().filter(|(leader, ..)| *leader == number);
-        let role = role.map_or(ListedRole::Replica, |(_, role, _)| role.clone());
+        let role = role.map_or(ClusterRole::Replica, |(_, role, _)| role.clone());
         let timeline = leader.as_ref().map_or(1, |(_, _, timeline)| *timeline);
-        Listed {
+        ClusterMember {
             api_url: Some(site_url(site, number)),
             address: Some(Address { host: site_host(site, number), port: 5432 }),
             timeline: Some(Timeline(timeline)),
             ..listed(number, role, timeline)
         }
     };
-    View { scope: Some(Scope::new("batman")), members: (1..=2).map(entry).collect(), paused: false }
+    ClusterView { scope: Some(Scope::new("batman")), members: (1..=2).map(entry).collect(), paused: false }
 }
 
 /// A world in which the sites stand like this.
-pub fn seen(sites: &[(SiteName, How)]) -> World {
+pub fn seen(sites: &[(SiteName, How)]) -> Observed {
     let sites = sites.iter().map(|(site, how)| (Some(site.clone()), answers_of(site, *how)));
-    World { sites: sites.collect::<BTreeMap<_, _>>(), ..World::default() }
+    Observed { sites: sites.collect::<BTreeMap<_, _>>(), ..Observed::default() }
 }

@@ -2,17 +2,17 @@
 //! its own, and the address of a dead member. And who vouches for a claimant.
 
 use repoint_domain::decide::verdict::{Hold, HoldKind, Verdict, verdict};
-use repoint_domain::observed::{Health, MemberAnswer, View, World};
-use repoint_domain::state::{KnownMember, LastPrimary, Memory};
-use repoint_domain::values::cluster::{ApiUrl, ListedRole, Role, State, SystemId, Timeline};
+use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Observed};
+use repoint_domain::state::{KnownMember, LastPrimary, State};
+use repoint_domain::values::cluster::{ApiUrl, ClusterRole, PostgresState, Role, SystemId, Timeline};
 
 use super::{decide, held, the_hold, the_primary};
 use crate::support::evidence::{
-    SYSTEM, answer, host, intent, listed, name, primary, refused, replica, silence, url, view, world,
+    SYSTEM, answer, host, listed, name, observed, primary, refused, replica, silence, spec, url, view,
 };
 
 /// What the members know of whom pg`leader` leads, without a dead one, whose key is gone.
-fn without(dead: u8, leader: u8, timeline: u32) -> View {
+fn without(dead: u8, leader: u8, timeline: u32) -> ClusterView {
     let mut seen = view(leader, timeline);
     seen.members.retain(|listed| listed.name != name(dead));
     seen
@@ -20,19 +20,21 @@ fn without(dead: u8, leader: u8, timeline: u32) -> View {
 
 /// At the address of pg`number`, alone in its cluster.
 fn clone_at(number: u8, timeline: u32) -> (ApiUrl, MemberAnswer) {
-    let alone =
-        View { members: vec![listed(number, ListedRole::Leader, timeline)], ..view(number, timeline) };
+    let alone = ClusterView {
+        members: vec![listed(number, ClusterRole::Leader, timeline)],
+        ..view(number, timeline)
+    };
     answer(number, primary(timeline), Ok(alone))
 }
 
-fn remembering(number: u8) -> Memory {
-    let address = listed(number, ListedRole::Replica, 3).address;
+fn remembering(number: u8) -> State {
+    let address = listed(number, ClusterRole::Replica, 3).address;
     let known = KnownMember { api_url: Some(url(number)), address };
-    Memory {
+    State {
         highest_timeline: Some(Timeline(3)),
         system_id: Some(SystemId::new(SYSTEM)),
         members: [(name(number), known)].into(),
-        ..Memory::default()
+        ..State::default()
     }
 }
 
@@ -44,21 +46,21 @@ fn unknown(verdict: Verdict) {
 
 #[test]
 fn a_clone_at_a_dead_members_address_does_not_win() {
-    for memory in [Memory::default(), remembering(2)] {
-        let world = world([
+    for state in [State::default(), remembering(2)] {
+        let observed = observed([
             answer(1, primary(3), Ok(without(2, 1, 3))),
             clone_at(2, 4),
             answer(3, replica(3), Ok(without(2, 1, 3))),
         ]);
-        unknown(verdict(&intent(), &world, &memory));
+        unknown(verdict(&spec(), &observed, &state));
     }
 }
 
 #[test]
 fn a_clone_does_not_win_while_the_real_primary_is_away() {
     for seen in [without(2, 1, 3), without(2, 0, 3)] {
-        let world = world([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(seen))]);
-        unknown(decide(&world));
+        let observed = observed([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(seen))]);
+        unknown(decide(&observed));
     }
 }
 
@@ -67,8 +69,8 @@ fn a_clone_does_not_win_while_the_real_primary_is_away() {
 fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
     let (url, reply) = answer(1, primary(3), Ok(view(1, 3)));
     let half = MemberAnswer { health: Err(refused()), ..reply };
-    let world = world([(url, half), clone_at(2, 103), silence(3)]);
-    let hold = the_hold(verdict(&intent(), &world, &remembering(2)));
+    let observed = observed([(url, half), clone_at(2, 103), silence(3)]);
+    let hold = the_hold(verdict(&spec(), &observed, &remembering(2)));
     assert!(matches!(hold, Hold::Contradicted { .. }), "{hold}");
 }
 
@@ -80,12 +82,12 @@ fn a_clone_that_says_nothing_of_itself_is_not_whom_its_address_belonged_to() {
         reply.health.as_mut().unwrap().name = None;
         (url, reply)
     };
-    let world = world([
+    let observed = observed([
         nameless(1, primary(3), Ok(view(1, 3))),
         nameless(2, primary(103), Err(refused())),
         nameless(3, replica(3), Ok(view(1, 3))),
     ]);
-    unknown(verdict(&intent(), &world, &remembering(2)));
+    unknown(verdict(&spec(), &observed, &remembering(2)));
 }
 
 #[test]
@@ -94,69 +96,69 @@ fn a_clone_with_the_name_of_another_member_is_not_that_one() {
     let own = reply.view.as_mut().unwrap();
     own.members[0].name = name(1);
     reply.health.as_mut().unwrap().name = Some(name(1));
-    let world = world([silence(1), (url, reply), answer(3, replica(3), Ok(without(2, 1, 3)))]);
-    unknown(decide(&world));
+    let observed = observed([silence(1), (url, reply), answer(3, replica(3), Ok(without(2, 1, 3)))]);
+    unknown(decide(&observed));
 }
 
 #[test]
 fn a_clones_own_view_does_not_make_it_a_member_nor_does_its_url() {
-    unknown(decide(&world([answer(1, primary(3), Err(refused())), clone_at(2, 4)])));
+    unknown(decide(&observed([answer(1, primary(3), Err(refused())), clone_at(2, 4)])));
 }
 
 #[test]
 fn the_next_primary_is_known_where_the_old_one_lists_it() {
-    let world =
-        world([answer(1, primary(3), Ok(view(1, 3))), answer(2, primary(4), Ok(view(2, 4))), silence(3)]);
-    assert_eq!(the_primary(decide(&world)).member, Some(name(2)));
+    let observed =
+        observed([answer(1, primary(3), Ok(view(1, 3))), answer(2, primary(4), Ok(view(2, 4))), silence(3)]);
+    assert_eq!(the_primary(decide(&observed)).member, Some(name(2)));
 }
 
 #[test]
 fn the_next_primary_is_known_from_memory_where_no_other_view_can_be_read() {
-    let world =
-        world([answer(1, primary(3), Err(refused())), answer(2, primary(4), Ok(view(2, 4))), silence(3)]);
-    assert_eq!(the_primary(verdict(&intent(), &world, &remembering(2))).member, Some(name(2)));
-    unknown(decide(&world));
-    unknown(verdict(&intent(), &world, &remembering(3)));
+    let observed =
+        observed([answer(1, primary(3), Err(refused())), answer(2, primary(4), Ok(view(2, 4))), silence(3)]);
+    assert_eq!(the_primary(verdict(&spec(), &observed, &remembering(2))).member, Some(name(2)));
+    unknown(decide(&observed));
+    unknown(verdict(&spec(), &observed, &remembering(3)));
 }
 
 #[test]
 fn a_remembered_name_at_another_address_is_not_a_known_member() {
-    let mut memory = remembering(2);
-    memory.members.get_mut(&name(2)).unwrap().api_url = ApiUrl::parse("http://10.0.9.9:8008").ok();
-    let world = world([answer(1, primary(3), Err(refused())), clone_at(2, 4), silence(3)]);
-    unknown(verdict(&intent(), &world, &memory));
+    let mut state = remembering(2);
+    state.members.get_mut(&name(2)).unwrap().api_url = ApiUrl::parse("http://10.0.9.9:8008").ok();
+    let observed = observed([answer(1, primary(3), Err(refused())), clone_at(2, 4), silence(3)]);
+    unknown(verdict(&spec(), &observed, &state));
 }
 
 #[test]
 fn a_sole_claimant_of_whom_nobody_else_says_anything_is_the_primary() {
-    the_primary(decide(&world([clone_at(2, 4), silence(1), silence(3)])));
-    let says_nothing = View { scope: None, ..View::default() };
-    the_primary(decide(&world([clone_at(2, 4), answer(1, replica(3), Ok(says_nothing)), silence(3)])));
+    the_primary(decide(&observed([clone_at(2, 4), silence(1), silence(3)])));
+    let says_nothing = ClusterView { scope: None, ..ClusterView::default() };
+    the_primary(decide(&observed([clone_at(2, 4), answer(1, replica(3), Ok(says_nothing)), silence(3)])));
 }
 
 #[test]
 fn a_sole_claimant_that_state_does_not_have_is_not_known_where_others_answer_and_can_list_nobody() {
     let no_dcs = |number| answer(number, replica(3), Err(refused()));
-    unknown(verdict(&intent(), &world([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(1)));
-    the_primary(verdict(&intent(), &world([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(2)));
-    the_primary(verdict(&intent(), &world([clone_at(2, 4), silence(1), silence(3)]), &remembering(1)));
+    unknown(verdict(&spec(), &observed([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(1)));
+    the_primary(verdict(&spec(), &observed([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(2)));
+    the_primary(verdict(&spec(), &observed([clone_at(2, 4), silence(1), silence(3)]), &remembering(1)));
 }
 
 #[test]
 fn what_it_says_names_the_claimant_and_who_leaves_it_out() {
-    let world = world([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(without(2, 1, 3)))]);
-    let said = the_hold(decide(&world)).to_string();
+    let observed = observed([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(without(2, 1, 3)))]);
+    let said = the_hold(decide(&observed)).to_string();
     assert!(said.contains("pg2 (timeline 4)") && said.contains("pg3"), "{said}");
 }
 
 // Its own state is `unknown`, and everything else agrees (Patroni 3.2.0).
 
-fn unsure(timeline: Option<u32>) -> Health {
-    Health { state: State::from("unknown"), timeline: timeline.map(Timeline), ..primary(4) }
+fn unsure(timeline: Option<u32>) -> MemberStatus {
+    MemberStatus { state: PostgresState::from("unknown"), timeline: timeline.map(Timeline), ..primary(4) }
 }
 
-fn failed_over(health: Health) -> World {
-    world([silence(1), answer(2, health, Ok(view(2, 4))), answer(3, replica(4), Ok(view(2, 4)))])
+fn failed_over(health: MemberStatus) -> Observed {
+    observed([silence(1), answer(2, health, Ok(view(2, 4))), answer(3, replica(4), Ok(view(2, 4)))])
 }
 
 #[test]
@@ -165,30 +167,30 @@ fn a_leader_that_does_not_know_its_state_is_the_primary_where_every_view_agrees(
         let found = the_primary(decide(&failed_over(unsure(own))));
         assert_eq!((found.member, found.timeline), (Some(name(2)), Timeline(4)));
     }
-    let memory = Memory { highest_timeline: Some(Timeline(3)), ..Memory::default() };
-    the_primary(verdict(&intent(), &failed_over(unsure(None)), &memory));
-    let system = Health { system_id: None, ..unsure(None) };
+    let state = State { highest_timeline: Some(Timeline(3)), ..State::default() };
+    the_primary(verdict(&spec(), &failed_over(unsure(None)), &state));
+    let system = MemberStatus { system_id: None, ..unsure(None) };
     assert_eq!(the_primary(decide(&failed_over(system))).system_id, SystemId::new(SYSTEM));
 }
 
 #[test]
 fn a_leader_that_does_not_know_its_state_is_promoting_where_anything_else_does_not_agree() {
-    let promoting = |world: &World| assert_eq!(held(world), HoldKind::Promoting);
-    promoting(&failed_over(Health { role: Role::Replica, ..unsure(None) }));
-    promoting(&failed_over(Health { role: Role::from("promoted"), ..unsure(None) }));
-    promoting(&failed_over(Health { state: State::from("starting"), ..unsure(None) }));
+    let promoting = |observed: &Observed| assert_eq!(held(observed), HoldKind::Promoting);
+    promoting(&failed_over(MemberStatus { role: Role::Replica, ..unsure(None) }));
+    promoting(&failed_over(MemberStatus { role: Role::from("promoted"), ..unsure(None) }));
+    promoting(&failed_over(MemberStatus { state: PostgresState::from("starting"), ..unsure(None) }));
     promoting(&failed_over(unsure(Some(3))));
     let mut starting = view(2, 4);
-    starting.members[1].state = State::from("starting");
-    promoting(&world([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Ok(starting))]));
-    promoting(&world([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Ok(view(1, 3)))]));
-    promoting(&world([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Err(refused()))]));
-    promoting(&world([answer(2, unsure(None), Err(refused())), silence(3)]));
+    starting.members[1].state = PostgresState::from("starting");
+    promoting(&observed([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Ok(starting))]));
+    promoting(&observed([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Ok(view(1, 3)))]));
+    promoting(&observed([answer(2, unsure(None), Ok(view(2, 4))), answer(3, replica(4), Err(refused()))]));
+    promoting(&observed([answer(2, unsure(None), Err(refused())), silence(3)]));
 }
 
 #[test]
 fn a_leader_that_does_not_know_its_state_goes_on_only_where_it_was_the_primary() {
-    let remembered = |number: u8| Memory {
+    let loaded = |number: u8| State {
         primary: Some(LastPrimary {
             site: None,
             member: Some(name(number)),
@@ -196,9 +198,9 @@ fn a_leader_that_does_not_know_its_state_goes_on_only_where_it_was_the_primary()
             timeline: Timeline(4),
         }),
         highest_timeline: Some(Timeline(4)),
-        ..Memory::default()
+        ..State::default()
     };
-    the_primary(verdict(&intent(), &failed_over(unsure(None)), &remembered(2)));
-    let hold = the_hold(verdict(&intent(), &failed_over(unsure(None)), &remembered(1)));
+    the_primary(verdict(&spec(), &failed_over(unsure(None)), &loaded(2)));
+    let hold = the_hold(verdict(&spec(), &failed_over(unsure(None)), &loaded(1)));
     assert_eq!(hold.kind(), HoldKind::Promoting);
 }

@@ -107,7 +107,7 @@ async fn demonstrate(arguments: &Arguments) -> ExitCode {
 async fn play(arguments: &Arguments, stage: &Stage, page: &mut Page) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     if !arguments.no_story
-        && let Ending::Badly(wrong) = story::tell(stage, page).await
+        && let Ending::Badly(wrong) = story::notify(stage, page).await
     {
         page.wrong(&wrong);
         code = ExitCode::FAILURE;

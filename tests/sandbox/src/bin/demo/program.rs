@@ -78,10 +78,10 @@ impl Program {
             .envs(CREDENTIALS)
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let permit = self.runs.clone().acquire_owned().await;
+        let guard = self.runs.clone().acquire_owned().await;
         let run = tokio::spawn(async move {
             let output = program.output().await;
-            drop(permit);
+            drop(guard);
             output
         });
         let output = run.await.map_err(io::Error::other).flatten();

@@ -83,13 +83,13 @@ struct Story<'a> {
 }
 
 /// Tells it.
-pub async fn tell(stage: &Stage, page: &mut Page) -> Ending {
+pub async fn notify(stage: &Stage, page: &mut Page) -> Ending {
     header(stage, page);
     let watch = Watch::new(stage, EVERY);
-    let mut story = Story { stage, page, watch, switches: Vec::new() };
-    match story.acts().await {
+    let mut move_cause = Story { stage, page, watch, switches: Vec::new() };
+    match move_cause.acts().await {
         Ok(()) => {
-            story.summary();
+            move_cause.summary();
             Ending::Well
         }
         Err(wrong) => Ending::Badly(wrong),

@@ -111,10 +111,10 @@ impl Sandbox {
         self.shared.now()
     }
 
-    /// Waits until `is_so` holds of the world, and gives what it found; `None` if it takes longer than `patience`.
+    /// Waits until `is_so` holds of the world, and gives what it found; `None` if it takes longer than `lease_wait`.
     pub async fn until<T>(
         &self,
-        patience: Duration,
+        lease_wait: Duration,
         mut is_so: impl FnMut(&mut Site) -> Option<T>,
     ) -> Option<T> {
         let mut ticks = interval(TICK);
@@ -127,7 +127,7 @@ impl Sandbox {
                 }
             }
         };
-        tokio::time::timeout(patience, looking).await.ok()
+        tokio::time::timeout(lease_wait, looking).await.ok()
     }
 
     /// Where AWS answers: the endpoint of every service.
@@ -165,7 +165,7 @@ impl Shared {
     fn with<T>(&self, act: impl FnOnce(&mut Site) -> T) -> T {
         let mut site = self.lock();
         let answer = act(&mut site);
-        site.tell();
+        site.notify();
         for (index, gate) in self.gates.iter().enumerate() {
             let is_open = site.cluster.reach(MemberId(index), OBSERVER) != Err(Silence::Refused);
             gate.send_if_modified(|was_open| std::mem::replace(was_open, is_open) != is_open);

@@ -83,10 +83,10 @@ impl Setup {
 
     /// The members, whose REST APIs answer at `addresses`. Nobody ever connects to their PostgreSQL.
     pub(super) fn specs(&self, addresses: &[SocketAddr]) -> Vec<Spec> {
-        let apart = self.patroni.loop_wait / (self.members as u64 + 1);
+        let superseded = self.patroni.loop_wait / (self.members as u64 + 1);
         let spec = |(index, address): (usize, &SocketAddr)| {
             let host = format!("172.31.1.{}", 11 + index);
-            let spec = Spec::new(&format!("pg{}", index + 1), &host, apart * index as u64);
+            let spec = Spec::new(&format!("pg{}", index + 1), &host, superseded * index as u64);
             Spec { rest: (Arc::from(address.ip().to_string()), address.port()), ..spec }
         };
         addresses.iter().enumerate().map(spec).collect()
@@ -96,8 +96,8 @@ impl Setup {
 /// The TOML that tells `repoint` of the site.
 pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> String {
     let grace = site.alert_grace;
-    let intent = &site.resources.intent;
-    let members: Vec<String> = intent
+    let spec = &site.resources.spec;
+    let members: Vec<String> = spec
         .sites
         .iter()
         .flat_map(|site| &site.members)
@@ -108,19 +108,19 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
          [alerts]\nsns_topic_arn = {:?}\ngrace_seconds = {grace}\n\n[[cluster]]\nscope = {:?}\nmembers = [{}]\n",
         site.account.region,
         site.resources.topic,
-        intent.scope.as_str(),
+        spec.scope.as_str(),
         members.join(", "),
     );
-    for group in &intent.groups {
+    for group in &spec.groups {
         let _ = write!(text, "\n  [[cluster.target_group]]\n  arn = {:?}\n", group.arn.as_str());
         if let GroupRole::Reader { max_lag_bytes, primary_fallback } = group.role {
             let _ = writeln!(text, "  role = \"reader\"\n  {}", readers(max_lag_bytes, primary_fallback));
         }
         let _ = match &group.strategy {
             Strategy::Exclusive => Ok(()),
-            Strategy::Warm { leave_after_ms } => {
-                let seconds = leave_after_ms / 1000;
-                writeln!(text, "  strategy = \"warm\"\n  leave_after_seconds = {seconds}")
+            Strategy::Warm { deregister_after_ms } => {
+                let seconds = deregister_after_ms / 1000;
+                writeln!(text, "  strategy = \"warm\"\n  deregister_after_seconds = {seconds}")
             }
             Strategy::Weighted { listeners, member } => {
                 let listeners: Vec<&str> = listeners.iter().map(ListenerArn::as_str).collect();
@@ -129,7 +129,7 @@ pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> St
             }
         };
     }
-    for record in &intent.records {
+    for record in &spec.records {
         let place = &record.key.place;
         let _ = write!(
             text,

@@ -124,11 +124,11 @@ impl Site {
         self.cluster.advance(self.now);
         let Self { cluster, account, now, .. } = self;
         account.advance(*now, &mut |probe| passes(cluster, *now, probe));
-        self.tell();
+        self.notify();
     }
 
     /// Tells what has happened since the last time.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn notify(&mut self) {
         for event in self.cluster.take_events() {
             self.events.push(event.clone());
             self.send(News::Cluster(event));

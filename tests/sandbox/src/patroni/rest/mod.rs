@@ -124,8 +124,8 @@ impl Cluster {
     /// `do_GET_liveness`: whether the HA loop runs.
     fn is_live(&self, now: Millis, id: MemberId) -> bool {
         let member = &self.members[id];
-        let patience = self.settings.ttl * if member.is_primary() { 1 } else { 2 };
-        member.known.paused || member.last_loop + self.settings.loop_wait + patience > now
+        let lease_wait = self.settings.ttl * if member.is_primary() { 1 } else { 2 };
+        member.known.paused || member.last_loop + self.settings.loop_wait + lease_wait > now
     }
 
     /// `do_GET_readiness`: 4.1 asks for streaming too.

@@ -79,7 +79,7 @@ fn failsafe_mode_holds_against_a_cut_of_the_primary_alone() {
     cluster.cut_from_dcs(4 * SECOND, PG1);
     cluster.advance(60 * SECOND);
     let one = writers(&cluster).len();
-    assert!(one <= 1, "{:?}", told(&mut cluster));
+    assert!(one <= 1, "{:?}", notified(&mut cluster));
     let mut partitioned = usual();
     partitioned.cut_from_dcs(4 * SECOND, PG1);
     partitioned.cut_from_members(4 * SECOND, PG1);
@@ -165,10 +165,10 @@ fn nobody_is_promoted_over_a_primary_that_answers_the_others() {
     together.cut_from_dcs(4 * SECOND, PG1);
     together.advance(100 * SECOND);
     assert_eq!((together.key_holder(), writers(&together)), (None, vec![PG1]));
-    let mut apart = cluster(settings);
-    apart.cut_from_dcs(4 * SECOND, PG1);
-    apart.cut_from_members(4 * SECOND, PG1);
-    apart.advance(100 * SECOND);
-    assert_eq!(apart.takes_writes(), [(PG1, 1), (PG2, 2)]);
-    assert_eq!(claimants(&apart, 100 * SECOND), [PG2]);
+    let mut superseded = cluster(settings);
+    superseded.cut_from_dcs(4 * SECOND, PG1);
+    superseded.cut_from_members(4 * SECOND, PG1);
+    superseded.advance(100 * SECOND);
+    assert_eq!(superseded.takes_writes(), [(PG1, 1), (PG2, 2)]);
+    assert_eq!(claimants(&superseded, 100 * SECOND), [PG2]);
 }

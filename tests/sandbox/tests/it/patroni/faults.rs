@@ -11,7 +11,7 @@ fn a_quiet_cluster_stays_as_it_is() {
     assert_eq!(cluster.leader(), Some((PG1, 1)));
     assert!(cluster.is_settled(600 * SECOND));
     assert_eq!(claimants(&cluster, 600 * SECOND), [PG1]);
-    assert_eq!(told(&mut cluster), [""; 0]);
+    assert_eq!(notified(&mut cluster), [""; 0]);
 }
 
 #[test]

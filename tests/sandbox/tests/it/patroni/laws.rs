@@ -84,7 +84,7 @@ fn live(seed: u64) -> (Cluster, Vec<String>, Millis) {
     let failsafe_mode = dice.roll(2) == 0;
     let mut cluster = cluster(Settings { failsafe_mode, ..Settings::default() });
     let mut now = 0;
-    let mut told = Vec::new();
+    let mut notified = Vec::new();
     for _ in 0..12 {
         now += dice.roll(40_000);
         cluster.advance(now);
@@ -93,13 +93,13 @@ fn live(seed: u64) -> (Cluster, Vec<String>, Millis) {
             cluster.health(now, id, ME).ok();
             cluster.view(now, id, ME).ok();
         }
-        told.extend(cluster.take_events().iter().map(|event| format!("{:>7} {event}", event.at)));
+        notified.extend(cluster.take_events().iter().map(|event| format!("{:>7} {event}", event.at)));
     }
     // Twice, as a member may have been on its way out.
     mend(&mut cluster, now);
     now += 30 * SECOND;
     mend(&mut cluster, now);
-    (cluster, told, now)
+    (cluster, notified, now)
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn mended_it_always_settles_on_one_primary() {
             cluster.advance(*now);
             cluster.is_settled(*now)
         });
-        history.extend(told(&mut cluster));
+        history.extend(notified(&mut cluster));
         assert!(settled.is_some(), "seed {seed}: {history:#?}\n{cluster:#?}");
         let settled = settled.unwrap();
         let (leader, timeline) = cluster.leader().unwrap();
@@ -155,7 +155,7 @@ fn with_its_processes_running_patroni_never_lets_two_write() {
             for _ in 0..dice.roll(200) {
                 now += 200;
                 cluster.advance(now);
-                assert!(cluster.takes_writes().len() < 2, "seed {seed}: {:#?}", told(&mut cluster));
+                assert!(cluster.takes_writes().len() < 2, "seed {seed}: {:#?}", notified(&mut cluster));
             }
             disturb_gently(&mut cluster, &mut dice, now);
         }

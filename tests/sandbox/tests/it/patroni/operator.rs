@@ -19,8 +19,8 @@ fn a_switchover_goes_to_whom_it_was_asked_for() {
     let settled = settle(&mut cluster, taken);
     assert_eq!(cluster.leader(), Some((PG3, 2)));
     assert!(settled < 40 * SECOND, "{settled}");
-    let told = words(&mut cluster);
-    assert!(!told.contains(&"pg1 is being rewound".to_owned()), "{told:?}");
+    let notified = words(&mut cluster);
+    assert!(!notified.contains(&"pg1 is being rewound".to_owned()), "{notified:?}");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_switchover_in_pause_works_too() {
     cluster.pause(SECOND);
     cluster.switchover(15 * SECOND, PG2).unwrap();
     cluster.advance(60 * SECOND);
-    assert_eq!(cluster.leader(), Some((PG2, 2)), "{:#?}", told(&mut cluster));
+    assert_eq!(cluster.leader(), Some((PG2, 2)), "{:#?}", notified(&mut cluster));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub fn settle(cluster: &mut Cluster, from: Millis) -> Millis {
             return now;
         }
     }
-    panic!("not settled: {:#?}", told(cluster));
+    panic!("not settled: {:#?}", notified(cluster));
 }
 
 /// Runs until it is so, looking every ten milliseconds.
@@ -51,10 +51,10 @@ pub fn until(cluster: &mut Cluster, from: Millis, so: impl Fn(&Cluster, Millis) 
             return now;
         }
     }
-    panic!("never so: {:#?}", told(cluster));
+    panic!("never so: {:#?}", notified(cluster));
 }
 
-pub fn told(cluster: &mut Cluster) -> Vec<String> {
+pub fn notified(cluster: &mut Cluster) -> Vec<String> {
     cluster.take_events().iter().map(|event| format!("{:>7} {event}", event.at)).collect()
 }
 

@@ -91,7 +91,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 biased;
                 news = self.news.recv() => {
-                    if let Ok(news) = news && self.tell(&news, page) {
+                    if let Ok(news) = news && self.notify(&news, page) {
                         return Turn::World;
                     }
                 }
@@ -112,7 +112,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether there was anything to tell.
-    fn tell(&self, news: &News, page: &mut Page) -> bool {
+    fn notify(&self, news: &News, page: &mut Page) -> bool {
         match news {
             News::Cluster(event) => {
                 page.says(event.at, Voice::Cluster, tone_of(event.what), &event.to_string());

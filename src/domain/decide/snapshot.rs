@@ -1,0 +1,87 @@
+//! What members say, reduced to what a decision could rest on.
+//!
+//! Law: from two sights that are the same, passes come to the same verdict and plan. How far a replica lags, and in which
+//! words a failure was told, changes all the time and is left out; what is kept of the lag is who may be read from.
+
+use crate::decide::readers::{Reader, readers};
+use crate::decide::verdict::{HoldKind, Verdict, verdict};
+use crate::observed::{Observed, Sites};
+use crate::rates::Urgency;
+use crate::spec::Spec;
+use crate::state::State;
+use crate::values::cluster::{Address, MemberName, SiteName, SystemId, Timeline};
+use crate::values::primary::Primary;
+
+/// The members' answers, without what always changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    lead: Lead,
+    sites: Sites,
+    /// For each endpoint of readers.
+    readers: Vec<Option<Vec<Reader>>>,
+}
+
+/// Whom the members alone would make one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lead {
+    Primary(Option<SiteName>, Option<MemberName>, Option<Address>, Timeline, SystemId),
+    /// The leader of a standby cluster, whose readers are served.
+    Standby(Option<MemberName>, Option<Address>, Timeline, SystemId),
+    Nobody(HoldKind),
+}
+
+impl Snapshot {
+    /// Of these answers.
+    #[must_use]
+    pub fn of(spec: &Spec, sites: Sites) -> Self {
+        let observed = Observed { sites, ..Observed::default() };
+        let verdict = verdict(spec, &observed, &State::default());
+        let readers_of =
+            |leader| spec.reader_limits().map(|limit| readers(&observed, leader, limit)).collect();
+        let readers = verdict.leader().map_or_else(Vec::new, readers_of);
+        let leader = verdict.leader().cloned();
+        let lead = match (verdict, leader) {
+            (Verdict::Primary(Primary { site, member, address, timeline, system_id, .. }), _) => {
+                Lead::Primary(site, member, address, timeline, system_id)
+            }
+            (Verdict::Hold(_), Some(Primary { member, address, timeline, system_id, .. })) => {
+                Lead::Standby(member, address, timeline, system_id)
+            }
+            (Verdict::Hold(hold), None) => Lead::Nobody(hold.kind()),
+        };
+        let mut sites = observed.sites;
+        for answer in sites.values_mut().flat_map(|answers| answers.values_mut()) {
+            if let Err(failure) = &mut answer.health {
+                failure.message.clear();
+            }
+            match &mut answer.view {
+                Ok(view) => view.members.iter_mut().for_each(|listed| listed.lag_bytes = None),
+                Err(failure) => failure.message.clear(),
+            }
+        }
+        Self { lead, sites, readers }
+    }
+
+    /// Whether there is a primary, as far as the members alone can tell.
+    #[must_use]
+    pub fn names_a_primary(&self) -> bool {
+        matches!(self.lead, Lead::Primary(..))
+    }
+
+    /// Whether there is something to follow: a primary that is not the one that every endpoint was last seen to follow, or
+    /// one for whom somebody has begun to act and has not said that all is done.
+    #[must_use]
+    pub fn urgency(&self, state: &State) -> Urgency {
+        let Lead::Primary(site, member, address, timeline, _) = &self.lead else { return Urgency::Audit };
+        let is_other = state.primary.as_ref().is_some_and(|known| {
+            (&known.site, &known.member, &known.address, known.timeline) != (site, member, address, *timeline)
+        });
+        if is_other || state.lease.is_some() { Urgency::Failover } else { Urgency::Audit }
+    }
+
+    /// Whether it names the same primary, or nobody for the same reason.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        self.lead == other.lead
+    }
+}

@@ -1,0 +1,229 @@
+//! Why endpoints move: what the person who reads the alert asks first.
+//!
+//! Law: the story is told from what was remembered and what is seen; where they do not tell, it says so.
+
+use std::net::IpAddr;
+
+use crate::observed::member::{Member, members};
+use crate::observed::{ClusterMember, MemberStatus, Observed};
+use crate::plan::{ListenerStep, Plan, StepGroup, TargetStep};
+use crate::spec::{GroupRole, PointsTo, Spec, Strategy};
+use crate::state::{ConditionKind, LastPrimary, State};
+use crate::values::cluster::{MemberName, PostgresState, SiteName};
+use crate::values::endpoint::{Endpoint, GroupArn};
+use crate::values::listener::Forward;
+use crate::values::moves::{Move, MoveCause};
+use crate::values::primary::{Primary, label};
+use crate::values::record::RecordChange;
+
+/// What can be said without memory.
+#[must_use]
+pub fn without_state(spec: &Spec, observed: &Observed, plan: &Plan) -> Option<Move> {
+    let previous = previous_primary(spec, plan, observed);
+    (!plan.is_empty()).then_some(Move { cause: MoveCause::Unknown, previous, previous_site: None })
+}
+
+/// What a plan means, or what it means that the primary is another one than remembered; `None` if nothing has moved.
+#[must_use]
+pub fn moves(
+    spec: &Spec,
+    state: &State,
+    observed: &Observed,
+    primary: &Primary,
+    plan: &Plan,
+) -> Option<Move> {
+    let pointed_at = previous_primary(spec, plan, observed).map(|host| named(state, host));
+    let because = |cause| Move { cause, previous: pointed_at.clone(), previous_site: None };
+    let Some(last) = &state.primary else { return (!plan.is_empty()).then(|| because(MoveCause::Adoption)) };
+    let is_same = last.site == primary.site
+        && match (&last.member, &primary.member) {
+            (Some(last), Some(now)) => last == now,
+            _ => last.address == primary.address,
+        };
+    if is_same {
+        let cause = match () {
+            () if moves_to_primary(spec, plan, primary) && was_left(spec, state, plan, primary) => {
+                MoveCause::Late
+            }
+            () if moves_to_primary(spec, plan, primary) => MoveCause::Correction,
+            () if moves_a_standbys_record(spec, plan) => MoveCause::Standby,
+            () => MoveCause::Members,
+        };
+        return (!plan.is_empty()).then(|| because(cause));
+    }
+    let before =
+        because(if lives_on(state, observed, last) { MoveCause::Switchover } else { MoveCause::Failover });
+    Some(Move {
+        previous: last.label().or_else(|| pointed_at.clone()),
+        previous_site: last.site.clone().filter(|_| last.site != primary.site),
+        ..before
+    })
+}
+
+/// Whether a member was never missed, and its Patroni answers and does not speak of a crash (`PostgresqlState` in its
+/// `misc.py`): it may still be stopping, or starting as a replica.
+fn lives_on(state: &State, observed: &Observed, last: &LastPrimary) -> bool {
+    let (site, label) = (last.site.as_ref(), last.label());
+    let was_missed = state.conditions.iter().any(|condition| {
+        let is_its_site = condition.kind == ConditionKind::SiteUnreachable
+            && condition.subject.as_deref() == site.map(SiteName::as_str);
+        is_its_site || (condition.kind == ConditionKind::MemberUnreachable && condition.subject == label)
+    });
+    let members = members(observed.answers_of(site));
+    let own = members.iter().find(|member| member.name.is_some() && member.name == last.member);
+    let health = own.and_then(Member::health);
+    let is_broken = |own: &MemberStatus| match &own.state {
+        PostgresState::Other(said) => said.contains("crashed") || said.contains("failed"),
+        PostgresState::Running | PostgresState::Streaming | PostgresState::ArchiveRecovery => {
+            own.answers_primary
+        }
+    };
+    !was_missed && health.is_some_and(|own| !is_broken(own))
+}
+
+/// The name of the member that was known at an address.
+fn named(state: &State, host: String) -> String {
+    let sites = state.members_of_sites.iter().map(|(site, known)| (Some(site), known));
+    let mut known = sites.chain([(None, &state.members)]).flat_map(|(site, known)| {
+        known.iter().map(move |(name, known)| (label(site, name.as_str()), known.address.as_ref()))
+    });
+    let there = known.find(|(_, address)| address.is_some_and(|address| address.host == host));
+    there.map_or(host, |(name, _)| name)
+}
+
+/// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
+/// has the address, or else the address, or the instance if not even that is known.
+fn previous_primary(spec: &Spec, plan: &Plan, observed: &Observed) -> Option<String> {
+    let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Group { arn, steps } if is_writer(spec, arn) => &steps[..],
+        StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Zone { .. } => &[],
+    });
+    let removed = steps.filter_map(|step| match step {
+        TargetStep::Deregister(target) => Some(target.id.clone()),
+        TargetStep::Register(_) => None,
+    });
+    let removed = removed.map(|id| address_of_instance(observed, &id).unwrap_or(id));
+    let replaced = changes(plan).filter(|change| points_to(spec, change) == Some(PointsTo::Primary));
+    let replaced = replaced.filter_map(|change| {
+        let before = change.before.as_ref()?.answer.to_string();
+        (before != change.after.answer.to_string()).then_some(before)
+    });
+    let sent_elsewhere = lost_connections(spec, plan).map(|member| (0, member.to_string()));
+    let known = removed.chain(replaced).map(|host| match member_at(observed, &host) {
+        Some((site, name)) => (0, label(site.as_ref(), name.as_str())),
+        None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
+    });
+    sent_elsewhere.chain(known).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+}
+
+/// Whether a plan changes anything that follows the primary, and not only where a standby's record points or who may be
+/// read from.
+fn moves_to_primary(spec: &Spec, plan: &Plan, primary: &Primary) -> bool {
+    moved_to_primary(spec, plan, primary).next().is_some()
+}
+
+/// The endpoints that a plan moves to the primary.
+fn moved_to_primary<'a>(
+    spec: &'a Spec,
+    plan: &'a Plan,
+    primary: &'a Primary,
+) -> impl Iterator<Item = Endpoint> + 'a {
+    let step_groups = plan.step_groups.iter().flat_map(move |step_group| match step_group {
+        StepGroup::Group { arn, .. } if is_writer(spec, arn) || is_of_primary(spec, arn, primary) => {
+            vec![Endpoint::Group(arn.clone())]
+        }
+        StepGroup::Listeners { steps } => steps.iter().filter_map(listener_of).collect(),
+        StepGroup::Group { .. } | StepGroup::Zone { .. } => Vec::new(),
+    });
+    let records = changes(plan)
+        .filter(move |change| matches!(points_to(spec, change), Some(PointsTo::Primary | PointsTo::Site)));
+    step_groups.chain(records.map(|change| Endpoint::Record(change.after.key.clone())))
+}
+
+/// The listener whose weights a step changes.
+fn listener_of(step: &ListenerStep) -> Option<Endpoint> {
+    match step {
+        ListenerStep::Weights(weights) => Some(Endpoint::Listener(weights.listener.clone())),
+        ListenerStep::Target(..) => None,
+    }
+}
+
+/// Whether all of them were left behind when the others moved.
+fn was_left(spec: &Spec, state: &State, plan: &Plan, primary: &Primary) -> bool {
+    moved_to_primary(spec, plan, primary).all(|endpoint| {
+        let subject = endpoint.to_string();
+        state.conditions.iter().any(|condition| {
+            matches!(condition.kind, ConditionKind::EndpointHeld | ConditionKind::ApplyFailed)
+                && condition.subject.as_ref() == Some(&subject)
+        })
+    })
+}
+
+fn moves_a_standbys_record(spec: &Spec, plan: &Plan) -> bool {
+    changes(plan).any(|change| points_to(spec, change) == Some(PointsTo::Standby))
+}
+
+fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
+    plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Group { .. } | StepGroup::Listeners { .. } => &[],
+        StepGroup::Zone { changes, .. } => &changes[..],
+    })
+}
+
+/// Where a changed record is to point.
+fn points_to(spec: &Spec, change: &RecordChange) -> Option<PointsTo> {
+    let wanted = spec.records.iter().find(|wanted| wanted.key == change.after.key)?;
+    Some(wanted.points_to)
+}
+
+/// Whether a group holds the primary alone.
+fn is_writer(spec: &Spec, arn: &GroupArn) -> bool {
+    spec.groups.iter().any(|group| {
+        group.arn == *arn && group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive
+    })
+}
+
+/// Whether a group is the one that gets the connections while this is the primary.
+fn is_of_primary(spec: &Spec, arn: &GroupArn, primary: &Primary) -> bool {
+    let group = spec.groups.iter().find(|group| group.arn == *arn);
+    let member = group.and_then(|group| group.strategy.member());
+    member.is_some() && member == primary.member.as_ref()
+}
+
+/// The members whose groups get connections and will not any more.
+fn lost_connections<'a>(spec: &'a Spec, plan: &'a Plan) -> impl Iterator<Item = &'a MemberName> {
+    let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
+        StepGroup::Listeners { steps } => &steps[..],
+        StepGroup::Group { .. } | StepGroup::Zone { .. } => &[],
+    });
+    steps.flat_map(|step| {
+        let ListenerStep::Weights(weights) = step else { return Vec::new() };
+        let loses = |group: &GroupArn| {
+            let weight = |of: &Forward| of.weights.get(group).copied().unwrap_or(0);
+            weight(&weights.before) > 0 && weight(&weights.after) == 0
+        };
+        let losing = spec.groups.iter().filter(|group| loses(&group.arn));
+        losing.filter_map(|group| group.strategy.member()).collect()
+    })
+}
+
+fn address_of_instance(observed: &Observed, id: &str) -> Option<String> {
+    let mut known = observed.instances.values().flatten().flatten();
+    let (address, _) =
+        known.find(|(_, instances)| instances.iter().any(|instance| instance.id.as_str() == id))?;
+    Some(address.to_string())
+}
+
+fn member_at(observed: &Observed, host: &str) -> Option<(Option<SiteName>, MemberName)> {
+    let is_there = |listed: &&ClusterMember| {
+        listed.address.as_ref().is_some_and(|address| {
+            let resolved = observed.names.get(&address.host).and_then(|read| read.as_ref().ok());
+            address.host == host || resolved.is_some_and(|ips| ips.iter().any(|ip| ip.to_string() == host))
+        })
+    };
+    observed.sites.iter().find_map(|(site, answers)| {
+        let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
+        let listed = views.flat_map(|view| &view.members).find(is_there)?;
+        Some((site.clone(), listed.name.clone()))
+    })
+}

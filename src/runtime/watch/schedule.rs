@@ -1,0 +1,191 @@
+//! When to look, and when a look becomes a pass.
+//!
+//! Law: it keeps no facts about the cluster but what it needs to see that something has changed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use repoint_domain::decide::snapshot::Snapshot;
+use repoint_domain::plan::EndpointReasonKind;
+use repoint_domain::rates::Urgency;
+use repoint_domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
+
+/// While it is not clear who the primary is, Patroni is asked as often as this: a new primary then has its endpoints a
+/// fraction of a second after it takes writes.
+const URGENT: Duration = Duration::from_millis(200);
+/// For so long after the primary was lost. A failover with Patroni's defaults (`ttl` 30) takes half a minute; what lasts
+/// longer is an outage, and for each `GET /cluster` a member asks the DCS (`patroni/api.py`, `do_GET_cluster`).
+const URGENT_FOR: Duration = Duration::from_mins(1);
+/// And after a poke: a callback comes before the promotion is finished, and perhaps before anything of it can be seen.
+const POKED_FOR: Duration = Duration::from_secs(10);
+/// The first wait before an unfinished pass is made again.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest wait after one that failed.
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
+/// What members say may change without another primary, as when one comes and goes: such changes set off no more than one
+/// pass in this time, so that AWS's request rate is kept for a failover.
+const DEBOUNCE: Duration = Duration::from_secs(5);
+/// How much of each wait is left to chance, so that clusters and daemons do not fall into step.
+const JITTER: f64 = 0.1;
+
+/// How often a cluster is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intervals {
+    /// Patroni.
+    pub interval: Duration,
+    /// AWS, although nothing seems to have changed.
+    pub audit_interval: Duration,
+}
+
+/// Why a pass is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The first one.
+    Start,
+    /// Somebody asked for it.
+    Poke,
+    /// Members say something new.
+    Change,
+    /// The one before was not finished.
+    Retry,
+    /// It was time to.
+    Audit,
+}
+
+impl Reason {
+    /// For logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Poke => "poke",
+            Self::Change => "change",
+            Self::Retry => "retry",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+pub struct Schedule {
+    intervals: Intervals,
+    rng: fastrand::Rng,
+    look_at: Instant,
+    audit_at: Instant,
+    /// When an unfinished pass is made again, and how long that waited.
+    retry: Option<(Instant, Duration)>,
+    /// The last pass has left writes behind: it may not act, or a step failed on an endpoint that follows the primary.
+    is_behind: bool,
+    urgent_until: Option<Instant>,
+    is_poked: bool,
+    /// What the last pass began with, and when it ended.
+    passed: Option<(Snapshot, Instant)>,
+}
+
+impl Schedule {
+    pub fn new(intervals: Intervals, first: Instant) -> Self {
+        Self {
+            intervals,
+            rng: fastrand::Rng::new(),
+            look_at: first,
+            audit_at: first,
+            retry: None,
+            is_behind: false,
+            urgent_until: None,
+            is_poked: false,
+            passed: None,
+        }
+    }
+
+    /// When Patroni is asked next.
+    pub fn look_at(&self) -> Instant {
+        self.look_at
+    }
+
+    pub fn woken(&mut self, now: Instant) {
+        self.is_poked = true;
+        self.urgent_until = self.urgent_until.max(Some(now + POKED_FOR));
+    }
+
+    /// Members say this. Whether to make a pass, and why.
+    pub fn looked(&mut self, snapshot: &Snapshot, now: Instant) -> Option<Reason> {
+        self.look_at = self.next_look(now);
+        let Some((known, at)) = &self.passed else { return Some(Reason::Start) };
+        let is_poked = std::mem::take(&mut self.is_poked);
+        let has_changed = !snapshot.agrees(known) || (snapshot != known && *at + DEBOUNCE <= now);
+        if is_poked {
+            Some(Reason::Poke)
+        } else if has_changed {
+            Some(Reason::Change)
+        } else if self.retry.is_some_and(|(at, _)| at <= now) {
+            Some(Reason::Retry)
+        } else {
+            (self.audit_at <= now).then_some(Reason::Audit)
+        }
+    }
+
+    /// Whether there is a primary to follow, or only something to make sure of; `None` before the first pass. An endpoint
+    /// that could not be read is no reason to go first: while a service is away, that is so for every cluster.
+    pub fn urgency(&self, snapshot: &Snapshot) -> Option<Urgency> {
+        let (known, _) = self.passed.as_ref()?;
+        let follows = snapshot.names_a_primary() && (self.is_behind || !snapshot.agrees(known));
+        Some(if follows { Urgency::Failover } else { Urgency::Audit })
+    }
+
+    /// A pass has ended that began with this sight, and may have left writes behind.
+    pub fn passed(
+        &mut self,
+        reason: Reason,
+        snapshot: Snapshot,
+        is_behind: bool,
+        report: &ClusterReport,
+        now: Instant,
+    ) {
+        self.is_behind = is_behind;
+        let is_led = matches!(report.verdict, VerdictReport::Primary(_));
+        match reason {
+            Reason::Start | Reason::Change if is_led => self.urgent_until = None,
+            Reason::Start | Reason::Change => {
+                self.urgent_until = self.urgent_until.max(Some(now + URGENT_FOR));
+            }
+            Reason::Poke | Reason::Retry | Reason::Audit => {}
+        }
+        let is_new = matches!(reason, Reason::Start | Reason::Change | Reason::Poke);
+        let before = self.retry.filter(|_| !is_new).map(|(_, wait)| wait);
+        self.retry = self.unfinished(report).map(|longest| {
+            let wait = before.map_or(FIRST_RETRY, |wait| wait * 2).min(longest);
+            (now + self.jittered(wait), wait)
+        });
+        self.audit_at = now + self.jittered(self.intervals.audit_interval);
+        self.look_at = self.next_look(now);
+        self.passed = Some((snapshot, now));
+    }
+
+    /// Whether a pass has left something to do, and the longest wait before it is tried again. Most holds end when members
+    /// say something new, and until then there is only something to tell; some end without a sign.
+    fn unfinished(&self, report: &ClusterReport) -> Option<Duration> {
+        let ends_without_a_sign = |hold: &HoldReport| {
+            matches!(
+                hold.reason,
+                report::Reason::Pass(_) | report::Reason::Endpoint(EndpointReasonKind::Unreadable)
+            )
+        };
+        match report.outcome {
+            Outcome::Converged | Outcome::Changed if !report.is_unnotified => None,
+            Outcome::Held if !report.holds.iter().any(ends_without_a_sign) => {
+                Some(self.intervals.audit_interval)
+            }
+            _ => Some(LONGEST_RETRY.min(self.intervals.audit_interval)),
+        }
+    }
+
+    fn next_look(&mut self, now: Instant) -> Instant {
+        let is_urgent = self.urgent_until.is_some_and(|until| now < until);
+        let interval = if is_urgent { self.intervals.interval.min(URGENT) } else { self.intervals.interval };
+        now + self.jittered(interval)
+    }
+
+    fn jittered(&mut self, time: Duration) -> Duration {
+        time.mul_f64(1.0 + JITTER * (2.0 * self.rng.f64() - 1.0))
+    }
+}
