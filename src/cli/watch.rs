@@ -247,7 +247,7 @@ fn tell_of_stretching(app: &App) {
     if possible > wanted {
         info!(
             "AWS's request limits let each cluster be audited every {} s instead of every {} s; a failover waits for no \
-             audit (README, \"Fleets\")",
+             audit (infra/guide/fleets.md)",
             possible.as_secs(),
             wanted.as_secs()
         );

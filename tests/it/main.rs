@@ -15,6 +15,7 @@ mod aws;
 mod commands;
 mod configuration;
 mod faces;
+mod guide;
 mod identity;
 mod infra;
 mod layers;

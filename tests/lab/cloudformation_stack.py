@@ -13,7 +13,7 @@ NOTHING_NEW = "No changes to deploy. Stack repoint is up to date"
 
 
 class Stack:
-    """By AWS's command line, as README.md says."""
+    """By AWS's command line, as infra/cloudformation/README.md says."""
 
     def __init__(self, world):
         self.world = world

@@ -1,4 +1,4 @@
-//! The README's way from nothing to a tested failover, followed word for word, as by a new user.
+//! The guide's way from nothing to a tested failover (`infra/guide/deploy.md`), followed word for word, as by a new user.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,11 +22,10 @@ use crate::mailbox::Mailbox;
 use crate::moto::Moto;
 use crate::stage::Stage;
 
-const README: &str = include_str!("../../README.md");
-const BEGIN: &str = "\n## From nothing to a tested failover\n";
+const GUIDE: &str = include_str!("../../infra/guide/deploy.md");
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 const REGION: &str = "us-east-1";
-/// The README's nodes, and the lab's.
+/// The guide's nodes, and the lab's.
 const NODES: [(&str, &str); 3] =
     [("10.90.0.11", "127.0.0.11"), ("10.90.1.11", "127.0.0.12"), ("10.90.0.12", "127.0.0.13")];
 /// Terraform waits for AWS by itself.
@@ -40,15 +39,13 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let is_there = std::env::var_os("LAB_TERRAFORM_PLUGINS").is_some();
     vec![
         stage
-            .trial("walkthrough::the_readme_leads_to_a_tested_failover", walk_through)
+            .trial("walkthrough::the_guide_leads_to_a_tested_failover", walk_through)
             .with_ignored_flag(!is_there),
     ]
 }
 
 async fn walk_through(lab: &Lab) -> anyhow::Result<()> {
-    let (_, section) = README.split_once(BEGIN).context("the README has no walk-through")?;
-    let (section, _) = section.split_once("\n## ").context("the README ends with the walk-through")?;
-    let steps = steps(section)?;
+    let steps = steps(GUIDE)?;
     ensure!(steps.len() > 20, "{} commands", steps.len());
 
     let first = &lab.cluster.members()[0];
@@ -82,16 +79,16 @@ async fn walk_through(lab: &Lab) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A command, and what the README says that it prints.
+/// A command, and what the guide says that it prints.
 struct Step {
     command: String,
     expected: Vec<String>,
 }
 
 /// Those of all `console` blocks.
-fn steps(section: &str) -> anyhow::Result<Vec<Step>> {
+fn steps(guide: &str) -> anyhow::Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
-    for block in section.split("```console\n").skip(1) {
+    for block in guide.split("```console\n").skip(1) {
         let (block, _) = block.split_once("```").context("a block without an end")?;
         for line in block.lines() {
             match line.strip_prefix("$ ") {
@@ -105,7 +102,7 @@ fn steps(section: &str) -> anyhow::Result<Vec<Step>> {
 
 /// The same about the lab's nodes.
 fn here(text: &str) -> String {
-    NODES.iter().fold(text.to_owned(), |text, (readme, lab)| text.replace(readme, lab))
+    NODES.iter().fold(text.to_owned(), |text, (guide, lab)| text.replace(guide, lab))
 }
 
 impl Step {
@@ -178,7 +175,7 @@ impl User {
                 writeln!(self.transcript, "$ {}\n{}", step.command, said.trim_end())?;
                 ensure!(
                     is_as_told,
-                    "it ended with {status}, and the README says:\n{}",
+                    "it ended with {status}, and the guide says:\n{}",
                     step.expected.join("\n")
                 );
                 return Ok(());

@@ -474,7 +474,7 @@ impl Story<'_> {
         ));
         self.page.line(&paint(
             Tone::Faint,
-            "   Real AWS needs time of its own until traffic follows; the README says how much.",
+            "   Real AWS needs time of its own until traffic follows; infra/guide/entry-points.md says how much.",
         ));
         self.page.line(&paint(Tone::Faint, "   Break it yourself: cargo demo -- --keep"));
     }
