@@ -116,6 +116,24 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// Such as `tests/run lab`; `NAME` stands for any.
+#[test]
+fn every_path_in_the_text_exists() {
+    let paths = pattern(r"`((?:\.cargo|\.ci|\.github|infra|lambda|src|tests)/[\w./-]+)[ `]");
+    let mut seen = 0;
+    let mut missing = Vec::new();
+    for (from, page) in &pages() {
+        for found in paths.captures_iter(&prose(page)).filter(|found| !found[1].contains("NAME")) {
+            seen += 1;
+            if !Path::new(REPOSITORY).join(&found[1]).exists() {
+                missing.push(format!("{}: {}", from.display(), &found[1]));
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 /// The keys below a table of the configuration, by their full names, as the program lists them when it refuses one.
 /// `headers` are the tables on the way there, each as it stands in brackets.
 async fn keys(headers: &[String]) -> BTreeSet<String> {
