@@ -134,6 +134,29 @@ fn every_path_in_the_text_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+#[test]
+fn every_variable_of_a_test_in_the_text_is_read() {
+    let variable = pattern("REPOINT_TEST_[A-Z_]+");
+    let mut code = String::new();
+    let mut folders = vec![Path::new(REPOSITORY).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                code.push_str(&read(path));
+            }
+        }
+    }
+    let mut missing = Vec::new();
+    for (from, page) in &pages() {
+        let named = variable.find_iter(page).map(|found| found.as_str());
+        let unread = named.filter(|name| !code.contains(&format!("\"{name}\"")));
+        missing.extend(unread.map(|name| format!("{}: {name}", from.display())));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 /// The keys below a table of the configuration, by their full names, as the program lists them when it refuses one.
 /// `headers` are the tables on the way there, each as it stands in brackets.
 async fn keys(headers: &[String]) -> BTreeSet<String> {
