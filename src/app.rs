@@ -41,7 +41,7 @@ use repoint_domain::report::status::{Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::update::Rules;
-use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::arn::GroupArn;
 
 use self::by_role::{ByRole, Owner, Roles};
 use self::clients::Clients;

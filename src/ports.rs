@@ -20,12 +20,13 @@ pub use lease_guard::LeaseGuard;
 pub use rate_limiter::RateLimiter;
 use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
 use repoint_domain::state::{OutboxMessage, State};
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName};
-use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::Failure;
-use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::listener::{Forward, Listener};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
+use repoint_domain::values::target::{Target, TargetGroup};
 use repoint_domain::values::timestamp::Timestamp;
 pub use unsaved::{Past, Unsaved};
 

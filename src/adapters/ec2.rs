@@ -14,7 +14,7 @@ use futures::future::try_join_all;
 use super::aws::{Counted, failure};
 use crate::ports::Calls;
 use repoint_domain::observed::{self, InstancesByAddress, Read};
-use repoint_domain::values::endpoint::{InstanceId, VpcId};
+use repoint_domain::values::arn::{InstanceId, VpcId};
 use repoint_domain::values::failure::{Failure, Kind};
 
 const DESCRIBE: &str = "ec2:DescribeInstances";

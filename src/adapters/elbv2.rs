@@ -28,10 +28,9 @@ pub use known::Known;
 use known::{Facts, Placed, as_asked_for};
 use repoint_domain::observed::Read;
 use repoint_domain::rates::RateKey;
-use repoint_domain::values::endpoint::{
-    Family, GroupArn, HealthCheck, Target, TargetGroup, TargetHealth, TargetType, VpcId,
-};
+use repoint_domain::values::arn::{GroupArn, VpcId};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::target::{Family, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 
 const DESCRIBE_HEALTH: &str = "elasticloadbalancing:DescribeTargetHealth";
 const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";

@@ -9,7 +9,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use super::aws::{Counted, failure};
 use crate::ports::{Calls, Topic};
 use repoint_domain::state::OutboxMessage;
-use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::{Failure, Kind};
 
 const PUBLISH: &str = "sns:Publish";

@@ -13,11 +13,12 @@ use crate::adapters::elbv2::Elbv2;
 use crate::ports::{LeaseGuard, Listeners, TargetGroups, Zones};
 use repoint_domain::observed::Read;
 use repoint_domain::spec::Spec;
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
-use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::{Failure, Kind};
-use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::listener::{Forward, Listener};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordName, RecordPlace, ZoneId};
+use repoint_domain::values::target::{Target, TargetGroup};
 
 /// The role of the process's own credentials is none.
 pub type Owner = Option<AssumedRole>;

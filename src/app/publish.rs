@@ -10,7 +10,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::sns::Sns;
 use crate::ports::{Calls, Clock as _, Topic as _};
 use repoint_domain::state::OutboxMessage;
-use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::Failure;
 
 impl App {

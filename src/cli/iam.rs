@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::print;
 use crate::config::{CallbackMode, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
-use repoint_domain::values::assume::RoleArn;
+use repoint_domain::values::arn::RoleArn;
 
 /// What `--role` calls the process's own credentials.
 const OWN: &str = "self";

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::iam::{PolicyOf, Rights, policies, policy};
 use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::spec::Spec;
-use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::arn::TopicArn;
 
 /// Which of these forms this is.
 const FORMAT: u32 = 1;

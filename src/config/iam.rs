@@ -11,8 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::permission::{Permission, needed};
 use repoint_domain::spec::Spec;
-use repoint_domain::values::assume::RoleArn;
-use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::arn::{RoleArn, TopicArn};
 use repoint_domain::values::record::ZoneId;
 
 /// What somebody is to be allowed.

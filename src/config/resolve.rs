@@ -21,9 +21,10 @@ use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 use super::{Alerts, Aws, HeartbeatUrl, Settings, State, StateStore};
 use repoint_domain::spec::{RecordSpec, Spec};
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{EntryName, Scope, SystemId};
-use repoint_domain::values::endpoint::{Endpoint, TopicArn};
+use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::partition;
 use repoint_domain::values::record::{RecordName, ZoneId};
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::mask::masked;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
 use repoint_domain::spec::{GroupSpec, PointsTo, RecordSpec, Site, Spec};
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::cluster::SiteName;
-use repoint_domain::values::endpoint::TopicArn;
 
 /// The configuration with everything that was left open filled in, in the shape of the file.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use repoint_domain::values::endpoint::TopicArn;
+use repoint_domain::values::arn::TopicArn;
 
 /// The daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]

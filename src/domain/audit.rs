@@ -14,14 +14,15 @@ use crate::observed::{ClusterMember, MemberStatus, Observed};
 use crate::plan::{Plan, StepGroup, TargetStep};
 use crate::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
 use crate::state::State;
+use crate::values::arn::GroupArn;
 use crate::values::cluster::{Address, PostgresState, Role, SiteName, SystemId, Timeline};
-use crate::values::endpoint::{Family, GroupArn, Target, TargetGroup, TargetType};
 use crate::values::host::{is_fit as is_fit_address, is_loopback, is_qualified_name};
 use crate::values::primary::Primary;
 use crate::values::record::{
     Alias, Answer, Failover, RecordChange, RecordKey, RecordName, RecordPlace, RecordSet, RecordType,
     Routing, ZoneId,
 };
+use crate::values::target::{Family, Target, TargetGroup, TargetType};
 use crate::values::timestamp::Timestamp;
 
 /// A plan that breaks no law.

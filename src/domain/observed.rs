@@ -7,13 +7,14 @@ pub mod member;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::values::arn::{GroupArn, InstanceId, ListenerArn, VpcId};
 use crate::values::cluster::{
     Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SiteName, SystemId, Timeline,
 };
-use crate::values::endpoint::{GroupArn, InstanceId, TargetGroup, VpcId};
 use crate::values::failure::Failure;
-use crate::values::listener::{Listener, ListenerArn};
+use crate::values::listener::Listener;
 use crate::values::record::{RecordPlace, RecordSet};
+use crate::values::target::TargetGroup;
 
 /// What a read gave: the thing, or why it could not be read.
 pub type Read<T> = Result<T, Failure>;

@@ -21,13 +21,15 @@ use crate::decide::verdict::Verdict;
 use crate::observed::Observed;
 use crate::spec::{Spec, Strategy};
 use crate::state::State;
+use crate::values::arn::GroupArn;
 use crate::values::cluster::{Address, ApiUrl, MemberName};
-use crate::values::endpoint::{Endpoint, GroupArn, Target};
+use crate::values::endpoint::Endpoint;
 use crate::values::failure::Failure;
 use crate::values::host::{is_fit, is_loopback, is_name, is_qualified_name};
 use crate::values::listener::WeightChange;
 use crate::values::primary::Primary;
 use crate::values::record::{RecordChange, RecordType, ZoneId};
+use crate::values::target::Target;
 use crate::values::timestamp::Timestamp;
 
 /// The TTL of a record set that repoint creates: short, since clients should follow a failover within seconds, and

@@ -9,10 +9,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::values::assume::{AssumedRole, RoleArn};
+use crate::values::arn::{GroupArn, ListenerArn, RoleArn};
+use crate::values::assume::AssumedRole;
 use crate::values::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
-use crate::values::endpoint::{Endpoint, GroupArn};
-use crate::values::listener::ListenerArn;
+use crate::values::endpoint::Endpoint;
 use crate::values::record::{Alias, Failover, RecordKey};
 
 /// One cluster and its endpoints.

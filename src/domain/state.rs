@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::observed::Answers;
 use crate::spec::Spec;
+use crate::values::arn::GroupArn;
 use crate::values::cluster::{Address, ApiUrl, MemberName, SiteName, SystemId, Timeline};
-use crate::values::endpoint::{GroupArn, Target};
 use crate::values::moves::Move;
 use crate::values::primary::{Primary, label};
+use crate::values::target::Target;
 use crate::values::timestamp::Timestamp;
 pub use bounds::{MOST_BYTES, MOST_LETTER_BYTES, MOST_LETTERS, clipped};
 pub use condition::{Condition, ConditionKind};

@@ -11,5 +11,6 @@ pub mod moves;
 pub mod partition;
 pub mod primary;
 pub mod record;
+pub mod target;
 pub mod text;
 pub mod timestamp;

@@ -14,9 +14,11 @@ use crate::ports::{LeaseGuard, Ports};
 use repoint_domain::audit::Checked;
 use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
 use repoint_domain::report::StepReport;
-use repoint_domain::values::endpoint::{Endpoint, GroupArn, Target};
+use repoint_domain::values::arn::GroupArn;
+use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{RecordChange, ZoneId};
+use repoint_domain::values::target::Target;
 
 /// When the pass began and when it must end.
 #[derive(Clone, Copy, Debug)]

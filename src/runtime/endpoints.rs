@@ -18,10 +18,11 @@ use repoint_domain::observed::{InstancesByAddress, Observed, Read, Sites};
 use repoint_domain::spec::part::Part;
 use repoint_domain::spec::{Spec, Strategy};
 use repoint_domain::state::State;
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
-use repoint_domain::values::endpoint::{GroupArn, TargetGroup, TargetType};
-use repoint_domain::values::listener::{Listener, ListenerArn};
+use repoint_domain::values::listener::Listener;
 use repoint_domain::values::record::{RecordPlace, RecordSet, ZoneId};
+use repoint_domain::values::target::{TargetGroup, TargetType};
 
 /// Where the members' PostgreSQL listens, as members say or as is remembered.
 #[derive(Clone, Debug, Default)]

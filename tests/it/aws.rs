@@ -13,9 +13,10 @@ use repoint::adapters::elbv2::Elbv2;
 use repoint::adapters::route53::Route53;
 use repoint::ports::{Calls, Clock, LeaseGuard, TargetGroups, Zones};
 use repoint::runtime::commit::ACT_WITHIN;
-use repoint_domain::values::endpoint::{GroupArn, Target, TargetType};
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Answer, RecordName, RecordPlace, RecordType, Routing, ZoneId};
+use repoint_domain::values::target::{Target, TargetType};
 
 use crate::support::http::{Reply, Request, Server, xml};
 

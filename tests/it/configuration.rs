@@ -163,7 +163,7 @@ async fn an_unknown_variable_is_refused() {
 async fn what_is_no_arn_of_a_standard_topic_is_refused() {
     let topic = |arn: &str| format!("[alerts]\nsns_topic_arn = \"{arn}\"\n{CLUSTER}");
     insta::assert_snapshot!(refused(topic("arn:aws:sns:us-east-1:123456789012:db-alerts.fifo")).await, @r#"
-    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sns:us-east-1:123456789012:db-alerts.fifo`: a FIFO topic only feeds queues, so nobody would be woken; give a standard topic
+    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sns:us-east-1:123456789012:db-alerts.fifo`: it is a FIFO topic, which delivers to SQS queues only; give a standard topic
       2 | sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts.fifo"
     "#);
     insta::assert_snapshot!(refused(topic("arn:aws:sqs:us-east-1:123456789012:db-alerts")).await, @r#"

@@ -6,7 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
 
 use super::failure;
-use repoint_domain::values::assume::{AssumedRole, RoleArn};
+use repoint_domain::values::arn::RoleArn;
+use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::failure::{Failure, Kind};
 
 pub(super) const ASSUME: &str = "sts:AssumeRole";

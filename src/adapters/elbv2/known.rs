@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use repoint_domain::values::endpoint::{Family, GroupArn, Target, TargetType, VpcId};
+use repoint_domain::values::arn::{GroupArn, VpcId};
+use repoint_domain::values::target::{Family, Target, TargetType};
 
 /// Traffic from every Availability Zone that the load balancer has enabled.
 const ALL: &str = "all";

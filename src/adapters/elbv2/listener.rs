@@ -17,9 +17,9 @@ use crate::adapters::aws::{Counted, Fenced, failure, prompt};
 use crate::ports::{LeaseGuard, Listeners};
 use repoint_domain::observed::Read;
 use repoint_domain::rates::RateKey;
-use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::failure::{Failure, Kind};
-use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
+use repoint_domain::values::listener::{Forward, Listener, Stickiness};
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
 const MODIFY: &str = "elasticloadbalancing:ModifyListener";

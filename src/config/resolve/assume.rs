@@ -4,7 +4,8 @@ use toml::Spanned;
 
 use super::{Place, Resolver};
 use crate::config::file::{Cluster, Record, TargetGroup};
-use repoint_domain::values::assume::{AssumedRole, RoleArn, external_id};
+use repoint_domain::values::arn::RoleArn;
+use repoint_domain::values::assume::{AssumedRole, external_id};
 use repoint_domain::values::record::RecordPlace;
 
 impl Resolver<'_> {

@@ -8,10 +8,10 @@ use toml::Spanned;
 use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, TargetGroup, TargetRole};
 use repoint_domain::spec::{GroupRole, GroupSpec, Strategy};
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{EntryName, MemberName};
-use repoint_domain::values::endpoint::{Endpoint, GroupArn};
-use repoint_domain::values::listener::ListenerArn;
+use repoint_domain::values::endpoint::Endpoint;
 
 /// How long a target stays in a warm group that belongs to no member: time to build a node anew.
 const DEREGISTER_AFTER: Duration = Duration::from_mins(10);

@@ -10,9 +10,9 @@ use super::Resolver;
 use super::record::{record_name, zone_id};
 use crate::config::file::{self, Cluster, Record};
 use repoint_domain::spec::{GroupSpec, Reached, Site};
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope, SiteName};
-use repoint_domain::values::endpoint::GroupArn;
 use repoint_domain::values::host::is_name;
 use repoint_domain::values::record::{Alias, Failover, RecordType};
 

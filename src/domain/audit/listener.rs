@@ -9,9 +9,10 @@ use super::{Refusal, Seen, group, is_at, once};
 use crate::observed::Observed;
 use crate::plan::{ListenerStep, TargetStep};
 use crate::spec::{GroupSpec, Spec, Strategy};
-use crate::values::endpoint::{GroupArn, Target};
-use crate::values::listener::{Forward, Listener, ListenerArn, WeightChange};
+use crate::values::arn::{GroupArn, ListenerArn};
+use crate::values::listener::{Forward, Listener, WeightChange};
 use crate::values::primary::Primary;
+use crate::values::target::Target;
 
 pub(super) fn listeners(
     steps: &[ListenerStep],

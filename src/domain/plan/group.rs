@@ -8,9 +8,10 @@ use super::{EndpointReason, Hosts, Needs, TargetStep, primary_address, single_ad
 use crate::decide::readers::Reader;
 use crate::observed::{Instance, Observed};
 use crate::spec::{GroupRole, GroupSpec};
+use crate::values::arn::InstanceId;
 use crate::values::cluster::Address;
-use crate::values::endpoint::{Family, InstanceId, Target, TargetGroup, TargetType};
 use crate::values::primary::Primary;
+use crate::values::target::{Family, Target, TargetGroup, TargetType};
 
 /// Register who belongs there, then deregister everything else. Where something goes, one that belongs there is registered
 /// even if it is listed: what `DescribeTargetHealth` lists may be seconds old, and to register what is registered changes

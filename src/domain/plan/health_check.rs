@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::observed::Observed;
 use crate::spec::{GroupRole, Spec};
-use crate::values::endpoint::HealthCheck;
 use crate::values::primary::Primary;
+use crate::values::target::HealthCheck;
 
 /// What answers 200 on the primary alone (`patroni/api.py`, `do_GET`).
 const WRITER_PATHS: [&str; 5] = ["/", "/primary", "/master", "/leader", "/read-write"];

@@ -14,8 +14,8 @@ use crate::observed::member::{Member, members, primarys_view};
 use crate::plan::health_check::{apis, validate_health_check};
 use crate::spec::{GroupRole, GroupSpec, Spec};
 use crate::values::cluster::Address;
-use crate::values::endpoint::Target;
 use crate::values::primary::Primary;
+use crate::values::target::Target;
 
 /// A warm group, as it is and as it should be.
 pub struct Warm {

@@ -14,10 +14,12 @@ use super::{
 use crate::observed::Observed;
 use crate::observed::member::{Member, members, primarys_view};
 use crate::spec::GroupSpec;
+use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::cluster::{Address, MemberName};
-use crate::values::endpoint::{Endpoint, GroupArn, Target};
-use crate::values::listener::{ALL, Listener, ListenerArn, WeightChange};
+use crate::values::endpoint::Endpoint;
+use crate::values::listener::{ALL, Listener, WeightChange};
 use crate::values::primary::Primary;
+use crate::values::target::Target;
 
 /// A group, and what has to be done for it to hold its member alone.
 struct Filling<'a> {

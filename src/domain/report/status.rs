@@ -11,10 +11,12 @@ use crate::observed::{Answers, Observed, Read};
 use crate::plan::Plan;
 use crate::spec::Spec;
 use crate::state::{ConditionKind, State};
+use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
-use crate::values::endpoint::{Endpoint, GroupArn, TargetHealth};
-use crate::values::listener::{Listener, ListenerArn};
+use crate::values::endpoint::Endpoint;
+use crate::values::listener::Listener;
 use crate::values::record::{Answer, RecordKey};
+use crate::values::target::TargetHealth;
 use crate::values::timestamp::Timestamp;
 
 /// The status of the chosen clusters.

@@ -5,10 +5,11 @@
 use serde::Serialize;
 
 use crate::plan::{ListenerStep, Plan, StepGroup, TargetStep};
-use crate::values::endpoint::{Endpoint, Target};
+use crate::values::endpoint::Endpoint;
 use crate::values::failure::{Failure, Kind};
 use crate::values::listener::WeightChange;
 use crate::values::record::{ChangeId, RecordChange};
+use crate::values::target::Target;
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec, Strategy};
+use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::assume::AssumedRole;
-use crate::values::endpoint::{Endpoint, GroupArn};
-use crate::values::listener::ListenerArn;
+use crate::values::endpoint::Endpoint;
 use crate::values::record::ZoneId;
 
 /// One part of a cluster's endpoints.

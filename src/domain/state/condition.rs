@@ -12,9 +12,10 @@ use crate::plan::{EndpointHold, EndpointWarning, Plan, WarningReason};
 use crate::report::{PassHold, StepReport, StepResult};
 use crate::spec::{GroupRole, PointsTo, Site, Spec, Strategy};
 use crate::values::cluster::{MemberName, SiteName};
-use crate::values::endpoint::{Endpoint, Target};
+use crate::values::endpoint::Endpoint;
 use crate::values::failure::Failure;
 use crate::values::primary::{Primary, label};
+use crate::values::target::Target;
 use crate::values::timestamp::Timestamp;
 
 /// Something that is wrong and lasts.

@@ -1,6 +1,12 @@
-//! Amazon Resource Names, as far as repoint is given some: `arn:partition:service:region:account:resource`.
+//! Amazon Resource Names (`arn:partition:service:region:account:resource`) and the ids of EC2 resources.
 //!
-//! Law: an ARN is checked once, when it is read; whatever holds one may take it apart.
+//! An ARN is checked once, when it is read. Code that has one may rely on its parts.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::values::cluster::name;
 
 /// Why a text is not the ARN that is needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,12 +18,12 @@ pub enum ArnError {
     #[error("it is not the ARN of {0}, which looks like {1}")]
     Other(&'static str, &'static str),
     /// A FIFO topic.
-    #[error("a FIFO topic only feeds queues, so nobody would be woken; give a standard topic")]
+    #[error("it is a FIFO topic, which delivers to SQS queues only; give a standard topic")]
     Fifo,
 }
 
 /// An ARN in its parts: partition, service, Region, account, resource.
-pub(super) fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
+fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a str; 5], ArnError> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     match parts[..] {
         ["arn", partition, service, region, account, resource]
@@ -33,11 +39,11 @@ pub(super) fn arn_parts<'a>(text: &'a str, example: &'static str) -> Result<[&'a
     }
 }
 
-/// The ARN of something, whose `parse` it has to bring along.
+/// A type for the ARN of one kind of resource; its `parse` is written by hand.
 macro_rules! arn {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -48,13 +54,13 @@ macro_rules! arn {
                 &self.0
             }
 
-            /// The Region in which it lives, and in which it must be written.
+            /// Its Region, in which its calls are made.
             #[must_use]
             pub fn region(&self) -> &str {
                 self.0.split(':').nth(3).unwrap_or_default()
             }
 
-            /// `aws`; in China and elsewhere another one.
+            /// Its partition, such as `aws` or `aws-cn`.
             #[must_use]
             pub fn partition(&self) -> &str {
                 self.0.split(':').nth(1).unwrap_or_default()
@@ -67,11 +73,149 @@ macro_rules! arn {
             }
         }
 
-        impl ::std::fmt::Display for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
-pub(super) use arn;
+
+arn! {
+    /// The ARN of a target group, checked.
+    GroupArn
+}
+
+impl GroupArn {
+    const EXAMPLE: &str =
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33";
+
+    /// Checks the form of the ARN; whether the group exists is AWS's to say.
+    ///
+    /// # Errors
+    /// Says what it should look like.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
+        let is_group = match resource.split('/').collect::<Vec<_>>()[..] {
+            ["targetgroup", name, id] => !name.is_empty() && !id.is_empty(),
+            _ => false,
+        };
+        if service == "elasticloadbalancing" && is_group {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ArnError::Other("a target group", Self::EXAMPLE))
+        }
+    }
+
+    /// The group's name, as the AWS console shows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+arn! {
+    /// The ARN of a Network Load Balancer's listener, checked.
+    ListenerArn
+}
+
+impl ListenerArn {
+    const EXAMPLE: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+    /// Checks the form of the ARN; whether the listener exists is AWS's to say.
+    ///
+    /// # Errors
+    /// Says what it should look like.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
+        let is_listener = match resource.split('/').collect::<Vec<_>>()[..] {
+            ["listener", "net", balancer, balancer_id, id] => {
+                [balancer, balancer_id, id].iter().all(|part| !part.is_empty())
+            }
+            _ => false,
+        };
+        if service == "elasticloadbalancing" && is_listener {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ArnError::Other("a Network Load Balancer's listener", Self::EXAMPLE))
+        }
+    }
+
+    /// The name of its load balancer and its own id: a load balancer may have several listeners.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut parts = self.0.split('/').skip(2);
+        let balancer = parts.next().unwrap_or_default();
+        format!("{balancer}/{}", parts.nth(1).unwrap_or_default())
+    }
+}
+
+arn! {
+    /// The ARN of an IAM role, checked.
+    RoleArn
+}
+
+impl RoleArn {
+    const EXAMPLE: &str = "arn:aws:iam::123456789012:role/repoint-dns";
+
+    /// Checks the form of the ARN; whether the role exists is for STS to say.
+    ///
+    /// # Errors
+    /// Says what it should look like.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let is_arn =
+            text.len() <= LONGEST_ARN && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let ["arn", partition, service, region, account, resource] = parts[..] else {
+            return Err(ArnError::NotAnArn(Self::EXAMPLE));
+        };
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_arn || !partition.starts_with("aws") {
+            return Err(ArnError::NotAnArn(Self::EXAMPLE));
+        }
+        let has_name =
+            resource.strip_prefix("role/").is_some_and(|path| !path.is_empty() && !path.ends_with('/'));
+        if service == "iam" && region.is_empty() && is_account && has_name {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ArnError::Other("an IAM role", Self::EXAMPLE))
+        }
+    }
+}
+
+/// The longest ARN that `AssumeRole` takes (STS API, `AssumeRole`, `RoleArn`).
+const LONGEST_ARN: usize = 2048;
+
+arn! {
+    /// The ARN of an SNS topic, checked.
+    TopicArn
+}
+
+impl TopicArn {
+    const EXAMPLE: &str = "arn:aws:sns:us-east-1:123456789012:db-alerts";
+
+    /// Checks the form of the ARN.
+    ///
+    /// # Errors
+    /// Says what it should look like. A FIFO topic is refused: it delivers to SQS only, and to no person.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
+        if service != "sns" || resource.is_empty() || resource.contains(':') {
+            return Err(ArnError::Other("an SNS topic", Self::EXAMPLE));
+        }
+        if resource.to_ascii_lowercase().ends_with(".fifo") {
+            return Err(ArnError::Fifo);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+name! {
+    /// An EC2 instance id.
+    InstanceId
+}
+
+name! {
+    /// The id of a VPC.
+    VpcId
+}

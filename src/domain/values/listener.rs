@@ -5,47 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::values::arn::{ArnError, arn, arn_parts};
-use crate::values::endpoint::GroupArn;
+use crate::values::arn::{GroupArn, ListenerArn};
 
 /// The weight of the primary's group, in 0 to 999 (`TargetGroupTuple`, `Weight`). Since the others have 0, any would do.
 pub const ALL: u32 = 100;
-
-arn! {
-    /// The ARN of a Network Load Balancer's listener, checked.
-    ListenerArn
-}
-
-impl ListenerArn {
-    const EXAMPLE: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2";
-
-    /// Checks the form of the ARN; whether the listener exists is AWS's to say.
-    ///
-    /// # Errors
-    /// Says what it should look like.
-    pub fn parse(text: &str) -> Result<Self, ArnError> {
-        let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
-        let is_listener = match resource.split('/').collect::<Vec<_>>()[..] {
-            ["listener", "net", balancer, balancer_id, id] => {
-                [balancer, balancer_id, id].iter().all(|part| !part.is_empty())
-            }
-            _ => false,
-        };
-        if service == "elasticloadbalancing" && is_listener {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ArnError::Other("a Network Load Balancer's listener", Self::EXAMPLE))
-        }
-    }
-
-    /// The name of its load balancer, which people know it by, and its own id: a load balancer may have several.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let mut parts = self.0.split('/').skip(2);
-        let balancer = parts.next().unwrap_or_default();
-        format!("{balancer}/{}", parts.nth(1).unwrap_or_default())
-    }
-}
 
 /// What a listener does with a new connection: its default action.
 #[derive(Clone, Debug, PartialEq, Eq)]

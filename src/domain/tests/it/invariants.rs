@@ -9,8 +9,8 @@ use repoint_domain::plan::{Plan, StepGroup, TargetStep, plan};
 use repoint_domain::spec::{GroupRole, PointsTo, Spec};
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::{ApiUrl, PostgresState, Role};
-use repoint_domain::values::endpoint::{Target, TargetHealth};
 use repoint_domain::values::record::Answer;
+use repoint_domain::values::target::{Target, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::cases::{case, planned, reader_case, warm_case};

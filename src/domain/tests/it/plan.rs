@@ -12,8 +12,8 @@ use repoint_domain::plan::{DEFAULT_TTL_SECONDS, EndpointReasonKind, Plan, StepGr
 use repoint_domain::spec::{PointsTo, RecordSpec, Spec};
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::{Address, ClusterRole};
-use repoint_domain::values::endpoint::{TargetGroup, TargetType};
 use repoint_domain::values::record::{Answer, Failover, RecordChange, RecordSet, RecordType, Routing};
+use repoint_domain::values::target::{TargetGroup, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{

@@ -15,7 +15,7 @@ use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, TargetStep, plan
 use repoint_domain::spec::{GroupRole, GroupSpec, Spec};
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::PostgresState;
-use repoint_domain::values::endpoint::TargetGroup;
+use repoint_domain::values::target::TargetGroup;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{

@@ -10,7 +10,7 @@ use repoint_domain::spec::{GroupRole, GroupSpec, Spec};
 use repoint_domain::state::condition::findings;
 use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
 use repoint_domain::values::cluster::ApiUrl;
-use repoint_domain::values::endpoint::{HealthCheck, TargetGroup, TargetType};
+use repoint_domain::values::target::{HealthCheck, TargetGroup, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{

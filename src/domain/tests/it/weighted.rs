@@ -14,10 +14,12 @@ use repoint_domain::spec::part::parts;
 use repoint_domain::spec::{Spec, Strategy};
 use repoint_domain::state::condition::findings;
 use repoint_domain::state::{LastPrimary, State};
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::cluster::Address;
-use repoint_domain::values::endpoint::{Endpoint, GroupArn, Target, TargetGroup, TargetHealth};
-use repoint_domain::values::listener::{Forward, Listener, ListenerArn};
+use repoint_domain::values::endpoint::Endpoint;
+use repoint_domain::values::listener::{Forward, Listener};
 use repoint_domain::values::moves::{Move, MoveCause};
+use repoint_domain::values::target::{Target, TargetGroup, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::cases::{planned, weighted_case};

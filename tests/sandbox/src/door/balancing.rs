@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use repoint::ports::{Instances, LeaseGuard, TargetGroups};
 use repoint_domain::observed::{Instance, InstancesByAddress, Read};
+use repoint_domain::values::arn::{GroupArn, InstanceId, VpcId};
 use repoint_domain::values::assume::AssumedRole;
-use repoint_domain::values::endpoint::{
-    Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType, VpcId,
-};
 use repoint_domain::values::failure::Failure;
+use repoint_domain::values::target::{Family, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 
 use super::Line;
 use super::failure::failure;

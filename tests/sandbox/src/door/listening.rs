@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use repoint::ports::{LeaseGuard, Listeners};
 use repoint_domain::observed::Read;
-use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::failure::Failure;
-use repoint_domain::values::listener::{Forward, Listener, ListenerArn, Stickiness};
+use repoint_domain::values::listener::{Forward, Listener, Stickiness};
 
 use super::Line;
 use super::failure::failure;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
-use repoint_domain::values::endpoint::GroupArn;
-use repoint_domain::values::listener::ListenerArn;
 use repoint_domain::values::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
 };

@@ -2,7 +2,7 @@
 //! hosts are lost and Route 53 hangs.
 
 use repoint_domain::values::cluster::MemberName;
-use repoint_domain::values::endpoint::Target;
+use repoint_domain::values::target::Target;
 
 use super::laws::Law;
 use super::world::World;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use repoint_domain::spec::PointsTo;
-use repoint_domain::values::endpoint::GroupArn;
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::record::{self as domain, ZoneId};
 
 use super::scenario::Scenario;

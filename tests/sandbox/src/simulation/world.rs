@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use repoint_domain::report::Outcome;
 use repoint_domain::state::{OutboxMessage, State};
-use repoint_domain::values::endpoint::Target;
 use repoint_domain::values::listener::Forward;
 use repoint_domain::values::record::RecordChange;
+use repoint_domain::values::target::Target;
 
 use super::clones::Clones;
 use super::laws::Laws;

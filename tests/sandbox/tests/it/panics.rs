@@ -20,10 +20,11 @@ use repoint::runtime::watch::{Intervals, News, Settings};
 use repoint_domain::observed::Read;
 use repoint_domain::report::ClusterReport;
 use repoint_domain::state::State;
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::cluster::EntryName;
-use repoint_domain::values::endpoint::{GroupArn, Target, TargetGroup};
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
+use repoint_domain::values::target::{Target, TargetGroup};
 use repoint_sandbox::door::{Line, Shape};
 use tokio::time::{Instant, sleep};
 

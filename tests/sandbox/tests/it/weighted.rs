@@ -3,7 +3,7 @@
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::report::{Action, ClusterReport, Outcome, StepResult};
 use repoint_domain::spec::Strategy;
-use repoint_domain::values::listener::ListenerArn;
+use repoint_domain::values::arn::ListenerArn;
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::aws::error::AwsError;
 use repoint_sandbox::aws::faults::Fault;

@@ -6,12 +6,13 @@ use repoint_domain::observed::Observed;
 use repoint_domain::plan::{Plan, StepGroup, TargetStep, plan};
 use repoint_domain::spec::{PointsTo, Spec};
 use repoint_domain::state::{KnownLeader, State};
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::cluster::{SystemId, Timeline};
-use repoint_domain::values::endpoint::{GroupArn, Target};
 use repoint_domain::values::primary::Primary;
 use repoint_domain::values::record::{
     Answer, Failover, RecordChange, RecordName, RecordSet, Routing, SetIdentifier, ZoneId,
 };
+use repoint_domain::values::target::Target;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::cases::READERS;

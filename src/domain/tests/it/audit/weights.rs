@@ -11,9 +11,9 @@ use repoint_domain::observed::Observed;
 use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
 use repoint_domain::spec::{GroupSpec, Spec, Strategy as Follows};
 use repoint_domain::state::State;
+use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::cluster::Address;
-use repoint_domain::values::endpoint::GroupArn;
-use repoint_domain::values::listener::{Listener, ListenerArn, Stickiness, WeightChange};
+use repoint_domain::values::listener::{Listener, Stickiness, WeightChange};
 
 use super::tampering::Attempt;
 use super::{TRIED_AT_LEAST, config};

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::plan::EndpointReason;
 use repoint_domain::values::cluster::ApiUrl;
-use repoint_domain::values::endpoint::TargetType;
 use repoint_domain::values::host::{is_fit, is_name, is_qualified_name};
+use repoint_domain::values::target::TargetType;
 
 use super::*;
 

@@ -4,8 +4,9 @@ use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::decide::verdict::Verdict;
 use repoint_domain::observed::Instance;
 use repoint_domain::spec::Reached;
+use repoint_domain::values::arn::VpcId;
 use repoint_domain::values::cluster::ApiUrl;
-use repoint_domain::values::endpoint::{Family, VpcId};
+use repoint_domain::values::target::Family;
 
 use super::*;
 use crate::support::evidence::name;

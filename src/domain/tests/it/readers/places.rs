@@ -9,8 +9,8 @@ use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, WarningReason, p
 use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::condition::findings;
 use repoint_domain::state::{ConditionKind, State};
-use repoint_domain::values::endpoint::{TargetGroup, TargetHealth, TargetType};
 use repoint_domain::values::record::{Answer, RecordType};
+use repoint_domain::values::target::{TargetGroup, TargetHealth, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, observed, of, words};

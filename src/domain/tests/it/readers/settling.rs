@@ -9,9 +9,9 @@ use repoint_domain::plan::{Plan, plan};
 use repoint_domain::spec::{PointsTo, Spec};
 use repoint_domain::state::{KnownLeader, LastPrimary, State};
 use repoint_domain::values::cluster::{PostgresState, Role, Timeline};
-use repoint_domain::values::endpoint::TargetGroup;
 use repoint_domain::values::primary::Primary;
 use repoint_domain::values::record::RecordType;
+use repoint_domain::values::target::TargetGroup;
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, of, words};

@@ -12,8 +12,8 @@ use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::State;
 use repoint_domain::state::condition::findings;
 use repoint_domain::values::cluster::{ClusterRole, PostgresState, Role, Timeline};
-use repoint_domain::values::endpoint::TargetGroup;
 use repoint_domain::values::record::RecordType;
+use repoint_domain::values::target::TargetGroup;
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, of, words};

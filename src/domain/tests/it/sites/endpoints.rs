@@ -8,8 +8,8 @@ use repoint_domain::observed::Observed;
 use repoint_domain::plan::{Plan, StepGroup, TargetStep, plan};
 use repoint_domain::spec::{GroupSpec, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::State;
+use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::cluster::{SiteName, Timeline};
-use repoint_domain::values::endpoint::GroupArn;
 use repoint_domain::values::record::{Answer, Failover, RecordChange, RecordSet};
 use repoint_domain::values::timestamp::Timestamp;
 

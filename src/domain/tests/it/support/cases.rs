@@ -12,9 +12,9 @@ use repoint_domain::plan::{Plan, plan};
 use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
 use repoint_domain::values::cluster::{ApiUrl, ClusterRole, PostgresState, Role, Scope, SystemId, Timeline};
-use repoint_domain::values::endpoint::{Target, TargetGroup, TargetHealth};
 use repoint_domain::values::listener::{Forward, Listener, Stickiness};
 use repoint_domain::values::record::{Failover, RecordSet, RecordType};
+use repoint_domain::values::target::{Target, TargetGroup, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::evidence::{

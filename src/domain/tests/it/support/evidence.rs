@@ -7,18 +7,17 @@ use repoint_domain::observed::{
     Answers, ClusterMember, ClusterView, Instance, MemberAnswer, MemberStatus, Observed, Read,
 };
 use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
+use repoint_domain::values::arn::{GroupArn, InstanceId, ListenerArn};
 use repoint_domain::values::cluster::{
     Address, ApiUrl, ClusterRole, EntryName, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
-use repoint_domain::values::endpoint::{
-    Family, GroupArn, HealthCheck, InstanceId, Target, TargetGroup, TargetHealth, TargetType,
-};
 use repoint_domain::values::failure::{Failure, Kind};
-use repoint_domain::values::listener::{Forward, ListenerArn, Stickiness};
+use repoint_domain::values::listener::{Forward, Stickiness};
 use repoint_domain::values::record::{
     Alias, Answer, Failover, RecordKey, RecordName, RecordPlace, RecordSet, RecordType, Routing,
     SetIdentifier, ZoneId,
 };
+use repoint_domain::values::target::{Family, HealthCheck, Target, TargetGroup, TargetHealth, TargetType};
 
 pub const SYSTEM: &str = "7710341171024913225";
 pub const GROUP: &str =

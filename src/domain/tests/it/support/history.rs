@@ -15,10 +15,11 @@ use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 use repoint_domain::state::condition::{Findings, findings};
 use repoint_domain::state::update::{Loaded, PassOutcome, Rules, next_state};
-use repoint_domain::values::endpoint::{Endpoint, TargetGroup, TargetHealth};
+use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::moves::Move;
 use repoint_domain::values::record::RecordSet;
+use repoint_domain::values::target::{TargetGroup, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::evidence::{GROUP, arn, group_intent, host, ip_group, records, spec, target};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use repoint_domain::spec::{GroupRole, PointsTo, Strategy};
-use repoint_domain::values::listener::ListenerArn;
+use repoint_domain::values::arn::ListenerArn;
 use repoint_domain::values::record::Failover;
 
 use super::Site;
