@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Refusal, Seen, group, is_at, once};
+use super::target_group::{group, is_at};
+use super::{Refusal, Seen, once};
 use crate::observed::Observed;
 use crate::plan::{ListenerStep, TargetStep};
 use crate::spec::{GroupSpec, Spec, Strategy};
