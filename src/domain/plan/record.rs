@@ -1,11 +1,12 @@
 //! The changes of record sets, by zone.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use super::hosts::{Hosts, REMEDY, single_address};
 use super::readers::{Holder, Wanted, places, unplaced};
 use super::{
-    DEFAULT_TTL_SECONDS, EndpointReason, Hosts, Needs, Plan, StepGroup, WarningReason, address_for,
-    primary_address,
+    Context, DEFAULT_TTL_SECONDS, EndpointReason, Needs, Plan, StepGroup, WarningReason, primary_address,
 };
 use crate::decide::readers::Reader;
 use crate::decide::standby::{Standby, best, standbys};
@@ -13,6 +14,7 @@ use crate::observed::Observed;
 use crate::spec::{PointsTo, RecordSpec, Spec};
 use crate::values::cluster::Address;
 use crate::values::endpoint::Endpoint;
+use crate::values::host::is_qualified_name;
 use crate::values::primary::Primary;
 use crate::values::record::{
     Answer, Failover, RecordChange, RecordPlace, RecordSet, RecordType, Routing, ZoneId,
@@ -29,7 +31,8 @@ struct Nodes<'a> {
 }
 
 /// Adds the changes that are needed, in the order of zones and keys, and the record sets that are left alone.
-pub fn changes(spec: &Spec, hosts: Hosts, primary: &Primary, settling: &[Reader], plan: &mut Plan) {
+pub(super) fn plan(context: &Context, plan: &mut Plan) {
+    let Context { spec, hosts, primary, settling, .. } = *context;
     let nodes = Nodes { primary, standbys: &standbys(hosts.observed, primary), settling };
     let mut zones: BTreeMap<ZoneId, Vec<RecordChange>> = BTreeMap::new();
     for wanted in &spec.records {
@@ -137,6 +140,28 @@ fn answer(
                 alias.ok_or_else(|| EndpointReason::AddressUnfit("the site has no `alias`".to_owned()))?;
             Ok(simply(alias))
         }
+    }
+}
+
+/// What a record of that type says of a host.
+fn address_for(hosts: Hosts, host: &str, record_type: RecordType) -> Result<String, EndpointReason> {
+    let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+    let (family, is_of): (_, fn(&IpAddr) -> bool) = match record_type {
+        RecordType::A => ("IPv4", IpAddr::is_ipv4),
+        RecordType::Aaaa => ("IPv6", IpAddr::is_ipv6),
+        RecordType::Cname if host.parse::<IpAddr>().is_ok() => {
+            return unfit(format!("a CNAME points at a host name, and Patroni reports the address {host}"));
+        }
+        RecordType::Cname if is_qualified_name(host) => return Ok(host.to_owned()),
+        RecordType::Cname => {
+            return unfit(format!(
+                "a CNAME points at a qualified host name such as pg1.example.com, and Patroni reports `{host}`; {REMEDY}"
+            ));
+        }
+    };
+    match single_address(host, &hosts.addresses(host)?, family, is_of)? {
+        Some(address) => Ok(address.to_string()),
+        None => unfit(format!("`{host}` has no {family} address")),
     }
 }
 

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::group::target;
+use super::hosts::Hosts;
+use super::target_group::target;
 use super::{
-    EndpointHold, EndpointReason, EndpointWarning, Hosts, ListenerStep, Plan, StepGroup, TargetStep,
+    Context, EndpointHold, EndpointReason, EndpointWarning, ListenerStep, Plan, StepGroup, TargetStep,
     WarningReason, primary_address,
 };
 use crate::observed::Observed;
@@ -29,9 +30,17 @@ struct Filling<'a> {
     strays: Vec<Target>,
 }
 
+/// Adds the steps that each set of listeners needs, and the listeners and groups that are held.
+pub(super) fn plan(context: &Context, plan: &mut Plan) {
+    let Context { spec, hosts, primary, .. } = *context;
+    for (listener_arns, groups) in spec.weighted_sets() {
+        listeners(listener_arns, &groups, hosts, primary, plan);
+    }
+}
+
 /// Plans what the listeners before some groups need, and those groups. No listener waits for another (15), but what
 /// connections may rest on stays until all of them have moved.
-pub fn listeners(
+fn listeners(
     listeners: &[ListenerArn],
     groups: &[(&MemberName, &GroupSpec)],
     hosts: Hosts,

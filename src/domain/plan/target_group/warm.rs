@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::iter::once;
 
-use super::group::{may_be, target};
-use super::{EndpointReason, Hosts, Needs, TargetStep, WarningReason, primary_address};
+use super::health_check::{apis, validate_health_check};
+use super::place::{may_be, target};
 use crate::decide::readers::readers;
 use crate::observed::ClusterMember;
 use crate::observed::member::{Member, members, primarys_view};
-use crate::plan::health_check::{apis, validate_health_check};
+use crate::plan::hosts::Hosts;
+use crate::plan::readers::unplaced;
+use crate::plan::{EndpointReason, Needs, TargetStep, WarningReason, primary_address};
 use crate::spec::{GroupRole, GroupSpec, Spec};
 use crate::values::cluster::Address;
 use crate::values::primary::Primary;
@@ -64,13 +66,13 @@ pub fn group(
     let first = primary_address(primary).and_then(at);
     let others = view.members.iter().filter(|listed| listed.name != *name);
     let others = others.map(|listed| (&listed.name, address_of(listed).and_then(|address| at(&address))));
-    let (mut belong, mut unplaced, mut unknown) = (Vec::new(), Vec::new(), None);
+    let (mut belong, mut left_out, mut unknown) = (Vec::new(), Vec::new(), None);
     for (member, place) in once((name, first.clone())).chain(others) {
         match place {
             Ok(target) => belong.push(target),
             // One that cannot be found cannot be registered; the others can.
             Err(reason) if reason.is_unknown() || member == name => unknown = unknown.or(Some(reason)),
-            Err(reason) => unplaced.push(super::readers::unplaced(member, reason)),
+            Err(reason) => left_out.push(unplaced(member, reason)),
         }
     }
     if belong.is_empty() {
@@ -106,7 +108,7 @@ pub fn group(
         healthy,
         readers: fit,
         takes_primary: check.path.as_deref().is_some_and(|path| path.starts_with("/read-only")),
-        unplaced,
+        unplaced: left_out,
         unknown,
     })
 }

@@ -1,0 +1,79 @@
+//! The hosts of members, as any machine would use them.
+//!
+//! Invariant 8: nothing that only this machine believes reaches an endpoint.
+
+use std::net::IpAddr;
+
+use super::EndpointReason;
+use crate::observed::Observed;
+use crate::spec::Spec;
+use crate::values::cluster::ApiUrl;
+use crate::values::host::{is_fit, is_loopback, is_name};
+use crate::values::primary::Primary;
+
+/// What was seen, with the hosts of it as any machine would use them.
+#[derive(Clone, Copy)]
+pub(super) struct Hosts<'a> {
+    pub observed: &'a Observed,
+    /// The configuration itself names members by loopback addresses, as a laboratory on one machine does.
+    are_local: bool,
+}
+
+impl<'a> Hosts<'a> {
+    pub fn of(spec: &Spec, observed: &'a Observed, primary: &Primary) -> Self {
+        let members = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
+        let is_local = |url: &ApiUrl| url.host().parse().is_ok_and(is_loopback);
+        Self { observed, are_local: members.iter().any(is_local) }
+    }
+
+    /// The addresses of a member's host, whether it is an address itself or a name.
+    pub fn addresses(self, host: &str) -> Result<Vec<IpAddr>, EndpointReason> {
+        let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+        if let Ok(address) = host.parse() {
+            let is_meant = self.are_local && is_loopback(address);
+            return if is_meant || is_fit(address) {
+                Ok(vec![address])
+            } else {
+                unfit(format!(
+                    "Patroni reports the address {address}, which other machines cannot use; {REMEDY}"
+                ))
+            };
+        }
+        if !is_name(host) {
+            return unfit(format!("`{host}` is neither one address nor one host name; {REMEDY}"));
+        }
+        let addresses = match self.observed.names.get(host) {
+            Some(Ok(addresses)) => addresses,
+            Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
+            None => return unfit(format!("the host name `{host}` was not looked up")),
+        };
+        let (fit, own): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| is_fit(**address));
+        if fit.is_empty() && !own.is_empty() {
+            let own = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return unfit(format!(
+                "`{host}` resolves to {own} here, which other machines cannot use (see /etc/hosts); {REMEDY}"
+            ));
+        }
+        Ok(fit)
+    }
+}
+
+/// What an operator does about a host that cannot be used.
+pub(super) const REMEDY: &str =
+    "give the member an address that all machines can use, in Patroni's `postgresql.connect_address`";
+
+/// The one address of that family; with several there is no telling which one Patroni means.
+pub(super) fn single_address(
+    host: &str,
+    addresses: &[IpAddr],
+    family: &str,
+    fits: impl Fn(&IpAddr) -> bool,
+) -> Result<Option<IpAddr>, EndpointReason> {
+    let mut fitting = addresses.iter().filter(|address| fits(address));
+    match (fitting.next(), fitting.next()) {
+        (Some(_), Some(_)) => {
+            Err(EndpointReason::AddressUnfit(format!("`{host}` has several {family} addresses")))
+        }
+        (only, _) => Ok(only.copied()),
+    }
+}
