@@ -66,7 +66,7 @@ pub struct Observing {
     members: Observed,
     now: Timestamp,
     reading: JoinSet<(Part, Observed)>,
-    seen: BTreeMap<PartKey, (Observed, Plan)>,
+    seen: BTreeMap<PartKey, (Part, Observed, Plan)>,
 }
 
 /// A part that was read and planned.
@@ -151,8 +151,13 @@ impl Observing {
         let nothing = State::default();
         let known = self.state.as_ref().unwrap_or(&nothing);
         let plan = plan(&part.spec, &observed, &self.verdict, known, self.now);
-        self.seen.insert(part.key.clone(), (read, plan.clone()));
+        self.seen.insert(part.key.clone(), (part.clone(), read, plan.clone()));
         Some(PartObservation { part, observed, plan })
+    }
+
+    /// The parts that have been read so far, and what was planned of each.
+    pub fn parts(&self) -> impl Iterator<Item = (&Part, &Plan)> {
+        self.seen.values().map(|(part, _, plan)| (part, plan))
     }
 
     /// What has been seen and planned so far, in the order of the parts.
@@ -160,7 +165,7 @@ impl Observing {
     pub fn observe(&self) -> Observation {
         let mut observed = self.members.clone();
         let mut plan = Plan { needs_no_primary: !self.seen.is_empty(), ..Plan::default() };
-        for (seen, planned) in self.seen.values() {
+        for (_, seen, planned) in self.seen.values() {
             observed.add(seen.clone());
             plan.add(planned.clone());
         }

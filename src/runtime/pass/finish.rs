@@ -1,0 +1,60 @@
+//! The end of a pass: its report, the next state and the alerts.
+
+use super::{Ended, Mode, Pass};
+use crate::runtime::commit::out_of_reach;
+use crate::runtime::notify::{self, notify};
+use crate::runtime::observe::Observation;
+use repoint_domain::report::{self, ClusterReport, PassHold, VerdictReport};
+use repoint_domain::state::condition::findings;
+use repoint_domain::state::update::{Loaded, PassOutcome};
+
+/// Reports what a pass ended with; one that may write also saves the next state and publishes alerts.
+pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
+    let Pass { spec, ports, settings, mode, span } = pass;
+    let Ended { observation, hold, progress } = ended;
+    let Observation { observed, state, verdict, plan } = observation;
+    let steps: Vec<_> = progress.steps.into_iter().map(|tried| tried.step).collect();
+    let blocked = out_of_reach(spec, &state, ports).await;
+    let (blocks, warns) = if settings.needs_state { (blocked, None) } else { (None, blocked) };
+    let hold = hold.or_else(|| blocks.map(PassHold::StateUnavailable));
+    let mut holds = report::holds(&verdict, &plan);
+    holds.extend(hold.as_ref().map(PassHold::report));
+    let mut warnings = report::warnings(&verdict, &plan);
+    warnings.extend(warns.as_ref().map(report::without_state));
+    let moves = progress.moves;
+    let mut report = ClusterReport {
+        name: spec.name.clone(),
+        scope: spec.scope.clone(),
+        outcome: report::outcome(mode == Mode::DryRun, &steps, &holds),
+        verdict: VerdictReport::from(&verdict),
+        cause: moves.as_ref().filter(|_| !steps.is_empty()).map(|moves| moves.cause),
+        previous_primary: moves.as_ref().and_then(|moves| moves.previous.clone()),
+        steps,
+        holds,
+        warnings,
+        alerts: Vec::new(),
+        is_unnotified: false,
+        duration_ms: span.elapsed_ms(),
+        api_calls: ports.calls.counts(),
+    };
+    if mode == Mode::DryRun {
+        return report;
+    }
+    let findings =
+        findings(spec, &observed, state.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
+    let outcome = PassOutcome {
+        spec,
+        report: &report,
+        loaded: state.as_ref().map(Loaded::from).unwrap_or_default(),
+        observed: &observed,
+        verdict: &verdict,
+        findings: &findings,
+        moves: moves.as_ref(),
+        // While a write may still arrive, the lease stays, so that other processes wait for it as if this one had died.
+        committed: progress.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
+    };
+    let notified = notify(spec, &outcome, state, settings, ports).await;
+    notify::add(&mut report, notified);
+    report.api_calls = ports.calls.counts();
+    report
+}
