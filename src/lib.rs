@@ -23,5 +23,7 @@ pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod limits;
 pub mod ports;
 pub mod runtime;
+pub mod unsaved;

@@ -8,16 +8,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-mod asked;
-mod calls;
-mod lease_guard;
-mod rate_limiter;
-mod unsaved;
-
-pub use asked::Asked;
-pub use calls::Calls;
-pub use lease_guard::LeaseGuard;
-pub use rate_limiter::RateLimiter;
+pub use crate::limits::Clock;
+use crate::limits::{Asked, Calls, LeaseGuard};
+use crate::unsaved::Unsaved;
 use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
 use repoint_domain::state::{OutboxMessage, State};
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
@@ -27,8 +20,6 @@ use repoint_domain::values::failure::Failure;
 use repoint_domain::values::listener::{Forward, Listener};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_domain::values::target::{Target, TargetGroup};
-use repoint_domain::values::timestamp::Timestamp;
-pub use unsaved::{Past, Unsaved};
 
 /// The REST API of Patroni's members.
 #[async_trait]
@@ -123,12 +114,6 @@ pub trait Store: Send + Sync {
     async fn check(&self, _entry: &EntryName) -> Result<(), Failure> {
         Ok(())
     }
-}
-
-/// The date.
-pub trait Clock: Send + Sync {
-    /// Now.
-    fn now(&self) -> Timestamp;
 }
 
 /// Everything a pass over one cluster talks to.

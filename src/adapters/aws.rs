@@ -22,7 +22,7 @@ use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
 
-use crate::ports::{Calls, LeaseGuard};
+use crate::limits::{Calls, LeaseGuard};
 pub use access::{Access, Options};
 pub use credentials::Renewable;
 use credentials::Unloaded;

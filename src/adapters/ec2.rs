@@ -12,7 +12,7 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceSta
 use futures::future::try_join_all;
 
 use super::aws::{Counted, failure};
-use crate::ports::Calls;
+use crate::limits::Calls;
 use repoint_domain::observed::{self, InstancesByAddress, Read};
 use repoint_domain::values::arn::{InstanceId, VpcId};
 use repoint_domain::values::failure::{Failure, Kind};

@@ -23,7 +23,8 @@ use tokio::time::timeout;
 
 use super::aws::refusal::missing;
 use super::aws::{Counted, Fenced, failure, prompt};
-use crate::ports::{Calls, LeaseGuard, TargetGroups};
+use crate::limits::{Calls, LeaseGuard};
+use crate::ports::TargetGroups;
 pub use known::Known;
 use known::{Facts, Placed, as_asked_for};
 use repoint_domain::observed::Read;

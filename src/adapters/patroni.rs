@@ -21,7 +21,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::reason::{Reasons, is_end};
-use crate::ports::{Asked, Patroni};
+use crate::limits::Asked;
+use crate::ports::Patroni;
 use repoint_domain::observed::{ClusterView, MemberAnswer, Read};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};

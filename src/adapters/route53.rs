@@ -18,7 +18,8 @@ use tokio::time::timeout_at;
 
 use super::aws::{Counted, Fenced, failure, prompt};
 use super::last_error::LastError;
-use crate::ports::{Calls, LeaseGuard, Zones};
+use crate::limits::{Calls, LeaseGuard};
+use crate::ports::Zones;
 use repoint_domain::observed::Read;
 use repoint_domain::rates::RateKey;
 use repoint_domain::values::failure::{Failure, Kind};

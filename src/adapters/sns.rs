@@ -7,7 +7,8 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::aws::{Counted, failure};
-use crate::ports::{Calls, Topic};
+use crate::limits::Calls;
+use crate::ports::Topic;
 use repoint_domain::state::OutboxMessage;
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::{Failure, Kind};

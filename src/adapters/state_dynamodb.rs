@@ -13,7 +13,8 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::aws::{Counted, failure, load_retries, save_retries};
-use crate::ports::{Calls, Store};
+use crate::limits::Calls;
+use crate::ports::Store;
 use repoint_domain::observed::Read;
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::EntryName;

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use futures::future::join_all;
 
 use crate::adapters::elbv2::Elbv2;
-use crate::ports::{LeaseGuard, Listeners, TargetGroups, Zones};
+use crate::limits::LeaseGuard;
+use crate::ports::{Listeners, TargetGroups, Zones};
 use repoint_domain::observed::Read;
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::{GroupArn, ListenerArn};

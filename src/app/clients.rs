@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::adapters::aws::Access;
 use crate::adapters::elbv2::{Elbv2, Known};
 use crate::adapters::route53::Route53;
-use crate::ports::{Calls, Zones};
+use crate::limits::Calls;
+use crate::ports::Zones;
 use crate::runtime::zone_batcher::ZoneBatcher;
 
 pub struct Clients {

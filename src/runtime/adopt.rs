@@ -4,9 +4,9 @@
 
 use tokio::time::Instant;
 
-use super::commit::update;
 use super::load_state::load_state;
 use super::members::configured;
+use super::save::update;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::{Hold, Verdict, verdict};
 use repoint_domain::observed::Observed;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::load_state::too_late;
-use crate::ports::{LeaseGuard, Ports};
+use super::deadline::{Span, too_late};
+use crate::limits::LeaseGuard;
+use crate::ports::Ports;
 use repoint_domain::audit::Checked;
 use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
 use repoint_domain::report::StepReport;
@@ -19,30 +20,6 @@ use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{RecordChange, ZoneId};
 use repoint_domain::values::target::Target;
-
-/// When the pass began and when it must end.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    /// Its beginning.
-    pub began: Instant,
-    /// Its deadline.
-    pub deadline: Instant,
-}
-
-impl Span {
-    /// From now on, for no longer than that.
-    #[must_use]
-    pub fn of(limit: Duration) -> Self {
-        let began = Instant::now();
-        Self { began, deadline: began + limit }
-    }
-
-    /// Milliseconds since the beginning.
-    #[must_use]
-    pub fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
 
 /// Beyond the permit nothing is sent; what is under way is given this long to say how it ended.
 const LAST_WORD: Duration = Duration::from_millis(100);

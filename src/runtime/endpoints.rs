@@ -11,7 +11,7 @@ use futures::future::{Shared, join_all};
 use tokio::sync::{OnceCell, oneshot};
 use tokio::time::Instant;
 
-use super::load_state::by;
+use super::deadline::by;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::Verdict;
 use repoint_domain::observed::{InstancesByAddress, Observed, Read, Sites};

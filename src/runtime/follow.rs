@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::apply::Span;
+use super::deadline::Span;
 use super::insync::Insync;
 use super::members::Members;
 use super::pass::{Mode, Settings, pass_with};

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use tokio::sync::watch::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::apply::Span;
+use super::deadline::Span;
 use crate::ports::{Ports, Zones};
 use repoint_domain::report::{Arrival, ClusterReport};
 use repoint_domain::values::failure::{Failure, Kind};

@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::load_state::too_late;
-use crate::ports::{Asked, Ports};
+use super::deadline::too_late;
+use crate::limits::Asked;
+use crate::ports::Ports;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
 use repoint_domain::observed::member::members;
 use repoint_domain::observed::{Answers, ClusterView, MemberAnswer, Observed, Sites};

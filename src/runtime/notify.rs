@@ -10,10 +10,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use super::commit::update;
-use super::load_state::too_late;
+use super::deadline::too_late;
 use super::pass::Settings;
-use crate::ports::{Past, Ports};
+use super::save::update;
+use crate::ports::Ports;
+use crate::unsaved::Past;
 use repoint_domain::alerts::{Alert, CUTS};
 use repoint_domain::observed::Read;
 use repoint_domain::report::{ClusterReport, HoldReport, PassHold, PassHoldKind, Reason, outcome};

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
+use super::deadline::reads_until;
 use super::endpoints::{Hosts, Lookups, read};
 use super::load_state::load_state;
 use super::members::{FRESH_FOR, Members};
@@ -33,15 +34,6 @@ use repoint_domain::values::timestamp::Timestamp;
 /// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
 /// is not made much longer.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
-/// What a pass keeps of its deadline for the writes.
-const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
-
-/// Until when a pass may look: what cannot be read by then is unknown, and the rest is still moved.
-#[must_use]
-pub fn reads_until(deadline: Instant) -> Instant {
-    deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()) / 2)
-}
-
 /// What was seen and decided.
 #[derive(Clone, Debug)]
 pub struct Observation {

@@ -12,8 +12,8 @@ mod progress;
 
 use std::time::Duration;
 
-use super::apply::Span;
-use super::commit::LeaseWait;
+use super::deadline::Span;
+use super::lease_wait::LeaseWait;
 use super::members::Members;
 use super::observe::Observation;
 use crate::ports::Ports;

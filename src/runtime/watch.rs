@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, Fuse, pending};
 use tokio::sync::{Notify, watch as channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::apply::Span;
+use super::deadline::Span;
 use super::insync::Insync;
 use super::load_state::load_state;
 use super::members::Members;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use repoint::ports::{Clock, LeaseGuard};
+use repoint::limits::LeaseGuard;
+use repoint::ports::Clock;
 use repoint_domain::values::failure::Kind;
 use repoint_domain::values::timestamp::Timestamp;
 use tokio::time::advance;

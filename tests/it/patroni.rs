@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::ports::{Asked, Patroni};
+use repoint::limits::Asked;
+use repoint::ports::Patroni;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
 use repoint_domain::observed::{MemberAnswer, Observed};
 use repoint_domain::spec::Spec;

@@ -6,7 +6,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use repoint::ports::{Calls, RateLimiter};
+use repoint::limits::{Calls, RateLimiter};
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::observed::Observed;
 use repoint_domain::rates::{Bucket, Needs, Rank, Rate, RateKey, Urgency, time_for};

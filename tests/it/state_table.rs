@@ -1,7 +1,8 @@
 //! Memory in DynamoDB: the shape of an item, from version to version.
 
 use repoint::adapters::state_dynamodb::StateTable;
-use repoint::ports::{Calls, Store as _};
+use repoint::limits::Calls;
+use repoint::ports::Store as _;
 use repoint_domain::state::{ConditionKind, Raw, State};
 use repoint_domain::values::cluster::{EntryName, Timeline};
 use repoint_domain::values::failure::Kind;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::ports::{Asked, Patroni};
+use repoint::limits::Asked;
+use repoint::ports::Patroni;
 use repoint_domain::observed::MemberAnswer;
 use repoint_domain::values::cluster::ApiUrl;
 use tokio_rustls::TlsAcceptor;

@@ -14,7 +14,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::Elbv2;
 use crate::adapters::aws::refusal::missing;
 use crate::adapters::aws::{Counted, Fenced, failure, prompt};
-use crate::ports::{LeaseGuard, Listeners};
+use crate::limits::LeaseGuard;
+use crate::ports::Listeners;
 use repoint_domain::observed::Read;
 use repoint_domain::rates::RateKey;
 use repoint_domain::values::arn::{GroupArn, ListenerArn};

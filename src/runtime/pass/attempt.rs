@@ -6,7 +6,7 @@ use super::acting::Acting;
 use super::decision::{check, move_cause};
 use super::progress::{Progress, Tried};
 use super::{Ended, Mode, Pass};
-use crate::runtime::commit::{LeaseWait, is_abandoned};
+use crate::runtime::lease_wait::{LeaseWait, is_abandoned};
 use crate::runtime::members::Members;
 use crate::runtime::observe::{Observing, begin_when_promoted};
 use repoint_domain::observed::Read;

@@ -1,9 +1,9 @@
 //! The end of a pass: its report, the next state and the alerts.
 
 use super::{Ended, Mode, Pass};
-use crate::runtime::commit::out_of_reach;
 use crate::runtime::notify::{self, notify};
 use crate::runtime::observe::Observation;
+use crate::runtime::save::out_of_reach;
 use repoint_domain::report::{self, ClusterReport, PassHold, VerdictReport};
 use repoint_domain::state::condition::findings;
 use repoint_domain::state::update::{Loaded, PassOutcome};

@@ -1,10 +1,11 @@
 //! The lease of one attempt: taken before its first write, and only on evidence that is fresh.
 
 use super::Pass;
-use crate::ports::LeaseGuard;
+use crate::limits::LeaseGuard;
 use crate::runtime::commit::{ACT_WITHIN, Commit, commit};
+use crate::runtime::deadline::reads_until;
 use crate::runtime::members::{FRESH_FOR, Members};
-use crate::runtime::observe::{Observing, reads_until};
+use crate::runtime::observe::Observing;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::report::PassHold;
 use repoint_domain::values::failure::Failure;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::ports::{LeaseGuard, Zones};
-use crate::runtime::load_state::too_late;
+use crate::limits::LeaseGuard;
+use crate::ports::Zones;
+use crate::runtime::deadline::too_late;
 use repoint_domain::plan::batch::{PendingChange, batches, bisect, is_refusal};
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{ChangeId, RecordChange, ZoneId};

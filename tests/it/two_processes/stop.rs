@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repoint::runtime::commit::{ACT_WITHIN, TAKE_OVER_AFTER};
+use repoint::runtime::commit::ACT_WITHIN;
+use repoint::runtime::lease_wait::TAKE_OVER_AFTER;
 use repoint_sandbox::http::door::News;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;

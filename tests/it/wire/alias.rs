@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
-use repoint::ports::{Clock, LeaseGuard, Zones};
+use repoint::limits::LeaseGuard;
+use repoint::ports::{Clock, Zones};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
 use repoint_sandbox::aws::route53::batch::{Action, Change};

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repoint::adapters::patroni::{Options, Rest};
-use repoint::ports::{Asked, Patroni};
+use repoint::limits::Asked;
+use repoint::ports::Patroni;
 use repoint_domain::observed::Read;
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_sandbox::Millis;

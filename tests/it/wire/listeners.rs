@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::elbv2::Elbv2;
-use repoint::ports::{Calls, Clock, LeaseGuard, Listeners, TargetGroups};
+use repoint::limits::{Calls, LeaseGuard};
+use repoint::ports::{Clock, Listeners, TargetGroups};
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::failure::Kind;
 use repoint_domain::values::listener::{Forward, Listener, Stickiness};

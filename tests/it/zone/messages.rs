@@ -8,7 +8,8 @@ use std::time::Duration;
 use aws_sdk_route53::config::{AsyncSleep, Builder, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig};
 use repoint::adapters::clock::SystemClock;
 use repoint::adapters::route53::Route53;
-use repoint::ports::{Calls, Clock, LeaseGuard, Zones};
+use repoint::limits::{Calls, LeaseGuard};
+use repoint::ports::{Clock, Zones};
 use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{

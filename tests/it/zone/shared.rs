@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use repoint::adapters::route53::Route53;
-use repoint::ports::Calls;
+use repoint::limits::Calls;
 use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint_domain::values::record::{RecordName, RecordPlace, RecordType, ZoneId};
 use repoint_sandbox::aws::Account;

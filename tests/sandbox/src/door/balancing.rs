@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use repoint::ports::{Instances, LeaseGuard, TargetGroups};
+use repoint::limits::LeaseGuard;
+use repoint::ports::{Instances, TargetGroups};
 use repoint_domain::observed::{Instance, InstancesByAddress, Read};
 use repoint_domain::values::arn::{GroupArn, InstanceId, VpcId};
 use repoint_domain::values::assume::AssumedRole;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use repoint::ports::{LeaseGuard, Zones};
+use repoint::limits::LeaseGuard;
+use repoint::ports::Zones;
 use repoint_domain::observed::Read;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{

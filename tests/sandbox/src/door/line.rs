@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use repoint::ports::{Clock, LeaseGuard};
+use repoint::limits::LeaseGuard;
+use repoint::ports::Clock;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::timestamp::Timestamp;
 use tokio::sync::{Notify, oneshot};

@@ -1,7 +1,8 @@
 //! Listeners.
 
 use async_trait::async_trait;
-use repoint::ports::{LeaseGuard, Listeners};
+use repoint::limits::LeaseGuard;
+use repoint::ports::Listeners;
 use repoint_domain::observed::Read;
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::failure::Failure;

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Asked, Patroni, Resolver};
+use repoint::limits::Asked;
+use repoint::ports::{Patroni, Resolver};
 use repoint_domain::observed::{ClusterMember, ClusterView, MemberAnswer, MemberStatus, Read};
 use repoint_domain::values::cluster::{
     Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,

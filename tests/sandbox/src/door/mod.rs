@@ -17,8 +17,10 @@ mod weather;
 
 use std::sync::Arc;
 
-use repoint::ports::{Calls, Ports, Unsaved};
+use repoint::limits::Calls;
+use repoint::ports::Ports;
 use repoint::runtime::zone_batcher::ZoneBatcher;
+use repoint::unsaved::Unsaved;
 
 pub(crate) use dns::{ours, their_alias};
 pub use line::{Line, Shared};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Asked, LeaseGuard, Patroni, Ports, Zones};
+use repoint::limits::{Asked, LeaseGuard};
+use repoint::ports::{Patroni, Ports, Zones};
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::{MemberAnswer, Read};

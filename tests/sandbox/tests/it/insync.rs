@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use repoint::ports::{Calls, Ports, RateLimiter};
-use repoint::runtime::apply::Span;
+use repoint::limits::{Calls, RateLimiter};
+use repoint::ports::Ports;
+use repoint::runtime::deadline::Span;
 use repoint::runtime::fleet::fleet;
 use repoint::runtime::insync::Insync;
 use repoint::runtime::members::Members;

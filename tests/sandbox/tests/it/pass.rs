@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Calls, LeaseGuard, Ports, RateLimiter, Store, TargetGroups};
-use repoint::runtime::commit::TAKE_OVER_AFTER;
+use repoint::limits::{Calls, LeaseGuard, RateLimiter};
+use repoint::ports::{Ports, Store, TargetGroups};
+use repoint::runtime::lease_wait::TAKE_OVER_AFTER;
 use repoint::runtime::pass::{Mode, Settings, pass};
 use repoint_domain::observed::Read;
 use repoint_domain::rates;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{LeaseGuard, Ports, Zones};
+use repoint::limits::LeaseGuard;
+use repoint::ports::{Ports, Zones};
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::Read;
 use repoint_domain::report::{ClusterReport, Outcome};

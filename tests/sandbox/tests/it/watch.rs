@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::ports::{Asked, Calls, LeaseGuard, Patroni, Ports, Zones};
+use repoint::limits::{Asked, Calls, LeaseGuard};
+use repoint::ports::{Patroni, Ports, Zones};
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass;
 use repoint::runtime::watch::{Intervals, Lines, Settings, watch};

@@ -1,0 +1,57 @@
+//! The times within which a pass and its calls have to end (invariant 10).
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use repoint_domain::observed::Read;
+use repoint_domain::values::failure::{Failure, Kind};
+
+/// What a pass keeps of its deadline for the writes.
+const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+
+/// When the pass began and when it must end.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Its beginning.
+    pub began: Instant,
+    /// Its deadline.
+    pub deadline: Instant,
+}
+
+impl Span {
+    /// From now on, for no longer than that.
+    #[must_use]
+    pub fn of(limit: Duration) -> Self {
+        let began = Instant::now();
+        Self { began, deadline: began + limit }
+    }
+
+    /// Milliseconds since the beginning.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Until when a pass may look: what cannot be read by then is unknown, and the rest is still moved.
+#[must_use]
+pub fn reads_until(deadline: Instant) -> Instant {
+    deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()) / 2)
+}
+
+/// A read that ends by the deadline.
+pub async fn by<T>(
+    deadline: Instant,
+    call: &str,
+    resource: &impl ToString,
+    read: impl Future<Output = Read<T>>,
+) -> Read<T> {
+    timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_late(call, resource)))
+}
+
+/// The failure of a call that the pass could not wait for.
+pub fn too_late(call: &str, resource: &impl ToString) -> Failure {
+    Failure::new(Kind::Unavailable, call, resource.to_string(), "no answer before the pass's deadline")
+}
