@@ -42,6 +42,9 @@ pub fn reads_until(deadline: Instant) -> Instant {
 }
 
 /// A read that ends by the deadline.
+///
+/// # Errors
+/// The read's own, or that it took too long.
 pub async fn by<T>(
     deadline: Instant,
     call: &str,
