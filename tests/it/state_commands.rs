@@ -383,7 +383,8 @@ async fn the_commit_of_a_dead_one_is_waited_out_and_taken_over() {
     let waited = began.elapsed();
     assert!(ran.code == 0 && ran.stdout.contains("changed"), "{ran}");
     assert!(
-        ran.stderr.contains("another repoint is acting") && ran.stderr.contains("db-7 process 4711"),
+        ran.stderr.contains("another repoint process holds the lease")
+            && ran.stderr.contains("db-7 process 4711"),
         "{ran}"
     );
     assert!(Duration::from_secs(6) <= waited && waited < Duration::from_secs(10), "{waited:?}");
@@ -404,7 +405,7 @@ async fn a_pass_that_cannot_wait_so_long_is_held() {
       held     another repoint (db-7 process 4711) has been acting for this cluster all the while
                the next pass looks again
     --- stderr
-    TIME  INFO another repoint is acting; waiting for it cluster.name=batman by=db-7 process 4711
+    TIME  INFO another repoint process holds the lease; waiting cluster.name=batman by=db-7 process 4711
     ");
     assert!(written(&aws).is_empty() && published(&aws).is_empty());
     assert_eq!(loaded(&repoint).await.lease.unwrap().by, "db-7 process 4711");

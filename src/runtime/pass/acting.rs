@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempt::Attempt;
 use super::decision::{check, move_cause};
 use super::lease::{Held, Stop, acquire};
-use super::progress::{Progress, Review, Tried, lost};
+use super::progress::{Progress, Review, lost};
 use super::{Ended, Pass};
 use crate::limits::LeaseGuard;
 use crate::runtime::apply::apply;
@@ -238,11 +238,11 @@ impl<'a> Acting<'a> {
             plan,
             is_sent: self.results.contains_key(&part.key),
         });
-        let mut steps = self.earlier.reviewed(self.primary, &parts.collect::<Vec<_>>());
+        let parts: Vec<_> = parts.collect();
         // A step that was skipped is decided again.
         let is_kept = |step: &StepReport| !is_out_of_date || step.result != StepResult::Skipped;
-        let tried = |step| Tried { timeline: self.primary.timeline, step };
-        steps.extend(self.results.into_values().flatten().filter(is_kept).map(tried));
+        let sent = self.results.values().flatten().filter(|step| is_kept(step)).cloned().collect();
+        let steps = self.earlier.and_sent(self.primary, &parts, sent);
         let mut progress = Progress { steps, lost, moves, committed };
         let hold = match self.stop {
             Some(Stop::OutOfDate) => return Attempt::Again(Ended { observation, hold: None, progress }),

@@ -16,7 +16,7 @@ use repoint_domain::values::record::RecordChange;
 /// What a pass has done so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// The steps that were done or tried, in the order of trying.
+    /// The steps that were done or tried.
     pub steps: Vec<Tried>,
     /// The changes of records that were refused because another process seems to have changed the record first.
     pub lost: Vec<RecordChange>,
@@ -59,9 +59,13 @@ impl Progress {
         changes(plan).any(|change| self.lost.contains(change))
     }
 
-    /// The earlier steps, after a later attempt for `primary` has found `parts` like this.
-    pub fn reviewed(self, primary: &Primary, parts: &[Review<'_>]) -> Vec<Tried> {
-        self.steps.into_iter().filter_map(|tried| tried.reviewed(primary, parts)).collect()
+    /// All steps, after an attempt for `primary` that has found `parts` like this and has sent `sent`: first what is known to
+    /// be done, last what earlier attempts have left open.
+    pub fn and_sent(self, primary: &Primary, parts: &[Review<'_>], sent: Vec<StepReport>) -> Vec<Tried> {
+        let earlier = self.steps.into_iter().filter_map(|tried| tried.reviewed(primary, parts));
+        let (done, open): (Vec<_>, Vec<_>) = earlier.partition(|tried| tried.step.result == StepResult::Done);
+        let sent = sent.into_iter().map(|step| Tried { timeline: primary.timeline, step });
+        done.into_iter().chain(sent).chain(open).collect()
     }
 
     /// The pass found everything as it should be, so it ends the commit of a process that died after its writes, and reports
