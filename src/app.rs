@@ -1,6 +1,6 @@
 //! The one place that wires adapters to the runtime.
 //!
-//! Law: clients are built once and shared; each pass over a cluster counts its own requests.
+//! Clients are built once and shared; each pass over a cluster counts its own requests.
 
 mod by_role;
 mod clients;
@@ -55,29 +55,29 @@ pub use crate::adapters::state_file::lock;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
-pub use watching::{Bell, Watching};
+pub use watching::{Wake, Watching};
 
 /// Connections to AWS, at most one for each token of a burst, and what a process has open anyway.
 const FILES_FOR_THE_REST: usize = 256;
 /// Where a third of a thousand clusters' members hang, as when a zone is lost, they are all waited for within seconds.
 const MEMBERS_AT_ONCE: usize = 1024;
 
-/// Telling needs at most a save, a message for each condition, and a save again.
-const TELL_WITHIN: Duration = Duration::from_secs(10);
+/// Notifying needs at most a save, a message for each condition, and a save again.
+const NOTIFY_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a pass may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Until its last write.
     pub pass: Duration,
-    /// From then on, to tell people.
+    /// From then on, to publish alerts.
     pub notify: Duration,
 }
 
 /// repoint, wired.
 pub struct App {
     settings: Settings,
-    budget: RateLimiter,
+    limiter: RateLimiter,
     /// With the process's own credentials.
     aws: Access,
     patroni: Arc<Rest>,
@@ -93,14 +93,14 @@ pub struct App {
     sns: Option<aws_sdk_sns::Client>,
     heartbeat: Option<Heartbeat>,
     state: StoreKind,
-    /// What this process knows while memory is out of reach.
+    /// What this process knows while the state store is unavailable.
     unsaved: Unsaved,
     identity: String,
-    /// How many passes were begun: no two are the same for those who wait for one.
+    /// How many passes were begun: each has a name of its own in leases.
     passes: AtomicU64,
 }
 
-/// Where memory is kept. The file is one for all passes, since they take turns at it.
+/// Where the state is stored. The file is one for all passes, since they take turns at it.
 enum StoreKind {
     File(StateFile),
     Table(aws_sdk_dynamodb::Client, String),
@@ -121,7 +121,7 @@ pub fn patroni_client(settings: &config::Patroni) -> Result<Rest, OptionsError> 
     })
 }
 
-/// Each member that is asked takes two open files while it is. What is left is for AWS, memory and the rest.
+/// Each member takes two open files while it is asked. What is left is for AWS, the state and the rest.
 fn members_at_once() -> usize {
     let files = open_files::raise_limit();
     (files.saturating_sub(FILES_FOR_THE_REST) / 2).clamp(8, MEMBERS_AT_ONCE)
@@ -157,7 +157,7 @@ impl App {
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         Ok(Self {
-            budget: RateLimiter::new(settings.aws.limit_percent),
+            limiter: RateLimiter::new(settings.aws.limit_percent),
             patroni,
             resolver: Arc::new(SystemResolver::new(settings.patroni.timeout)),
             roles,
@@ -189,9 +189,9 @@ impl App {
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
     }
 
-    /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `notify`
-    /// hears of each, once nothing of it is waited for any longer. `None` for which there was no time any more, by
-    /// `limits` or since its turn had not come by `until`.
+    /// One pass over each of these, those that have failed over first, within what `limits` says when it begins; `notify` is
+    /// called for each, once nothing of it is waited for any longer. `None` where no time was left, by `limits` or because its
+    /// turn had not come by `until`.
     ///
     /// # Panics
     /// If one of them does, but not before the others have ended.
@@ -224,7 +224,7 @@ impl App {
             one.boxed()
         };
         let passes = fleet(clusters, &|| self.ports(), self.settings.deadline, until, &pass).await;
-        panicked.go_on();
+        panicked.resume();
         passes.into_iter().map(Option::flatten).collect()
     }
 
@@ -242,22 +242,22 @@ impl App {
     /// What the configuration allows a pass.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { pass: self.settings.deadline, notify: TELL_WITHIN }
+        Limits { pass: self.settings.deadline, notify: NOTIFY_WITHIN }
     }
 
-    /// How often the daemon asks AWS although nothing seems to have changed: as configured, or as often as AWS lets
-    /// everybody be asked.
+    /// How often the daemon asks AWS where nothing seems to have changed: as configured, or as often as AWS's rate limits permit
+    /// for all clusters.
     #[must_use]
     pub fn audit_interval(&self) -> Duration {
         let all = all(&self.settings.clusters, reads);
         let turn = Duration::from_millis(time_for(&all, self.settings.aws.limit_percent));
-        // A tenth is left for what is found and changed.
+        // A tenth is left for changes.
         self.settings.watch.audit_interval.max(turn.mul_f64(1.1))
     }
 
-    /// Connects to every service that a pass will call, so that the first one does not pay for it: looks at a cluster in
-    /// each Region, and asks SNS for the topic's attributes (a refusal warms as well as an answer). Members get
-    /// `members_within` of the time, since a silent one would use up all of it. Nothing comes of failures here.
+    /// Connects to every service that a pass will call, so that the first pass need not: observes a cluster in each Region, and
+    /// asks SNS for the topic's attributes (a refusal serves as well as an answer). Members get `members_within` of the time,
+    /// since a silent one would use up all of it. Failures are ignored here.
     pub async fn warm(&self, members_within: Duration, within: Duration) {
         let began = Instant::now();
         let mut regions = BTreeSet::new();
@@ -265,7 +265,7 @@ impl App {
             let roles = Roles::of(std::slice::from_ref(*spec)).owners();
             regions.insert((reads(spec).into_keys().collect::<Vec<_>>(), roles))
         };
-        let looks = self.settings.clusters.iter().filter(is_new).map(|spec| async move {
+        let observations = self.settings.clusters.iter().filter(is_new).map(|spec| async move {
             connect(spec, &self.ports(), began + members_within, began + within).await;
         });
         let topic = async {
@@ -273,8 +273,8 @@ impl App {
                 drop(sns.get_topic_attributes().topic_arn(topic.as_str()).send().await);
             }
         };
-        let looks = join_all(looks);
-        drop(timeout(within, async { tokio::join!(looks, topic) }).await);
+        let observations = join_all(observations);
+        drop(timeout(within, async { tokio::join!(observations, topic) }).await);
     }
 
     /// How every cluster stands.
@@ -296,14 +296,14 @@ impl App {
             one.boxed()
         };
         let clusters: Vec<&Spec> = self.settings.clusters.iter().collect();
-        let looks = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &observation).await;
-        Status { version: VERSION, clusters: looks.into_iter().flatten().collect() }
+        let statuses = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &observation).await;
+        Status { version: VERSION, clusters: statuses.into_iter().flatten().collect() }
     }
 
     /// Accepts the system identifier and timeline that a cluster has now, for the endpoints of this entry.
     ///
     /// # Errors
-    /// If nobody can be named the primary, or memory is out of reach.
+    /// If no primary can be named, or the state store is unavailable.
     pub async fn adopt(&self, spec: &Spec) -> Result<Adopted, AdoptError> {
         let deadline = Instant::now() + self.settings.deadline;
         adopt(spec, &self.ports(), deadline).await
@@ -318,9 +318,9 @@ impl App {
         join_all(follows).await
     }
 
-    /// What a pass talks to, under a name that no other pass has.
+    /// The ports of a pass, under a name that no other pass has.
     fn ports(&self) -> Ports {
-        let calls = Calls::new(self.budget.clone());
+        let calls = Calls::new(self.limiter.clone());
         let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
             StoreKind::File(file) => Arc::new(file.clone()),
@@ -346,8 +346,7 @@ impl App {
         }
     }
 
-    /// Why nothing could be done at present, as far as the last calls tell: AWS refused the process's own credentials, or there
-    /// are none.
+    /// Why nothing could be done at present, by the last calls: AWS refused the process's own credentials, or there are none.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.aws.trouble()
@@ -378,8 +377,8 @@ impl App {
 /// What all of them need.
 fn all(clusters: &[Spec], of_one: fn(&Spec) -> Needs) -> Needs {
     let mut needs = Needs::new();
-    for (line, count) in clusters.iter().flat_map(of_one) {
-        *needs.entry(line).or_default() += count;
+    for (key, count) in clusters.iter().flat_map(of_one) {
+        *needs.entry(key).or_default() += count;
     }
     needs
 }
@@ -390,7 +389,7 @@ fn availability_zones(clusters: &[Spec]) -> BTreeMap<GroupArn, String> {
     groups.filter_map(|group| Some((group.arn.clone(), group.availability_zone.clone()?))).collect()
 }
 
-/// Host, process and the moment of the start, which no other process has all three of.
+/// Host, process and the time of its start; no other process has all three.
 fn identity() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host} process {} since {}", std::process::id(), SystemClock.now().0)

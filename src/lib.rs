@@ -4,20 +4,21 @@
 //! # One pass
 //!
 //! ```text
-//! observe   Patroni's members, target groups, records, instances   -> World     (failures are data), Memory
-//! decide    verdict: who is the primary, and why                   -> Verdict   (pure)
-//!           plan: what differs from what is wanted                 -> Plan      (pure)
-//!           audit: would this break a law?                         -> Checked   (pure)
-//! commit    compare-and-swap of memory: "I act for timeline T"     -> Permit, or look again
-//! apply     the steps, open before close, each by the permit       -> StepReports
-//! tell      the report; fold: what to remember, what to tell       -> Memory, alerts (pure), published once
+//! observe   Patroni's members, target groups, records, instances   -> Observed, State   (failures are data)
+//! decide    verdict: which member is the primary, and why          -> Verdict   (pure)
+//!           plan: what differs from the configuration              -> Plan      (pure)
+//!           audit: would this break an invariant?                  -> Checked   (pure)
+//! commit    compare-and-swap of the state: "I act for timeline T"  -> a lease, or observe again
+//! apply     the steps, open before close, while the lease is held  -> StepReports
+//! notify    the report, the next state, the alerts                 -> pure; then saved and published once
 //! ```
 //!
-//! Everything that thinks is pure and synchronous, and is a crate of its own, [`repoint_domain`]; everything that talks is thin and does not
-//! think, and lives in [`adapters`] behind the [`ports`]. [`runtime`] brings the two together, [`config`] says what is
-//! wanted, [`app`] wires it all, and [`cli`] and the crate `repoint-lambda` are the faces.
+//! What decides is pure and synchronous, and is a crate of its own, [`repoint_domain`]. What calls Patroni or AWS is thin and
+//! decides nothing, and lives in [`adapters`] behind the [`ports`]. [`runtime`] brings the two together, [`config`] reads the
+//! configuration, [`app`] wires it all, and [`cli`] and the crate `repoint-lambda` are the entry points.
 //!
-//! The direction is `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> repoint-domain`: nothing points back.
+//! The direction is `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> {limits, unsaved} ->
+//! repoint-domain`: nothing points back.
 
 pub mod adapters;
 pub mod app;

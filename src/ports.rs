@@ -1,6 +1,6 @@
 //! One narrow trait for each outside thing, over `domain`'s types.
 //!
-//! Law: a port asks or does one thing and does not think; what it cannot read it says, as a [`Failure`].
+//! A port asks or does one thing and decides nothing. What it cannot read is a [`Failure`], which is data (invariant 2).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ use repoint_domain::values::target::{Target, TargetGroup};
 #[async_trait]
 pub trait Patroni: Send + Sync {
     /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts. They run from when the
-    /// question is sent, which `asked` is told.
+    /// request is sent, which is noted in `asked`.
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer;
 }
 
@@ -38,7 +38,7 @@ pub trait TargetGroups: Send + Sync {
     /// Adds targets; one that is registered already is no error.
     async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure>;
 
-    /// Takes targets out; one that is not registered is no error.
+    /// Deregisters targets; one that is not registered is no error.
     async fn deregister(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard)
     -> Result<(), Failure>;
 }
@@ -49,7 +49,7 @@ pub trait Listeners: Send + Sync {
     /// What the listener does with a new connection.
     async fn read(&self, arn: &ListenerArn) -> Read<Listener>;
 
-    /// Lets the listener forward so, and leaves everything else of it as it is.
+    /// Changes how the listener forwards, and nothing else of it.
     async fn forward(&self, arn: &ListenerArn, forward: &Forward, guard: &LeaseGuard) -> Result<(), Failure>;
 }
 
@@ -68,7 +68,7 @@ pub trait Zones: Send + Sync {
         guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>>;
 
-    /// Whether all of Route 53's servers have a batch. Asked once, without a retry.
+    /// Whether all of Route 53's servers have a batch. One request, without a retry.
     async fn is_insync(&self, change: &ChangeId) -> Read<bool>;
 }
 
@@ -94,14 +94,14 @@ pub trait Resolver: Send + Sync {
 /// Where alerts go.
 #[async_trait]
 pub trait Topic: Send + Sync {
-    /// Tells people.
+    /// Publishes a message.
     async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure>;
 }
 
-/// Where memory is kept.
+/// Where the state is stored.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// What is remembered of an entry; nothing, if it was never saved.
+    /// The state of an entry; the default, if none was ever saved.
     async fn load(&self, entry: &EntryName) -> Read<State>;
 
     /// Saves `state` if the revision just before its own is the one that is stored; else [`Kind::Conflict`].
@@ -109,8 +109,8 @@ pub trait Store: Send + Sync {
     /// [`Kind::Conflict`]: repoint_domain::values::failure::Kind::Conflict
     async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure>;
 
-    /// Whether a save would fail, as far as that can be told without one: what will block the next failover is to be told
-    /// now, not then.
+    /// Whether a save would fail, as far as that is known without one: what will block the next failover is reported now
+    /// (invariant 12).
     async fn check(&self, _entry: &EntryName) -> Result<(), Failure> {
         Ok(())
     }
@@ -133,13 +133,13 @@ pub struct Ports {
     pub resolver: Arc<dyn Resolver>,
     /// Alerts; absent where none are configured.
     pub topic: Option<Arc<dyn Topic>>,
-    /// Memory.
+    /// The state store.
     pub store: Arc<dyn Store>,
-    /// What this process knows while memory is out of reach; it outlives passes.
+    /// What this process knows while the state store is unavailable; it outlives passes.
     pub unsaved: Unsaved,
     /// The date.
     pub clock: Arc<dyn Clock>,
-    /// Who we are, for the others: host and process.
+    /// The name of this pass in leases, which no other has: host, process and a number.
     pub identity: String,
     /// The requests that the ports above make to AWS.
     pub calls: Calls,

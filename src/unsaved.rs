@@ -1,7 +1,7 @@
-//! What one process knows of conditions while memory is out of reach.
+//! What one process knows of conditions while the state store is unavailable.
 //!
-//! Law: alert once, never silent (12). Without memory nothing can be noted down for the next process; but one that lives on,
-//! a daemon or a warm Lambda, need not tell the same thing at every pass.
+//! Invariant 12: alert once, never silent. Without the store nothing can be saved for the next process, but one that lives
+//! on, such as the daemon or a warm Lambda, need not publish the same alert at every pass.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,11 @@ pub struct Unsaved(Arc<Mutex<BTreeMap<EntryName, Past>>>);
 pub struct Past {
     /// As it was last saved.
     saved: Known,
-    /// As it became since then, while memory was out of reach.
+    /// As it became since then, while the store was unavailable.
     alone: Option<Known>,
 }
 
-/// The part of memory that tells what was told.
+/// The part of the state that says what has been notified.
 #[derive(Clone, Debug, Default)]
 struct Known(State);
 
@@ -40,17 +40,17 @@ impl Unsaved {
         self.held().get(entry).cloned()
     }
 
-    /// Memory was saved, or is as it should be.
+    /// The state was saved, or needed no change.
     pub fn saved(&self, entry: &EntryName, state: &State) {
         self.held().insert(entry.clone(), Past { saved: state.into(), alone: None });
     }
 
-    /// Memory could not be saved, and would have become this.
+    /// The state could not be saved, and would have become this.
     pub fn alone(&self, entry: &EntryName, state: &State) {
         self.held().entry(entry.clone()).or_default().alone = Some(state.into());
     }
 
-    /// Nothing is half done where one panicked: what is held is only replaced.
+    /// A panic leaves nothing half done: what is held is only replaced.
     fn held(&self) -> MutexGuard<'_, BTreeMap<EntryName, Past>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +63,8 @@ impl Past {
         self.alone.as_ref().unwrap_or(&self.saved).0.clone()
     }
 
-    /// Memory, and what this process has told while it was out of reach: what began is to end, and what has ended did.
+    /// The state, and what this process has notified while the store was unavailable: each condition that began is to end,
+    /// and each that has ended did.
     #[must_use]
     pub fn and_notified(&self, state: &State) -> State {
         let mut known = state.clone();

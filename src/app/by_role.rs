@@ -1,7 +1,6 @@
 //! Ports whose calls are made under the role of the endpoint that they are about.
 //!
-//! Law: what is done under one role is never mixed with what is done under another: not one batch, not one listing of a
-//! zone, not one client.
+//! No batch, no listing of a zone and no client is shared between roles (invariant 7).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +23,7 @@ use repoint_domain::values::target::{Target, TargetGroup};
 /// The role of the process's own credentials is none.
 pub type Owner = Option<AssumedRole>;
 
-/// How many changes under roles are known by whose they are: those that are waited for, which are at most a few minutes old.
+/// How many changes are kept with the role that made them: those that are waited for, which are at most a few minutes old.
 const CHANGES_KEPT: usize = 1024;
 
 /// Which role each endpoint's calls are made under.
@@ -34,7 +33,7 @@ pub struct Roles {
     listeners: BTreeMap<ListenerArn, Owner>,
     /// By zone and name: what stands beside a record under another type is read with it.
     names: BTreeMap<(ZoneId, RecordName), Owner>,
-    /// Batches that were sent under a role: their ids tell nothing of that.
+    /// Batches that were sent under a role, which their ids do not say.
     changes: Mutex<VecDeque<(ChangeId, Owner)>>,
 }
 

@@ -16,7 +16,7 @@ pub struct Clients {
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
     route53: aws_sdk_route53::Client,
     /// Passes over several clusters of one zone share their calls.
-    together: ZoneBatcher,
+    batcher: ZoneBatcher,
 }
 
 impl Clients {
@@ -30,7 +30,7 @@ impl Clients {
             #[cfg(feature = "ec2")]
             ec2: Arc::new(ec2.collect()),
             route53: access.route53(),
-            together: ZoneBatcher::default(),
+            batcher: ZoneBatcher::default(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Clients {
 
     pub fn zones(&self, calls: &Calls) -> Arc<dyn Zones> {
         let zones = Arc::new(Route53::new(self.route53.clone(), calls.clone()));
-        self.together.zones(zones, calls.clone())
+        self.batcher.zones(zones, calls.clone())
     }
 
     #[cfg(feature = "ec2")]

@@ -15,7 +15,7 @@ use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::Failure;
 
 impl App {
-    /// Calls whoever listens to that topic to look at a cluster. What was the reason is for people to read.
+    /// Publishes the trigger "look now" for a cluster. The reason is in it for a reader, and is never acted on (invariant 1).
     ///
     /// # Errors
     /// If SNS does not take it.
@@ -25,8 +25,8 @@ impl App {
         self.publish(topic, &format!("repoint: {scope}: look"), words.to_string(), &attributes).await
     }
 
-    /// Tells people that this is a test, as an alert would be told, and gives the topic; `None` if none is configured. The
-    /// message has the attributes of an alert, but for the cluster.
+    /// Publishes a test message as an alert would be, and returns the topic; `None` if none is configured. The message has the
+    /// attributes of an alert, but for the cluster.
     ///
     /// # Errors
     /// If SNS does not take it.
@@ -38,15 +38,15 @@ impl App {
         document["from"] = self.identity.as_str().into();
         let subject = "repoint: this is a test, nothing has happened";
         let body =
-            format!("This is a test, nothing has happened. Alerts of repoint reach you.\n\n{document}\n");
+            format!("This is a test, nothing has happened. Alerts from repoint arrive here.\n\n{document}\n");
         Some(self.publish(topic, subject, body, &attributes).await.map(|()| topic))
     }
 
-    /// Says that repoint works, if somebody is configured to hear it; who then does not take it is told of in the log.
+    /// Sends the heartbeat, if one is configured; a failure is logged.
     pub async fn send_heartbeat(&self) {
         let (Some(heartbeat), Some(url)) = (&self.heartbeat, &self.settings.alerts.heartbeat) else { return };
         if let Err(why) = heartbeat.send().await {
-            warn!("the heartbeat to {url} was not taken: {why}");
+            warn!("heartbeat to {url} failed: {why}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Every configured cluster, watched at the same time.
 //!
-//! Laws: clusters do not wait for each other, and what is wrong with one slows down that one, be it a fault of this very
-//! program. One that is no longer looked at is not passed over in silence.
+//! Clusters do not wait for each other, and what is wrong with one slows down that one alone, even a panic. A cluster that is
+//! no longer checked is reported (invariant 12).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,59 +17,59 @@ use super::App;
 use crate::ports::Ports;
 use crate::runtime::insync::Insync;
 use crate::runtime::supervise::{Panics, supervise};
-use crate::runtime::watch::{Intervals, Lines, News, Settings, watch};
+use crate::runtime::watch::{Channels, Intervals, News, Settings, watch};
 use repoint_domain::report::ClusterReport;
 use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::EntryName;
 
-/// A watched cluster that has not looked for so long beyond what its passes may take is stuck.
+/// A watched cluster that has begun no check for so long beyond what its passes may take is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// The watched clusters.
 pub struct Watching {
     tasks: JoinSet<()>,
     stop: channel::Sender<bool>,
-    bell: Bell,
+    wake: Wake,
     watched: BTreeMap<EntryName, Watched>,
-    /// The longest that a cluster may go without looking.
+    /// The longest that a cluster may go without a check.
     longest: Duration,
 }
 
 /// What is known of one of them.
 struct Watched {
-    /// When it last began to look.
-    notify_watchdog: channel::Receiver<Instant>,
+    /// When it last began a check.
+    checked: channel::Receiver<Instant>,
     panics: channel::Receiver<Panics>,
     /// Whether its last pass could do its work; before the first one, that is not known.
     works: Arc<AtomicBool>,
 }
 
 impl Watched {
-    /// Whether nothing was looked at for so long, or nothing will be.
+    /// Whether no check was begun for so long, or none will be.
     fn is_stuck(&self, longest: Duration) -> bool {
         // A task that has ended has dropped its end.
-        let has_ended = self.notify_watchdog.has_changed().is_err();
-        has_ended || self.panics.borrow().is_lasting() || self.notify_watchdog.borrow().elapsed() > longest
+        let has_ended = self.checked.has_changed().is_err();
+        has_ended || self.panics.borrow().is_lasting() || self.checked.borrow().elapsed() > longest
     }
 }
 
-/// Lets clusters look at once.
+/// Makes clusters check at once.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<Vec<(Spec, Arc<Notify>, Blocked)>>);
+pub struct Wake(Arc<Vec<(Spec, Arc<Notify>, Blocked)>>);
 
-/// Why the last pass could write nothing, if the state was out of reach.
+/// Why the last pass could write nothing, if the state store was unavailable.
 type Blocked = channel::Receiver<Option<String>>;
 
-impl Bell {
+impl Wake {
     /// Wakes every entry of that scope, one that has a site of that scope, and one of that name; `false` if none is
     /// watched.
     #[must_use]
-    pub fn ring(&self, scope: &str) -> bool {
+    pub fn wake(&self, scope: &str) -> bool {
         let meant = self.0.iter().filter(|(spec, ..)| is_meant(spec, scope));
         meant.inspect(|(_, wake, _)| wake.notify_one()).count() > 0
     }
 
-    /// Why the last pass over one of them could write nothing, if its state was out of reach.
+    /// Why the last pass over one of them could write nothing, if the state store was unavailable.
     #[must_use]
     pub fn blocked(&self, scope: &str) -> Option<String> {
         let mut meant = self.0.iter().filter(|(spec, ..)| is_meant(spec, scope));
@@ -83,7 +83,7 @@ fn is_meant(spec: &Spec, scope: &str) -> bool {
 }
 
 impl Watching {
-    /// Begins to watch. `notify` hears of each pass.
+    /// Begins to watch. `notify` is called after each pass.
     pub fn start(app: &Arc<App>, notify: fn(News, &ClusterReport)) -> Self {
         let interval = app.settings.watch.interval;
         let settings = Settings {
@@ -97,7 +97,7 @@ impl Watching {
         Self::over(&app.settings.clusters, ports, settings, &app.insync, notify)
     }
 
-    /// Begins to watch these, each with ports of its own for each look.
+    /// Begins to watch these, each with ports of its own for each check.
     pub fn over(
         clusters: &[Spec],
         ports: impl Fn() -> Ports + Clone + Send + Sync + 'static,
@@ -108,22 +108,21 @@ impl Watching {
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
         let (mut wakes, mut watched) = (Vec::new(), BTreeMap::new());
-        // The first looks are spread over an interval, as later ones are by chance; passes wait for their turn.
-        let superseded =
-            settings.intervals.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
+        // The first checks are spread over an interval, as later ones are by jitter; passes wait for their turn.
+        let spacing = settings.intervals.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
         for (number, spec) in (0..).zip(clusters) {
-            let (notify_watchdog, last_error) = channel::channel(Instant::now());
+            let (checked, last_checked) = channel::channel(Instant::now());
             let (panics, counted) = channel::channel(Panics::default());
             let works = Arc::new(AtomicBool::new(false));
-            let of_it = Watched { notify_watchdog: last_error, panics: counted, works: works.clone() };
+            let of_it = Watched { checked: last_checked, panics: counted, works: works.clone() };
             watched.insert(spec.name.clone(), of_it);
             let wake: Arc<Notify> = Arc::default();
-            let (blocked, last_error) = channel::channel(None);
-            wakes.push((spec.clone(), wake.clone(), last_error));
-            let lines = Lines { wake, stop: stopped.clone(), notify_watchdog: Arc::new(notify_watchdog) };
+            let (blocked, last_blocked) = channel::channel(None);
+            wakes.push((spec.clone(), wake.clone(), last_blocked));
+            let channels = Channels { wake, stop: stopped.clone(), checked: Arc::new(checked) };
             let (ports, spec, insync, stopped) =
                 (ports.clone(), spec.clone(), insync.clone(), stopped.clone());
-            let mut after = superseded * number;
+            let mut after = spacing * number;
             tasks.spawn(async move {
                 let start = || {
                     let after = std::mem::take(&mut after);
@@ -134,30 +133,30 @@ impl Watching {
                         }
                         notify(news, report);
                     };
-                    watch(&spec, &ports, &settings, lines.clone(), after, &insync, notify)
+                    watch(&spec, &ports, &settings, channels.clone(), after, &insync, notify)
                 };
-                let died = |message: &str, pause| died(&spec.name, message, pause);
-                supervise(start, stopped, &panics, died).await;
+                let panicked = |message: &str, pause| log_panic(&spec.name, message, pause);
+                supervise(start, stopped, &panics, panicked).await;
             });
         }
         let longest = settings.intervals.interval + settings.pass.limit * 2 + settings.pass.notify_within;
-        Self { tasks, stop, bell: Bell(Arc::new(wakes)), watched, longest: longest + STUCK_AFTER }
+        Self { tasks, stop, wake: Wake(Arc::new(wakes)), watched, longest: longest + STUCK_AFTER }
     }
 
-    /// What lets a cluster look at once.
+    /// What makes a cluster check at once.
     #[must_use]
-    pub fn bell(&self) -> Bell {
-        self.bell.clone()
+    pub fn wake(&self) -> Wake {
+        self.wake.clone()
     }
 
-    /// Clusters that should have looked long ago, or panic whenever they do.
+    /// Clusters that should have been checked long ago, or whose checks all panic.
     #[must_use]
     pub fn stuck(&self) -> Vec<&EntryName> {
         let stuck = self.watched.iter().filter(|(_, watched)| watched.is_stuck(self.longest));
         stuck.map(|(name, _)| name).collect()
     }
 
-    /// Whether each is looked at, and the last pass over each could do its work.
+    /// Whether each is checked, and the last pass over each could do its work.
     #[must_use]
     pub fn is_working(&self) -> bool {
         let works =
@@ -184,10 +183,10 @@ impl Watching {
     }
 }
 
-fn died(name: &EntryName, message: &str, pause: Duration) {
+fn log_panic(name: &EntryName, message: &str, pause: Duration) {
     error!(
         cluster.name = name.as_str(),
-        "the watch of this cluster has panicked, and begins anew in {} s: {message}",
+        "the task that watches this cluster panicked, and restarts in {} s: {message}",
         pause.as_secs()
     );
 }

@@ -164,10 +164,10 @@ impl Daemon {
         match caller {
             // Whoever connects and says nothing keeps nobody waiting.
             Ok(caller) => {
-                let (app, bell) = (self.app.clone(), self.watching.bell());
+                let (app, wake) = (self.app.clone(), self.watching.wake());
                 tokio::spawn(caller.serve(move |scope| {
-                    info!(cluster.name = scope, "poked");
-                    match (bell.ring(scope), app.trouble().or_else(|| bell.blocked(scope))) {
+                    info!(cluster.name = scope, "woken by a trigger");
+                    match (wake.wake(scope), app.trouble().or_else(|| wake.blocked(scope))) {
                         (false, _) => Looks::Unknown,
                         (true, None) => Looks::Able,
                         (true, Some(why)) => Looks::Unable(why),

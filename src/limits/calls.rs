@@ -1,22 +1,22 @@
-//! What one pass asks of AWS: how often, and with whose leave.
+//! The requests of one pass to AWS: their counts, and their tokens.
 //!
-//! Law: each request has its token before it is sent, from the time of whoever asks; only a retry is sent without one,
-//! and is made up for by those who come after. A write that was not foreseen waits for nobody's audit: a permit is running
-//! out, and others may travel with it.
+//! Invariant 10: each request has its token before it is sent. Only a retry is sent without one, which later requests make
+//! up for. A write that was not planned for goes before every audit: its lease is running out, and other clusters' changes
+//! may be in its batch.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::rate_limiter::{Place, RateLimiter, Token};
+use super::rate_limiter::{RateLimiter, Slot, Token};
 use repoint_domain::rates::{Needs, Rank, RateKey, Urgency};
 
-/// Counts requests by IAM action, retries included, and waits for leave to make them.
+/// Counts requests by IAM action, retries included, and waits for the tokens that they need.
 #[derive(Clone, Debug, Default)]
 pub struct Calls(Arc<Account>);
 
 #[derive(Debug, Default)]
 struct Account {
-    budget: RateLimiter,
+    limiter: RateLimiter,
     pass: Mutex<Pass>,
 }
 
@@ -25,16 +25,16 @@ struct Account {
 struct Pass {
     counts: BTreeMap<String, u64>,
     urgency: Urgency,
-    place: Place,
+    slot: Slot,
     /// Taken in advance.
     tokens: BTreeMap<RateKey, Vec<Token>>,
 }
 
 impl Calls {
-    /// Within a budget.
+    /// Within the limits of a process.
     #[must_use]
-    pub fn new(budget: RateLimiter) -> Self {
-        Self(Arc::new(Account { budget, pass: Mutex::default() }))
+    pub fn new(limiter: RateLimiter) -> Self {
+        Self(Arc::new(Account { limiter, pass: Mutex::default() }))
     }
 
     /// One more request.
@@ -48,13 +48,13 @@ impl Calls {
         self.pass().counts.clone()
     }
 
-    /// Waits until a pass may begin, with tokens for what it will read: it then waits for nobody while its time runs.
+    /// Waits until a pass may begin, with tokens for what it will read, so that it waits for none while its time runs.
     pub async fn admit(&self, urgency: Urgency, reads: &Needs) {
-        let place = self.0.budget.place(urgency).await;
+        let slot = self.0.limiter.slot(urgency).await;
         {
             let mut pass = self.pass();
             pass.urgency = urgency;
-            pass.place = place;
+            pass.slot = slot;
         }
         self.take(reads, true).await;
     }
@@ -64,59 +64,59 @@ impl Calls {
         self.take(writes, false).await;
     }
 
-    /// Gives back what is left of place and tokens: the pass has ended, or has nothing to ask of AWS for a while.
+    /// Gives back the slot and the tokens that are left: the pass has ended, or has nothing to ask of AWS for a while.
     pub fn release(&self) {
         let left = {
             let mut pass = self.pass();
-            (std::mem::take(&mut pass.tokens), pass.place.take())
+            (std::mem::take(&mut pass.tokens), pass.slot.take())
         };
         drop(left);
     }
 
-    /// Why the pass looks at its cluster.
+    /// Whether the pass follows a failover or only audits.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
         self.pass().urgency
     }
 
-    /// Waits for leave to send one read, which ends when it is dropped.
-    pub async fn read(&self, line: &RateKey) -> Option<Token> {
-        self.leave(line, Rank { urgency: self.urgency(), is_read: true }).await
+    /// Waits for the token of one read; the request has ended when it is dropped.
+    pub async fn read(&self, key: &RateKey) -> Option<Token> {
+        self.token(key, Rank { urgency: self.urgency(), is_read: true }).await
     }
 
-    /// Waits for leave to send one write, which ends when it is dropped.
-    pub async fn write(&self, line: &RateKey) -> Option<Token> {
-        self.leave(line, Rank { urgency: Urgency::Failover, is_read: false }).await
+    /// Waits for the token of one write; the request has ended when it is dropped.
+    pub async fn write(&self, key: &RateKey) -> Option<Token> {
+        self.token(key, Rank { urgency: Urgency::Failover, is_read: false }).await
     }
 
     /// A request is sent again.
-    pub fn retried(&self, line: &RateKey) {
-        self.0.budget.owe(line);
+    pub fn retried(&self, key: &RateKey) {
+        self.0.limiter.owe(key);
     }
 
-    async fn leave(&self, line: &RateKey, rank: Rank) -> Option<Token> {
-        let kept = self.pass().tokens.get_mut(line).and_then(Vec::pop);
+    async fn token(&self, key: &RateKey, rank: Rank) -> Option<Token> {
+        let kept = self.pass().tokens.get_mut(key).and_then(Vec::pop);
         let token = match kept {
             Some(token) => Some(token),
-            None => self.0.budget.take(line, rank, 1).await.pop(),
+            None => self.0.limiter.take(key, rank, 1).await.pop(),
         };
         token.map(Token::spent)
     }
 
-    /// What is there already counts. Everybody takes lines in the same order, so nobody waits in a circle.
+    /// Tokens that are there already count. All passes take keys in the same order, so no two wait for each other.
     async fn take(&self, needs: &Needs, is_read: bool) {
         let rank = Rank { urgency: self.urgency(), is_read };
-        for (line, needed) in needs {
-            let kept = self.pass().tokens.get(line).map_or(0, Vec::len);
+        for (key, needed) in needs {
+            let kept = self.pass().tokens.get(key).map_or(0, Vec::len);
             let missing = needed.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX));
             if missing > 0 {
-                let tokens = self.0.budget.take(line, rank, missing).await;
-                self.pass().tokens.entry(line.clone()).or_default().extend(tokens);
+                let tokens = self.0.limiter.take(key, rank, missing).await;
+                self.pass().tokens.entry(key.clone()).or_default().extend(tokens);
             }
         }
     }
 
-    /// Nothing is half done where one panicked: each change is one assignment.
+    /// A panic leaves nothing half done: each change is one assignment.
     fn pass(&self) -> MutexGuard<'_, Pass> {
         self.0.pass.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
-//! Accepting another system identifier, or an older timeline, because somebody who knows said so.
+//! Accepting another system identifier, or an older timeline, by an operator's command.
 //!
-//! Law: it changes memory alone. What endpoints follow is for the next pass to decide, under all laws.
+//! It changes the state alone. What endpoints follow is decided by the next pass, under all invariants.
 
 use tokio::time::Instant;
 
@@ -18,28 +18,27 @@ use repoint_domain::values::primary::Primary;
 /// What was accepted.
 #[derive(Clone, Debug)]
 pub struct Adopted {
-    /// What was remembered.
+    /// The state before.
     pub before: State,
-    /// Whom repoint will follow.
+    /// The primary that repoint will follow.
     pub primary: Primary,
 }
 
 /// Why nothing was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// Nobody can be named, whatever memory says.
+    /// No primary can be named, whatever the state says.
     #[error("{0}")]
     Hold(Hold),
-    /// Memory cannot be read or written.
-    #[error("memory is out of reach")]
+    /// The state cannot be read or written.
+    #[error("state store unavailable")]
     State(#[source] Failure),
 }
 
-/// Looks at the cluster as if nothing were remembered, and remembers what it finds, for the endpoints that are configured
-/// now. Members that only the state knows are not asked: they may be of the cluster that was replaced (invariant 14).
+/// Observes the cluster as if there were no state, and saves what it finds, for the endpoints that are configured now. Members that only the state knows are not asked: they may be of the cluster that was replaced (invariant 14).
 ///
 /// # Errors
-/// If nobody can be named the primary, or memory is out of reach.
+/// If no primary can be named, or the state store is unavailable.
 pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
     let (sites, state) = tokio::join!(configured(spec, ports, deadline), load_state(spec, ports, deadline));
     let (observed, before) = (Observed { sites, ..Observed::default() }, state.map_err(AdoptError::State)?);

@@ -1,7 +1,7 @@
-//! Doing: the steps of a plan, lane by lane.
+//! Applying the steps of a plan, group by group.
 //!
-//! Laws: open before close (6), so a step whose predecessor failed is skipped; bounded (10). It must never decide: what
-//! is not in the plan is not done, and only a plan that was [`Checked`] is.
+//! Invariants: open before close (6), so a step whose predecessor failed is skipped; bounded (10). It decides nothing: only
+//! the steps of a plan that was [`Checked`] are done.
 
 use std::future::Future;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{RecordChange, ZoneId};
 use repoint_domain::values::target::Target;
 
-/// Beyond the permit nothing is sent; what is under way is given this long to say how it ended.
+/// Once the lease has run out nothing is sent; a request that is under way has this long to be answered.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What the steps of one apply share.
@@ -29,11 +29,11 @@ struct Writing<'a> {
     ports: &'a Ports,
     guard: &'a LeaseGuard,
     span: Span,
-    /// The end of the permit or of the pass.
+    /// The end of the lease or of the pass.
     until: Instant,
 }
 
-/// Applies a plan: the lanes at the same time, the steps of a lane in order.
+/// Applies a plan: the step groups at the same time, the steps of each in order.
 pub async fn apply(checked: &Checked, guard: &LeaseGuard, ports: &Ports, span: Span) -> Vec<StepReport> {
     let writing = &Writing { ports, guard, span, until: span.deadline.min(guard.until()) };
     let step_groups = checked.plan().step_groups.iter().map(|step_group| async move {
@@ -46,7 +46,7 @@ pub async fn apply(checked: &Checked, guard: &LeaseGuard, ports: &Ports, span: S
     join_all(step_groups).await.into_iter().flatten().collect()
 }
 
-/// What was done of a lane's steps, each only if the one before it was done.
+/// What was done of a group's steps, each only if the one before it was done.
 #[derive(Default)]
 struct Sequence {
     reports: Vec<StepReport>,
@@ -100,7 +100,7 @@ async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, wri
     }
 }
 
-/// No listener waits for another, but what connections came through stays until all have moved.
+/// No listener waits for another, but the targets that got the connections stay until all listeners have moved.
 async fn listeners(steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepReport> {
     const ACTION: &str = "elasticloadbalancing:ModifyListener";
     let mut done = Sequence::default();
@@ -127,7 +127,7 @@ async fn listeners(steps: &[ListenerStep], writing: &Writing<'_>) -> Vec<StepRep
     done.reports
 }
 
-/// The group that a step is about.
+/// The target group that a step is about.
 fn behind(step: &ListenerStep) -> Option<&GroupArn> {
     match step {
         ListenerStep::Target(group, _) => Some(group),

@@ -28,16 +28,16 @@ const AT_LEAST: Duration = Duration::from_millis(500);
 /// How an attempt to commit ended.
 #[derive(Debug)]
 pub enum Commit {
-    /// Go on; memory as it is now.
+    /// The lease is held; the state as it is now.
     Granted(LeaseGuard, Box<State>),
-    /// Another reconciler has saved first: look again.
+    /// Another process has saved first, so the pass has to observe again.
     Conflict,
-    /// Memory cannot be written.
+    /// The state cannot be written.
     Unavailable(Failure),
 }
 
-/// Commits to act for `primary`. Only that another one has saved meanwhile is a race that was lost; a store that is full,
-/// throttled, locked, read-only or silent is one that cannot be written.
+/// Commits to act for `primary`. A conflict is only that another process has saved meanwhile; a store that is full,
+/// throttled, locked, read-only or silent is unavailable.
 pub async fn commit(
     spec: &Spec,
     state: &State,

@@ -35,7 +35,7 @@ impl Span {
     }
 }
 
-/// Until when a pass may look: what cannot be read by then is unknown, and the rest is still moved.
+/// Until when a pass may read: what cannot be read by then is unknown, and the rest is still moved.
 #[must_use]
 pub fn reads_until(deadline: Instant) -> Instant {
     deadline - KEPT_FOR_WRITES.min(deadline.saturating_duration_since(Instant::now()) / 2)

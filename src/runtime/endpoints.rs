@@ -24,7 +24,7 @@ use repoint_domain::values::listener::Listener;
 use repoint_domain::values::record::{RecordPlace, RecordSet, ZoneId};
 use repoint_domain::values::target::{TargetGroup, TargetType};
 
-/// Where the members' PostgreSQL listens, as members say or as is remembered.
+/// Where the members' PostgreSQL listens, by what members say and by the state.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     primary: Option<String>,
@@ -55,10 +55,10 @@ impl Hosts {
     }
 }
 
-/// The hosts, as soon as members have told them. Those who wait are woken in the order in which they came.
+/// The hosts, as soon as members have answered. Waiting parts are woken in the order in which they came.
 pub type KnownHosts = Shared<oneshot::Receiver<Hosts>>;
 
-/// Names and instances that were looked up in one look, each once for all parts.
+/// Names and instances that were looked up in one observation, each once for all parts.
 #[derive(Clone, Default)]
 pub struct Lookups {
     names: Cells<String, Vec<IpAddr>>,
@@ -67,9 +67,9 @@ pub struct Lookups {
 
 type Cells<K, V> = Arc<Mutex<BTreeMap<K, Arc<OnceCell<Read<V>>>>>>;
 
-/// The place of one result, which the first who asks fills.
+/// The cell of one result, which the first part that needs it fills.
 fn cell<K: Ord, V>(cells: &Cells<K, V>, key: K) -> Arc<OnceCell<Read<V>>> {
-    // Nothing is half done where one panicked: each change is one insertion.
+    // A panic leaves nothing half done: each change is one insertion.
     cells.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
 }
 
@@ -95,7 +95,7 @@ impl Lookups {
     }
 }
 
-/// Reads the endpoints of a part at once, and what they rest on as soon as `hosts` are known; a world without members.
+/// Reads the endpoints of a part at once, and what they rest on as soon as `hosts` are known. Members are left out.
 pub async fn read(
     part: &Part,
     ports: &Ports,
@@ -108,7 +108,7 @@ pub async fn read(
         listeners(&part.spec, ports, until),
         records(&part.spec, ports, until)
     );
-    // The look that has gone away wants no answer.
+    // If the sender is gone, the observation was given up and needs no answer.
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
     let instances = instances(&part.spec, &hosts, &groups, &names, ports, until, lookups).await;

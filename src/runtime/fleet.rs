@@ -1,8 +1,7 @@
 //! One pass over each of many clusters.
 //!
-//! Laws: whoever has another primary than its endpoints follow goes first, however many there are and wherever it stands
-//! in the configuration; no cluster waits for another one's timeouts. It never decides anything about a cluster but when
-//! its turn is.
+//! A cluster that has another primary than its endpoints follow goes first, however many there are and wherever it stands in
+//! the configuration; no cluster waits for another one's timeouts. All that is decided here is when a cluster's turn is.
 
 use std::time::Duration;
 
@@ -17,34 +16,34 @@ use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::rates::{Urgency, reads};
 use repoint_domain::spec::Spec;
 
-/// How long those who only make sure leave the machine to the others. Asking every member costs AWS nothing and takes
-/// less, unless many hang.
+/// How long the passes that only audit leave the machine to the others. Asking every member needs no request to AWS and takes
+/// less, unless many members hang.
 const HEAD_START: Duration = Duration::from_secs(1);
-/// So few begin at the same time whatever is known of them, and are passed over without being asked first.
+/// So few clusters begin at the same time, and are not asked first which of them has failed over.
 const FEW: usize = 16;
-/// How many memories are asked for at the same time: in a table, each takes a connection.
-const RECALLED_AT_ONCE: usize = 32;
+/// How many states are loaded at the same time: from a table, each takes a connection.
+const LOADS_AT_ONCE: usize = 32;
 
-/// Asks every cluster who leads it, and passes over each in its turn: those that have failed over, and then the others,
-/// in no particular order, so that none is always the last. A `pass`, which is given what
-/// the members have said, leaves what is still to be waited for when it has ended, which keeps nobody back; what comes of that, in the order of `intents`. `None` for whose turn had not come by
-/// `until`.
+/// Asks every cluster which member leads it, and makes a pass over each in its turn: first those that have failed over, then
+/// the others, in random order, so that none is always the last. A `pass` is given what the members have said, and returns
+/// what is still to be waited for after it has ended, which holds up no other. Returns what comes of that, in the order of
+/// `specs`; `None` for a cluster whose turn had not come by `until`.
 pub async fn fleet<'a, T: Send + 'a>(
-    intents: &[&'a Spec],
+    specs: &[&'a Spec],
     ports: &(impl Fn() -> Ports + Sync),
     limit: Duration,
     until: Option<Instant>,
     pass: &(impl Fn(&'a Spec, Ports, Members) -> BoxFuture<'a, BoxFuture<'a, T>> + Sync),
 ) -> Vec<Option<T>> {
-    // How many have not looked yet, or have to be followed.
-    let ahead = &channel::Sender::new(intents.len());
-    let recalls = &Semaphore::new(RECALLED_AT_ONCE);
-    let count = intents.len();
+    // How many have not been asked yet, or have failed over.
+    let ahead = &channel::Sender::new(specs.len());
+    let loads = &Semaphore::new(LOADS_AT_ONCE);
+    let count = specs.len();
     let one = |spec: &'a Spec| async move {
         let (ports, mut members) = (ports(), Members::default());
         let urgency = match count {
             ..=FEW => Urgency::Failover,
-            _ => urgency(spec, &ports, recalls, Instant::now() + limit, &mut members).await,
+            _ => urgency(spec, &ports, loads, Instant::now() + limit, &mut members).await,
         };
         let is_behind = urgency == Urgency::Audit;
         if is_behind {
@@ -66,31 +65,31 @@ pub async fn fleet<'a, T: Send + 'a>(
         }
         OptionFuture::from(rest).await
     };
-    let mut order: Vec<usize> = (0..intents.len()).collect();
+    let mut order: Vec<usize> = (0..specs.len()).collect();
     fastrand::shuffle(&mut order);
-    let results = join_all(order.iter().map(|index| one(intents[*index]))).await;
+    let results = join_all(order.iter().map(|index| one(specs[*index]))).await;
     let mut results: Vec<_> = order.into_iter().zip(results).collect();
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Whether the primary that members name is another one than the one that is remembered.
+/// Whether the primary that members name is another one than the state's.
 async fn urgency(
     spec: &Spec,
     ports: &Ports,
-    recalls: &Semaphore,
+    loads: &Semaphore,
     deadline: Instant,
     members: &mut Members,
 ) -> Urgency {
     members.ask(spec, ports, Duration::ZERO, deadline);
     let loaded = {
-        let _permit = recalls.acquire().await;
+        let _permit = loads.acquire().await;
         load_state(spec, ports, deadline).await
     };
     if let Ok(state) = &loaded {
-        members.remember(spec, state);
+        members.add_known(spec, state);
     }
     members.settle(spec, ports, deadline).await;
-    // Without memory, it is not known to be behind.
+    // Without the state, it is not known to have failed over.
     loaded.map_or(Urgency::Audit, |state| Snapshot::of(spec, members.sites(spec)).urgency(&state))
 }

@@ -1,7 +1,7 @@
 //! Following a cluster until it has a primary and its endpoints point there: what a callback asks for.
 //!
-//! Law: bounded (10). A callback comes before the promotion is finished, and on the old primary perhaps before anybody is
-//! promoted, so one look is not enough.
+//! Invariant 10: bounded. A callback comes before the promotion is finished, and on the old primary perhaps before any member
+//! is promoted, so one pass is not enough.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::report::{ClusterReport, Outcome};
 use repoint_domain::spec::Spec;
 
-/// Between two looks at Patroni, while nobody is the primary.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the members are asked while none is the primary.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// The wait before a pass that was not finished is made again although members say the same; it doubles, since each pass
 /// asks AWS.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Passes until one finds or makes everything right, or time runs out; the last one's report. What an earlier one has
-/// changed is in its own report, and not waited for.
+/// Makes passes until one finds or makes everything right, or time runs out; returns the last one's report. What an earlier
+/// pass has changed is in its own report, and not waited for.
 pub async fn follow(
     spec: &Spec,
     new_ports: impl Fn() -> Ports,
@@ -45,7 +45,7 @@ pub async fn follow(
         }
         let retry_at = Instant::now() + wait;
         loop {
-            let next = Instant::now() + LOOK_EVERY;
+            let next = Instant::now() + ASK_EVERY;
             if next >= deadline {
                 return report;
             }

@@ -1,8 +1,8 @@
 //! Waiting until Route 53's servers have what was changed.
 //!
-//! Laws: what was accepted stands, whatever comes of the wait; bounded (10), by a time of its own and by the pass's
-//! deadline. It comes last, when people have been told, and in nobody's way: without a permit, without a place among the
-//! passes, and last in rank. Each batch is asked about once for all who wait for it, however many clusters' changes it had.
+//! A change that was accepted stands, whatever comes of the wait. The wait is bounded (invariant 10) by a time of its own and
+//! by the pass's deadline. It comes after the alerts and holds up no other pass: it needs no lease and no slot among the
+//! passes, and has the last rank. Each batch is asked about once for all passes that wait for it.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -20,12 +20,12 @@ use repoint_domain::report::{Arrival, ClusterReport};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::ChangeId;
 
-/// Between two questions. It takes mostly less than a minute (Route 53 API, `GetChange`), and all of the account's calls
-/// share one limit, so they come less and less often.
+/// The wait between two requests. It takes mostly less than a minute (Route 53 API, `GetChange`), and all of the account's
+/// calls share one limit, so the wait grows.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Those of one process who wait. By default nobody does.
+/// The passes of one process that wait. By default none does.
 #[derive(Clone, Default)]
 pub struct Insync {
     within: Option<Duration>,
@@ -36,7 +36,7 @@ pub struct Insync {
 /// What is known of a batch.
 #[derive(Clone, Debug)]
 enum Known {
-    /// Nothing yet, or what was said last.
+    /// Nothing yet, or the last failure.
     Open(Option<Failure>),
     Insync,
     /// No answer will come.
@@ -56,7 +56,7 @@ impl Insync {
         self.within.is_some() && !report.changes().is_empty()
     }
 
-    /// The report of a pass with what became of its changes. `ports` are for these questions alone.
+    /// The report of a pass with what became of its changes. `ports` are for these requests alone.
     pub async fn wait(
         &self,
         mut report: ClusterReport,
@@ -86,7 +86,7 @@ impl Insync {
         report
     }
 
-    /// What becomes known of a batch. It is asked with the ports of whoever waits first, while anybody does.
+    /// What becomes known of a batch. It is asked about with the ports of the first pass that waits, as long as any does.
     fn ask(&self, change: &ChangeId, zones: &Arc<dyn Zones>) -> Receiver<Known> {
         let mut asked = self.lock();
         if let Some(known) = asked.get(change) {
@@ -103,7 +103,7 @@ impl Insync {
         loop {
             let answer = async {
                 sleep(wait).await;
-                // One that panics closes the question, instead of leaving it open for all who come.
+                // A panic closes the question, instead of leaving it open for all that wait.
                 let asked = AssertUnwindSafe(zones.is_insync(&change)).catch_unwind().await;
                 asked.unwrap_or_else(|_| Err(given_up(&change)))
             };
@@ -122,13 +122,13 @@ impl Insync {
         }
     }
 
-    /// Nothing is half done where one panicked: each change is one call.
+    /// A panic leaves nothing half done: each change is one call.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ChangeId, Sender<Known>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What passes by itself is asked again, and what does not is not.
+/// A failure that may pass by itself is asked again; another one is not.
 fn now_known(answer: Result<bool, Failure>) -> Known {
     match answer {
         Ok(true) => Known::Insync,
@@ -145,7 +145,7 @@ fn given_up(change: &ChangeId) -> Failure {
         Kind::Invalid,
         "route53:GetChange",
         change.to_string(),
-        "the question was given up by a fault of repoint, which the log tells of",
+        "repoint stopped asking because of an internal error; the log has it",
     )
 }
 

@@ -26,22 +26,23 @@ const ABANDONED_AFTER_MS: u64 = 15 * 60 * 1000;
 /// How often the state is read while another process acts.
 const READ_EVERY: Duration = Duration::from_millis(100);
 
-/// Whether a pass with that much time is too short to wait, and the commit abandoned so long ago that it need not. One from
-/// a time that is still to come was made by a clock that was wrong.
+/// Whether a pass with that much time is too short to wait, and the lease was abandoned so long ago that it need not wait. A
+/// lease whose time is still to come was taken by a process whose clock was wrong.
 #[must_use]
 pub fn is_abandoned(lease: &Lease, now: Timestamp, limit: Duration) -> bool {
     limit < WAIT_AND_ACT && now.since(lease.since) > ABANDONED_AFTER_MS
 }
 
-/// How long this pass has been waiting for another reconciler.
+/// How long this pass has been waiting for another process.
 #[derive(Debug, Default)]
 pub struct LeaseWait {
-    /// The revision of the other's commit, and when it was first seen.
+    /// The revision of the other process's commit, and when it was first seen.
     watched: Option<(u64, Instant)>,
 }
 
 impl LeaseWait {
-    /// Waits until the other one has ended, or must have; `false` if the deadline comes first.
+    /// Waits until the other process has ended, or its lease has been waited for long enough; `false` if the deadline comes
+    /// first.
     pub async fn wait(&mut self, lease: &Lease, spec: &Spec, ports: &Ports, deadline: Instant) -> bool {
         let mut revision = lease.revision;
         loop {
@@ -60,13 +61,13 @@ impl LeaseWait {
             match load_state(spec, ports, deadline).await.map(|state| state.lease) {
                 Ok(None) => return true,
                 Ok(Some(lease)) => revision = lease.revision,
-                // It may come back; the deadline bounds the wait.
+                // The store may come back; the deadline bounds the wait.
                 Err(_) => {}
             }
         }
     }
 
-    /// Whether the commit of that revision has been waited for as long as it must be.
+    /// Whether the lease of that revision has been waited for long enough.
     #[must_use]
     pub fn is_over(&self, revision: u64) -> bool {
         self.watched.is_some_and(|(watched, seen)| watched == revision && seen.elapsed() >= TAKE_OVER_AFTER)

@@ -1,6 +1,4 @@
-//! Reads that every look makes, each within its bound.
-//!
-//! Invariant 10: no read outlasts its end. What could not be read is a [`Failure`], which is data.
+//! Loading the state, within a bound (invariant 10).
 
 use std::time::Duration;
 
@@ -12,14 +10,14 @@ use repoint_domain::observed::Read;
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 
-/// The longest wait for memory: both stores answer within milliseconds, and no pass should hang on a dead one.
-const RECALL_WITHIN: Duration = Duration::from_secs(3);
+/// The longest wait for the state store: both kinds answer within milliseconds, and no pass should hang on a dead one.
+const LOAD_WITHIN: Duration = Duration::from_secs(3);
 
-/// What is remembered, or why it cannot be told.
+/// The state of an entry, or why it cannot be read.
 ///
 /// # Errors
 /// The store's own, or that it took too long.
 pub async fn load_state(spec: &Spec, ports: &Ports, deadline: Instant) -> Read<State> {
-    let deadline = deadline.min(Instant::now() + RECALL_WITHIN);
-    by(deadline, "reading memory", &spec.name, ports.store.load(&spec.name)).await
+    let deadline = deadline.min(Instant::now() + LOAD_WITHIN);
+    by(deadline, "reading the state", &spec.name, ports.store.load(&spec.name)).await
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant 15: each member is asked on its own, and an answer that cannot matter is not waited for. The usual loss on EC2
 //! is a host that drops packets: neither an answer nor a refusal. A member that was silent last time is asked beside the
-//! others and waited for by none of them; until it answers it is unreadable, whatever it said before.
+//! others and not waited for; until it answers it is unreadable, whatever it said before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -25,39 +25,40 @@ use repoint_domain::values::cluster::{ApiUrl, MemberName, Scope, SiteName, Timel
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::primary::Primary;
 
-/// The most members of a site that are asked: far above any real cluster, and a bound on what a strange `/cluster` can set
-/// off.
+/// The most members of a site that are asked: far above any real cluster, and a bound on the requests that a faulty
+/// `/cluster` can cause.
 const MOST_MEMBERS: usize = 64;
-/// How long a question may take once a new primary is known and every member that has answered agrees.
+/// How long a request may take once a new primary is known and every member that has answered agrees.
 const GRACE: Duration = Duration::from_millis(300);
-/// The same, once another member names that primary and every member that Patroni lists has answered. Who is not listed has
-/// not reached the DCS for a `ttl` (`dcs/__init__.py`, `touch_member`): a former primary, which could add a warning, or a
-/// restored clone, which must not be followed.
+/// The same, once another member names that primary and every member that Patroni lists has answered. A member that is not
+/// listed has not reached the DCS for a `ttl` (`dcs/__init__.py`, `touch_member`): a former primary, which could add a
+/// warning, or a restored clone, which must not be followed.
 const UNLISTED_GRACE: Duration = Duration::from_millis(25);
 /// How much longer the others may take once a member is seen to be promoting: it is asked again then, and they with it.
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);
-/// A question that failed after so long was met by silence; a host that is there refuses within a round trip.
+/// A request that failed after so long was met by silence; a host that is there refuses within a round trip.
 const SILENT_AFTER: Duration = Duration::from_millis(300);
-/// A silent member's question of that age is asked anew where there is doubt: it may be back, and the first request lost.
+/// A silent member's request of that age is sent again where there is doubt: the member may be back, and the first request
+/// lost.
 const ASKED_LONG_AGO: Duration = Duration::from_millis(500);
 /// How old an answer may be at the moment of the commit; the members are asked again for what is older, which costs AWS
 /// nothing.
 pub const FRESH_FOR: Duration = Duration::from_millis(250);
 
-/// A member's place: its site, and where its REST API is.
+/// A member's key: its site, and where its REST API is.
 type Place = (Option<SiteName>, ApiUrl);
 
-/// The members of one cluster, in one process. They remain known from one look to the next; dropping it ends every
-/// question under way.
+/// The members of one cluster, in one process. They remain known from one observation to the next; dropping it ends every
+/// request under way.
 #[derive(Debug, Default)]
 pub struct Members {
     seats: BTreeMap<Place, Seat>,
     asking: JoinSet<(Place, MemberAnswer)>,
-    /// Rung when a question has been sent.
+    /// Notified when a request has been sent.
     sent: Arc<Notify>,
     /// The members that the state knows, and their names.
     loaded: BTreeMap<Place, MemberName>,
-    /// The highest timeline that was acted for, where the state has told it.
+    /// The highest timeline that was acted for, if the state has been loaded.
     applied: Option<Timeline>,
 }
 
@@ -66,34 +67,34 @@ pub struct Members {
 struct Seat {
     /// Its last answer, and when that came.
     answer: Option<(MemberAnswer, Instant)>,
-    /// The question under way.
+    /// The request under way.
     question: Option<Asked>,
     under_way: Option<AbortHandle>,
-    /// Its last question was met by silence.
+    /// Its last request was met by silence.
     is_silent: bool,
 }
 
 impl Seat {
-    /// What is known of it now: with a question under way, nothing.
+    /// What is known of it now: with a request under way, nothing.
     fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
         let failed = |answer: &MemberAnswer| answer.health.is_err() && answer.view.is_err();
         match (&self.answer, &self.question) {
             (Some((answer, _)), None) => Some(answer.clone()),
-            // In the words of last time, so that a member that stays silent is not told of anew with each look.
+            // In the words of last time, so that a member that stays silent has the same message in each observation.
             (Some((answer, _)), Some(_)) if failed(answer) => Some(answer.clone()),
             (_, Some(question)) => Some(unanswered(url, question)),
             (None, None) => None,
         }
     }
 
-    /// When the question under way was sent.
+    /// When the request under way was sent.
     fn asked(&self) -> Option<Instant> {
         self.question.as_ref()?.at()
     }
 
     /// Until when it is waited for, if it is: one that was silent last time only where there is doubt. A grace counts from
-    /// the question: a callback asks while the promotion is under way, and has waited for most of it when the new primary
-    /// is there. One that has not been sent yet gives no grace: queueing is not silence.
+    /// when the request was sent: a callback asks while the promotion is under way, and has waited for most of it when the new
+    /// primary is there. A request that has not been sent yet has no grace: queueing is not silence.
     fn awaited_until(&self, rest: Rest, is_doubtful: bool, until: Instant) -> Option<Instant> {
         self.question.as_ref()?;
         let within = |grace| self.asked().map_or(until, |asked| until.min(asked + grace));
@@ -107,20 +108,20 @@ impl Seat {
     }
 }
 
-/// How long the rest may take.
+/// How long the other members may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
-    /// As long as a question may take: their word may change everything.
+    /// As long as a request may take: their answers may change the verdict.
     Whole,
-    /// So long from the question: a new primary is known.
+    /// So long from when the request was sent: a new primary is known.
     Grace(Duration),
-    /// [`PROMOTING_GRACE`], and then everybody is asked again.
+    /// [`PROMOTING_GRACE`], and then every member is asked again.
     Promoting,
 }
 
 impl Members {
-    /// Takes note of what the state knows: members to ask as well, and the timeline that a new primary must be above.
-    pub fn remember(&mut self, spec: &Spec, state: &State) {
+    /// Adds what the state knows: members to ask as well, and the timeline that a new primary must be above.
+    pub fn add_known(&mut self, spec: &Spec, state: &State) {
         self.applied = state.highest_timeline;
         let of_site = |site: &Option<SiteName>| {
             let known = state.members_of(site.as_ref()).iter();
@@ -131,7 +132,7 @@ impl Members {
         self.loaded = spec.sites.iter().flat_map(|site| of_site(&site.name)).collect();
     }
 
-    /// Asks every member that is not being asked, and whose answer is older than that. A question ends by `until`.
+    /// Asks every member that is not being asked, and whose answer is older than that. A request ends by `until`.
     pub fn ask(&mut self, spec: &Spec, ports: &Ports, older_than: Duration, until: Instant) {
         self.forget(spec);
         for place in self.due(spec) {
@@ -143,8 +144,8 @@ impl Members {
         }
     }
 
-    /// Waits until every member has answered that can matter, or until `until`. Members that only `/cluster` names are asked
-    /// as soon as it does.
+    /// Waits until every member that can matter has answered, or until `until`. Members that only `/cluster` names are asked as
+    /// soon as it does.
     pub async fn settle(&mut self, spec: &Spec, ports: &Ports, until: Instant) {
         let mut promoting: Option<Instant> = None;
         loop {
@@ -177,7 +178,7 @@ impl Members {
         }
     }
 
-    /// Those who were given their grace are not waited for again before they answer.
+    /// Members whose grace has ended are not waited for again before they answer.
     fn give_up(&mut self, rest: Rest) {
         if matches!(rest, Rest::Grace(_)) {
             for seat in self.seats.values_mut() {
@@ -207,7 +208,7 @@ impl Members {
         here.filter_map(|((_, url), seat)| Some((url.clone(), seat.known(url)?))).collect()
     }
 
-    /// Who is configured, remembered, or known from an earlier look.
+    /// The members that are configured, in the state, or known from an earlier observation.
     fn due(&self, spec: &Spec) -> BTreeSet<Place> {
         let mut due: BTreeSet<Place> = self.seats.keys().cloned().collect();
         for site in &spec.sites {
@@ -219,8 +220,8 @@ impl Members {
         due
     }
 
-    /// Forgets those whom no configuration, state or `/cluster` names any more, and those that a configured member turned
-    /// out to be.
+    /// Forgets the members that no configuration, state or `/cluster` names any more, and those whose URL turned out to be
+    /// that of a configured member.
     fn forget(&mut self, spec: &Spec) {
         let mut named: BTreeSet<Place> = self.loaded.keys().cloned().collect();
         for site in &spec.sites {
@@ -255,11 +256,11 @@ impl Members {
         self.seats.iter().filter(move |(_, seat)| is_so(seat)).map(|(place, _)| place.clone())
     }
 
-    /// Asks a member; an earlier question is given up.
+    /// Asks a member; an earlier request is given up.
     fn ask_one(&mut self, place: Place, ports: &Ports, until: Instant) {
         let patroni = ports.patroni.clone();
         let seat = self.seats.entry(place.clone()).or_default();
-        let question = Asked::ringing(&self.sent);
+        let question = Asked::notifying(&self.sent);
         seat.question = Some(question.clone());
         let asking = self.asking.spawn(async move {
             let answer = timeout_at(until, patroni.ask(&place.1, &question)).await;
@@ -281,17 +282,17 @@ impl Members {
     fn take(&mut self, answered: Result<(Place, MemberAnswer), tokio::task::JoinError>) {
         let (place, answer) = match answered {
             Ok(answered) => answered,
-            // A panic is the pass's, as if it had asked by itself.
+            // A panic of the task is a panic of the pass.
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => return,
             },
         };
-        // One that is named no more may still answer.
+        // A member that is no longer named may still answer.
         let Some(seat) = self.seats.get_mut(&place) else { return };
         let asked = seat.asked();
         seat.question = None;
-        // What was never asked has not been silent.
+        // A request that was never sent has not been met by silence.
         if let Some(asked) = asked {
             let took = asked.elapsed();
             seat.is_silent = answer.health.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
@@ -299,17 +300,17 @@ impl Members {
         seat.answer = Some((answer, Instant::now()));
     }
 
-    /// How long those are waited for who have not answered yet, by what the others say; and whether there is doubt that
-    /// even a member that was silent last time may settle: a restored clone at the address of a dead member may be quicker
-    /// than all that would contradict it.
+    /// How long the members are waited for that have not answered yet, by what the others say; and whether there is doubt that
+    /// even a member that was silent last time may settle: a restored clone at the address of a dead member may answer before
+    /// every member that would contradict it.
     fn rest(&self, spec: &Spec) -> (Rest, bool) {
         let observed = Observed { sites: self.sites(spec), ..Observed::default() };
         match verdict(spec, &observed, &State::default()) {
             Verdict::Primary(primary) => {
                 let answers = observed.answers_of(primary.site.as_ref());
                 let is_seen = is_seen_by_others(primary.member.as_ref(), answers);
-                let is_known = is_seen || self.is_remembered(&primary, answers);
-                let rest = if is_known && self.is_new(&primary, spec, answers) {
+                let is_confirmed = is_seen || self.is_known(&primary, answers);
+                let rest = if is_confirmed && self.is_new(&primary, spec, answers) {
                     Rest::Grace(if is_seen && self.have_the_listed_answered(spec) {
                         UNLISTED_GRACE
                     } else {
@@ -325,7 +326,7 @@ impl Members {
         }
     }
 
-    /// Whether a primary is above all that was acted for, and alone.
+    /// Whether a primary's timeline is above all that was acted for, and it has no rival.
     fn is_new(&self, primary: &Primary, spec: &Spec, answers: &Answers) -> bool {
         let seeds = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
         let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
@@ -334,7 +335,7 @@ impl Members {
             && seeds.iter().any(has_answered)
     }
 
-    /// Whether each site's Patroni is readable, and nobody whom it lists is still being asked.
+    /// Whether each site's Patroni is readable, and no member that it lists is still being asked.
     fn have_the_listed_answered(&self, spec: &Spec) -> bool {
         spec.sites.iter().all(|site| {
             let answers = self.answers(site.name.as_ref());
@@ -346,7 +347,7 @@ impl Members {
     }
 
     /// Whether the state knows it where it answers.
-    fn is_remembered(&self, primary: &Primary, answers: &Answers) -> bool {
+    fn is_known(&self, primary: &Primary, answers: &Answers) -> bool {
         let claims = |answer: &MemberAnswer| answer.health.as_ref().is_ok_and(|own| own.answers_primary);
         let mut claimants = answers.iter().filter(|(_, answer)| claims(answer));
         claimants.any(|(url, _)| {
@@ -407,8 +408,8 @@ fn unanswered(url: &ApiUrl, question: &Asked) -> MemberAnswer {
     let message = match question.at() {
         Some(_) => "no answer yet",
         None => {
-            "not asked yet: repoint asks only so many members at the same time; if this lasts, raise its limit of open \
-             files (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
+            "not asked yet: the limit of open files bounds how many members are asked at the same time; if this lasts, \
+             raise it (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
         }
     };
     let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), message);

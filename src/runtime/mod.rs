@@ -1,7 +1,6 @@
-//! The pass: observe, decide, apply, tell.
+//! The pass: observe, decide, commit, apply, notify.
 //!
-//! Law: this is the only place where deciding and talking meet. It talks through [`ports`](crate::ports) alone and
-//! knows no adapter.
+//! Only here do decisions and calls meet. Calls go through [`ports`](crate::ports) alone; no adapter is known.
 
 pub mod adopt;
 pub mod apply;

@@ -1,8 +1,8 @@
-//! Seeing and deciding.
+//! Observing and deciding.
 //!
-//! A trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so a
-//! look goes on until the new primary really is one. The endpoints are read meanwhile, part by part, and each part is
-//! planned as soon as it can be (invariant 15). A look never acts.
+//! A trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so the
+//! members are asked until the new primary really is one. The endpoints are read meanwhile, part by part, and each part is
+//! planned as soon as it has been read (invariant 15). Nothing is written here.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -34,12 +34,12 @@ use repoint_domain::values::timestamp::Timestamp;
 /// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
 /// is not made much longer.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
-/// What was seen and decided.
+/// What was observed and decided.
 #[derive(Clone, Debug)]
 pub struct Observation {
-    /// What was seen.
+    /// What was observed.
     pub observed: Observed,
-    /// What is remembered.
+    /// What earlier passes have stored.
     pub state: Read<State>,
     /// Who is the primary.
     pub verdict: Verdict,
@@ -47,9 +47,9 @@ pub struct Observation {
     pub plan: Plan,
 }
 
-/// A look under way: who leads is decided, and the endpoints come to be known.
+/// An observation under way: the verdict is there, and the endpoints are being read.
 pub struct Observing {
-    /// What is remembered.
+    /// What earlier passes have stored.
     pub state: Read<State>,
     /// Who is the primary.
     pub verdict: Verdict,
@@ -65,13 +65,14 @@ pub struct Observing {
 pub struct PartObservation {
     /// Which one.
     pub part: Part,
-    /// What bears on it.
+    /// What its plan rests on.
     pub observed: Observed,
     /// What to change of it.
     pub plan: Plan,
 }
 
-/// Sees who leads, and begins to read the endpoints. What members have said within [`FRESH_FOR`] is not asked again.
+/// Asks the members, decides which is the primary, and begins to read the endpoints. Members that have answered within
+/// [`FRESH_FOR`] are not asked again.
 pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut Members) -> Observing {
     let until = reads_until(deadline);
     begin_until(spec, ports, until, until, members).await
@@ -86,10 +87,10 @@ async fn begin_until(
     members: &mut Members,
 ) -> Observing {
     members.ask(spec, ports, FRESH_FOR, members_until);
-    // Endpoints are read after memory: what another process has done and told of is then no change from outside.
+    // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
     let state = load_state(spec, ports, until).await;
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
-        members.remember(spec, state);
+        members.add_known(spec, state);
         members.ask(spec, ports, FRESH_FOR, members_until);
     }
     let (hosts, known) = oneshot::channel();
@@ -116,7 +117,7 @@ async fn begin_until(
         let its = spec.with_groups(|group| group.site.as_ref() == Some(site));
         start(&Spec { records: Vec::new(), ..its });
     }
-    // Where nothing is read, nothing waits for them.
+    // An error means that no part is read, so none waits for the hosts.
     drop(hosts.send(Hosts::of(&sites, state.as_ref().ok(), &verdict)));
     Observing {
         state,
@@ -130,7 +131,7 @@ async fn begin_until(
 }
 
 impl Observing {
-    /// The next part that has been read, planned; `None` when there is none left. It may be given up at any time.
+    /// The next part that has been read, with its plan; `None` when there is none left. Cancel-safe.
     pub async fn next(&mut self) -> Option<PartObservation> {
         let (part, read) = match self.reading.join_next().await? {
             Ok(read) => read,
@@ -152,7 +153,7 @@ impl Observing {
         self.seen.values().map(|(part, _, plan)| (part, plan))
     }
 
-    /// What has been seen and planned so far, in the order of the parts.
+    /// What has been observed and planned so far, in the order of the parts.
     #[must_use]
     pub fn observe(&self) -> Observation {
         let mut observed = self.members.clone();
@@ -165,21 +166,21 @@ impl Observing {
     }
 }
 
-/// Sees and decides, once, and waits for every endpoint.
+/// Observes and decides once, and waits for every endpoint.
 pub async fn observe(spec: &Spec, ports: &Ports, deadline: Instant) -> Observation {
     let mut observing = begin(spec, ports, deadline, &mut Members::default()).await;
     while observing.next().await.is_some() {}
     observing.observe()
 }
 
-/// Looks only in order to connect to whatever a look asks. A member that does not answer by `members_until` is not waited
-/// for, and the endpoints are read meanwhile.
+/// Observes only in order to connect to every service that an observation asks. A member that does not answer by
+/// `members_until` is not waited for, and the endpoints are read meanwhile.
 pub async fn connect(spec: &Spec, ports: &Ports, members_until: Instant, until: Instant) {
     let mut observing = begin_until(spec, ports, until, members_until, &mut Members::default()).await;
     while observing.next().await.is_some() {}
 }
 
-/// Without memory, the verdict rests on what members say alone; whether it may then be acted on is another question.
+/// Without the state, the verdict rests on what members say alone; whether it may then be acted on is decided later.
 fn decide(spec: &Spec, observed: &Observed, state: &Read<State>) -> Verdict {
     match state {
         Ok(state) => verdict(spec, observed, state),
@@ -191,7 +192,7 @@ fn is_promoting(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting)
 }
 
-/// Begins to look. While a member is promoting, it looks again until the pass's deadline comes near.
+/// Begins to observe. While a member is promoting, it asks again until the pass's deadline comes near.
 pub async fn begin_when_promoted(
     spec: &Spec,
     ports: &Ports,
@@ -203,12 +204,12 @@ pub async fn begin_when_promoted(
         if !is_promoting(&observing.verdict) {
             return observing;
         }
-        // Others have something to ask of AWS meanwhile.
+        // Other passes may ask AWS meanwhile.
         ports.calls.release();
         if !wait_for_promotion(spec, ports, &observing.state, deadline, members).await {
             return observing;
         }
-        // Whoever's turn does not come in time looks all the same, as far as AWS lets it.
+        // If its turn does not come in time, it observes without tokens, as far as AWS permits.
         drop(timeout_at(deadline, ports.calls.admit(Urgency::Failover, &reads(spec))).await);
     }
 }
@@ -223,7 +224,7 @@ async fn wait_for_promotion(
 ) -> bool {
     let until = reads_until(deadline);
     let began = Instant::now();
-    let mut is_notified = false;
+    let mut is_logged = false;
     loop {
         let next = Instant::now() + (began.elapsed() / 4).clamp(*WAIT.start(), *WAIT.end());
         if next >= until {
@@ -232,16 +233,16 @@ async fn wait_for_promotion(
         sleep_until(next).await;
         members.ask(spec, ports, Duration::ZERO, until);
         members.settle(spec, ports, until).await;
-        // A question that the deadline cut off does not show that its member is unreachable.
+        // A request that the deadline cut off does not show that its member is unreachable.
         if Instant::now() >= until {
             return false;
         }
         let observed = Observed { sites: members.sites(spec), ..Observed::default() };
         match decide(spec, &observed, state) {
             Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {
-                if !std::mem::replace(&mut is_notified, true) {
+                if !std::mem::replace(&mut is_logged, true) {
                     let left = until.saturating_duration_since(Instant::now()).as_secs();
-                    info!(cluster.name = %spec.name, seconds_left = left, "{hold}; looking again");
+                    info!(cluster.name = %spec.name, seconds_left = left, "{hold}; asking the members again");
                 }
             }
             Verdict::Hold(_) | Verdict::Primary(_) => return true,

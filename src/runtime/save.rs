@@ -21,7 +21,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// The longest wait for a disk that is asked whether it could be written.
 const CHECK_WITHIN: Duration = Duration::from_secs(1);
 
-/// Saves within a bound, which is half of what is left at most: what is done when that fails needs time, too.
+/// Saves within a bound, which is at most half of what is left: handling a failure needs time, too.
 ///
 /// # Errors
 /// The store's own, [`Kind::Conflict`] included; or that it took too long.
@@ -42,10 +42,11 @@ async fn save_within(
 }
 
 fn unsaved(spec: &Spec) -> Failure {
-    too_late("writing memory", &spec.name)
+    too_late("writing the state", &spec.name)
 }
 
-/// Changes memory, whatever others do to it meanwhile, until there is nothing left to change; memory as it then is.
+/// Changes the state, and again on what other processes save meanwhile, until there is nothing left to change. Returns the
+/// state as it then is.
 ///
 /// # Errors
 /// The store's own, when it goes on refusing.
@@ -57,18 +58,18 @@ pub async fn update(
     mut change: impl FnMut(&State) -> Option<State>,
 ) -> Result<State, Failure> {
     let mut attempt = 1;
-    // What the store itself has said: that it was not waited for any longer says less.
-    let mut said = None;
+    // The store's own failure, which says more than that it took too long.
+    let mut refusal = None;
     loop {
         let Some(next) = change(&state) else { return Ok(state) };
         let saved = save_within(spec, &next, ports, deadline).await;
         let failure = match saved {
             Some(Ok(())) => return Ok(next),
-            Some(Err(failure)) => said.insert(failure).clone(),
+            Some(Err(failure)) => refusal.insert(failure).clone(),
             None => unsaved(spec),
         };
         if attempt == ATTEMPTS || Instant::now() >= deadline {
-            return Err(said.filter(|failure| failure.kind != Kind::Conflict).unwrap_or(failure));
+            return Err(refusal.filter(|failure| failure.kind != Kind::Conflict).unwrap_or(failure));
         }
         attempt += 1;
         if failure.kind != Kind::Conflict {
@@ -83,12 +84,12 @@ pub async fn update(
     }
 }
 
-/// Why memory could not be saved if it had to be: it cannot be read, or it is known that it cannot be written. What will
-/// block the next failover is to be known now, not then.
-pub async fn out_of_reach(spec: &Spec, state: &Read<State>, ports: &Ports) -> Option<Failure> {
+/// Why the state could not be saved if it had to be: it cannot be read, or it is known that it cannot be written. What will
+/// block the next failover is reported now (invariant 12).
+pub async fn unavailable(spec: &Spec, state: &Read<State>, ports: &Ports) -> Option<Failure> {
     if let Err(failure) = state {
         return Some(failure.clone());
     }
     let checked = timeout(CHECK_WITHIN, ports.store.check(&spec.name)).await;
-    checked.unwrap_or_else(|_| Err(too_late("checking memory", &spec.name))).err()
+    checked.unwrap_or_else(|_| Err(too_late("checking the state", &spec.name))).err()
 }

@@ -1,8 +1,7 @@
 //! Tasks that are started again when they panic.
 //!
-//! Law: what ends against its will is noticed, told, and started again after a pause that grows, and grows no longer than
-//! `LONGEST_PAUSE`. One that lives for `STEADY` has recovered; one that does not, again and again, does no work, and is
-//! not taken for one that does.
+//! A task that panics is logged, and started again after a pause that grows up to `LONGEST_PAUSE`. One that lives for `STEADY`
+//! has recovered; one that does not, again and again, does no work, and does not count as one that does.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -16,9 +15,9 @@ use tokio::time::sleep;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Longer than a failover takes from its beginning to its end, which is what a fault may lie in.
+/// Longer than a failover takes from its beginning to its end, in which the fault may lie.
 const STEADY: Duration = Duration::from_mins(1);
-/// With the pauses between them, that many take a quarter of a minute.
+/// With the pauses between them, so many take 15 s.
 const MANY: u32 = 5;
 
 /// How often a task has panicked.
@@ -42,8 +41,8 @@ impl Panics {
     }
 }
 
-/// Runs what `start` gives until that ends by itself, or `stop` becomes true during a pause. `notify` hears of each panic: its
-/// message, and the pause that follows.
+/// Runs what `start` returns until that ends by itself, or `stop` becomes true during a pause. `notify` is called after each
+/// panic, with its message and the pause that follows.
 pub async fn supervise<F: Future<Output = ()>>(
     mut start: impl FnMut() -> F,
     mut stop: channel::Receiver<bool>,
@@ -51,7 +50,7 @@ pub async fn supervise<F: Future<Output = ()>>(
     mut notify: impl FnMut(&str, Duration),
 ) {
     loop {
-        // What it has left half done is its own, and is dropped with it; what it shares says itself why that is whole.
+        // What the task has left half done is its own, and is dropped with it; what is shared says at its lock why it is whole.
         let mut run = pin!(AssertUnwindSafe(async { start().await }).catch_unwind());
         let ended = tokio::select! {
             ended = &mut run => ended,
@@ -68,7 +67,7 @@ pub async fn supervise<F: Future<Output = ()>>(
         let pause = panics.borrow().pause();
         notify(message(&*panic), pause);
         tokio::select! {
-            // Nobody can stop it any more if this is an error, and nobody waits for it.
+            // An error means that the sender is gone: the task can no longer be stopped, and is not waited for.
             _ = stop.wait_for(|stop| *stop) => return,
             () = sleep(pause) => {}
         }
@@ -80,7 +79,7 @@ pub async fn supervise<F: Future<Output = ()>>(
 pub struct Panicked(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl Panicked {
-    /// Does one piece; `None` if it panics.
+    /// Does one piece of work; `None` if it panics.
     pub async fn catch<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(done) => Some(done),
@@ -91,8 +90,8 @@ impl Panicked {
         }
     }
 
-    /// Goes on with the panic, if there was one.
-    pub fn go_on(&self) {
+    /// Resumes the panic, if there was one.
+    pub fn resume(&self) {
         if let Some(panic) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             resume_unwind(panic);
         }
@@ -102,5 +101,5 @@ impl Panicked {
 /// What a panic says.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it has no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a message")
 }

@@ -1,8 +1,8 @@
 //! Watching one cluster: Patroni often, AWS seldom.
 //!
-//! Laws: a trigger carries no facts (1), so whatever the reason, a pass looks anew; bounded (10), so a pass that was not
-//! finished is made again after a wait that grows. Where many are watched, a pass waits for its turn, and members are
-//! looked at meanwhile. It never decides: it says when to look, and the pass does the rest.
+//! Invariants: a trigger carries no facts (1), so a pass observes anew whatever its reason; bounded (10), so a pass that was
+//! not finished is made again after a wait that grows. Where many clusters are watched, a pass waits for its turn, and
+//! members are asked meanwhile. All that is decided here is when to ask; the pass does the rest.
 
 mod schedule;
 
@@ -31,39 +31,39 @@ pub use schedule::{Intervals, Reason};
 /// How a cluster is watched.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How often it is looked at.
+    /// How often the members and AWS are asked.
     pub intervals: Intervals,
     /// How passes are made.
     pub pass: pass::Settings,
 }
 
-/// What a watched cluster and the rest of the program tell each other.
+/// What connects a watched cluster with the rest of the program.
 #[derive(Clone, Debug)]
-pub struct Lines {
-    /// Rung when it should look at once.
+pub struct Channels {
+    /// Notified when it should check at once.
     pub wake: Arc<Notify>,
     /// Becomes true when it should end.
     pub stop: channel::Receiver<bool>,
-    /// When it last began to look.
-    pub notify_watchdog: Arc<channel::Sender<Instant>>,
+    /// When it last began a check.
+    pub checked: Arc<channel::Sender<Instant>>,
 }
 
-/// What is told of a watched cluster.
+/// What a watched cluster reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     /// A pass has ended.
     Passed(Reason),
-    /// What became of its changes of records on their way to Route 53's servers.
+    /// What became of its changes of records, on their way to Route 53's servers.
     Arrived,
 }
 
-/// Watches until told to stop, the first time `after` a while; a pass under way is finished, and changes on their way are
-/// not waited for any longer.
+/// Watches until it is stopped; the first check is made after `after`. When it is stopped, a pass under way is finished, and
+/// changes on their way to Route 53's servers are not waited for any longer.
 pub async fn watch(
     spec: &Spec,
     new_ports: impl Fn() -> Ports,
     settings: &Settings,
-    mut lines: Lines,
+    mut channels: Channels,
     after: Duration,
     insync: &Insync,
     mut notify: impl FnMut(News, &ClusterReport),
@@ -71,12 +71,12 @@ pub async fn watch(
     let mut schedule = Schedule::new(settings.intervals, Instant::now() + after);
     let mut members = Members::default();
     let mut turn: Option<Turn> = None;
-    // The newest changes on their way to Route 53's servers; nobody waits for what they have replaced.
+    // The newest changes on their way to Route 53's servers; what they have replaced is not waited for.
     let mut arriving: Fuse<BoxFuture<'_, ClusterReport>> = Fuse::terminated();
-    while !*lines.stop.borrow_and_update() {
+    while !*channels.stop.borrow_and_update() {
         tokio::select! {
             biased;
-            _ = lines.stop.changed() => continue,
+            _ = channels.stop.changed() => continue,
             ports = come(&mut turn) => {
                 if let Some(Turn { reason, snapshot, .. }) = turn.take() {
                     let span = Span::of(settings.pass.limit);
@@ -96,26 +96,26 @@ pub async fn watch(
                 notify(News::Arrived, &report);
                 continue;
             }
-            () = lines.wake.notified() => schedule.woken(Instant::now()),
-            () = sleep_until(schedule.look_at()) => {}
+            () = channels.wake.notified() => schedule.woken(Instant::now()),
+            () = sleep_until(schedule.ask_at()) => {}
         }
-        lines.notify_watchdog.send_replace(Instant::now());
+        channels.checked.send_replace(Instant::now());
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
         members.ask(spec, &ports, Duration::ZERO, until);
         tokio::select! {
             biased;
-            _ = lines.stop.changed() => continue,
+            _ = channels.stop.changed() => continue,
             () = members.settle(spec, &ports, until) => {}
         }
         let snapshot = Snapshot::of(spec, members.sites(spec));
-        let reason = schedule.looked(&snapshot, Instant::now());
+        let reason = schedule.answered(&snapshot, Instant::now());
         let urgency = match schedule.urgency(&snapshot) {
             Some(urgency) => urgency,
             None => loaded(spec, &snapshot, &ports, settings).await,
         };
         turn = match turn {
-            // Members are looked at while it waits, and what they say may make it urgent.
+            // Members are asked while it waits, and what they say may make it urgent.
             Some(waiting) if waiting.urgency <= urgency => Some(Turn { snapshot, ..waiting }),
             Some(Turn { reason, .. }) => Some(Turn::new(spec, reason, urgency, snapshot, ports)),
             None => reason.map(|reason| Turn::new(spec, reason, urgency, snapshot, ports)),
@@ -161,7 +161,7 @@ fn is_unfinished(spec: &Spec, report: &ClusterReport) -> bool {
         || report.holds.iter().any(|hold| matches!(hold.reason, report::Reason::Pass(_)))
 }
 
-/// Before the first pass, only memory can tell what the endpoints follow.
+/// Before the first pass, only the state says what the endpoints follow.
 async fn loaded(spec: &Spec, snapshot: &Snapshot, ports: &Ports, settings: &Settings) -> Urgency {
     let state = load_state(spec, ports, Instant::now() + settings.pass.limit).await;
     state.map_or(Urgency::Audit, |state| snapshot.urgency(&state))

@@ -1,9 +1,9 @@
 //! The zones as all passes of one process share them: one read serves several, and their changes travel in one batch.
 //!
-//! Laws: a read serves those who asked before it began, so nobody is told what is out of date; each gets its own result,
-//! and its own failure; who goes away neither blocks the others nor undoes what they do. Whoever follows a primary does not
-//! wait for the read of those who only make sure. A call is counted by the one with whose ports it is made, so that all
-//! reports together count each call once.
+//! A read serves the passes that asked before it began, so none gets an answer that is out of date. Each pass gets its own
+//! result and its own failure; one that goes away neither blocks the others nor undoes what they do. A pass that follows a
+//! failover does not wait for the read of passes that audit. A call is counted by the pass with whose ports it is made, so
+//! that all reports together count each call once.
 
 mod changes;
 mod queue;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use self::changes::Sent;
+use self::changes::ChangeRequest;
 use self::queue::Queue;
-use self::reads::Asked;
+use self::reads::ReadRequest;
 use super::deadline::too_late;
 use crate::limits::{Calls, LeaseGuard};
 use crate::ports::Zones;
@@ -29,22 +29,21 @@ use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlac
 /// One for all passes of a process.
 #[derive(Clone, Default)]
 pub struct ZoneBatcher {
-    failovers: Arc<Queue<Asked>>,
-    audits: Arc<Queue<Asked>>,
-    changes: Arc<Queue<Sent>>,
+    failovers: Arc<Queue<ReadRequest>>,
+    audits: Arc<Queue<ReadRequest>>,
+    changes: Arc<Queue<ChangeRequest>>,
 }
 
 impl ZoneBatcher {
-    /// The zones for one pass, whose own `zones` are used where it is the first of those who go together, with its
-    /// `calls`.
+    /// The zones for one pass. Its own `zones`, with its `calls`, are used where its request is the first of a batch.
     #[must_use]
     pub fn zones(&self, zones: Arc<dyn Zones>, calls: Calls) -> Arc<dyn Zones> {
-        Arc::new(Shared { together: self.clone(), zones, calls })
+        Arc::new(Shared { batcher: self.clone(), zones, calls })
     }
 }
 
 struct Shared {
-    together: ZoneBatcher,
+    batcher: ZoneBatcher,
     zones: Arc<dyn Zones>,
     calls: Calls,
 }
@@ -53,12 +52,12 @@ struct Shared {
 impl Zones for Shared {
     async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         let (answer, read) = oneshot::channel();
-        let asked = Asked { places: places.clone(), zones: self.zones.clone(), answer };
-        let step_groups = match self.calls.urgency() {
-            Urgency::Failover => &self.together.failovers,
-            Urgency::Audit => &self.together.audits,
+        let request = ReadRequest { places: places.clone(), zones: self.zones.clone(), answer };
+        let queue = match self.calls.urgency() {
+            Urgency::Failover => &self.batcher.failovers,
+            Urgency::Audit => &self.batcher.audits,
         };
-        step_groups.go(zone, asked, reads::flush);
+        queue.send(zone, request, reads::flush);
         read.await.unwrap_or_else(|_| Err(too_late("route53:ListResourceRecordSets", zone)))
     }
 
@@ -70,16 +69,16 @@ impl Zones for Shared {
     ) -> Vec<Result<ChangeId, Failure>> {
         let (answer, done) = oneshot::channel();
         let (zones, guard) = (self.zones.clone(), guard.clone());
-        self.together.changes.go(
+        self.batcher.changes.send(
             zone,
-            Sent { changes: changes.to_vec(), guard, zones, answer },
+            ChangeRequest { changes: changes.to_vec(), guard, zones, answer },
             changes::flush,
         );
         done.await
             .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()])
     }
 
-    /// Those who wait for the same batch share the question already ([`Insync`](super::insync::Insync)).
+    /// Passes that wait for the same batch share the request already ([`Insync`](super::insync::Insync)).
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
         self.zones.is_insync(change).await
     }

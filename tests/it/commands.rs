@@ -240,7 +240,10 @@ async fn a_promotion_is_waited_for() {
     let (members, aws) = (members.await, aws(|_| None).await);
     let ran = configuration(&members, &aws.url(), &group()).run(&["run"]).await;
     assert_eq!(ran.code, 0, "{ran}");
-    assert!(ran.stdout.contains("register 10.0.1.12:5432") && ran.stderr.contains("looking again"), "{ran}");
+    assert!(
+        ran.stdout.contains("register 10.0.1.12:5432") && ran.stderr.contains("asking the members again"),
+        "{ran}"
+    );
     let reads = aws.actions().iter().filter(|action| *action == "DescribeTargetHealth").count();
     assert_eq!(reads, 2, "AWS is asked before and after, not meanwhile");
 }

@@ -36,7 +36,7 @@ async fn it_runs_out_with_time() {
     advance(Duration::from_millis(1)).await;
     let refused = guard.check("elasticloadbalancing:RegisterTargets", &"the group").unwrap_err();
     assert_eq!(refused.kind, Kind::Conflict);
-    insta::assert_snapshot!(refused.to_string(), @"elasticloadbalancing:RegisterTargets on the group: not sent: 3000 ms went by since this was decided, and 3000 ms are allowed");
+    insta::assert_snapshot!(refused.to_string(), @"elasticloadbalancing:RegisterTargets on the group: not sent: the lease ran out (3000 ms since it was taken, limit 3000 ms)");
 }
 
 /// A virtual machine that stood still: its monotonic clock stood still with it, the date did not.

@@ -3,7 +3,7 @@
 use super::{Ended, Mode, Pass};
 use crate::runtime::notify::{self, notify};
 use crate::runtime::observe::Observation;
-use crate::runtime::save::out_of_reach;
+use crate::runtime::save::unavailable;
 use repoint_domain::report::{self, ClusterReport, PassHold, VerdictReport};
 use repoint_domain::state::condition::findings;
 use repoint_domain::state::update::{Loaded, PassOutcome};
@@ -14,7 +14,7 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
     let Ended { observation, hold, progress } = ended;
     let Observation { observed, state, verdict, plan } = observation;
     let steps: Vec<_> = progress.steps.into_iter().map(|tried| tried.step).collect();
-    let blocked = out_of_reach(spec, &state, ports).await;
+    let blocked = unavailable(spec, &state, ports).await;
     let (blocks, warns) = if settings.needs_state { (blocked, None) } else { (None, blocked) };
     let hold = hold.or_else(|| blocks.map(PassHold::StateUnavailable));
     let mut holds = report::holds(&verdict, &plan);

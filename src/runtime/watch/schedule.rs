@@ -1,6 +1,6 @@
-//! When to look, and when a look becomes a pass.
+//! When the members are asked, and when a pass is made.
 //!
-//! Law: it keeps no facts about the cluster but what it needs to see that something has changed.
+//! It keeps no facts about the cluster but what it needs to see that something has changed (invariant 1).
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use repoint_domain::plan::EndpointReasonKind;
 use repoint_domain::rates::Urgency;
 use repoint_domain::report::{self, ClusterReport, HoldReport, Outcome, VerdictReport};
 
-/// While it is not clear who the primary is, Patroni is asked as often as this: a new primary then has its endpoints a
+/// How often Patroni is asked while it is not clear which member is the primary: a new primary then has its endpoints a
 /// fraction of a second after it takes writes.
 const URGENT: Duration = Duration::from_millis(200);
 /// For so long after the primary was lost. A failover with Patroni's defaults (`ttl` 30) takes half a minute; what lasts
 /// longer is an outage, and for each `GET /cluster` a member asks the DCS (`patroni/api.py`, `do_GET_cluster`).
 const URGENT_FOR: Duration = Duration::from_mins(1);
-/// And after a poke: a callback comes before the promotion is finished, and perhaps before anything of it can be seen.
-const POKED_FOR: Duration = Duration::from_secs(10);
+/// And after a wake: a callback comes before the promotion is finished, and perhaps before anything of it can be observed.
+const WOKEN_FOR: Duration = Duration::from_secs(10);
 /// The first wait before an unfinished pass is made again.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait after one that failed.
@@ -26,15 +26,15 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 /// What members say may change without another primary, as when one comes and goes: such changes set off no more than one
 /// pass in this time, so that AWS's request rate is kept for a failover.
 const DEBOUNCE: Duration = Duration::from_secs(5);
-/// How much of each wait is left to chance, so that clusters and daemons do not fall into step.
+/// How much of each wait is random, so that clusters and daemons do not fall into step.
 const JITTER: f64 = 0.1;
 
-/// How often a cluster is looked at.
+/// How often a cluster is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
     /// Patroni.
     pub interval: Duration,
-    /// AWS, although nothing seems to have changed.
+    /// AWS, where nothing seems to have changed.
     pub audit_interval: Duration,
 }
 
@@ -43,8 +43,8 @@ pub struct Intervals {
 pub enum Reason {
     /// The first one.
     Start,
-    /// Somebody asked for it.
-    Poke,
+    /// A callback asked for it.
+    Wake,
     /// Members say something new.
     Change,
     /// The one before was not finished.
@@ -59,7 +59,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
-            Self::Poke => "poke",
+            Self::Wake => "wake",
             Self::Change => "change",
             Self::Retry => "retry",
             Self::Audit => "audit",
@@ -70,14 +70,14 @@ impl Reason {
 pub struct Schedule {
     intervals: Intervals,
     rng: fastrand::Rng,
-    look_at: Instant,
+    ask_at: Instant,
     audit_at: Instant,
     /// When an unfinished pass is made again, and how long that waited.
     retry: Option<(Instant, Duration)>,
-    /// The last pass has left writes behind: it may not act, or a step failed on an endpoint that follows the primary.
+    /// The last pass has left writes undone: it may not act, or a step failed on an endpoint that follows the primary.
     is_behind: bool,
     urgent_until: Option<Instant>,
-    is_poked: bool,
+    is_woken: bool,
     /// What the last pass began with, and when it ended.
     passed: Option<(Snapshot, Instant)>,
 }
@@ -87,34 +87,34 @@ impl Schedule {
         Self {
             intervals,
             rng: fastrand::Rng::new(),
-            look_at: first,
+            ask_at: first,
             audit_at: first,
             retry: None,
             is_behind: false,
             urgent_until: None,
-            is_poked: false,
+            is_woken: false,
             passed: None,
         }
     }
 
     /// When Patroni is asked next.
-    pub fn look_at(&self) -> Instant {
-        self.look_at
+    pub fn ask_at(&self) -> Instant {
+        self.ask_at
     }
 
     pub fn woken(&mut self, now: Instant) {
-        self.is_poked = true;
-        self.urgent_until = self.urgent_until.max(Some(now + POKED_FOR));
+        self.is_woken = true;
+        self.urgent_until = self.urgent_until.max(Some(now + WOKEN_FOR));
     }
 
-    /// Members say this. Whether to make a pass, and why.
-    pub fn looked(&mut self, snapshot: &Snapshot, now: Instant) -> Option<Reason> {
-        self.look_at = self.next_look(now);
+    /// Members have answered this. Returns whether to make a pass, and why.
+    pub fn answered(&mut self, snapshot: &Snapshot, now: Instant) -> Option<Reason> {
+        self.ask_at = self.next_ask(now);
         let Some((known, at)) = &self.passed else { return Some(Reason::Start) };
-        let is_poked = std::mem::take(&mut self.is_poked);
+        let is_woken = std::mem::take(&mut self.is_woken);
         let has_changed = !snapshot.agrees(known) || (snapshot != known && *at + DEBOUNCE <= now);
-        if is_poked {
-            Some(Reason::Poke)
+        if is_woken {
+            Some(Reason::Wake)
         } else if has_changed {
             Some(Reason::Change)
         } else if self.retry.is_some_and(|(at, _)| at <= now) {
@@ -124,15 +124,15 @@ impl Schedule {
         }
     }
 
-    /// Whether there is a primary to follow, or only something to make sure of; `None` before the first pass. An endpoint
-    /// that could not be read is no reason to go first: while a service is away, that is so for every cluster.
+    /// Whether there is a primary to follow, or only an audit to make; `None` before the first pass. An endpoint that could not
+    /// be read is no reason to go first: while a service is unavailable, that is so for every cluster.
     pub fn urgency(&self, snapshot: &Snapshot) -> Option<Urgency> {
         let (known, _) = self.passed.as_ref()?;
         let follows = snapshot.names_a_primary() && (self.is_behind || !snapshot.agrees(known));
         Some(if follows { Urgency::Failover } else { Urgency::Audit })
     }
 
-    /// A pass has ended that began with this sight, and may have left writes behind.
+    /// A pass has ended that began with this snapshot, and may have left writes undone.
     pub fn passed(
         &mut self,
         reason: Reason,
@@ -148,21 +148,21 @@ impl Schedule {
             Reason::Start | Reason::Change => {
                 self.urgent_until = self.urgent_until.max(Some(now + URGENT_FOR));
             }
-            Reason::Poke | Reason::Retry | Reason::Audit => {}
+            Reason::Wake | Reason::Retry | Reason::Audit => {}
         }
-        let is_new = matches!(reason, Reason::Start | Reason::Change | Reason::Poke);
+        let is_new = matches!(reason, Reason::Start | Reason::Change | Reason::Wake);
         let before = self.retry.filter(|_| !is_new).map(|(_, wait)| wait);
         self.retry = self.unfinished(report).map(|longest| {
             let wait = before.map_or(FIRST_RETRY, |wait| wait * 2).min(longest);
             (now + self.jittered(wait), wait)
         });
         self.audit_at = now + self.jittered(self.intervals.audit_interval);
-        self.look_at = self.next_look(now);
+        self.ask_at = self.next_ask(now);
         self.passed = Some((snapshot, now));
     }
 
     /// Whether a pass has left something to do, and the longest wait before it is tried again. Most holds end when members
-    /// say something new, and until then there is only something to tell; some end without a sign.
+    /// answer something new, and until then there are only alerts to publish; some end without a sign.
     fn unfinished(&self, report: &ClusterReport) -> Option<Duration> {
         let ends_without_a_sign = |hold: &HoldReport| {
             matches!(
@@ -179,7 +179,7 @@ impl Schedule {
         }
     }
 
-    fn next_look(&mut self, now: Instant) -> Instant {
+    fn next_ask(&mut self, now: Instant) -> Instant {
         let is_urgent = self.urgent_until.is_some_and(|until| now < until);
         let interval = if is_urgent { self.intervals.interval.min(URGENT) } else { self.intervals.interval };
         now + self.jittered(interval)

@@ -1,7 +1,7 @@
 //! Changes of a zone that go together.
 //!
-//! Laws: nothing is sent for whom the permit has run out, or who has gone away; a batch that is refused is parted and sent
-//! again, until each of the guilty ones is alone.
+//! Nothing is sent for a pass whose lease has run out, or that has gone away. A batch that is refused is split and sent again,
+//! until each change that Route 53 refuses is alone.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use repoint_domain::values::record::{ChangeId, RecordChange, ZoneId};
 
 const ACTION: &str = "route53:ChangeResourceRecordSets";
 
-/// What somebody wants to be changed.
-pub struct Sent {
+/// The changes of one pass.
+pub struct ChangeRequest {
     pub changes: Vec<RecordChange>,
     pub guard: LeaseGuard,
     pub zones: Arc<dyn Zones>,
     pub answer: oneshot::Sender<Vec<Result<ChangeId, Failure>>>,
 }
 
-/// One who waits for the results of its changes.
+/// A pass that waits for the results of its changes.
 struct Sender {
     guard: LeaseGuard,
     zones: Arc<dyn Zones>,
@@ -45,22 +45,22 @@ impl Sender {
         if let Some(all) = self.results.iter().cloned().collect::<Option<Vec<_>>>()
             && let Some(answer) = self.answer.take()
         {
-            // It may have gone away.
+            // The pass may have gone away.
             drop(answer.send(all));
         }
     }
 }
 
 /// Makes the changes of all of them in as few batches as it can.
-pub async fn flush(zone: ZoneId, sent: Vec<Sent>) {
-    let mut senders = Vec::with_capacity(sent.len());
-    let mut parcels = Vec::new();
-    for (sender, Sent { changes, guard, zones, answer }) in sent.into_iter().enumerate() {
+pub async fn flush(zone: ZoneId, requests: Vec<ChangeRequest>) {
+    let mut senders = Vec::with_capacity(requests.len());
+    let mut pending = Vec::new();
+    for (sender, ChangeRequest { changes, guard, zones, answer }) in requests.into_iter().enumerate() {
         senders.push(Sender { guard, zones, results: vec![None; changes.len()], answer: Some(answer) });
         let changes = changes.into_iter().enumerate();
-        parcels.extend(changes.map(|(number, change)| PendingChange { sender, number, change }));
+        pending.extend(changes.map(|(number, change)| PendingChange { sender, number, change }));
     }
-    let mut left = batches(&parcels);
+    let mut left = batches(&pending);
     left.reverse();
     while let Some(batch) = left.pop() {
         let refused = send(&zone, batch, &mut senders).await;
@@ -78,25 +78,25 @@ async fn send(
     senders: &mut [Sender],
 ) -> Vec<(PendingChange, Failure)> {
     let mut leaving = Vec::with_capacity(batch.len());
-    for parcel in batch {
-        let sender = &mut senders[parcel.sender];
+    for pending in batch {
+        let sender = &mut senders[pending.sender];
         match sender.guard.check(ACTION, zone) {
-            Err(failure) => sender.got(parcel.number, Err(failure)),
-            Ok(()) if sender.is_waiting() => leaving.push(parcel),
+            Err(failure) => sender.got(pending.number, Err(failure)),
+            Ok(()) if sender.is_waiting() => leaving.push(pending),
             Ok(()) => {}
         }
     }
     let Some(first) = leaving.first() else { return Vec::new() };
     let zones = senders[first.sender].zones.clone();
-    let guard = LeaseGuard::joint(leaving.iter().map(|parcel| &senders[parcel.sender].guard));
-    let changes: Vec<RecordChange> = leaving.iter().map(|parcel| parcel.change.clone()).collect();
+    let guard = LeaseGuard::joint(leaving.iter().map(|pending| &senders[pending.sender].guard));
+    let changes: Vec<RecordChange> = leaving.iter().map(|pending| pending.change.clone()).collect();
     let results = timeout_at(guard.until(), zones.change(zone, &changes, &guard)).await;
     let results = results.unwrap_or_else(|_| vec![Err(too_late(ACTION, zone)); changes.len()]);
     let mut refused = Vec::new();
-    for (parcel, result) in leaving.into_iter().zip(results) {
+    for (pending, result) in leaving.into_iter().zip(results) {
         match result {
-            Err(failure) if changes.len() > 1 && is_refusal(&failure) => refused.push((parcel, failure)),
-            result => senders[parcel.sender].got(parcel.number, result),
+            Err(failure) if changes.len() > 1 && is_refusal(&failure) => refused.push((pending, failure)),
+            result => senders[pending.sender].got(pending.number, result),
         }
     }
     refused

@@ -1,6 +1,7 @@
-//! A lane for each zone, on which requests go together.
+//! A queue for each zone, whose requests are sent together.
 //!
-//! Law: who comes alone goes at once. While a request is under way those who come wait for its end, and then go as one.
+//! A request that comes alone is sent at once. Those that come while one is under way wait for its end, and are then sent as
+//! one.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use repoint_domain::values::record::ZoneId;
 
-/// Those who wait, by zone; a zone that is not there has nothing under way.
+/// The requests that wait, by zone; a zone that is not there has nothing under way.
 pub struct Queue<T>(Mutex<BTreeMap<ZoneId, Vec<T>>>);
 
 impl<T> Default for Queue<T> {
@@ -19,31 +20,31 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T: Send + 'static> Queue<T> {
-    /// Lets a request go by `flush`, which is given all that go together. It belongs to nobody who waits for it: that one
-    /// of them goes away is nothing to the others.
-    pub fn go<F>(self: &Arc<Self>, zone: &ZoneId, request: T, flush: fn(ZoneId, Vec<T>) -> F)
+    /// Sends a request by `flush`, which is given all requests that go together. It runs in a task of its own: that one pass
+    /// goes away does not affect the others.
+    pub fn send<F>(self: &Arc<Self>, zone: &ZoneId, request: T, flush: fn(ZoneId, Vec<T>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         match self.lock().entry(zone.clone()) {
-            Entry::Occupied(step_group) => return step_group.into_mut().push(request),
-            Entry::Vacant(step_group) => step_group.insert(vec![request]),
+            Entry::Occupied(waiting) => return waiting.into_mut().push(request),
+            Entry::Vacant(free) => free.insert(vec![request]),
         };
-        let (step_groups, zone) = (self.clone(), zone.clone());
+        let (queue, zone) = (self.clone(), zone.clone());
         tokio::spawn(async move {
-            while let Some(requests) = step_groups.next(&zone) {
-                // One that panics ends those it carries, and not the lane.
+            while let Some(requests) = queue.next(&zone) {
+                // A panic ends the requests of this batch, and not the queue.
                 drop(tokio::spawn(flush(zone.clone(), requests)).await);
             }
         });
     }
 
-    /// Those who wait; the lane is free again if there is nobody.
+    /// The requests that wait; the queue is free again if there are none.
     fn next(&self, zone: &ZoneId) -> Option<Vec<T>> {
-        let mut step_groups = self.lock();
-        let waiting = step_groups.get_mut(zone).map(std::mem::take).filter(|waiting| !waiting.is_empty());
+        let mut zones = self.lock();
+        let waiting = zones.get_mut(zone).map(std::mem::take).filter(|waiting| !waiting.is_empty());
         if waiting.is_none() {
-            step_groups.remove(zone);
+            zones.remove(zone);
         }
         waiting
     }

@@ -29,7 +29,7 @@ async fn it_hands_over_to_the_daemon() {
     let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the daemon looks"), "{said}");
-    daemon.says("reason=\"poke\"").await;
+    daemon.says("reason=\"wake\"").await;
     place.until_right(PG2).await;
 }
 
@@ -43,7 +43,7 @@ async fn every_role_and_action_means_look() {
             let (code, said) = place.run(&["callback", action, role, "batman"]).await;
             assert_eq!(code, 0, "{said}");
             assert!(said.contains("the daemon looks"), "{said}");
-            daemon.says("poked").await;
+            daemon.says("woken by a trigger").await;
         }
     }
 }

@@ -176,7 +176,7 @@ async fn daemons_of_shards_run_side_by_side_and_each_hears_of_its_own() {
         let (code, said) = place.run(&["callback", "on_role_change", "primary", scope]).await;
         assert_eq!(code, 0, "{said}");
         assert!(said.contains("the daemon looks"), "{said}");
-        daemon.says("poked").await;
+        daemon.says("woken by a trigger").await;
     }
     // The same shard is watched once.
     let (code, said) = place.run(&["watch", "--cluster", "robin"]).await;
@@ -190,7 +190,7 @@ async fn daemons_of_shards_run_side_by_side_and_each_hears_of_its_own() {
     let mut all = place.daemon().await;
     let (_, said) = place.run(&["callback", "on_role_change", "primary", "robin"]).await;
     assert!(said.contains("the daemon looks"), "{said}");
-    all.says("poked").await;
+    all.says("woken by a trigger").await;
     let mut robin = place.start(&["watch", "--cluster", "robin"]);
     robin.says("watching").await;
 }

@@ -202,7 +202,7 @@ async fn queueing_for_a_question_is_not_silence() {
     let spec = line.world().resources.spec.clone();
     let until = Instant::now() + Duration::from_secs(20);
     let mut members = Members::default();
-    members.remember(&spec, &ports.store.load(&spec.name).await.unwrap());
+    members.add_known(&spec, &ports.store.load(&spec.name).await.unwrap());
     members.ask(&spec, &ports, Duration::ZERO, until);
     members.settle(&spec, &ports, until).await;
     let sites = members.sites(&spec);
@@ -220,5 +220,5 @@ async fn a_member_whose_turn_never_came_is_told_as_that() {
         Ports { patroni: Arc::new(Queued { line: own, turns: Semaphore::new(0) }), ..named(&line, "run") };
     let report = look(&line, &ports).await;
     let text = serde_json::to_string(&report).unwrap();
-    assert!(text.contains("not asked yet: repoint asks only so many members at the same time"), "{text}");
+    assert!(text.contains("not asked yet: the limit of open files bounds how many members"), "{text}");
 }

@@ -252,6 +252,6 @@ async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
     let is_done: Vec<bool> =
         passed.iter().map(|passed| passed.as_ref().is_some_and(Option::is_some)).collect();
     assert_eq!((is_done, group(&line)), (vec![false, true], vec!["172.31.1.1".to_owned()]));
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panicked.go_on()));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panicked.resume()));
     assert!(panic.is_err(), "it is not passed over in silence");
 }

@@ -10,7 +10,7 @@ use repoint::limits::{Asked, Calls, LeaseGuard};
 use repoint::ports::{Patroni, Ports, Zones};
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass;
-use repoint::runtime::watch::{Intervals, Lines, Settings, watch};
+use repoint::runtime::watch::{Channels, Intervals, Settings, watch};
 use repoint_domain::observed::{MemberAnswer, Read};
 use repoint_domain::rates::Urgency;
 use repoint_domain::report::ClusterReport;
@@ -65,8 +65,8 @@ fn daemon(line: &Line) -> Daemon {
 fn daemon_at(line: &Line, pace: Intervals) -> Daemon {
     let (stop, stopped) = channel::channel(false);
     let wake: Arc<Notify> = Arc::default();
-    let notify_watchdog = Arc::new(channel::channel(Instant::now()).0);
-    let lines = Lines { wake: wake.clone(), stop: stopped, notify_watchdog };
+    let checked = Arc::new(channel::channel(Instant::now()).0);
+    let channels = Channels { wake: wake.clone(), stop: stopped, checked };
     let count: Arc<AtomicU32> = Arc::default();
     let looked: Arc<AtomicU32> = Arc::default();
     let (line, passes, looks) = (line.clone(), count.clone(), looked.clone());
@@ -77,7 +77,7 @@ fn daemon_at(line: &Line, pace: Intervals) -> Daemon {
         let notify = |_, _: &_| {
             passes.fetch_add(1, Ordering::Relaxed);
         };
-        watch(&spec, ports, &settings, lines, Duration::ZERO, &Insync::default(), notify).await;
+        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), notify).await;
     });
     Daemon { wake, looks: looked, passes: count, _stop: stop, task }
 }
@@ -498,15 +498,15 @@ async fn what_cannot_be_read_is_no_reason_to_go_first() {
         }
     };
     let (_stop, stopped) = channel::channel(false);
-    let lines = Lines {
+    let channels = Channels {
         wake: Arc::default(),
         stop: stopped,
-        notify_watchdog: Arc::new(channel::channel(Instant::now()).0),
+        checked: Arc::new(channel::channel(Instant::now()).0),
     };
     let spec = line.world().resources.spec.clone();
     let daemon = tokio::spawn(async move {
         let settings = Settings { intervals: PACE, pass: SETTINGS };
-        watch(&spec, ports, &settings, lines, Duration::ZERO, &Insync::default(), |_, _| {}).await;
+        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), |_, _| {}).await;
     });
     sleep(Duration::from_secs(30)).await;
     let retries = std::mem::take(&mut *reasons.lock().unwrap());
