@@ -301,7 +301,7 @@ async fn nothing_is_adopted_into_a_damaged_state_file() {
     std::fs::write(repoint.state_file(), "").unwrap();
     let ran = repoint.run(&["adopt", "batman"]).await;
     assert_eq!(ran.code, 1);
-    assert!(ran.stdout.contains("memory is out of reach") && ran.stdout.contains("it is damaged"), "{ran}");
+    assert!(ran.stdout.contains("state store unavailable") && ran.stdout.contains("it is damaged"), "{ran}");
     assert_eq!(std::fs::read(repoint.state_file()).unwrap(), b"");
 }
 

@@ -224,7 +224,7 @@ async fn a_question_that_panics_keeps_nobody_waiting() {
     let ports = || Ports { zones: Arc::new(Mute(ports.zones.clone())), ..ports.clone() };
     let report = insync.wait(report, ports, span).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(report.warnings.iter().any(|warning| warning.contains("a fault of repoint")), "{report:?}");
+    assert!(report.warnings.iter().any(|warning| warning.contains("an internal error")), "{report:?}");
 }
 
 /// As `repoint run` and the Lambda make them.
