@@ -14,7 +14,7 @@ mod accounts;
 mod aws;
 mod commands;
 mod configuration;
-mod faces;
+mod entry_points;
 mod guide;
 mod identity;
 mod infra;

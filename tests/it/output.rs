@@ -11,7 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use crate::faces::place::{PATIENCE, PG1, PG2, PG3, Place};
+use crate::entry_points::place::{PATIENCE, PG1, PG2, PG3, Place};
 
 const BY_ITSELF: &str = "[callback]\nmode = \"self\"\n";
 const QUICK: &str = "[watch]\ninterval_seconds = 0.1\n";

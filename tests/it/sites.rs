@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use repoint_sandbox::aws::elbv2::listener::LoadBalancer;
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record::{Alias, Answer, Failover, RecordSet};
 use repoint_sandbox::aws::sns::Published;
-use repoint_sandbox::http::door::{Deed, Sandbox, Setup, Site};
 use repoint_sandbox::http::exchange::{Reply, Request};
+use repoint_sandbox::http::sandbox::{Action, Sandbox, Setup, Site};
 use repoint_sandbox::http::server::serve;
 use repoint_sandbox::patroni::{MemberId, Silence};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::faces::place::{PATIENCE, PG1, PG2};
+use crate::entry_points::place::{PATIENCE, PG1, PG2};
 use crate::support::command::{Ran, Repoint};
 
 const WRITER: &str = "writer.db.example.com";
@@ -66,7 +66,7 @@ impl Regions {
         let balancers = [east.with(balancer).dns_name, west.with(balancer).dns_name];
         let ends = [(Failover::Primary, "one", &balancers[1]), (Failover::Secondary, "two", &balancers[0])];
         let create = |(end, identifier, balancer): (_, &str, &String)| Change {
-            action: Action::Create,
+            action: ChangeAction::Create,
             set: alias(end, identifier, balancer),
         };
         let changes = ends.map(create);
@@ -208,7 +208,7 @@ async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
     assert_eq!(ran.code, 0, "{ran}");
     regions.is(&[pg2], &[], 0);
     let batches = |site: &mut Site| {
-        site.writes().iter().filter(|write| matches!(write.deed, Deed::Change { .. })).count()
+        site.writes().iter().filter(|write| matches!(write.action, Action::Change { .. })).count()
     };
     assert_eq!(regions.east.with(batches), 1, "no name changes");
 

@@ -2,8 +2,8 @@
 //! which must tell the same as the sandbox's other door.
 
 mod alias;
-mod doors;
 mod listeners;
+mod transports;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use repoint_domain::values::record::{
 };
 use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::aws::Account;
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record;
 
 use crate::support::sandbox::Aws;
@@ -45,13 +45,13 @@ impl Zone {
         let client = aws_sdk_route53::Client::new(&aws.config().await);
         let zone = Self { aws, id, adapter: Route53::new(client, Calls::default()) };
         if !value.is_empty() {
-            zone.edit(Action::Create, value);
+            zone.edit(ChangeAction::Create, value);
         }
         zone
     }
 
     /// Somebody else's edit.
-    fn edit(&self, action: Action, value: &str) {
+    fn edit(&self, action: ChangeAction, value: &str) {
         let change = Change { action, set: record::RecordSet::simple(NAME, "A", 5, &[value]) };
         self.aws.account().change_resource_record_sets(0, &self.id, &[change]).unwrap();
     }
@@ -118,12 +118,12 @@ async fn a_lost_swap_is_a_conflict_in_either_shape_of_the_error() {
         let edits: [(&str, Edit, &str, &[&str]); 3] = [
             (
                 "10.0.0.1",
-                |zone| zone.edit(Action::Upsert, "10.0.0.9"),
+                |zone| zone.edit(ChangeAction::Upsert, "10.0.0.9"),
                 "do not match the current values",
                 &["10.0.0.9"],
             ),
-            ("10.0.0.1", |zone| zone.edit(Action::Delete, "10.0.0.1"), "it was not found", &[]),
-            ("", |zone| zone.edit(Action::Create, "10.0.0.9"), "it already exists", &["10.0.0.9"]),
+            ("10.0.0.1", |zone| zone.edit(ChangeAction::Delete, "10.0.0.1"), "it was not found", &[]),
+            ("", |zone| zone.edit(ChangeAction::Create, "10.0.0.9"), "it already exists", &["10.0.0.9"]),
         ];
         for (value, edit, found, left) in edits {
             let zone = Zone::new(wraps, value).await;

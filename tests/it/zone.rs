@@ -10,7 +10,7 @@ mod writers;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record::RecordSet;
 use repoint_sandbox::aws::throttle::Bucket;
 use repoint_sandbox::aws::{Account, wire};
@@ -44,7 +44,7 @@ impl Place {
         // The account's clock stands still, and would refill nothing.
         account.throttle.set(Bucket::Route53, None);
         for sets in sets.chunks(500) {
-            let create = |set: &RecordSet| Change { action: Action::Create, set: set.clone() };
+            let create = |set: &RecordSet| Change { action: ChangeAction::Create, set: set.clone() };
             let changes: Vec<Change> = sets.iter().map(create).collect();
             account.change_resource_record_sets(0, &zone, &changes).unwrap();
         }

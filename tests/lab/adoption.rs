@@ -34,8 +34,8 @@ async fn empty_group_and_missing_record(lab: &Lab) -> anyhow::Result<()> {
     let run = deployment.repoint(&["run"]).await?;
     eprintln!("$ repoint run\n{}", run.stdout);
     ensure!(run.code == 0 && run.stderr.is_empty(), "{run:?}");
-    ensure!(deployment.observed.targets(&deployment.ip_group).await? == [(leader.host.clone(), 5432)]);
-    let records = deployment.observed.records(&deployment.zone).await?;
+    ensure!(deployment.infra.targets(&deployment.ip_group).await? == [(leader.host.clone(), 5432)]);
+    let records = deployment.infra.records(&deployment.zone).await?;
     ensure!(records[0]["Name"] == format!("{NAME}."), "{records}");
     ensure!(records[0]["ResourceRecords"][0]["Value"] == *leader.host, "{records}");
     ensure!(deployment.mailbox.messages().await?.len() == 1);

@@ -12,12 +12,12 @@ use tokio::process::{Child, Command};
 
 use crate::command::Program;
 use crate::function::Function;
+use crate::infra::Infra;
 use crate::lab::{Lab, callback_home};
 use crate::mailbox::{Mailbox, events};
 use crate::member::Member;
 use crate::moto::Moto;
 use crate::wait::wait_until;
-use crate::world::Observed;
 
 /// Where the examples deploy to.
 const REGION: &str = "us-east-1";
@@ -92,12 +92,12 @@ impl<'a> Tool<'a> {
 
 /// The example that makes everything itself.
 pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
-    let observed = Observed::in_region(&lab.aws, REGION).await?;
+    let infra = Infra::in_region(&lab.aws, REGION).await?;
     let made = tool.up("complete", &json!({ "members": members(lab) })).await?;
     let output = |name: &str| anyhow::Ok(made["outputs"][name].as_str().context("an output")?.to_owned());
     let deployed = Deployed {
         lab,
-        observed,
+        infra,
         alerts: Mailbox::behind(&lab.aws, REGION, &output("alert_topic_arn")?).await?,
         group: output("target_group_arn")?,
         zone: output("zone_id")?,
@@ -111,10 +111,10 @@ pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
 
 /// The example for what most people have: their network, group, zone and topic, and their own files.
 pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
-    let observed = Observed::in_region(&lab.aws, REGION).await?;
+    let infra = Infra::in_region(&lab.aws, REGION).await?;
     let alerts = Mailbox::in_region(&lab.aws, REGION, "db-alerts").await?;
-    let group = observed.target_group("pg-writer", "ip").await?;
-    let zone = observed.zone("db.example.com").await?;
+    let group = infra.target_group("pg-writer", "ip").await?;
+    let zone = infra.zone("db.example.com").await?;
     let configuration = format!(
         "[aws]\nregion = \"{REGION}\"\n\n[state]\ndynamodb_table = \"repoint\"\n\n\
          [alerts]\nsns_topic_arn = \"{}\"\n\n\
@@ -130,13 +130,13 @@ pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     fs::write(&bundle_file, printed(lab, "bundle", &configuration, &[]).await?.to_string())?;
     let inputs = json!({
         "alert_topic_arn": alerts.topic,
-        "vpc_id": observed.vpc,
-        "subnet_ids": [observed.subnet],
-        "database_security_group_id": observed.security_group("database").await?,
+        "vpc_id": infra.vpc,
+        "subnet_ids": [infra.subnet],
+        "database_security_group_id": infra.security_group("database").await?,
         "bundle_file": bundle_file,
     });
     let made = tool.up("existing", &inputs).await?;
-    let deployed = Deployed { lab, observed, alerts, group, zone, made: &made };
+    let deployed = Deployed { lab, infra, alerts, group, zone, made: &made };
     deployed.may_do_what_is_printed(&[]).await?;
     deployed.follow_a_failover().await?;
     tool.down("existing").await
@@ -158,7 +158,7 @@ async fn printed(lab: &Lab, command: &str, configuration: &str, flags: &[&str]) 
 
 struct Deployed<'a> {
     lab: &'a Lab,
-    observed: Observed<'a>,
+    infra: Infra<'a>,
     alerts: Mailbox<'a>,
     group: String,
     zone: String,
@@ -190,7 +190,7 @@ impl Deployed<'_> {
             "a plan moves nothing"
         );
 
-        self.is_told_what_is_missing().await?;
+        self.names_what_is_missing().await?;
 
         let report = self.report(&json!({})).await?;
         ensure!(report["outcome"] == "changed" && report["warnings"].is_null(), "{report}");
@@ -213,7 +213,7 @@ impl Deployed<'_> {
     }
 
     /// With one right less.
-    async fn is_told_what_is_missing(&self) -> anyhow::Result<()> {
+    async fn names_what_is_missing(&self) -> anyhow::Result<()> {
         let deny = json!({ "Version": "2012-10-17", "Statement": {
             "Effect": "Deny", "Action": "elasticloadbalancing:RegisterTargets", "Resource": "*",
         } });
@@ -250,12 +250,12 @@ impl Deployed<'_> {
     }
 
     async fn targets(&self) -> anyhow::Result<Vec<(String, u16)>> {
-        self.observed.targets(&self.group).await
+        self.infra.targets(&self.group).await
     }
 
     /// The values of the records that lead to the primary.
     async fn addresses(&self) -> anyhow::Result<Vec<Value>> {
-        let records = self.observed.records(&self.zone).await?;
+        let records = self.infra.records(&self.zone).await?;
         let records = records.as_array().into_iter().flatten();
         let is_ours =
             |record: &&Value| record["Name"].as_str().is_some_and(|name| name.starts_with("primary."));

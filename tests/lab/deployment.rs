@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::aws::{Credentials, environment};
 use crate::command::{Outcome, Program};
+use crate::infra::{Infra, record, with};
 use crate::lab::{Lab, callback_home};
 use crate::mailbox::Mailbox;
 use crate::member::Member;
 use crate::moto::Moto;
 use crate::recording::{Call, writes};
 use crate::wait::wait_until;
-use crate::world::{Observed, record, with};
 
 pub const NAME: &str = "writer.db.example.test";
 pub const TTL: u32 = 30;
@@ -25,7 +25,7 @@ pub const TTL: u32 = 30;
 #[derive(Clone)]
 pub struct Deployment<'a> {
     lab: &'a Lab,
-    pub observed: Observed<'a>,
+    pub infra: Infra<'a>,
     pub mailbox: Mailbox<'a>,
     pub ip_group: String,
     pub instance_group: String,
@@ -46,10 +46,10 @@ impl<'a> Deployment<'a> {
 
     /// The same for the cluster that these lines describe.
     pub async fn of(lab: &'a Lab, cluster: &str) -> anyhow::Result<Self> {
-        let observed = Observed::new(&lab.aws).await?;
+        let infra = Infra::new(&lab.aws).await?;
         let mut instances = BTreeMap::new();
         for member in lab.cluster.members() {
-            instances.insert(member.host.clone(), observed.instance(member).await?);
+            instances.insert(member.host.clone(), infra.instance(member).await?);
         }
         // Every deployment begins with nothing remembered.
         for file in ["state.json", "state.json.lock"] {
@@ -61,10 +61,10 @@ impl<'a> Deployment<'a> {
             mailbox.topic
         );
         Ok(Self {
-            ip_group: observed.target_group("writers-by-ip", "ip").await?,
-            instance_group: observed.target_group("writers-by-instance", "instance").await?,
-            zone: observed.zone("db.example.test").await?,
-            observed,
+            ip_group: infra.target_group("writers-by-ip", "ip").await?,
+            instance_group: infra.target_group("writers-by-instance", "instance").await?,
+            zone: infra.zone("db.example.test").await?,
+            infra,
             mailbox,
             instances,
             configuration,
@@ -75,13 +75,13 @@ impl<'a> Deployment<'a> {
     }
 
     /// Memory is kept in that DynamoDB table, instead of in a file.
-    pub fn remember_in(&mut self, table: &str) {
+    pub fn store_state_in(&mut self, table: &str) {
         let table = format!("dynamodb_table = \"{table}\"");
         self.configuration = self.configuration.replace("file = \"state.json\"", &table);
     }
 
     /// Memory is kept in that file.
-    pub fn remember_in_file(&mut self, file: &str) {
+    pub fn store_state_in_file(&mut self, file: &str) {
         self.configuration = self.configuration.replace("state.json", file);
     }
 
@@ -153,11 +153,11 @@ impl<'a> Deployment<'a> {
                  set_identifier = \"{identifier}\"\nfailover = \"{end}\"\npoints_to = \"{points_to}\"\n",
                 self.zone
             )?;
-            let check = self.observed.health_check(member).await?;
+            let check = self.infra.health_check(member).await?;
             let fields = json!({ "SetIdentifier": identifier, "Failover": end, "HealthCheckId": check });
             pair.push(with(record(&format!("{NAME}."), "A", TTL, &[&member.host]), &fields));
         }
-        self.observed.put_records(&self.zone, &pair).await
+        self.infra.put_records(&self.zone, &pair).await
     }
 
     /// Makes both groups hold that member alone.
@@ -165,10 +165,10 @@ impl<'a> Deployment<'a> {
         for (arn, id) in
             [(&self.ip_group, member.host.as_str()), (&self.instance_group, self.instance(member)?)]
         {
-            for (old, port) in self.observed.targets(arn).await? {
-                self.observed.deregister(arn, &[(&old, port)]).await?;
+            for (old, port) in self.infra.targets(arn).await? {
+                self.infra.deregister(arn, &[(&old, port)]).await?;
             }
-            self.observed.register(arn, &[(id, member.pg_port)]).await?;
+            self.infra.register(arn, &[(id, member.pg_port)]).await?;
         }
         Ok(())
     }
@@ -176,12 +176,12 @@ impl<'a> Deployment<'a> {
     /// Makes both groups and all that stands in the zone point at that member.
     pub async fn mislead(&self, member: &Member) -> anyhow::Result<()> {
         self.point_groups_at(member).await?;
-        let mut records = self.observed.records(&self.zone).await?;
+        let mut records = self.infra.records(&self.zone).await?;
         let records = records.as_array_mut().context("a list of records")?;
         for set in records.iter_mut() {
             set["ResourceRecords"] = json!([{ "Value": member.host }]);
         }
-        self.observed.put_records(&self.zone, records).await
+        self.infra.put_records(&self.zone, records).await
     }
 
     /// The text of `repoint.toml`.
@@ -215,7 +215,7 @@ impl<'a> Deployment<'a> {
     pub async fn wait_for_group(&self, member: &Member) -> anyhow::Result<()> {
         let what = format!("the group holds {} alone", member.name);
         wait_until(&what, Duration::from_mins(1), async || {
-            let targets = self.observed.targets(&self.ip_group).await?;
+            let targets = self.infra.targets(&self.ip_group).await?;
             ensure!(targets == [(member.host.clone(), member.pg_port)], "{targets:?}");
             Ok(())
         })
@@ -267,12 +267,12 @@ impl<'a> Deployment<'a> {
     /// Both groups hold the primary alone, and the pair points at the primary and at one of `standbys`, with everything
     /// else in it as it was made.
     pub async fn ensure_points_at(&self, primary: &Member, standbys: &[Member]) -> anyhow::Result<()> {
-        let by_ip = self.observed.targets(&self.ip_group).await?;
+        let by_ip = self.infra.targets(&self.ip_group).await?;
         ensure!(by_ip == [(primary.host.clone(), primary.pg_port)], "{by_ip:?}");
-        let by_instance = self.observed.targets(&self.instance_group).await?;
+        let by_instance = self.infra.targets(&self.instance_group).await?;
         ensure!(by_instance == [(self.instance(primary)?.to_owned(), primary.pg_port)], "{by_instance:?}");
 
-        let mut records = self.observed.records(&self.zone).await?;
+        let mut records = self.infra.records(&self.zone).await?;
         let pair = records.as_array_mut().context("a list of records")?;
         // Within one name and type they come in any order.
         pair.sort_by_key(|set| set["SetIdentifier"].to_string());

@@ -44,10 +44,10 @@ async fn passes(lab: &Lab) -> anyhow::Result<()> {
                 no_ops.push(deployment.repoint(&["run", "--format", "json"]).await?);
                 start_up.push(deployment.repoint(&["--version"]).await?.wall);
             }
-            notify(&format!("{name}, {road}, failover"), &failovers, "changed")?;
-            notify(&format!("{name}, {road}, no-op"), &no_ops, "converged")?;
+            print_figures(&format!("{name}, {road}, failover"), &failovers, "changed")?;
+            print_figures(&format!("{name}, {road}, no-op"), &no_ops, "converged")?;
         }
-        ensure!(deployment.observed.targets(&deployment.ip_group).await? == [(leader.host.clone(), 5432)]);
+        ensure!(deployment.infra.targets(&deployment.ip_group).await? == [(leader.host.clone(), 5432)]);
     }
     eprintln!("start-up alone (--version): {:.0} ms", median(start_up.iter().map(millis)));
     Ok(())
@@ -55,15 +55,15 @@ async fn passes(lab: &Lab) -> anyhow::Result<()> {
 
 async fn mislead(deployment: &Deployment<'_>, wrong: &Member) -> anyhow::Result<()> {
     deployment.point_groups_at(wrong).await?;
-    let mut records = deployment.observed.records(&deployment.zone).await?;
+    let mut records = deployment.infra.records(&deployment.zone).await?;
     if let Some(record) = records.as_array_mut().and_then(|records| records.first_mut()) {
         record["ResourceRecords"][0]["Value"] = Value::String(wrong.host.clone());
-        deployment.observed.put_records(&deployment.zone, std::slice::from_ref(record)).await?;
+        deployment.infra.put_records(&deployment.zone, std::slice::from_ref(record)).await?;
     }
     Ok(())
 }
 
-fn notify(what: &str, outcomes: &[Outcome], expected: &str) -> anyhow::Result<()> {
+fn print_figures(what: &str, outcomes: &[Outcome], expected: &str) -> anyhow::Result<()> {
     let reports = outcomes.iter().map(|outcome| {
         let report: Value = serde_json::from_str(&outcome.stdout).with_context(|| format!("{outcome:?}"))?;
         ensure!(report["clusters"][0]["outcome"] == expected, "{outcome:?}");

@@ -8,47 +8,47 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::aws::AwsError;
+use crate::infra::{Infra, record};
 use crate::lab::Lab;
 use crate::latency::Latency;
 use crate::moto::Moto;
 use crate::recording::writes;
 use crate::stage::Stage;
-use crate::world::{Observed, record};
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![
-        stage.trial("harness::recorder_tells_reads_from_writes", recorder_tells_reads_from_writes),
+        stage.trial("harness::recorder_tells_reads_from_writes", recorder_distinguishes_reads_from_writes),
         stage.trial("harness::iam_denies", iam_denies),
         stage.trial("harness::latency_is_added", latency_is_added),
     ]
 }
 
-async fn recorder_tells_reads_from_writes(lab: &Lab) -> anyhow::Result<()> {
-    let observed = Observed::new(&lab.aws).await?;
-    let group = observed.target_group("recorded", "ip").await?;
+async fn recorder_distinguishes_reads_from_writes(lab: &Lab) -> anyhow::Result<()> {
+    let infra = Infra::new(&lab.aws).await?;
+    let group = infra.target_group("recorded", "ip").await?;
 
     lab.moto.start_recording().await?;
-    observed.targets(&group).await?;
+    infra.targets(&group).await?;
     let calls = lab.moto.recorded().await?;
     ensure!(calls.len() == 1 && writes(&calls).is_empty(), "{calls:?}");
 
-    observed.register(&group, &[("127.0.0.11", 5432)]).await?;
+    infra.register(&group, &[("127.0.0.11", 5432)]).await?;
     let calls = lab.moto.recorded().await?;
     ensure!(calls.len() == 2, "{calls:?}");
     let write = writes(&calls)[0];
     ensure!(write.service == "elasticloadbalancing", "{write:?}");
     ensure!(write.operation == "RegisterTargets", "{write:?}");
     ensure!(write.parameter("Targets.member.1.Id").as_deref() == Some("127.0.0.11"), "{write:?}");
-    ensure!(observed.targets(&group).await? == [("127.0.0.11".to_owned(), 5432)]);
+    ensure!(infra.targets(&group).await? == [("127.0.0.11".to_owned(), 5432)]);
 
-    observed.deregister(&group, &[("127.0.0.11", 5432)]).await?;
-    ensure!(observed.targets(&group).await?.is_empty());
+    infra.deregister(&group, &[("127.0.0.11", 5432)]).await?;
+    ensure!(infra.targets(&group).await?.is_empty());
     Ok(())
 }
 
 async fn iam_denies(lab: &Lab) -> anyhow::Result<()> {
-    let observed = Observed::new(&lab.aws).await?;
-    let zone = observed.zone("example.test").await?;
+    let infra = Infra::new(&lab.aws).await?;
+    let zone = infra.zone("example.test").await?;
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": {
@@ -57,7 +57,7 @@ async fn iam_denies(lab: &Lab) -> anyhow::Result<()> {
             "Resource": "*",
         },
     });
-    let reader = observed.user("reader", &policy).await?;
+    let reader = infra.user("reader", &policy).await?;
     let change = json!({ "Changes": [{
         "Action": "UPSERT", "ResourceRecordSet": record("a.example.test.", "A", 30, &["127.0.0.11"]),
     }] });

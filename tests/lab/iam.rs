@@ -40,23 +40,23 @@ impl Everything<'_> {
     /// Points everything at the replica.
     async fn mislead(&self, replica: &Member) -> anyhow::Result<()> {
         self.deployment.mislead(replica).await?;
-        self.deployment.observed.forward(&self.listener, &[(&self.group, 1)]).await
+        self.deployment.infra.forward(&self.listener, &[(&self.group, 1)]).await
     }
 }
 
 async fn everything<'a>(lab: &'a Lab, replica: &Member) -> anyhow::Result<Everything<'a>> {
     create_table(lab).await?;
     let mut deployment = Deployment::new(lab).await?;
-    deployment.remember_in(TABLE);
+    deployment.store_state_in(TABLE);
     deployment.configure_everything(replica, replica).await?;
-    let observed = deployment.observed.clone();
+    let infra = deployment.infra.clone();
     let mut groups = Vec::new();
     for member in lab.cluster.members() {
-        groups.push((member.name.clone(), observed.target_group(&member.name, "ip").await?));
+        groups.push((member.name.clone(), infra.target_group(&member.name, "ip").await?));
     }
     let (_, group) = groups.iter().find(|(member, _)| *member == replica.name).context("its group")?;
     let group = group.clone();
-    let listener = observed.listener("pg", &[(&group, 1)]).await?;
+    let listener = infra.listener("pg", &[(&group, 1)]).await?;
     for (member, group) in &groups {
         deployment.configure_weighted(group, &listener, member)?;
     }
@@ -87,7 +87,7 @@ async fn enough(lab: &Lab) -> anyhow::Result<()> {
     let mut all = everything(lab, wrong).await?;
     let policy = policy(&all.deployment, &[]).await?;
 
-    let exact = all.deployment.observed.user("exact", &policy).await?;
+    let exact = all.deployment.infra.user("exact", &policy).await?;
     all.deployment.act_as(exact);
     lab.moto.enforce_iam().await?;
     let report = all.deployment.run(0).await?;
@@ -108,7 +108,7 @@ async fn enough(lab: &Lab) -> anyhow::Result<()> {
             *allowed = vec![json!("sts:GetCallerIdentity")];
         }
         let name = format!("without-{}", action.replace(':', "-"));
-        let restricted = all.deployment.observed.user(&name, &less).await?;
+        let restricted = all.deployment.infra.user(&name, &less).await?;
         all.deployment.act_as(restricted);
         all.mislead(wrong).await?;
         lab.moto.enforce_iam().await?;

@@ -24,7 +24,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 async fn killed_primary(lab: &Lab) -> anyhow::Result<()> {
     create_table(lab).await?;
     let mut deployment = Deployment::new(lab).await?;
-    deployment.remember_in(TABLE);
+    deployment.store_state_in(TABLE);
     let old = lab.cluster.leader().await?;
     let standbys = lab.cluster.replicas().await?;
     deployment.configure_everything(&old, standbys.first().context("a replica")?).await?;

@@ -67,7 +67,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
     let standbys = lab.cluster.replicas().await?;
     let wrong = standbys.first().context("a replica")?;
     let mut deployment = Deployment::new(lab).await?;
-    deployment.remember_in(TABLE);
+    deployment.store_state_in(TABLE);
     deployment.configure_group(&deployment.ip_group.clone())?;
     deployment.configure_pair(&leader, wrong).await?;
     deployment.point_groups_at(&leader).await?;
@@ -99,7 +99,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
     // The first round is for the caches of the disk and of Python.
     for round in 0..=rounds {
         for contender in &mut contenders {
-            let measured = live(lab, &deployment, contender, &leader, wrong)
+            let measured = measure(lab, &deployment, contender, &leader, wrong)
                 .await
                 .with_context(|| format!("{} in round {round}", contender.name))?;
             if round > 0 {
@@ -107,7 +107,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
             }
         }
     }
-    notify(&contenders);
+    print_figures(&contenders);
     if std::env::var_os("LAB_BOOTSTRAP").is_some() {
         let bytes = zipped(lab, &bootstrap).await?;
         eprintln!("{} zipped: {bytes} bytes", bootstrap.display());
@@ -115,7 +115,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn live(
+async fn measure(
     lab: &Lab,
     deployment: &Deployment<'_>,
     contender: &Contender<'_>,
@@ -128,9 +128,7 @@ async fn live(
     deployment.mislead(wrong).await?;
     let failover_ms = timed(&function, "changed").await?;
     let peak_kib = function.peak_kib()?;
-    ensure!(
-        deployment.observed.targets(&deployment.ip_group).await? == [(leader.host.clone(), leader.pg_port)]
-    );
+    ensure!(deployment.infra.targets(&deployment.ip_group).await? == [(leader.host.clone(), leader.pg_port)]);
     ensure!(deployment.mailbox.messages().await?.len() == 1, "one message tells of it");
     function.end().await?;
     Ok(Round { cold_ms, warm_ms, failover_ms, peak_kib })
@@ -146,7 +144,7 @@ async fn timed(function: &Function, outcome: &str) -> anyhow::Result<f64> {
     Ok(millis(&took))
 }
 
-fn notify(contenders: &[Contender<'_>; 2]) {
+fn print_figures(contenders: &[Contender<'_>; 2]) {
     for (name, unit, figure) in FIGURES {
         let [ours, theirs] =
             contenders.each_ref().map(|contender| median(contender.rounds.iter().map(figure)));

@@ -16,7 +16,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage.trial("outage::aws_out_of_reach_is_said", no_aws),
         stage.trial("outage::a_missing_permission_is_named_and_the_rest_is_served", no_permission),
         stage.trial("outage::a_missing_group_is_named_and_the_rest_is_served", no_group),
-        stage.trial("outage::the_emulator_refuses_to_delete_what_has_changed", somebody_elses_edit),
+        stage.trial("outage::the_emulator_refuses_to_delete_what_has_changed", external_edit),
     ]
 }
 
@@ -77,7 +77,7 @@ async fn no_permission(lab: &Lab) -> anyhow::Result<()> {
             "Resource": "*",
         },
     });
-    deployment.act_as(deployment.observed.user("repoint", &policy).await?);
+    deployment.act_as(deployment.infra.user("repoint", &policy).await?);
     lab.moto.enforce_iam().await?;
     let report = deployment.run(1).await;
     lab.moto.stop_enforcing().await?;
@@ -116,11 +116,11 @@ async fn no_group(lab: &Lab) -> anyhow::Result<()> {
 }
 
 /// The rule on which the compare-and-swap rests: DELETE must match what stands there now, not what stood there once.
-async fn somebody_elses_edit(lab: &Lab) -> anyhow::Result<()> {
+async fn external_edit(lab: &Lab) -> anyhow::Result<()> {
     let deployment = Deployment::new(lab).await?;
     let set = |value: &str, ttl: u32| json!({ "Name": format!("{NAME}."), "Type": "A", "TTL": ttl, "ResourceRecords": [{ "Value": value }] });
-    deployment.observed.put_records(&deployment.zone, &[set("127.0.0.11", 30)]).await?;
-    deployment.observed.put_records(&deployment.zone, &[set("127.0.0.11", 60)]).await?;
+    deployment.infra.put_records(&deployment.zone, &[set("127.0.0.11", 30)]).await?;
+    deployment.infra.put_records(&deployment.zone, &[set("127.0.0.11", 60)]).await?;
     let changes = json!([
         { "Action": "DELETE", "ResourceRecordSet": set("127.0.0.11", 30) },
         { "Action": "CREATE", "ResourceRecordSet": set("127.0.0.12", 30) },
@@ -128,8 +128,6 @@ async fn somebody_elses_edit(lab: &Lab) -> anyhow::Result<()> {
     let args = json!({ "HostedZoneId": deployment.zone, "ChangeBatch": { "Changes": changes } });
     let refused = lab.aws.call("route53", "change_resource_record_sets", args).await;
     ensure!(refused.is_err(), "{refused:?}");
-    ensure!(
-        deployment.observed.records(&deployment.zone).await? == Value::Array(vec![set("127.0.0.11", 60)])
-    );
+    ensure!(deployment.infra.records(&deployment.zone).await? == Value::Array(vec![set("127.0.0.11", 60)]));
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::wait::wait_until;
 
 pub const DEFAULT_SCOPE: &str = "batman";
 /// A leader that died is replaced after its lock has expired, which takes up to `ttl` (20 s).
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What tells a cluster from the others of the lab.
 #[derive(Clone, Copy)]
@@ -151,7 +151,7 @@ impl Cluster {
         what: &str,
         attempt: impl AsyncFnMut() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        wait_until(what, PATIENCE, attempt).await.map_err(|error| anyhow!("{error}\n{}", self.logs()))
+        wait_until(what, TIMEOUT, attempt).await.map_err(|error| anyhow!("{error}\n{}", self.logs()))
     }
 
     async fn signal(&self, member: &Member, signal: Signal) -> anyhow::Result<()> {

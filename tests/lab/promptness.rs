@@ -18,12 +18,12 @@ use tokio::process::Command;
 use crate::aws::environment;
 use crate::callback::BY_ITSELF;
 use crate::deployment::Deployment;
+use crate::event_log::{LogEntry, first, now};
 use crate::figures::median;
 use crate::lab::Lab;
 use crate::latency::Latency;
 use crate::member::Member;
 use crate::moto::Moto;
-use crate::notes::{Note, first, now};
 use crate::service::{Service, as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
@@ -32,7 +32,7 @@ const ROADS: [&str; 2] = ["haproxy_1s_2_1=127.0.0.10:6433", "haproxy_2s_3_2=127.
 const HAPROXY: &str = include_str!("haproxy.cfg");
 const PROBER: &str = include_str!("prober.py");
 /// Longer than any pass.
-const FOR_EVER: Duration = Duration::from_hours(1);
+const HANG: Duration = Duration::from_hours(1);
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let Ok(failovers) = std::env::var("LAB_FAILOVERS") else { return Vec::new() };
@@ -45,7 +45,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 struct Follower {
     name: &'static str,
     /// The file of notes that tells what it did, and what it is called there.
-    notes: PathBuf,
+    event_log: PathBuf,
     what: String,
     /// How many seconds late it was after each failover, by how the old primary was lost.
     delays: [Vec<f64>; 2],
@@ -87,13 +87,18 @@ impl Loss {
 }
 
 impl Follower {
-    fn new(name: &'static str, notes: &Path, what: &str) -> Self {
-        Self { name, notes: notes.to_owned(), what: what.to_owned(), delays: <[Vec<f64>; 2]>::default() }
+    fn new(name: &'static str, event_log: &Path, what: &str) -> Self {
+        Self {
+            name,
+            event_log: event_log.to_owned(),
+            what: what.to_owned(),
+            delays: <[Vec<f64>; 2]>::default(),
+        }
     }
 
     /// When it first followed anybody after `since`; that must be `primary`.
     async fn follows(&self, primary: &str, since: f64) -> anyhow::Result<f64> {
-        let note = first(&self.notes, since, &self.what).await?;
+        let note = first(&self.event_log, since, &self.what).await?;
         ensure!(note.host == primary, "{} went to {}, not to {primary}", self.name, note.host);
         Ok(note.at)
     }
@@ -117,8 +122,8 @@ impl<'a> Run<'a> {
         deployment: &Deployment<'a>,
     ) -> anyhow::Result<Self> {
         let mut deployment = deployment.clone();
-        deployment.remember_in_file(&format!("{machine}.json"));
-        let group = deployment.observed.target_group(machine, "ip").await?;
+        deployment.store_state_in_file(&format!("{machine}.json"));
+        let group = deployment.infra.target_group(machine, "ip").await?;
         deployment.ip_group.clone_from(&group);
         deployment.configure_group(&group)?;
         deployment.configure_record()?;
@@ -143,20 +148,20 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     make_directory_for_postgres(&home).await?;
     let mut watched = Deployment::new(lab).await?;
     let registrations = lab.dir.join("moto.registrations");
-    let hangs = Latency::of("GET /2013-04-01/hostedzone", FOR_EVER).await?;
+    let hangs = Latency::of("GET /2013-04-01/hostedzone", HANG).await?;
     let mut runs = [
         Run::new("run", "promptness-run", &watched).await?,
         Run::new("run, Route 53 hangs", "promptness-hung", &watched).await?,
     ];
     runs[1].deployment.endpoint = hangs.endpoint();
     let mut called = watched.clone();
-    called.ip_group = called.observed.target_group("called", "ip").await?;
+    called.ip_group = called.infra.target_group("called", "ip").await?;
     for deployment in [&mut watched, &mut called] {
         deployment.configure_group(&deployment.ip_group.clone())?;
     }
 
     let leader = lab.cluster.leader().await?;
-    called.observed.register(&called.ip_group, &[(&leader.host, leader.pg_port)]).await?;
+    called.infra.register(&called.ip_group, &[(&leader.host, leader.pg_port)]).await?;
     called.install_callbacks(BY_ITSELF)?;
     let configuration = home.join("repoint.toml");
     watched.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
@@ -178,7 +183,7 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
             let old = lab.cluster.leader().await?;
             let lost = now()?;
             loss.strike(lab, &old).await?;
-            let Note { at: writes, host: new, .. } = first(&probes, lost, "writes").await?;
+            let LogEntry { at: writes, host: new, .. } = first(&probes, lost, "writes").await?;
             let mut notified = format!("failover {number} from {}, {}, to {new}:", old.host, loss.name());
             for follower in &mut followers {
                 let delay = follower.follows(&new, lost).await? - writes;

@@ -23,11 +23,11 @@ async fn come_and_go(lab: &Lab) -> anyhow::Result<()> {
     let replicas = lab.cluster.replicas().await?;
     let [first, second] = &replicas[..] else { anyhow::bail!("two replicas, not {replicas:?}") };
     let mut deployment = Deployment::new(lab).await?;
-    let readers = deployment.observed.target_group("readers", "ip").await?;
+    let readers = deployment.infra.target_group("readers", "ip").await?;
     deployment.configure_readers(&readers)?;
 
     // The primary is where it does not belong any more.
-    deployment.observed.register(&readers, &[(&leader.host, leader.pg_port)]).await?;
+    deployment.infra.register(&readers, &[(&leader.host, leader.pg_port)]).await?;
     let report = deployment.run(0).await?;
     ensure!(report["outcome"] == "changed", "{report}");
     holds(&deployment, &readers, &[first, second]).await?;
@@ -54,7 +54,7 @@ async fn come_and_go(lab: &Lab) -> anyhow::Result<()> {
 async fn holds(deployment: &Deployment<'_>, group: &str, members: &[&Member]) -> anyhow::Result<()> {
     let mut expected: Vec<_> = members.iter().map(|member| (member.host.clone(), member.pg_port)).collect();
     expected.sort();
-    let mut targets = deployment.observed.targets(group).await?;
+    let mut targets = deployment.infra.targets(group).await?;
     targets.sort();
     ensure!(targets == expected, "the group holds {targets:?}, not {expected:?}");
     Ok(())
@@ -64,7 +64,7 @@ async fn holds(deployment: &Deployment<'_>, group: &str, members: &[&Member]) ->
 async fn until_it_holds(deployment: &Deployment<'_>, group: &str, members: &[&Member]) -> anyhow::Result<()> {
     wait_until("the group follows", Duration::from_mins(2), async || {
         deployment.repoint(&["run", "--format", "json"]).await?;
-        deployment.observed.targets(group).await?.first().context("nobody is left")?;
+        deployment.infra.targets(group).await?.first().context("nobody is left")?;
         holds(deployment, group, members).await
     })
     .await

@@ -8,6 +8,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, NAME};
+use crate::infra::{record, with};
 use crate::lab::Lab;
 use crate::latency::Latency;
 use crate::member::{Member, Software};
@@ -15,13 +16,12 @@ use crate::patroni::Layout;
 use crate::service::{Service, Signal, make_directory_for_postgres};
 use crate::stage::Stage;
 use crate::wait::wait_until;
-use crate::world::{record, with};
 
 const READERS: &str = "readers.db.example.test";
 /// Where nobody is.
 const NOBODY: &str = "127.0.0.99";
 const CHANGE: &str = "ChangeResourceRecordSets";
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than the passes of one process are apart.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -39,7 +39,7 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     deployment.configure_pair(&old, &replicas[0]).await?;
     let readers = record(&format!("{READERS}."), "A", 77, &[NOBODY, &old.host]);
     let zone = deployment.zone.clone();
-    deployment.observed.put_records(&zone, &[&[readers][..], &foreign()].concat()).await?;
+    deployment.infra.put_records(&zone, &[&[readers][..], &foreign()].concat()).await?;
     deployment.configure(&configured(&zone, READERS, "readers"));
     let mut before = sets(&deployment).await?;
 
@@ -105,7 +105,7 @@ async fn share(lab: &Lab) -> anyhow::Result<()> {
     }
     let own = wanted.iter().map(|(name, _)| record(&format!("{name}."), "A", 30, &[NOBODY]));
     let all: Vec<Value> = own.chain(foreign()).collect();
-    deployment.observed.put_records(&zone, &all).await?;
+    deployment.infra.put_records(&zone, &all).await?;
     let before = sets(&deployment).await?;
 
     // Who comes first goes at once; whoever comes meanwhile goes together.
@@ -164,7 +164,7 @@ fn called(set: &Value) -> &str {
 
 /// All that stands in the zone, always in the same order.
 async fn sets(deployment: &Deployment<'_>) -> anyhow::Result<Vec<Value>> {
-    let sets = deployment.observed.records(&deployment.zone).await?;
+    let sets = deployment.infra.records(&deployment.zone).await?;
     let mut sets = sets.as_array().context("a list of records")?.clone();
     sets.sort_by_key(|set| format!("{} {}", called(set), set["Type"]));
     Ok(sets)
@@ -251,7 +251,7 @@ async fn run_all(deployment: &Deployment<'_>) -> anyhow::Result<Vec<Value>> {
 
 /// Waits until the leader says that they stream, and by how much they lag.
 async fn wait_streaming(lab: &Lab, leader: &Member, replicas: &[Member]) -> anyhow::Result<()> {
-    wait_until("the replicas stream", PATIENCE, async || {
+    wait_until("the replicas stream", TIMEOUT, async || {
         let view = lab.cluster.ask(leader, "cluster").await?;
         for replica in replicas {
             let streams = view["members"].as_array().is_some_and(|members| {
@@ -285,7 +285,7 @@ impl Single {
         let patroni = Service::start(member.patroni_command(&lab.venv), &member.log())?;
         let single = Self { scope, member, patroni };
         // It answers as the primary a moment before its own list names it as the leader.
-        wait_until("the only member leads", PATIENCE, async || {
+        wait_until("the only member leads", TIMEOUT, async || {
             let answer = lab.http.get(format!("{}/cluster", single.member.rest_url)).send().await?;
             let view: Value = answer.json().await?;
             let only = &view["members"][0];

@@ -7,13 +7,13 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, NAME, holds};
+use crate::infra::Infra;
 use crate::lab::Lab;
 use crate::mailbox::events;
 use crate::member::{Member, Software};
 use crate::patroni::{Cluster, Layout};
 use crate::service::make_directory_for_postgres;
 use crate::stage::Stage;
-use crate::world::Observed;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![stage.trial("sites::a_lost_site_is_left_and_not_gone_back_to", lost)]
@@ -150,7 +150,7 @@ async fn move_cause(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result
 struct Site<'a> {
     region: &'static str,
     cluster: &'a Cluster,
-    observed: Observed<'a>,
+    infra: Infra<'a>,
     group: String,
     /// Its load balancer, as AWS describes it.
     balancer: Value,
@@ -158,10 +158,10 @@ struct Site<'a> {
 
 impl<'a> Site<'a> {
     async fn new(lab: &'a Lab, cluster: &'a Cluster, region: &'static str) -> anyhow::Result<Self> {
-        let observed = Observed::in_region(&lab.aws, region).await?;
-        let group = observed.target_group("writers", "ip").await?;
-        let balancer = observed.balancer("pg").await?;
-        Ok(Self { region, cluster, observed, group, balancer })
+        let infra = Infra::in_region(&lab.aws, region).await?;
+        let group = infra.target_group("writers", "ip").await?;
+        let balancer = infra.balancer("pg").await?;
+        Ok(Self { region, cluster, infra, group, balancer })
     }
 
     fn configuration(&self) -> String {
@@ -180,7 +180,7 @@ impl<'a> Site<'a> {
     async fn holds(&self, members: &[&Member]) -> anyhow::Result<()> {
         let expected: Vec<(String, u16)> =
             members.iter().map(|member| (member.host.clone(), member.pg_port)).collect();
-        let targets = self.observed.targets(&self.group).await?;
+        let targets = self.infra.targets(&self.group).await?;
         ensure!(targets == expected, "{}: {targets:?}", self.region);
         Ok(())
     }
@@ -206,7 +206,7 @@ async fn names_lead_to(
     first: &Site<'_>,
     second: &Site<'_>,
 ) -> anyhow::Result<()> {
-    let records = deployment.observed.records(&deployment.zone).await?;
+    let records = deployment.infra.records(&deployment.zone).await?;
     for (end, site) in [("PRIMARY", first), ("SECONDARY", second)] {
         let mut sets = records.as_array().context("a list of records")?.iter();
         let set = sets.find(|set| set["Failover"] == end).with_context(|| format!("{end}: {records}"))?;

@@ -53,7 +53,7 @@ pub async fn create_table(lab: &Lab) -> anyhow::Result<()> {
 /// Everything configured, pointing at a member that is not the primary, and remembered in the table.
 async fn misled(lab: &Lab) -> anyhow::Result<Deployment<'_>> {
     let mut deployment = Deployment::new(lab).await?;
-    deployment.remember_in(TABLE);
+    deployment.store_state_in(TABLE);
     let replicas = lab.cluster.replicas().await?;
     let wrong = replicas.first().context("a replica")?;
     deployment.configure_everything(wrong, wrong).await?;

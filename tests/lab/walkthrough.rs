@@ -31,7 +31,7 @@ const NODES: [(&str, &str); 3] =
 /// Terraform waits for AWS by itself.
 const LONGEST_COMMAND: Duration = Duration::from_mins(10);
 /// What follows by itself is looked for again; a person would do so for as long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Ends what a command says. The shell makes it of two parts, so that its own text does not have it.
 const END: &str = "==END==";
 
@@ -122,7 +122,7 @@ impl Step {
     }
 
     /// What has to follow by itself may be looked at again.
-    fn only_looks(&self) -> bool {
+    fn is_read_only(&self) -> bool {
         ["describe-", "list-"].iter().any(|verb| self.command.contains(verb))
     }
 }
@@ -171,7 +171,7 @@ impl User {
         loop {
             let (said, status) = self.run(&step.command).await?;
             let is_as_told = status == "0" && pattern.is_match(&said);
-            if is_as_told || !step.only_looks() || started.elapsed() > PATIENCE {
+            if is_as_told || !step.is_read_only() || started.elapsed() > TIMEOUT {
                 writeln!(self.transcript, "$ {}\n{}", step.command, said.trim_end())?;
                 ensure!(
                     is_as_told,

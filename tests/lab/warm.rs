@@ -21,12 +21,12 @@ async fn members(lab: &Lab) -> anyhow::Result<()> {
     let mut deployment = Deployment::new(lab).await?;
     let fit =
         json!({ "HealthCheckProtocol": "HTTP", "HealthCheckPort": "8008", "HealthCheckPath": "/primary" });
-    let warm = deployment.observed.target_group_with("warm", "ip", &fit).await?;
-    let unfit = deployment.observed.target_group("unfit", "ip").await?;
+    let warm = deployment.infra.target_group_with("warm", "ip", &fit).await?;
+    let unfit = deployment.infra.target_group("unfit", "ip").await?;
     for group in [&warm, &unfit] {
         deployment.configure_warm(group)?;
     }
-    deployment.observed.register(&warm, &[("10.9.9.9", 5432)]).await?;
+    deployment.infra.register(&warm, &[("10.9.9.9", 5432)]).await?;
 
     let report = deployment.run(1).await?;
     ensure!(holds(&report) == ["health_check"], "{report}");
@@ -34,15 +34,15 @@ async fn members(lab: &Lab) -> anyhow::Result<()> {
     ensure!(
         hold["endpoint"] == unfit && hold["message"].as_str().is_some_and(|words| words.contains("/primary"))
     );
-    ensure!(deployment.observed.targets(&unfit).await?.is_empty(), "a group that is held is left alone");
+    ensure!(deployment.infra.targets(&unfit).await?.is_empty(), "a group that is held is left alone");
     let there = |targets: &[(String, u16)], host: &str| targets.iter().any(|(id, _)| id == host);
-    let targets = deployment.observed.targets(&warm).await?;
+    let targets = deployment.infra.targets(&warm).await?;
     ensure!(lab.cluster.members().iter().all(|member| there(&targets, &member.host)), "{targets:?}");
 
     // It belongs to nobody, and leaves a second after that was first seen.
     wait_until("the stranger leaves", Duration::from_secs(30), async || {
         deployment.repoint(&["run"]).await?;
-        let targets = deployment.observed.targets(&warm).await?;
+        let targets = deployment.infra.targets(&warm).await?;
         ensure!(targets.len() == 3 && !there(&targets, "10.9.9.9"), "{targets:?}");
         Ok(())
     })

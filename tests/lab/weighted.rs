@@ -18,20 +18,20 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 async fn failover(lab: &Lab) -> anyhow::Result<()> {
     let leader = lab.cluster.leader().await?;
     let mut deployment = Deployment::new(lab).await?;
-    let observed = deployment.observed.clone();
+    let infra = deployment.infra.clone();
     let mut groups = Vec::new();
     for member in lab.cluster.members() {
-        groups.push((member.name.clone(), observed.target_group(&member.name, "ip").await?));
+        groups.push((member.name.clone(), infra.target_group(&member.name, "ip").await?));
     }
-    let blue = observed.target_group("blue", "ip").await?;
+    let blue = infra.target_group("blue", "ip").await?;
     let group_of = |name: &str| groups.iter().find(|(member, _)| member == name).map(|(_, group)| group);
     // At first it knows the group of a member that does not lead, and one that is none of repoint's business.
     let other = groups.iter().find(|(member, _)| *member != leader.name).context("another member")?;
-    let listener = observed.listener("pg", &[(&other.1, 1), (&blue, 0)]).await?;
+    let listener = infra.listener("pg", &[(&other.1, 1), (&blue, 0)]).await?;
     for (member, group) in &groups {
         deployment.configure_weighted(group, &listener, member)?;
     }
-    let before = observed.described_listener(&listener).await?;
+    let before = infra.described_listener(&listener).await?;
 
     let report = deployment.run(0).await?;
     ensure!(report["outcome"] == "changed", "{report}");
@@ -44,10 +44,10 @@ async fn failover(lab: &Lab) -> anyhow::Result<()> {
         shares.sort();
         shares
     };
-    ensure!(observed.shares(&listener).await? == shares(&leader.name), "{report}");
+    ensure!(infra.shares(&listener).await? == shares(&leader.name), "{report}");
     for member in lab.cluster.members() {
         let group = group_of(&member.name).context("a group")?;
-        ensure!(observed.targets(group).await? == [(member.host.clone(), member.pg_port)], "{report}");
+        ensure!(infra.targets(group).await? == [(member.host.clone(), member.pg_port)], "{report}");
     }
     let report = deployment.run(0).await?;
     ensure!(report["outcome"] == "converged", "{report}");
@@ -60,8 +60,8 @@ async fn failover(lab: &Lab) -> anyhow::Result<()> {
     let operations: Vec<&str> = written.iter().map(|call| call.operation.as_str()).collect();
     ensure!(operations == ["ModifyListener"], "{operations:?}");
     ensure!(report["cause"] == "failover" && report["steps"][0]["action"] == "set_weights", "{report}");
-    ensure!(observed.shares(&listener).await? == shares(&new.name), "{report}");
-    let after = observed.described_listener(&listener).await?;
+    ensure!(infra.shares(&listener).await? == shares(&new.name), "{report}");
+    let after = infra.described_listener(&listener).await?;
     let rest = |mut described: Value| {
         described["DefaultActions"][0]["ForwardConfig"]["TargetGroups"] = Value::Null;
         described
@@ -69,7 +69,7 @@ async fn failover(lab: &Lab) -> anyhow::Result<()> {
     ensure!(rest(after.clone()) == rest(before.clone()), "{before} became {after}");
 
     // Somebody sends a share to a group that is not configured: that is theirs to decide.
-    observed.forward(&listener, &[(group_of(&new.name).context("a group")?, 100), (&blue, 5)]).await?;
+    infra.forward(&listener, &[(group_of(&new.name).context("a group")?, 100), (&blue, 5)]).await?;
     let report = deployment.run(1).await?;
     ensure!(holds(&report) == ["listener"], "{report}");
     let hold = &report["holds"][0];

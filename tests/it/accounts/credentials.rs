@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use repoint_sandbox::door::Shape;
-use repoint_sandbox::http::door::Setup;
+use repoint_sandbox::http::sandbox::Setup;
+use repoint_sandbox::transport::Shape;
 
 use super::world::{BALANCERS, DNS, Observed};
-use crate::faces::place::{PG2, PG3, Place};
+use crate::entry_points::place::{PG2, PG3, Place};
 
 const USER: &str = "arn:aws:iam::123456789012:user/repoint";
 
@@ -95,7 +95,7 @@ async fn a_role_s_session_that_is_over_is_replaced_within_the_pass() {
     let observed = Observed::new("us-east-1");
     let _daemon = observed.place.daemon().await;
     observed.place.until(|site| site.iam.issued() >= 2).await;
-    let host = |site: &mut repoint_sandbox::http::door::Site, member| {
+    let host = |site: &mut repoint_sandbox::http::sandbox::Site, member| {
         site.cluster.spec(member).postgres.0.to_string()
     };
     observed.place.until(|site| !site.writes().is_empty()).await;
@@ -116,7 +116,9 @@ async fn a_role_s_session_that_is_over_is_replaced_within_the_pass() {
             let zones = account.zone_ids();
             zones
                 .iter()
-                .flat_map(|zone| account.resolve(site.now + 60_000, zone, repoint_sandbox::door::NAME, "A"))
+                .flat_map(|zone| {
+                    account.resolve(site.now + 60_000, zone, repoint_sandbox::transport::NAME, "A")
+                })
                 .any(|it| it == wanted)
         })
         .await;

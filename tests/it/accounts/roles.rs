@@ -3,11 +3,11 @@
 use futures::future::join_all;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::policy::Policy;
-use repoint_sandbox::door::NAME;
+use repoint_sandbox::transport::NAME;
 use serde_json::{Value, json};
 
 use super::world::{BALANCERS, DNS, Observed};
-use crate::faces::place::{PG1, PG2};
+use crate::entry_points::place::{PG1, PG2};
 
 /// The services that were called in an account.
 fn services(account: &Account) -> Vec<&'static str> {

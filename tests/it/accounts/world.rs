@@ -3,12 +3,12 @@
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::iam::Role;
 use repoint_sandbox::aws::policy::Policy;
-use repoint_sandbox::door::{NAME, Shape};
-use repoint_sandbox::http::door::{Setup, Site};
+use repoint_sandbox::http::sandbox::{Setup, Site};
+use repoint_sandbox::transport::{NAME, Shape};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::faces::place::{PATIENCE, PG2, Place};
+use crate::entry_points::place::{PATIENCE, PG2, Place};
 
 const OWN: &str = "111111111111";
 /// The sandbox's first account, which has the target groups.

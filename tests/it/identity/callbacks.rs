@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::programs::{NEW, NOBODY, OLD, entry, head, leader, registered};
-use crate::faces::place::Place;
+use crate::entry_points::place::Place;
 use crate::support::command::Repoint;
 use crate::support::site::aws;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repoint_sandbox::http::door::{Deed, Write};
+use repoint_sandbox::http::sandbox::{Action, Write};
 
 use super::Moment;
 
@@ -24,17 +24,17 @@ pub fn violations(
 ) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut notify = |write: &Write, how: String| {
-        let how = format!("{}: {} by {}: {how}", write.at, write.deed, write.by);
+        let how = format!("{}: {} by {}: {how}", write.at, write.action, write.by);
         found.push(Violation { by: write.by.clone(), at: write.at, how });
     };
     let mut newest: BTreeMap<&str, u32> = BTreeMap::new();
     let mut members: BTreeSet<&str> = beginning.iter().map(String::as_str).collect();
     for write in writes.iter().filter(|write| write.is_done()) {
-        let endpoint = match &write.deed {
-            Deed::Register { group, .. } | Deed::Deregister { group, .. } => group.as_str(),
-            Deed::Change { zone, .. } => zone.as_str(),
+        let endpoint = match &write.action {
+            Action::Register { group, .. } | Action::Deregister { group, .. } => group.as_str(),
+            Action::Change { zone, .. } => zone.as_str(),
         };
-        for value in write.deed.points_at() {
+        for value in write.action.points_at() {
             let earlier = promotions.iter().filter(|(at, address, _)| *at <= write.at && address == value);
             let Some(timeline) = earlier.map(|(_, _, timeline)| *timeline).max() else {
                 notify(write, "never a primary".to_owned());
@@ -46,15 +46,15 @@ pub fn violations(
             }
             *known = timeline.max(*known);
         }
-        match &write.deed {
-            Deed::Register { targets, .. } => members.extend(targets.iter().map(String::as_str)),
-            Deed::Deregister { targets, .. } => {
+        match &write.action {
+            Action::Register { targets, .. } => members.extend(targets.iter().map(String::as_str)),
+            Action::Deregister { targets, .. } => {
                 members.retain(|member| !targets.iter().any(|target| target == member));
                 if members.is_empty() {
                     notify(write, "an empty group".to_owned());
                 }
             }
-            Deed::Change { .. } => {}
+            Action::Change { .. } => {}
         }
     }
     found
@@ -66,16 +66,16 @@ mod tests {
 
     use super::*;
 
-    fn write(at: Moment, deed: Deed) -> Write {
-        Write { at, by: "a1".to_owned(), agent: String::new(), deed, ending: Ending::Done }
+    fn write(at: Moment, action: Action) -> Write {
+        Write { at, by: "a1".to_owned(), agent: String::new(), action, ending: Ending::Done }
     }
 
     fn register(at: Moment, target: &str) -> Write {
-        write(at, Deed::Register { group: "g".to_owned(), targets: vec![target.to_owned()] })
+        write(at, Action::Register { group: "g".to_owned(), targets: vec![target.to_owned()] })
     }
 
     fn deregister(at: Moment, target: &str) -> Write {
-        write(at, Deed::Deregister { group: "g".to_owned(), targets: vec![target.to_owned()] })
+        write(at, Action::Deregister { group: "g".to_owned(), targets: vec![target.to_owned()] })
     }
 
     fn judged(writes: &[Write]) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use repoint::runtime::commit::ACT_WITHIN;
-use repoint_sandbox::http::door::Asked;
+use repoint_sandbox::http::sandbox::Asked;
 
 use super::Moment;
 use super::site::{Site, real_ms as ms};

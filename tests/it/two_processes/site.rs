@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use repoint_sandbox::door::Shape;
-use repoint_sandbox::http::door::{Asked, News, Sandbox, Setup, Write};
 use repoint_sandbox::http::faults::{Effect, Reach, Rule};
+use repoint_sandbox::http::sandbox::{Asked, News, Sandbox, Setup, Write};
 use repoint_sandbox::patroni::rest::Silence;
-use repoint_sandbox::patroni::{Happening, MemberId, Settings};
+use repoint_sandbox::patroni::{EventKind, MemberId, Settings};
+use repoint_sandbox::transport::Shape;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -164,7 +164,7 @@ impl Site {
         self.sandbox.with(|site| {
             let first = (0, site.cluster.spec(MemberId(0)).postgres.0.to_string(), FIRST_TIMELINE);
             let later = site.events().iter().filter_map(|event| match (event.what, &event.member) {
-                (Happening::Promoted(timeline), Some(name)) => {
+                (EventKind::Promoted(timeline), Some(name)) => {
                     let member = site.cluster.member(name)?;
                     Some((event.at, site.cluster.spec(member).postgres.0.to_string(), timeline))
                 }
@@ -206,7 +206,7 @@ impl Site {
             note(asked.at, format!("{} asks {}", asked.by, asked.action));
         }
         for write in self.writes() {
-            note(write.at, format!("{} writes {}: {:?}", write.by, write.deed, write.ending));
+            note(write.at, format!("{} writes {}: {:?}", write.by, write.action, write.ending));
         }
         self.sandbox.with(|site| {
             for event in site.events() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repoint::runtime::commit::ACT_WITHIN;
 use repoint::runtime::lease_wait::TAKE_OVER_AFTER;
-use repoint_sandbox::http::door::News;
+use repoint_sandbox::http::sandbox::News;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 

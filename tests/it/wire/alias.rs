@@ -8,7 +8,7 @@ use repoint::limits::LeaseGuard;
 use repoint::ports::{Clock, Zones};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing, ZoneId};
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record;
 
 use super::{NAME, Zone};
@@ -30,7 +30,8 @@ fn stored(name: &str, evaluate_target_health: bool) -> record::RecordSet {
 
 async fn zone(sets: Vec<record::RecordSet>) -> Zone {
     let zone = Zone::new(false, "").await;
-    let changes: Vec<Change> = sets.into_iter().map(|set| Change { action: Action::Create, set }).collect();
+    let changes: Vec<Change> =
+        sets.into_iter().map(|set| Change { action: ChangeAction::Create, set }).collect();
     zone.aws.account().change_resource_record_sets(0, &zone.id, &changes).unwrap();
     zone
 }

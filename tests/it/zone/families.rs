@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record::{Answer, Failover, RecordSet};
 use serde_json::json as value;
 
@@ -53,7 +53,7 @@ fn pair(place: &Place, record_type: &str, values: [&str; 2]) -> [RecordSet; 2] {
         let check = account.create_health_check(0).unwrap();
         let set =
             RecordSet::simple(NAME, record_type, ttl, &[value]).as_failover(end, identifier, Some(&check));
-        let change = Change { action: Action::Create, set: set.clone() };
+        let change = Change { action: ChangeAction::Create, set: set.clone() };
         account.change_resource_record_sets(0, &place.zone, &[change]).unwrap();
         set
     };

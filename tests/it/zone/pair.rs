@@ -1,9 +1,9 @@
 //! A failover pair: the primary and the standby swap in one batch, whatever the type and the spelling.
 
-use repoint_sandbox::door::Shape;
-use repoint_sandbox::http::door::{Deed, Setup};
+use repoint_sandbox::http::sandbox::{Action, Setup};
+use repoint_sandbox::transport::Shape;
 
-use crate::faces::place::{PG2, Place};
+use crate::entry_points::place::{PG2, Place};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_primary_and_the_standby_swap_in_one_batch() {
@@ -20,9 +20,9 @@ async fn the_primary_and_the_standby_swap_in_one_batch() {
     let writes = place.sandbox.with(|site| site.writes().to_vec());
     let batches: Vec<usize> = writes
         .iter()
-        .filter_map(|write| match &write.deed {
-            Deed::Change { changes, .. } => Some(changes.len()),
-            Deed::Register { .. } | Deed::Deregister { .. } => None,
+        .filter_map(|write| match &write.action {
+            Action::Change { changes, .. } => Some(changes.len()),
+            Action::Register { .. } | Action::Deregister { .. } => None,
         })
         .collect();
     // DELETE and CREATE of each of the pair, and of the readers' record.

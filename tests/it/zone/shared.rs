@@ -11,7 +11,7 @@ use repoint::limits::Calls;
 use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint_domain::values::record::{RecordName, RecordPlace, RecordType, ZoneId};
 use repoint_sandbox::aws::Account;
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::record::RecordSet;
 use repoint_sandbox::aws::throttle::Bucket;
 
@@ -36,7 +36,7 @@ async fn clusters_share_the_pages() {
     account.throttle.set(Bucket::Route53, None);
     let id = account.create_hosted_zone(0, "example.com").unwrap();
     let changes: Vec<Change> =
-        (0..FOREIGN).map(|number| Change { action: Action::Create, set: foreign(number) }).collect();
+        (0..FOREIGN).map(|number| Change { action: ChangeAction::Create, set: foreign(number) }).collect();
     for batch in changes.chunks(450) {
         account.change_resource_record_sets(0, &id, batch).unwrap();
     }

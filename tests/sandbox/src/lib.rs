@@ -6,10 +6,10 @@
 //! real wire on loopback, for the real binary, the demo and benchmarks.
 
 pub mod aws;
-pub mod door;
 pub mod http;
 pub mod patroni;
 pub mod simulation;
+pub mod transport;
 
 /// Milliseconds since the simulated world began. Always passed in, never read from a clock.
 pub type Millis = u64;

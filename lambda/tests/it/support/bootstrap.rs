@@ -55,7 +55,7 @@ impl Bootstrap {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
             .env("AWS_REGION", "us-east-1")
-            .envs(repoint_sandbox::http::door::CREDENTIALS)
+            .envs(repoint_sandbox::http::sandbox::CREDENTIALS)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(stdout)

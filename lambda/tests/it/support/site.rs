@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use repoint_sandbox::door::Shape;
-use repoint_sandbox::http::door::{Asked, News, Sandbox, Setup};
 use repoint_sandbox::http::exchange::Reply;
 use repoint_sandbox::http::faults::{Effect, Reach, Rule};
+use repoint_sandbox::http::sandbox::{Asked, News, Sandbox, Setup};
 use repoint_sandbox::patroni::rest::Silence;
+use repoint_sandbox::transport::Shape;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -118,7 +118,7 @@ impl Site {
 
     /// AWS is well again.
     pub fn heal_aws(&self) {
-        self.sandbox.with(repoint_sandbox::http::door::Site::heal_aws);
+        self.sandbox.with(repoint_sandbox::http::sandbox::Site::heal_aws);
     }
 
     /// Whether every endpoint points at the one that takes writes, and at nothing else.

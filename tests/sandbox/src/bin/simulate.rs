@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use repoint_sandbox::simulation::{Ending, Night, Scenario, nights, shrink, spend};
+use repoint_sandbox::simulation::{Ending, Run, Scenario, run, runs, shrink};
 
 const USAGE: &str = "\
 usage: simulate --seeds FROM..TO    spend these nights, on all cores, until a law is broken
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| notify(&Scenario::new(seed))),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| print_run(&Scenario::new(seed))),
         ["--seeds", range] => {
             let ends = range.split_once("..");
             let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
@@ -32,35 +32,35 @@ fn usage() -> ExitCode {
 }
 
 fn many(from: u64, to: u64) -> ExitCode {
-    let (sum, bad) = nights(from..to);
+    let (sum, bad) = runs(from..to);
     println!("{sum}");
     match bad {
         None => ExitCode::SUCCESS,
-        Some((seed, broken)) => {
-            println!("seed {seed}: {broken}; again with `simulate --seed {seed}`");
-            notify(&Scenario::new(seed))
+        Some((seed, violation)) => {
+            println!("seed {seed}: {violation}; again with `simulate --seed {seed}`");
+            print_run(&Scenario::new(seed))
         }
     }
 }
 
 /// One night, told; a bad one at its shortest.
-fn notify(scenario: &Scenario) -> ExitCode {
+fn print_run(scenario: &Scenario) -> ExitCode {
     let shortest = shrink(scenario);
-    let Night { ending, journal, .. } = spend(&shortest, true);
+    let Run { ending, event_log, .. } = run(&shortest, true);
     println!(
         "seed {}: {} members, {} reconcilers, {:?}, {:?}",
-        shortest.seed, shortest.members, shortest.reconcilers, shortest.shape, shortest.beside
+        shortest.seed, shortest.members, shortest.reconcilers, shortest.shape, shortest.second_site
     );
-    for (at, line) in &journal {
+    for (at, line) in &event_log {
         println!("{:>5}.{:03} s  {line}", at / 1000, at % 1000);
     }
     match ending {
-        Ending::Well(_) => {
+        Ending::Passed(_) => {
             println!("it ended well");
             ExitCode::SUCCESS
         }
-        Ending::Badly(broken) => {
-            println!("{broken}, after these events:");
+        Ending::Failed(violation) => {
+            println!("{violation}, after these events:");
             for (at, event) in &shortest.events {
                 println!("  {:>5}.{:03} s  {event}", at / 1000, at % 1000);
             }

@@ -1,7 +1,7 @@
 //! Many Patroni clusters and one AWS account behind real sockets on loopback, in real time.
 //!
 //! Law: the clusters share nothing but the account and its zones. What befalls a single one is the business of
-//! [`super::door`].
+//! [`super::sandbox`].
 
 mod build;
 
@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::door::{OBSERVER, Setup};
 use super::exchange::{Reply, Request};
+use super::sandbox::{OBSERVER, Setup};
 use super::server::{Handler, serve};
 use crate::Millis;
 use crate::aws::log::{Call, Ending};
@@ -104,8 +104,8 @@ impl Fleet {
         let answering = shared.clone();
         let answer = move |request: Request| (Duration::ZERO, answering.ask_aws(&request));
         tasks.spawn(serve(listener, Arc::new(answer) as Arc<Handler>));
-        let living = shared.clone();
-        tasks.spawn(async move { living.live().await });
+        let advancing = shared.clone();
+        tasks.spawn(async move { advancing.advance().await });
         Ok(Self { shared, aws, _tasks: tasks })
     }
 
@@ -220,7 +220,7 @@ impl Shared {
         reply
     }
 
-    async fn live(&self) {
+    async fn advance(&self) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

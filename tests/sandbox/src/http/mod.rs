@@ -3,8 +3,8 @@
 //!
 //! Law: nothing but [`door`] and [`fleet`] know what a request means.
 
-pub mod door;
 pub mod exchange;
 pub mod faults;
 pub mod fleet;
+pub mod sandbox;
 pub mod server;

@@ -3,7 +3,7 @@
 //! Law: jumps from event to event. Events of one moment run in the order of [`Due`], then of the members.
 
 use super::cluster::Cluster;
-use super::event::Happening;
+use super::event::EventKind;
 use super::member::{MemberId, Process, Task};
 use crate::Millis;
 
@@ -42,7 +42,7 @@ impl Cluster {
         match due {
             Due::LeaderKeyRunsOut => {
                 self.dcs.set_leader(at, None);
-                self.notify(at, Happening::KeyRanOut);
+                self.emit(at, EventKind::KeyRanOut);
                 self.wake_all(at);
             }
             Due::MemberKeyRunsOut(id) => self.dcs.remove_key(at, id),

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::dcs::{Contents, Dcs, Key};
-use super::event::{Event, Happening};
+use super::event::{Event, EventKind};
 use super::faults::Wire;
 use super::member::{Lag, Member, MemberId, Members, Postgres, Process, Role, Spec, State};
 use super::settings::{DcsOutage, Settings};
@@ -175,11 +175,11 @@ impl Cluster {
         mem::take(&mut self.events)
     }
 
-    pub(super) fn notify(&mut self, at: Millis, what: Happening) {
+    pub(super) fn emit(&mut self, at: Millis, what: EventKind) {
         self.events.push(Event { at, member: None, what });
     }
 
-    pub(super) fn tell_of(&mut self, at: Millis, member: MemberId, what: Happening) {
+    pub(super) fn emit_for(&mut self, at: Millis, member: MemberId, what: EventKind) {
         let name = Arc::clone(&self.members[member].spec.name);
         self.events.push(Event { at, member: Some(name), what });
     }

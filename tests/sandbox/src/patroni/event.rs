@@ -15,13 +15,13 @@ pub struct Event {
     /// The member it happened to; none for what befell the cluster.
     pub member: Option<Arc<str>>,
     /// What.
-    pub what: Happening,
+    pub what: EventKind,
 }
 
 /// What can happen to a member, or to the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is spelt out below")]
-pub enum Happening {
+pub enum EventKind {
     Crashed,
     PatroniKilled,
     PostgresCrashed,
@@ -60,7 +60,7 @@ pub enum Happening {
     Restored(u64),
 }
 
-impl fmt::Display for Happening {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self {
             Self::Crashed => "crashed",

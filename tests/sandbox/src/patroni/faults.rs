@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::event::Happening;
+use super::event::EventKind;
 use super::member::{MemberId, Process, Role, State, Task};
 use super::rest::Silence;
 use super::settings::DcsOutage;
@@ -33,7 +33,7 @@ impl Cluster {
         let member = &mut self.members[id];
         (member.process, member.task, member.dcs_gives_up) = (Process::Down(silence), None, None);
         (member.postgres.state, member.postgres.crashed_at) = (State::Stopped, now);
-        self.tell_of(now, id, Happening::Crashed);
+        self.emit_for(now, id, EventKind::Crashed);
     }
 
     /// Patroni goes and PostgreSQL stays: a primary goes on taking writes, as there is no watchdog.
@@ -47,7 +47,7 @@ impl Cluster {
         if matches!(member.task, Some((_, Task::Stop(_) | Task::ReleaseKey | Task::Rewind | Task::Clone))) {
             (member.task, member.postgres.state) = (None, State::Stopped);
         }
-        self.tell_of(now, id, Happening::PatroniKilled);
+        self.emit_for(now, id, EventKind::PatroniKilled);
     }
 
     /// PostgreSQL goes and Patroni stays. It notices at its next HA loop; a primary that holds the key recovers and
@@ -62,7 +62,7 @@ impl Cluster {
         let noticed_later = matches!(member.process, Process::Running | Process::Hung);
         member.postgres.state = if noticed_later { State::Unknown } else { State::Stopped };
         member.postgres.crashed_at = now;
-        self.tell_of(now, id, Happening::PostgresCrashed);
+        self.emit_for(now, id, EventKind::PostgresCrashed);
     }
 
     /// Starts what was crashed, killed or stopped. Data of before are there, beliefs of before are not.
@@ -83,7 +83,7 @@ impl Cluster {
             (member.postgres.role, member.postgres.in_recovery) = (Role::Replica, true);
         }
         self.wake(id, now);
-        self.tell_of(now, id, Happening::Started);
+        self.emit_for(now, id, EventKind::Started);
     }
 
     /// A crashed node comes back as it was when it went, memory and all, like a machine resumed from a saved state: an
@@ -103,7 +103,7 @@ impl Cluster {
         }
         member.stale = Some(Arc::clone(&member.known));
         member.next_loop = next_loop;
-        self.tell_of(now, id, Happening::StartedAsZombie);
+        self.emit_for(now, id, EventKind::StartedAsZombie);
     }
 
     /// Patroni is stopped by a signal: its port accepts and never answers, PostgreSQL runs on.
@@ -111,7 +111,7 @@ impl Cluster {
         self.advance(now);
         if self.members[id].process == Process::Running {
             self.members[id].process = Process::Hung;
-            self.tell_of(now, id, Happening::Hung);
+            self.emit_for(now, id, EventKind::Hung);
         }
     }
 
@@ -121,7 +121,7 @@ impl Cluster {
         self.advance(now);
         if self.members[id].process == Process::Hung {
             self.resume_process(now, id, 0);
-            self.tell_of(now, id, Happening::Woke);
+            self.emit_for(now, id, EventKind::Woke);
         }
     }
 
@@ -130,7 +130,7 @@ impl Cluster {
         self.advance(now);
         if matches!(self.members[id].process, Process::Running | Process::Hung) {
             self.members[id].process = Process::Frozen(now);
-            self.tell_of(now, id, Happening::Frozen);
+            self.emit_for(now, id, EventKind::Frozen);
         }
     }
 
@@ -141,7 +141,7 @@ impl Cluster {
         if let Process::Frozen(since) = self.members[id].process {
             self.members[id].stale = Some(Arc::clone(&self.members[id].known));
             self.resume_process(now, id, now - since);
-            self.tell_of(now, id, Happening::Thawed);
+            self.emit_for(now, id, EventKind::Thawed);
         }
     }
 
@@ -165,14 +165,14 @@ impl Cluster {
     pub fn cut_from_dcs(&mut self, now: Millis, id: MemberId) {
         self.advance(now);
         self.members[id].cut_from_dcs = true;
-        self.tell_of(now, id, Happening::CutFromDcs);
+        self.emit_for(now, id, EventKind::CutFromDcs);
     }
 
     /// The member's Patroni and the others cannot ask each other.
     pub fn cut_from_members(&mut self, now: Millis, id: MemberId) {
         self.advance(now);
         self.members[id].cut_from_members = true;
-        self.tell_of(now, id, Happening::CutFromMembers);
+        self.emit_for(now, id, EventKind::CutFromMembers);
     }
 
     /// Undoes both cuts.
@@ -180,7 +180,7 @@ impl Cluster {
         self.advance(now);
         let member = &mut self.members[id];
         (member.cut_from_dcs, member.cut_from_members) = (false, false);
-        self.tell_of(now, id, Happening::Healed);
+        self.emit_for(now, id, EventKind::Healed);
         self.retry_dcs(now, id);
     }
 
@@ -188,7 +188,7 @@ impl Cluster {
     pub fn dcs_down(&mut self, now: Millis, outage: DcsOutage) {
         self.advance(now);
         self.dcs.outage = Some(outage);
-        self.notify(now, Happening::DcsDown);
+        self.emit(now, EventKind::DcsDown);
     }
 
     /// The DCS is back. All keys are there and live for another TTL, as etcd's new leader extends the leases.
@@ -196,7 +196,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.outage.take().is_some() {
             self.dcs.extend(now + self.settings.ttl);
-            self.notify(now, Happening::DcsUp);
+            self.emit(now, EventKind::DcsUp);
             for id in self.ids() {
                 self.retry_dcs(now, id);
             }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::event::Happening;
+use super::event::EventKind;
 use super::member::{AfterStop, MemberId, Role, State, Task};
 use super::settings::DcsFailure;
 use crate::Millis;
@@ -37,7 +37,7 @@ impl Cluster {
             member.failsafe_until = 0;
         }
         if let Some((_, task)) = self.members[id].task {
-            self.stay_busy(id, now, task);
+            self.stay_in_task(id, now, task);
         } else if self.members[id].postgres.state != State::Running {
             self.recover(id, now);
         } else {
@@ -71,7 +71,7 @@ impl Cluster {
     }
 
     /// `handle_long_action_in_progress`, `handle_starting_instance`.
-    fn stay_busy(&mut self, id: MemberId, now: Millis, task: Task) {
+    fn stay_in_task(&mut self, id: MemberId, now: Millis, task: Task) {
         if self.members[id].known.leader == Some(id) {
             let crashed_at = self.members[id].postgres.crashed_at;
             if task == Task::RecoverPrimary && now - crashed_at > self.settings.primary_start_timeout {
@@ -103,7 +103,7 @@ impl Cluster {
         if holds_key && !member.postgres.in_recovery && member.postgres.role.is_primary() {
             member.postgres.state = State::Starting;
             member.task = Some((starts_at, Task::RecoverPrimary));
-            self.tell_of(now, id, Happening::Recovering);
+            self.emit_for(now, id, EventKind::Recovering);
             self.renew(id, now);
         } else {
             if holds_key {
@@ -177,7 +177,7 @@ impl Cluster {
         let member = &mut self.members[id];
         member.postgres.state = State::Stopping;
         member.task = Some((now + takes, Task::Stop(after)));
-        self.tell_of(now, id, Happening::Demoting);
+        self.emit_for(now, id, EventKind::Demoting);
     }
 
     pub(super) fn promote(&mut self, id: MemberId, now: Millis) {
@@ -185,7 +185,7 @@ impl Cluster {
         let member = &mut self.members[id];
         (member.postgres.role, member.postgres.follows) = (Role::Promoted, None);
         member.task = Some((now + takes, Task::Promote));
-        self.tell_of(now, id, Happening::Promoting);
+        self.emit_for(now, id, EventKind::Promoting);
     }
 
     /// Gives the leader key away, if it has it and can.
@@ -193,7 +193,7 @@ impl Cluster {
         self.members[id].leader_expiry = 0;
         if self.reaches_dcs(id) && self.dcs.current().leader == Some(id) {
             self.dcs.set_leader(now, None);
-            self.tell_of(now, id, Happening::KeyReleased);
+            self.emit_for(now, id, EventKind::KeyReleased);
             self.wake_all(now);
         }
     }
@@ -217,7 +217,7 @@ impl Cluster {
                 self.members[*peer].failsafe_until = until;
             }
             self.members[id].leader_expiry = until + self.settings.renewal_latency;
-            self.tell_of(now, id, Happening::KeptByFailsafe);
+            self.emit_for(now, id, EventKind::KeptByFailsafe);
         } else {
             self.members[id].failsafe_until = 0;
             self.members[id].postgres.diverged = true;

@@ -21,7 +21,7 @@ mod tasks;
 mod truth;
 
 pub use cluster::Cluster;
-pub use event::{Event, Happening};
+pub use event::{Event, EventKind};
 pub use faults::Wire;
 pub use member::{Lag, MemberId, Spec, Tags};
 pub use operator::Refusal;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::dcs::Contents;
-use super::event::Happening;
+use super::event::EventKind;
 use super::member::{AfterStop, Lag, Member, MemberId, Postgres, Process, Role, Spec, State, Tags, Task};
 use crate::Millis;
 
@@ -37,7 +37,7 @@ impl Cluster {
             return Err(Refusal::NotFit);
         }
         self.dcs.candidate = Some(candidate);
-        self.tell_of(now, candidate, Happening::SwitchoverAsked);
+        self.emit_for(now, candidate, EventKind::SwitchoverAsked);
         self.wake(leader, now);
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.current().paused != paused {
             self.dcs.edit(now).paused = paused;
-            self.notify(now, if paused { Happening::Paused } else { Happening::Resumed });
+            self.emit(now, if paused { EventKind::Paused } else { EventKind::Resumed });
             self.wake_all(now);
         }
     }
@@ -75,7 +75,7 @@ impl Cluster {
         self.advance(now);
         if self.dcs.outage.is_none() && self.dcs.current().standby_cluster != standby_cluster {
             self.dcs.edit(now).standby_cluster = standby_cluster;
-            self.notify(now, if standby_cluster { Happening::SiteDemoted } else { Happening::SitePromoted });
+            self.emit(now, if standby_cluster { EventKind::SiteDemoted } else { EventKind::SitePromoted });
             self.wake_all(now);
         }
     }
@@ -124,7 +124,7 @@ impl Cluster {
         member.task = Some((now + self.settings.clone_time, Task::Clone));
         let id = MemberId(self.members.len());
         self.members.push(member);
-        self.tell_of(now, id, Happening::Joined);
+        self.emit_for(now, id, EventKind::Joined);
         id
     }
 
@@ -151,7 +151,7 @@ impl Cluster {
             _ if forever => {
                 let member = &mut self.members[id];
                 (member.process, member.task, member.postgres.state) = (Process::Left, None, State::Stopped);
-                self.tell_of(now, id, Happening::Left);
+                self.emit_for(now, id, EventKind::Left);
             }
             _ => {}
         }
@@ -188,7 +188,7 @@ impl Cluster {
         self.dcs.edit(now).timeline = timeline;
         self.touch(leader, now);
         self.renew(leader, now);
-        self.notify(now, Happening::Restored(system_id));
+        self.emit(now, EventKind::Restored(system_id));
         self.wake_all(now);
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Cluster {
         let postgres = &mut member.postgres;
         (postgres.state, postgres.role, postgres.in_recovery) = (State::Running, Role::Primary, false);
         (postgres.timeline, postgres.diverged, postgres.follows) = (timeline, true, None);
-        self.tell_of(now, id, Happening::SplitBrainForced(timeline));
+        self.emit_for(now, id, EventKind::SplitBrainForced(timeline));
     }
 
     /// How far a replica is behind from now on, whenever it streams.

@@ -3,7 +3,7 @@
 //! Law: a member asks only those that it can reach, and takes the key only if none of them is fitter.
 
 use super::cluster::Cluster;
-use super::event::Happening;
+use super::event::EventKind;
 use super::member::{AfterStop, MemberId, Role, State};
 use crate::Millis;
 
@@ -24,12 +24,12 @@ impl Cluster {
             self.dcs.candidate = None;
         }
         self.renew(id, now);
-        self.tell_of(now, id, Happening::KeyTaken);
+        self.emit_for(now, id, EventKind::KeyTaken);
         self.wake_all(now);
         if self.members[id].known.standby_cluster {
             let postgres = &mut self.members[id].postgres;
             (postgres.role, postgres.follows) = (Role::StandbyLeader, None);
-            self.tell_of(now, id, Happening::LeadsStandbyCluster);
+            self.emit_for(now, id, EventKind::LeadsStandbyCluster);
         } else if self.members[id].postgres.in_recovery {
             self.promote(id, now);
         }

@@ -48,12 +48,12 @@ impl Version {
     }
 
     /// `replication_state`, and `streaming` as a state in `/cluster`: since 3.0.4.
-    pub(super) fn tells_streaming(self) -> bool {
+    pub(super) fn has_streaming(self) -> bool {
         self >= Self::V3_3
     }
 
     /// `receive_lsn`, `replay_lsn` and their lags in `/cluster`: since 4.1.
-    pub(super) fn tells_locations(self) -> bool {
+    pub(super) fn has_locations(self) -> bool {
         self >= Self::V4_1
     }
 

@@ -3,7 +3,7 @@
 //! Law: a task ends exactly one way; whoever must do something else cancels it first.
 
 use super::cluster::{Cluster, TimelineEnd};
-use super::event::Happening;
+use super::event::EventKind;
 use super::ha::RECONNECT;
 use super::member::{AfterStop, Lag, MemberId, Process, Role, State, Task};
 use super::rest::Silence;
@@ -28,7 +28,7 @@ impl Cluster {
             Task::Promote => self.promoted(id, now),
             Task::RecoverPrimary => {
                 self.is_up(id, now);
-                self.tell_of(now, id, Happening::Recovered);
+                self.emit_for(now, id, EventKind::Recovered);
             }
             Task::StartReplica => self.started_as_replica(id, now),
             Task::Rewind => {
@@ -66,7 +66,7 @@ impl Cluster {
         let postgres = &mut self.members[id].postgres;
         (postgres.timeline, postgres.in_recovery, postgres.diverged) = (ended + 1, false, false);
         (postgres.follows, postgres.lag) = (None, Lag::Bytes(0));
-        self.tell_of(now, id, Happening::Promoted(ended + 1));
+        self.emit_for(now, id, EventKind::Promoted(ended + 1));
         for peer in self.ids() {
             if self.members[peer].postgres.follows == Some(id) && self.streams(peer) {
                 let postgres = &mut self.members[peer].postgres;
@@ -95,7 +95,7 @@ impl Cluster {
             let postgres = &mut self.members[id].postgres;
             (postgres.follows, postgres.connects_at) = (Some(leader), now);
         }
-        self.tell_of(now, id, Happening::Rejoined);
+        self.emit_for(now, id, EventKind::Rejoined);
     }
 
     /// A rewind or a base backup ends: the data are the leader's. False if there is no leader to copy.
@@ -138,12 +138,12 @@ impl Cluster {
                 }
                 self.release(id, now);
                 let (process, notified) = if forever {
-                    (Process::Left, Happening::Left)
+                    (Process::Left, EventKind::Left)
                 } else {
-                    (Process::Down(Silence::Refused), Happening::Stopped)
+                    (Process::Down(Silence::Refused), EventKind::Stopped)
                 };
                 self.members[id].process = process;
-                self.tell_of(now, id, notified);
+                self.emit_for(now, id, notified);
             }
         }
     }
@@ -163,7 +163,7 @@ impl Cluster {
         if rewinds {
             member.postgres.state = State::Stopped;
             member.task = Some((now + takes, Task::Rewind));
-            self.tell_of(now, id, Happening::Rewinding);
+            self.emit_for(now, id, EventKind::Rewinding);
         } else {
             member.postgres.state = State::Starting;
             member.task = Some((now + takes, Task::StartReplica));

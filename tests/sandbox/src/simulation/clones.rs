@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::laws::Law;
+use super::invariants::Invariant;
 use super::sites::{Node, Side};
 use super::world::World;
 use crate::Millis;
@@ -38,19 +38,21 @@ impl World {
     }
 
     /// A pass has read the `/cluster` of a real member.
-    pub fn heard(&mut self, by: &str, node: Node) {
+    pub fn answered(&mut self, by: &str, node: Node) {
         if (!self.clones.is_empty() || self.replaced.is_some()) && node.side == Side::Home {
-            self.laws.heard.entry(by.to_owned()).or_default().insert(node.member);
+            self.invariants.answered.entry(by.to_owned()).or_default().insert(node.member);
         }
     }
 
     /// Whether a pass acts for a clone. It must not where another member answers, which does not know it; if none does,
     /// nothing tells the clone from the real one.
     pub(super) fn is_fooled(&mut self, now: Millis, by: &str) -> bool {
-        let heard = self.laws.heard.get(by).cloned().unwrap_or_default();
-        let Some((system, timeline)) = self.laws.acts.get(by).cloned() else {
+        let answered = self.invariants.answered.get(by).cloned().unwrap_or_default();
+        let Some((system, timeline)) = self.invariants.acts.get(by).cloned() else {
             // Nothing was committed, since memory may be passed over.
-            return heard.is_empty() && !self.laws.is_fenced && self.laws.may_have_seen_a_clone(now);
+            return answered.is_empty()
+                && !self.invariants.is_fenced
+                && self.invariants.may_have_seen_a_clone(now);
         };
         if timeline.0 <= AHEAD {
             return false;
@@ -62,10 +64,10 @@ impl World {
         let answers = |member: &MemberId| {
             is_ours && self.cluster.view(now, *member, observer).is_ok_and(|view| !view.members.is_empty())
         };
-        if let Some(member) = heard.iter().find(|member| answers(member)) {
+        if let Some(member) = answered.iter().find(|member| answers(member)) {
             let how =
                 format!("{by} acts for a clone on timeline {timeline}, and {member:?} does not list it");
-            self.laws.broken(now, Law::NeverGuess, how);
+            self.invariants.violated(now, Invariant::NeverGuess, how);
         }
         true
     }

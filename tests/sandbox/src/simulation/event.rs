@@ -4,15 +4,15 @@ use std::fmt;
 
 use super::sites::Side;
 use crate::Millis;
-use crate::door::Weather;
 use crate::patroni::{DcsOutage, Lag, MemberId, Silence, Wire};
+use crate::transport::FaultRates;
 
 /// One thing that happens, by nature's or an operator's hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "their names say it")]
 pub enum Event {
     /// In the Patroni cluster of a site.
-    In(Side, Mishap),
+    In(Side, Fault),
     /// Every node of a site goes at once.
     LoseSite(Side),
     /// They start again, perhaps as they were when they went.
@@ -25,13 +25,13 @@ pub enum Event {
     /// No WAL flows between the sites.
     CutReplication(bool),
     /// AWS's API answers nobody in the Region of a site.
-    DarkRegion(Side, bool),
+    RegionDown(Side, bool),
     /// An operator makes the standby cluster there a normal one.
     PromoteSite(Side),
     /// An operator makes the cluster there a standby cluster of the other site.
     DemoteSite(Side),
-    Weather(usize, Weather),
-    MemoryDown(bool),
+    FaultRates(usize, FaultRates),
+    StateDown(bool),
     /// Reads of AWS answer with the state of so long ago.
     ReadLag(Millis),
     ProtectRecord(bool),
@@ -60,7 +60,7 @@ pub enum Event {
     /// It is taken away again.
     StopClone(MemberId),
     /// Memory can be read, and not written.
-    MemoryReadOnly(bool),
+    StateReadOnly(bool),
     /// The clock of a reconciler is so far ahead; 0 sets it back.
     ClockAhead(usize, Millis),
     /// Route 53 answers nobody.
@@ -72,7 +72,7 @@ pub enum Event {
 /// What befalls a Patroni cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named like the methods that they call")]
-pub enum Mishap {
+pub enum Fault {
     Crash(MemberId, Silence),
     KillPatroni(MemberId),
     CrashPostgres(MemberId),
@@ -101,7 +101,7 @@ pub enum Mishap {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::In(side, mishap) => write!(f, "{side:?}: {mishap:?}"),
+            Self::In(side, fault) => write!(f, "{side:?}: {fault:?}"),
             _ => write!(f, "{self:?}"),
         }
     }

@@ -3,16 +3,16 @@
 //! Law: one seed, one night. Everything that happens is in the [`Scenario`]'s list of events or drawn from its seed, so
 //! that a night can be had again, and made shorter.
 
+mod apply;
 mod clones;
 mod event;
-mod happen;
-mod laws;
-mod morning;
-mod night;
-mod nights;
-mod prompt;
+mod heal;
+mod invariants;
+mod promptness;
 mod reconciler;
 mod replaced;
+mod run;
+mod runs;
 mod scenario;
 mod second_entry;
 mod shrink;
@@ -20,11 +20,11 @@ mod sites;
 mod truth;
 mod world;
 
-pub use event::{Event, Mishap};
-pub use laws::{Broken, Law};
-pub use night::{Ending, Figures, Night, spend};
-pub use nights::nights;
-pub use scenario::{Beside, Scenario, SecondEntry};
+pub use event::{Event, Fault};
+pub use invariants::{Invariant, Violation};
+pub use run::{Ending, Figures, Run, run};
+pub use runs::runs;
+pub use scenario::{Scenario, SecondEntry, SecondSite};
 pub use shrink::shrink;
 pub use sites::{Away, Node, Side};
-pub use world::{Answering, Deed, World};
+pub use world::{Action, Answering, World};

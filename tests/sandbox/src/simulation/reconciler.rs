@@ -7,11 +7,11 @@ use repoint_domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepR
 use repoint_domain::state::update::Rules;
 use tokio::time::{Instant, sleep};
 
-use super::laws::Law;
-use crate::door::{Line, ports};
+use super::invariants::Invariant;
+use crate::transport::{Link, ports};
 
 /// Telling comes after the deadline, and a call under way is cut off there.
-pub const TELLING: Duration = Duration::from_secs(12);
+pub const NOTIFYING: Duration = Duration::from_secs(12);
 
 /// How passes are made.
 #[must_use]
@@ -25,61 +25,65 @@ pub fn settings(needs_state: bool) -> Settings {
 }
 
 /// Looks for ever.
-pub async fn live(line: Line, settings: Settings) {
-    let mut lives = 0;
+pub async fn run_forever(link: Link, settings: Settings) {
+    let mut starts = 0;
     loop {
-        lives += 1;
-        let identity = format!("{}r{}.{lives}", line.identity, line.reconciler);
+        starts += 1;
+        let identity = format!("{}r{}.{starts}", link.identity, link.reconciler);
         tokio::select! {
             biased;
-            () = line.died.notified() => {
-                let now = line.now();
-                line.world().under_way[line.reconciler] = None;
-                line.world().note(now, || format!("{identity} died"));
-                let wait = line.world().rng.u64(100..8_000);
+            () = link.died.notified() => {
+                let now = link.now();
+                link.world().under_way[link.reconciler] = None;
+                link.world().note(now, || format!("{identity} died"));
+                let wait = link.world().rng.u64(100..8_000);
                 sleep(Duration::from_millis(wait)).await;
             }
-            () = work(&line, &identity, &settings) => {}
+            () = work(&link, &identity, &settings) => {}
         }
     }
 }
 
-async fn work(line: &Line, identity: &str, settings: &Settings) {
+async fn work(link: &Link, identity: &str, settings: &Settings) {
     for number in 0_u64.. {
-        let wait = line.world().rng.u64(200..6_000);
+        let wait = link.world().rng.u64(200..6_000);
         sleep(Duration::from_millis(wait)).await;
-        let report = once(line, &format!("{identity}#{number}"), settings).await;
-        let now = line.now();
-        let mut world = line.world();
-        world.reports[line.reconciler].push((now, report.outcome));
+        let report = once(link, &format!("{identity}#{number}"), settings).await;
+        let now = link.now();
+        let mut world = link.world();
+        world.reports[link.reconciler].push((now, report.outcome));
     }
 }
 
 /// One pass, judged.
-pub async fn once(line: &Line, identity: &str, settings: &Settings) -> ClusterReport {
-    let ports = ports(line, identity.to_owned());
-    let spec = line.world().resources.spec.clone();
+pub async fn once(link: &Link, identity: &str, settings: &Settings) -> ClusterReport {
+    let ports = ports(link, identity.to_owned());
+    let spec = link.world().resources.spec.clone();
     let began = Instant::now();
-    let at = line.now();
-    line.world().under_way[line.reconciler] = Some(at);
+    let at = link.now();
+    link.world().under_way[link.reconciler] = Some(at);
     let report = pass(&spec, &ports, settings, Mode::Apply).await;
     let took = began.elapsed();
-    let now = line.now();
-    let mut world = line.world();
-    world.under_way[line.reconciler] = None;
+    let now = link.now();
+    let mut world = link.world();
+    world.under_way[link.reconciler] = None;
     world.note(now, || {
         let steps: Vec<String> =
             report.steps.iter().map(|step| format!("{} {:?}", step.summary(), step.result)).collect();
         let holds: Vec<&str> = report.holds.iter().map(|hold| hold.message.as_str()).collect();
         format!("{identity}: {} {steps:?} {holds:?} {:?}", report.outcome.as_str(), report.warnings)
     });
-    world.judge_outcome(now, identity, report.outcome);
-    if report.steps.is_empty() && world.laws.deeds.contains_key(identity) {
-        world.laws.broken(now, Law::Idempotent, format!("{identity} changed something and reports nothing"));
+    world.check_outcome(now, identity, report.outcome);
+    if report.steps.is_empty() && world.invariants.actions.contains_key(identity) {
+        world.invariants.violated(
+            now,
+            Invariant::Idempotent,
+            format!("{identity} changed something and reports nothing"),
+        );
     }
     let refused = report.holds.iter().find(|hold| hold.reason == Reason::Pass(PassHoldKind::Refused));
     if let Some(refused) = refused {
-        world.laws.broken(now, Law::Audited, format!("{identity}: {}", refused.message));
+        world.invariants.violated(now, Invariant::Audited, format!("{identity}: {}", refused.message));
     }
     let is_explained = match report.outcome {
         Outcome::Held => !report.holds.is_empty() && report.holds.iter().all(|hold| !hold.message.is_empty()),
@@ -91,10 +95,18 @@ pub async fn once(line: &Line, identity: &str, settings: &Settings) -> ClusterRe
         Outcome::Converged | Outcome::Changed | Outcome::Planned => true,
     };
     if !is_explained {
-        world.laws.broken(now, Law::Explained, format!("{identity}: {:?} without a reason", report.outcome));
+        world.invariants.violated(
+            now,
+            Invariant::Explained,
+            format!("{identity}: {:?} without a reason", report.outcome),
+        );
     }
-    if took > settings.limit + TELLING {
-        world.laws.broken(now, Law::Bounded, format!("{identity} took {} ms", took.as_millis()));
+    if took > settings.limit + NOTIFYING {
+        world.invariants.violated(
+            now,
+            Invariant::Bounded,
+            format!("{identity} took {} ms", took.as_millis()),
+        );
     }
     report
 }

@@ -3,11 +3,11 @@
 //! Law: it has the scope of the old one and nothing else of it. The old one runs on, and state has its members; from now on
 //! the configuration names the new ones alone, and which of the two is meant is for an operator to say.
 
-use super::laws::Law;
+use super::invariants::Invariant;
 use super::world::World;
 use crate::Millis;
-use crate::door::urls;
 use crate::patroni::{Cluster, Spec};
+use crate::transport::urls;
 use repoint_domain::report::Outcome;
 
 const SYSTEM: u64 = 7_000_000_000_000_000_007;
@@ -26,7 +26,7 @@ impl World {
         let new = Cluster::new(self.cluster.scope(), SYSTEM, 1, settings, specs.collect(), now);
         self.resources.spec.sites[0].members = urls(&new);
         self.replaced = Some(std::mem::replace(&mut self.cluster, new));
-        self.laws.forget_members();
+        self.invariants.forget_members();
     }
 
     fn is_not_adopted(&self) -> bool {
@@ -37,17 +37,17 @@ impl World {
     /// Whether a pass knows of the old cluster alone: it began before, or no new member answers, and then all nodes may have
     /// been replaced one after the other.
     pub(super) fn knows_the_replaced_alone(&self, by: &str) -> bool {
-        self.is_not_adopted() && !self.laws.heard.contains_key(by)
+        self.is_not_adopted() && !self.invariants.answered.contains_key(by)
     }
 
     /// A pass that has heard a member of the new cluster does not go on with the old one. One that need not remember may not
     /// know that there was another.
-    pub(super) fn judge_outcome(&mut self, now: Millis, by: &str, outcome: Outcome) {
+    pub(super) fn check_outcome(&mut self, now: Millis, by: &str, outcome: Outcome) {
         let goes_on = matches!(outcome, Outcome::Converged | Outcome::Changed);
-        let remembers = self.state.system_id.is_some() && self.laws.is_fenced;
-        if goes_on && remembers && self.is_not_adopted() && self.laws.heard.contains_key(by) {
+        let remembers = self.state.system_id.is_some() && self.invariants.is_fenced;
+        if goes_on && remembers && self.is_not_adopted() && self.invariants.answered.contains_key(by) {
             let how = format!("{by} goes on with the cluster that was replaced: {}", outcome.as_str());
-            self.laws.broken(now, Law::NeverGuess, how);
+            self.invariants.violated(now, Invariant::NeverGuess, how);
         }
     }
 }

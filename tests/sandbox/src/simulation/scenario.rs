@@ -1,13 +1,13 @@
 //! A night from a seed.
 
-use super::event::{Event, Mishap};
+use super::event::{Event, Fault};
 use super::sites::Side;
 use crate::Millis;
-use crate::door::Weather;
 use crate::patroni::{DcsOutage, Lag, MemberId, Settings, Silence, Version, Wire};
+use crate::transport::FaultRates;
 
 /// When the faults stop.
-pub const MORNING: Millis = 60_000;
+pub const HEALED_AT: Millis = 60_000;
 
 /// A night: how it begins, and what happens in it.
 #[derive(Clone, Debug)]
@@ -21,11 +21,11 @@ pub struct Scenario {
     /// Patroni's settings.
     pub settings: Settings,
     /// What there is in AWS at the beginning.
-    pub shape: crate::door::Shape,
+    pub shape: crate::transport::Shape,
     /// `[state] required`.
     pub needs_state: bool,
     /// A second site, if there is one.
-    pub beside: Option<Beside>,
+    pub second_site: Option<SecondSite>,
     /// Members are asked at other addresses than they list.
     pub is_behind_nat: bool,
     /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
@@ -38,7 +38,7 @@ pub struct Scenario {
 
 /// A second site.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside {
+pub struct SecondSite {
     /// How many members it has.
     pub members: usize,
     /// Names lead to the sites' load balancers.
@@ -72,7 +72,7 @@ impl Scenario {
             failsafe_mode: rng.u32(0..6) == 0,
             ..Settings::default()
         };
-        let shape = crate::door::Shape {
+        let shape = crate::transport::Shape {
             is_filled: rng.u32(0..4) > 0,
             is_pair: rng.bool(),
             has_instances: rng.bool(),
@@ -85,105 +85,105 @@ impl Scenario {
         let count = rng.usize(1..=10);
         let mut events = Vec::with_capacity(count * 2);
         for _ in 0..count {
-            let at = rng.u64(500..MORNING - 5_000);
+            let at = rng.u64(500..HEALED_AT - 5_000);
             happen(&mut rng, members, reconcilers, at, &mut events);
         }
         events.sort_by_key(|(at, _)| *at);
         // Drawn last, so that a seed still means what it meant.
-        let shape = crate::door::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
-        let shape = crate::door::Shape { has_reader_record: rng.bool(), ..shape };
-        let shape = crate::door::Shape { has_weighted: rng.bool(), ..shape };
+        let shape = crate::transport::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
+        let shape = crate::transport::Shape { has_reader_record: rng.bool(), ..shape };
+        let shape = crate::transport::Shape { has_weighted: rng.bool(), ..shape };
         if shape.has_weighted {
             for _ in 0..rng.usize(0..4) {
-                let at = rng.u64(500..MORNING - 5_000);
-                meddle(&mut rng, members, at, &mut events);
+                let at = rng.u64(500..HEALED_AT - 5_000);
+                operator_edits(&mut rng, members, at, &mut events);
             }
             events.sort_by_key(|(at, _)| *at);
         }
-        let beside =
-            (rng.u32(0..3) == 0).then(|| Beside { members: rng.usize(2..=3), has_aliases: rng.bool() });
-        if let Some(beside) = beside {
-            disasters(&mut rng, &mut events);
-            quirks(&mut rng, beside, reconcilers, &mut events);
+        let second_site =
+            (rng.u32(0..3) == 0).then(|| SecondSite { members: rng.usize(2..=3), has_aliases: rng.bool() });
+        if let Some(second_site) = second_site {
+            site_failures(&mut rng, &mut events);
+            site_faults(&mut rng, second_site, reconcilers, &mut events);
             events.sort_by_key(|(at, _)| *at);
         }
-        let is_behind_nat = beside.is_none() && rng.u32(0..5) == 0;
+        let is_behind_nat = second_site.is_none() && rng.u32(0..5) == 0;
         // Replicas that nothing names are not known to answer for themselves: they are not taken for readers or standbys.
         let shape = if is_behind_nat && !settings.version.names_itself() {
             let none = false;
-            crate::door::Shape { has_readers: none, has_reader_record: none, is_pair: none, ..shape }
+            crate::transport::Shape { has_readers: none, has_reader_record: none, is_pair: none, ..shape }
         } else {
             shape
         };
-        if beside.is_none() && rng.u32(0..4) == 0 {
+        if second_site.is_none() && rng.u32(0..4) == 0 {
             clone(&mut rng, members, &mut events);
         }
         state_fails(&mut rng, reconcilers, &mut events);
         events.sort_by_key(|(at, _)| *at);
         let second_entry = (rng.u32(0..12) == 0)
-            .then(|| SecondEntry { shares_name: rng.bool(), events: hosts_are_lost(&mut rng, 2) });
+            .then(|| SecondEntry { shares_name: rng.bool(), events: host_losses(&mut rng, 2) });
         // Both go over AWS to the state that they share, and one clock is not that far ahead there.
         if second_entry.is_some() {
             events.retain(|(_, event)| !matches!(event, Event::ClockAhead(..)));
         }
-        let night = Self {
+        let run = Self {
             seed,
             members,
             reconcilers,
             settings,
             shape,
             needs_state,
-            beside,
+            second_site,
             is_behind_nat,
             is_plain: false,
             second_entry,
             events,
         };
         match rng.u32(0..20) {
-            0..2 => night.plain(&mut rng),
-            2 if night.beside.is_none() => night.replaced(&mut rng),
-            _ => night,
+            0..2 => run.plain(&mut rng),
+            2 if run.second_site.is_none() => run.replaced(&mut rng),
+            _ => run,
         }
     }
 
     /// The same with nothing that goes wrong but that hosts are lost and Route 53 hangs, for one reconciler alone.
     fn plain(self, rng: &mut fastrand::Rng) -> Self {
-        let mut events = hosts_are_lost(rng, self.members);
+        let mut events = host_losses(rng, self.members);
         if rng.bool() {
-            let at = rng.u64(500..MORNING - 20_000);
+            let at = rng.u64(500..HEALED_AT - 20_000);
             let later = at + rng.u64(5_000..30_000);
             events.extend([(at, Event::HangZones(true)), (later, Event::HangZones(false))]);
             events.sort_by_key(|(at, _)| *at);
         }
-        Self { reconcilers: 1, beside: None, is_behind_nat: false, is_plain: true, events, ..self }
+        Self { reconcilers: 1, second_site: None, is_behind_nat: false, is_plain: true, events, ..self }
     }
 
     /// The same, and a new cluster takes the place of the old one. What belongs to single members is not configured.
     fn replaced(mut self, rng: &mut fastrand::Rng) -> Self {
         self.events.retain(|(_, event)| {
-            !matches!(event, Event::StartClone(_) | Event::In(_, Mishap::Restore { .. }))
+            !matches!(event, Event::StartClone(_) | Event::In(_, Fault::Restore { .. }))
         });
-        self.events.push((rng.u64(500..MORNING - 5_000), Event::Replace));
+        self.events.push((rng.u64(500..HEALED_AT - 5_000), Event::Replace));
         self.events.sort_by_key(|(at, _)| *at);
         let none = false;
         let shape =
-            crate::door::Shape { has_instances: none, has_warm: none, has_weighted: none, ..self.shape };
+            crate::transport::Shape { has_instances: none, has_warm: none, has_weighted: none, ..self.shape };
         Self { shape, ..self }
     }
 }
 
 /// Draws switchovers, and members whose hosts are lost without a word and come back.
-fn hosts_are_lost(rng: &mut fastrand::Rng, members: usize) -> Vec<(Millis, Event)> {
+fn host_losses(rng: &mut fastrand::Rng, members: usize) -> Vec<(Millis, Event)> {
     let mut events = Vec::new();
     for _ in 0..rng.usize(1..=3) {
-        let at = rng.u64(500..MORNING - 5_000);
+        let at = rng.u64(500..HEALED_AT - 5_000);
         let member = MemberId(rng.usize(0..members));
-        let mut add = |at, mishap| events.push((at, Event::In(Side::Home, mishap)));
+        let mut add = |at, fault| events.push((at, Event::In(Side::Home, fault)));
         if rng.u32(0..3) == 0 {
-            add(at, Mishap::Switchover(member));
+            add(at, Fault::Switchover(member));
         } else {
-            add(at, Mishap::Crash(member, Silence::TimedOut));
-            add(at + rng.u64(1_000..40_000), Mishap::Start(member));
+            add(at, Fault::Crash(member, Silence::TimedOut));
+            add(at + rng.u64(1_000..40_000), Fault::Start(member));
         }
     }
     events.sort_by_key(|(at, _)| *at);
@@ -202,18 +202,21 @@ fn happen(
     let reconciler = rng.usize(0..reconcilers);
     let later = at + rng.u64(1_000..25_000);
     let kind = rng.u32(0..100);
-    if kind < MISHAPS {
-        let (begins, ends) = mishap(rng, kind, member, reconciler);
+    if kind < CLUSTER_FAULTS {
+        let (begins, ends) = fault(rng, kind, member, reconciler);
         events.push((at, Event::In(Side::Home, begins)));
         events.extend(ends.map(|ends| (later, Event::In(Side::Home, ends))));
         return;
     }
     let mut both = |begin: Event, end: Event| events.extend([(at, begin), (later, end)]);
     match kind {
-        MISHAPS..84 => {
-            both(Event::Weather(reconciler, weather(rng)), Event::Weather(reconciler, Weather::FAIR));
+        CLUSTER_FAULTS..84 => {
+            both(
+                Event::FaultRates(reconciler, fault_rates(rng)),
+                Event::FaultRates(reconciler, FaultRates::NONE),
+            );
         }
-        84..86 => both(Event::MemoryDown(true), Event::MemoryDown(false)),
+        84..86 => both(Event::StateDown(true), Event::StateDown(false)),
         86..89 => both(Event::ReadLag(rng.u64(200..4_000)), Event::ReadLag(0)),
         89..90 => both(Event::ProtectRecord(true), Event::ProtectRecord(false)),
         90..92 => {
@@ -232,54 +235,49 @@ fn happen(
 }
 
 /// So many of a hundred kinds of events befall the cluster.
-const MISHAPS: u32 = 72;
+const CLUSTER_FAULTS: u32 = 72;
 
 /// Draws the rest of what befalls a cluster, and how it ends.
-fn mishap(
-    rng: &mut fastrand::Rng,
-    kind: u32,
-    member: MemberId,
-    reconciler: usize,
-) -> (Mishap, Option<Mishap>) {
+fn fault(rng: &mut fastrand::Rng, kind: u32, member: MemberId, reconciler: usize) -> (Fault, Option<Fault>) {
     match kind {
         0..12 => {
             let silence = if rng.bool() { Silence::Refused } else { Silence::TimedOut };
             let is_zombie = rng.u32(0..3) == 0;
-            let back = if is_zombie { Mishap::StartAsZombie(member) } else { Mishap::Start(member) };
-            (Mishap::Crash(member, silence), Some(back))
+            let back = if is_zombie { Fault::StartAsZombie(member) } else { Fault::Start(member) };
+            (Fault::Crash(member, silence), Some(back))
         }
-        12..16 => (Mishap::KillPatroni(member), Some(Mishap::Start(member))),
-        16..20 => (Mishap::CrashPostgres(member), None),
-        20..25 => (Mishap::Hang(member), Some(Mishap::Unhang(member))),
-        25..31 => (Mishap::Freeze(member), Some(Mishap::Thaw(member))),
-        31..37 => (Mishap::CutFromDcs(member), Some(Mishap::Heal(member))),
-        37..39 => (Mishap::CutFromMembers(member), Some(Mishap::Heal(member))),
+        12..16 => (Fault::KillPatroni(member), Some(Fault::Start(member))),
+        16..20 => (Fault::CrashPostgres(member), None),
+        20..25 => (Fault::Hang(member), Some(Fault::Unhang(member))),
+        25..31 => (Fault::Freeze(member), Some(Fault::Thaw(member))),
+        31..37 => (Fault::CutFromDcs(member), Some(Fault::Heal(member))),
+        37..39 => (Fault::CutFromMembers(member), Some(Fault::Heal(member))),
         39..43 => {
             let outage = if rng.bool() { DcsOutage::Closes } else { DcsOutage::StaleReads };
-            (Mishap::DcsDown(outage), Some(Mishap::DcsUp))
+            (Fault::DcsDown(outage), Some(Fault::DcsUp))
         }
         43..50 => {
             let wire = if rng.bool() { Wire::Refused } else { Wire::Lost };
-            (Mishap::SetWire(reconciler, member, wire), Some(Mishap::SetWire(reconciler, member, Wire::Fine)))
+            (Fault::SetWire(reconciler, member, wire), Some(Fault::SetWire(reconciler, member, Wire::Fine)))
         }
-        50..53 => (Mishap::ViewLag(member, rng.u64(500..8_000)), Some(Mishap::ViewLag(member, 0))),
+        50..53 => (Fault::ViewLag(member, rng.u64(500..8_000)), Some(Fault::ViewLag(member, 0))),
         53..55 => {
             let lag = if rng.bool() { Lag::Unknown } else { Lag::Bytes(rng.u64(0..100_000_000)) };
-            (Mishap::ReplicaLag(member, lag), Some(Mishap::ReplicaLag(member, Lag::Bytes(0))))
+            (Fault::ReplicaLag(member, lag), Some(Fault::ReplicaLag(member, Lag::Bytes(0))))
         }
-        55..65 => (Mishap::Switchover(member), None),
-        65..67 => (Mishap::SlowPromotion(member, rng.u64(1_000..20_000)), None),
-        67..69 => (Mishap::Pause, Some(Mishap::Resume)),
-        69..71 => (Mishap::ForceSplitBrain(member), None),
+        55..65 => (Fault::Switchover(member), None),
+        65..67 => (Fault::SlowPromotion(member, rng.u64(1_000..20_000)), None),
+        67..69 => (Fault::Pause, Some(Fault::Resume)),
+        69..71 => (Fault::ForceSplitBrain(member), None),
         _ => {
             let system_id = 7_000_000_000_000_000_000 + u64::from(rng.bool());
-            (Mishap::Restore { system_id, timeline: rng.u32(1..4) }, None)
+            (Fault::Restore { system_id, timeline: rng.u32(1..4) }, None)
         }
     }
 }
 
 /// Draws what an operator does to a listener and the groups behind it.
-fn meddle(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<(Millis, Event)>) {
+fn operator_edits(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<(Millis, Event)>) {
     let mut member = || MemberId(rng.usize(0..members));
     let (of, member) = (member(), member());
     match rng.u32(0..10) {
@@ -294,10 +292,10 @@ fn meddle(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &mut Vec<
 }
 
 /// Draws how sites are lost, or are moved between on purpose, one after the other, and what operators do about it.
-fn disasters(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
+fn site_failures(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
     let mut leads = Side::Home;
     let mut at = rng.u64(500..15_000);
-    while at < MORNING - 10_000 {
+    while at < HEALED_AT - 10_000 {
         let (lost, other) = (leads, leads.other());
         let promoted = at + rng.u64(0..8_000);
         let back = at + rng.u64(1_000..25_000);
@@ -316,7 +314,7 @@ fn disasters(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
             _ => events.extend([(at, Event::CutOff(lost, true)), (back, Event::CutOff(lost, false))]),
         }
         if rng.u32(0..3) == 0 {
-            events.extend([(at, Event::DarkRegion(lost, true)), (back, Event::DarkRegion(lost, false))]);
+            events.extend([(at, Event::RegionDown(lost, true)), (back, Event::RegionDown(lost, false))]);
         }
         // It may be over before anybody has made up their mind.
         if rng.u32(0..5) > 0 {
@@ -332,20 +330,26 @@ fn disasters(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
 }
 
 /// Draws what else may happen between two sites, and in the second one.
-fn quirks(rng: &mut fastrand::Rng, beside: Beside, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
+fn site_faults(
+    rng: &mut fastrand::Rng,
+    second_site: SecondSite,
+    reconcilers: usize,
+    events: &mut Vec<(Millis, Event)>,
+) {
     for _ in 0..rng.usize(0..6) {
-        let at = rng.u64(500..MORNING - 5_000);
+        let at = rng.u64(500..HEALED_AT - 5_000);
         let later = at + rng.u64(1_000..25_000);
         let side = if rng.bool() { Side::Home } else { Side::Away };
         let (begins, ends) = match rng.u32(0..10) {
             0 => (Event::CutReplication(true), Some(Event::CutReplication(false))),
-            1 => (Event::DarkRegion(side, true), Some(Event::DarkRegion(side, false))),
+            1 => (Event::RegionDown(side, true), Some(Event::RegionDown(side, false))),
             2 => (Event::CutOff(side, true), Some(Event::CutOff(side, false))),
             3 => (Event::PromoteSite(side), None),
             _ => {
-                let (kind, member) = (rng.u32(0..MISHAPS), MemberId(rng.usize(0..beside.members)));
+                let (kind, member) =
+                    (rng.u32(0..CLUSTER_FAULTS), MemberId(rng.usize(0..second_site.members)));
                 let reconciler = rng.usize(0..reconcilers);
-                let (begins, ends) = mishap(rng, kind, member, reconciler);
+                let (begins, ends) = fault(rng, kind, member, reconciler);
                 (Event::In(Side::Away, begins), ends.map(|ends| Event::In(Side::Away, ends)))
             }
         };
@@ -357,25 +361,25 @@ fn quirks(rng: &mut fastrand::Rng, beside: Beside, reconcilers: usize, events: &
 /// Draws how a member is lost, and a clone of the cluster is started at its address for a while.
 fn clone(rng: &mut fastrand::Rng, members: usize, events: &mut Vec<(Millis, Event)>) {
     let member = MemberId(rng.usize(0..members));
-    let lost = rng.u64(500..MORNING - 20_000);
+    let lost = rng.u64(500..HEALED_AT - 20_000);
     let begins = lost + rng.u64(100..15_000);
     let ends = begins + rng.u64(5_000..25_000);
     events.extend([
-        (lost, Event::In(Side::Home, Mishap::Crash(member, Silence::Refused))),
+        (lost, Event::In(Side::Home, Fault::Crash(member, Silence::Refused))),
         (begins, Event::StartClone(member)),
         (ends, Event::StopClone(member)),
-        (ends + 1, Event::In(Side::Home, Mishap::Start(member))),
+        (ends + 1, Event::In(Side::Home, Fault::Start(member))),
     ]);
     events.sort_by_key(|(at, _)| *at);
 }
 
 /// Draws how memory cannot be written for a while, and how a clock that was ahead is set back.
 fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
-    let at = rng.u64(500..MORNING - 5_000);
+    let at = rng.u64(500..HEALED_AT - 5_000);
     let later = at + rng.u64(1_000..25_000);
     let reconciler = rng.usize(0..reconcilers);
     match rng.u32(0..10) {
-        0 => events.extend([(at, Event::MemoryReadOnly(true)), (later, Event::MemoryReadOnly(false))]),
+        0 => events.extend([(at, Event::StateReadOnly(true)), (later, Event::StateReadOnly(false))]),
         1 => {
             // Those that share memory time its alerts by all their clocks: one that is further ahead is left to a sole one.
             let most = if reconcilers > 1 { 300_000 } else { 100_000_000 };
@@ -389,9 +393,9 @@ fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Mi
     }
 }
 
-fn weather(rng: &mut fastrand::Rng) -> Weather {
+fn fault_rates(rng: &mut fastrand::Rng) -> FaultRates {
     let mut chance = |most: u32| if rng.bool() { rng.u32(0..most) } else { 0 };
-    Weather {
+    FaultRates {
         lost_request: chance(200),
         lost_answer: chance(200),
         slow: chance(500),

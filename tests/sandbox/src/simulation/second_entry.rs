@@ -12,23 +12,23 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::laws::{Broken, Law};
-use super::morning::{converge, dawn, rest};
-use super::night::{cluster, play};
-use super::reconciler::{live, once, settings};
+use super::heal::{converge, heal, rest};
+use super::invariants::{Invariant, Violation};
+use super::reconciler::{once, run_forever, settings};
+use super::run::{cluster, play};
 use super::scenario::{Scenario, SecondEntry};
 use super::world::World;
 use crate::aws::Account;
-use crate::door::Line;
+use crate::transport::Link;
 
 /// The system identifier of its cluster.
 const SYSTEM: u64 = 7_000_000_000_000_000_005;
 /// How often it is looked whether the first one has saved anything.
-const LOOKS: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(500);
 
 /// What goes on there.
 pub(super) struct SecondWorld {
-    line: Line,
+    link: Link,
     shares_name: bool,
     reconciler: JoinHandle<()>,
     events: JoinHandle<()>,
@@ -37,55 +37,55 @@ pub(super) struct SecondWorld {
 impl SecondWorld {
     /// Begins beside the world of `first`. Without a name of its own it looks only once the first one has saved its state:
     /// who comes first has it.
-    pub fn start(scenario: &Scenario, second_entry: &SecondEntry, first: &Line) -> Option<Self> {
+    pub fn start(scenario: &Scenario, second_entry: &SecondEntry, first: &Link) -> Option<Self> {
         let there = cluster("batman", 3, SYSTEM, scenario.members, scenario.settings.clone());
         let account = Account::new("210987654321", "eu-west-1");
         let mut world = World::within(account, there, scenario.shape, scenario.seed ^ 0xbeef).ok()?;
         world.table = first.world().table.clone();
-        world.laws.is_fenced = true;
-        world.laws.has_anothers_state = second_entry.shares_name;
+        world.invariants.is_fenced = true;
+        world.invariants.has_anothers_state = second_entry.shares_name;
         if !second_entry.shares_name {
             world.resources.spec.name = EntryName::new("staging");
         }
-        let line = Line {
+        let link = Link {
             world: Arc::new(Mutex::new(world)),
             reconciler: 0,
             identity: "second-".to_owned(),
             died: Arc::new(Notify::new()),
             ..first.clone()
         };
-        let (watching, shares_name) = (line.clone(), second_entry.shares_name);
+        let (watching, shares_name) = (link.clone(), second_entry.shares_name);
         let reconciler = tokio::spawn(async move {
             while shares_name && watching.world().table.is_empty() {
-                sleep(LOOKS).await;
+                sleep(POLL).await;
             }
-            live(watching, settings(true)).await;
+            run_forever(watching, settings(true)).await;
         });
-        let (there, events) = (line.clone(), second_entry.events.clone());
+        let (there, events) = (link.clone(), second_entry.events.clone());
         let events = tokio::spawn(async move { play(&there, &events).await });
-        Some(Self { line, shares_name, reconciler, events })
+        Some(Self { link, shares_name, reconciler, events })
     }
 
     /// In the morning it is as it should be; or it was held all the while, for the state is that of other endpoints.
-    pub async fn end(self, scenario: &Scenario) -> Option<Broken> {
-        let Self { line, shares_name, reconciler, events } = self;
+    pub async fn end(self, scenario: &Scenario) -> Option<Violation> {
+        let Self { link, shares_name, reconciler, events } = self;
         reconciler.abort();
         events.abort();
-        dawn(&line);
-        rest(&line).await;
+        heal(&link);
+        rest(&link).await;
         // A pass that was cut off in its commit is respected for a while.
         sleep(Duration::from_secs(20)).await;
         if shares_name {
-            let report = once(&line, "second", &settings(true)).await;
-            let now = line.now();
-            let mut world = line.world();
-            if report.outcome != Outcome::Held || !world.laws.deeds.is_empty() {
+            let report = once(&link, "second", &settings(true)).await;
+            let now = link.now();
+            let mut world = link.world();
+            if report.outcome != Outcome::Held || !world.invariants.actions.is_empty() {
                 let how = format!("the state of other endpoints was shared: {}", report.outcome.as_str());
-                world.laws.broken(now, Law::NeverGuess, how);
+                world.invariants.violated(now, Invariant::NeverGuess, how);
             }
         } else {
-            converge(&line, scenario, &settings(true)).await;
+            converge(&link, scenario, &settings(true)).await;
         }
-        line.world().laws.broken.take()
+        link.world().invariants.violation.take()
     }
 }

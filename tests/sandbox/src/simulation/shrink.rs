@@ -1,13 +1,13 @@
 //! The shortest list of events that still goes wrong.
 
-use super::night::{Ending, spend};
+use super::run::{Ending, run};
 use super::scenario::Scenario;
 
 /// Takes events out, in ever smaller pieces, as long as the same law is still broken; then reconcilers.
 #[must_use]
 pub fn shrink(scenario: &Scenario) -> Scenario {
-    let Ending::Badly(broken) = spend(scenario, false).ending else { return scenario.clone() };
-    let still_fails = |candidate: &Scenario| matches!(spend(candidate, false).ending, Ending::Badly(other) if other.law == broken.law);
+    let Ending::Failed(violation) = run(scenario, false).ending else { return scenario.clone() };
+    let still_fails = |candidate: &Scenario| matches!(run(candidate, false).ending, Ending::Failed(other) if other.invariant == violation.invariant);
     let mut best = scenario.clone();
     let mut piece = best.events.len().div_ceil(2).max(1);
     loop {

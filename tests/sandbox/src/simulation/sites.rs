@@ -14,11 +14,11 @@ use crate::Millis;
 use crate::aws::Account;
 use crate::aws::elbv2::listener::LoadBalancer;
 use crate::aws::error::AwsError;
-use crate::aws::route53::batch::{Action, Change};
+use crate::aws::route53::batch::{Change, ChangeAction};
 use crate::aws::route53::list::ListFrom;
 use crate::aws::route53::record::{Answer, Failover};
-use crate::door::{NAME, Resources, Shape, their_alias};
 use crate::patroni::{Cluster, MemberId};
+use crate::transport::{NAME, Resources, Shape, their_alias};
 
 /// One of the two sites that a cluster may span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +143,7 @@ impl World {
         let changes = ours.map(|mut set| {
             let side = if set.failover == Some(Failover::Secondary) { Side::Away } else { Side::Home };
             set.answer = Answer::Alias(their_alias(&aliases[side as usize]));
-            Change { action: Action::Upsert, set }
+            Change { action: ChangeAction::Upsert, set }
         });
         let changes: Vec<Change> = changes.collect();
         if !changes.is_empty() {
@@ -173,7 +173,7 @@ impl World {
 
     /// Whether the API is away that a call goes to: that of the Region in an ARN, or of a Region by its name.
     #[must_use]
-    pub fn is_dark(&self, resource: &str) -> bool {
+    pub fn is_region_down(&self, resource: &str) -> bool {
         let Some(away) = &self.away else { return false };
         let region = resource.split(':').nth(3).unwrap_or(resource);
         let is_of = |side: &Side| match side {

@@ -13,7 +13,7 @@ use super::sites::{Node, Side};
 use super::world::World;
 use crate::Millis;
 use crate::aws::route53::list::ListFrom;
-use crate::door::{MAX_LAG_BYTES, forward_of, ours};
+use crate::transport::{MAX_LAG_BYTES, forward_of, ours};
 
 /// Those who may be read from; the primary if nobody else may.
 fn fit_readers(world: &World, leader: Node) -> Vec<Node> {
@@ -31,7 +31,7 @@ pub(super) fn wrong(world: &mut World, now: Millis, scenario: &Scenario) -> Opti
     wrong_groups(world, leader, scenario)
         .or_else(|| wrongly_weighted(world, now, leader))
         .or_else(|| wrong_records(world, now, leader))
-        .or_else(|| Side::BOTH.into_iter().find_map(|side| wrong_foreigner(world, side)))
+        .or_else(|| Side::BOTH.into_iter().find_map(|side| wrong_unmanaged(world, side)))
 }
 
 /// What differs from the truth in the target groups of the site that leads. Those of another one are left alone.
@@ -105,7 +105,7 @@ fn wrong_records(world: &mut World, now: Millis, leader: Node) -> Option<String>
     let zone = world.resources.zone.clone();
     let page = world.account.list_resource_record_sets(now, &zone, &ListFrom::default(), None);
     let sets = page.map(|page| page.sets).unwrap_or_default();
-    if !sets.contains(&world.resources.neighbour) {
+    if !sets.contains(&world.resources.unmanaged_record) {
         return Some("a record that is not configured has changed".to_owned());
     }
     let id = ZoneId::new(zone.rsplit('/').next().unwrap_or(&zone));
@@ -143,7 +143,7 @@ fn wrong_records(world: &mut World, now: Millis, leader: Node) -> Option<String>
     None
 }
 
-fn wrong_foreigner(world: &World, side: Side) -> Option<String> {
+fn wrong_unmanaged(world: &World, side: Side) -> Option<String> {
     let foreign = world.registered(&world.resources_of(side)?.foreign_group);
     (foreign.len() != 1).then(|| format!("a group that is not configured has changed: {foreign:?}"))
 }

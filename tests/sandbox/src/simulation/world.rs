@@ -10,17 +10,17 @@ use repoint_domain::values::record::RecordChange;
 use repoint_domain::values::target::Target;
 
 use super::clones::Clones;
-use super::laws::Laws;
+use super::invariants::Invariants;
 use super::sites::{Away, Node, Side, replicate};
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::error::AwsError;
-use crate::door::{Resources, Shape, Table, Weather};
 use crate::patroni::{Cluster, MemberId, Spec};
+use crate::transport::{FaultRates, Resources, Shape, Table};
 
 /// What a reconciler did to an endpoint.
 #[derive(Clone, Debug)]
-pub enum Deed {
+pub enum Action {
     /// `RegisterTargets`.
     Registered {
         /// The group.
@@ -77,21 +77,21 @@ pub struct World {
     /// Where it is kept, perhaps beside that of others.
     pub table: Table,
     /// Memory answers nobody.
-    pub is_memory_down: bool,
+    pub is_state_down: bool,
     /// Memory can be read, and not written.
-    pub is_memory_read_only: bool,
+    pub is_state_read_only: bool,
     /// Route 53 answers nobody.
     pub zones_hang: bool,
     /// How far the clock of each reconciler is ahead; those that are not here are right.
     pub clocks_ahead: BTreeMap<usize, Millis>,
     /// How bad things are, by reconciler.
-    pub weather: Vec<Weather>,
+    pub fault_rates: Vec<FaultRates>,
     /// Every choice is drawn from here.
     pub rng: fastrand::Rng,
     /// The laws, and what they remember.
-    pub laws: Laws,
+    pub invariants: Invariants,
     /// What happened, if anybody wants to read it.
-    pub journal: Option<Vec<(Millis, String)>>,
+    pub event_log: Option<Vec<(Millis, String)>>,
     /// Since when each reconciler has been in a pass.
     pub under_way: Vec<Option<Millis>>,
     /// How the passes of each reconciler ended.
@@ -122,13 +122,13 @@ impl World {
             state: State::default(),
             table: Table::default(),
             zones_hang: false,
-            is_memory_down: false,
-            is_memory_read_only: false,
+            is_state_down: false,
+            is_state_read_only: false,
             clocks_ahead: BTreeMap::new(),
-            weather: vec![Weather::FAIR],
+            fault_rates: vec![FaultRates::NONE],
             rng: fastrand::Rng::with_seed(seed),
-            laws: Laws::default(),
-            journal: None,
+            invariants: Invariants::default(),
+            event_log: None,
             under_way: vec![None],
             reports: vec![Vec::new()],
         })
@@ -147,14 +147,14 @@ impl World {
             }
         }
         if !self.clones.is_empty() {
-            self.laws.last_clone = Some(now);
+            self.invariants.last_clone = Some(now);
         }
         for other in self.clones.values_mut().chain(&mut self.replaced) {
             other.advance(now);
             drop(other.take_events());
         }
         replicate(self, now);
-        super::laws::watch(self, now);
+        super::invariants::watch(self, now);
     }
 
     /// The Patroni cluster of a site.
@@ -198,7 +198,7 @@ impl World {
 
     /// The same for the site that a target group or listener is in.
     #[must_use]
-    pub fn resources_beside(&self, arn: &str) -> (Side, &Resources) {
+    pub fn resources_at(&self, arn: &str) -> (Side, &Resources) {
         match &self.away {
             Some(away) if away.account.region == region_of(arn) => (Side::Away, &away.resources),
             _ => (Side::Home, &self.resources),
@@ -207,8 +207,8 @@ impl World {
 
     /// Writes a line into the journal.
     pub fn note(&mut self, now: Millis, line: impl FnOnce() -> String) {
-        if let Some(journal) = &mut self.journal {
-            journal.push((now, line()));
+        if let Some(event_log) = &mut self.event_log {
+            event_log.push((now, line()));
         }
     }
 
@@ -252,7 +252,7 @@ impl World {
 
     /// Who answers at that address.
     #[must_use]
-    pub fn who_answers(&self, host: &str) -> Option<Answering<'_>> {
+    pub fn answering_at(&self, host: &str) -> Option<Answering<'_>> {
         if let Some(node) = self.member_that(|spec| *spec.rest.0 == *host) {
             if let Some(cluster) = self.clone_at(node) {
                 return Some(Answering { cluster, member: MemberId(0), node: None });
@@ -279,7 +279,7 @@ impl World {
         if target.parse::<IpAddr>().is_ok() {
             return self.member_at(target);
         }
-        let (side, resources) = self.resources_beside(group);
+        let (side, resources) = self.resources_at(group);
         let member = *resources.instances.get(target)?;
         Some(Node { side, member })
     }
@@ -295,9 +295,9 @@ impl World {
     }
 
     /// A reconciler has changed an endpoint.
-    pub fn done(&mut self, now: Millis, by: &str, deed: &Deed) {
-        self.note(now, || format!("{by}: {deed:?}"));
-        super::laws::judge_deed(self, now, by, deed);
+    pub fn done(&mut self, now: Millis, by: &str, action: &Action) {
+        self.note(now, || format!("{by}: {action:?}"));
+        super::invariants::check_action(self, now, by, action);
     }
 
     /// A reconciler has saved memory.
@@ -310,8 +310,8 @@ impl World {
                 next.revision, next.highest_timeline
             )
         });
-        if !self.laws.has_anothers_state {
-            super::laws::judge_memory(self, now, by, &next);
+        if !self.invariants.has_anothers_state {
+            super::invariants::check_state(self, now, by, &next);
         }
         self.state = next;
     }
@@ -319,7 +319,7 @@ impl World {
     /// A message has reached the topic.
     pub fn published(&mut self, now: Millis, message: &OutboxMessage) {
         self.note(now, || format!("told: {}", message.subject));
-        self.laws.published(now, message);
+        self.invariants.published(now, message);
     }
 }
 

@@ -2,21 +2,22 @@
 
 use repoint_sandbox::Millis;
 use repoint_sandbox::patroni::{DcsOutage, MemberId, Silence};
-use repoint_sandbox::simulation::{Ending, Event, Mishap, Scenario, Side, spend};
+use repoint_sandbox::simulation::{Ending, Event, Fault, Scenario, Side, run};
 
 const PG1: MemberId = MemberId(0);
 const PG2: MemberId = MemberId(1);
 const PG3: MemberId = MemberId(2);
 const SECOND: Millis = 1_000;
 
-fn home(mishap: Mishap) -> Event {
-    Event::In(Side::Home, mishap)
+fn home(fault: Fault) -> Event {
+    Event::In(Side::Home, fault)
 }
 
 /// The messages of a night in which only these things happen, one a line, by the second.
 fn received(events: &[(Millis, Event)]) -> String {
     let some = Scenario::new(1);
-    let shape = repoint_sandbox::door::Shape { is_filled: true, ..repoint_sandbox::door::Shape::default() };
+    let shape =
+        repoint_sandbox::transport::Shape { is_filled: true, ..repoint_sandbox::transport::Shape::default() };
     let settings = repoint_sandbox::patroni::Settings {
         version: repoint_sandbox::patroni::Version::V4_1,
         failsafe_mode: false,
@@ -24,12 +25,12 @@ fn received(events: &[(Millis, Event)]) -> String {
         ..some.settings.clone()
     };
     let events = events.iter().map(|(at, event)| (at * SECOND, *event)).collect();
-    let night = spend(
+    let run = run(
         &Scenario { members: 3, reconcilers: 2, shape, needs_state: true, settings, events, ..some },
         false,
     );
-    assert!(matches!(night.ending, Ending::Well(_)), "{:?}", night.ending);
-    let lines: Vec<String> = night
+    assert!(matches!(run.ending, Ending::Passed(_)), "{:?}", run.ending);
+    let lines: Vec<String> = run
         .messages
         .iter()
         .map(|(at, subject)| {
@@ -45,7 +46,7 @@ fn received(events: &[(Millis, Event)]) -> String {
 
 #[test]
 fn no_primary_for_a_while_then_recovery() {
-    let notified = received(&[(10, home(Mishap::DcsDown(DcsOutage::Closes))), (55, home(Mishap::DcsUp))]);
+    let notified = received(&[(10, home(Fault::DcsDown(DcsOutage::Closes))), (55, home(Fault::DcsUp))]);
     insta::assert_snapshot!(notified, @"
     28 s  no primary, for 11 s now
     56 s  resolved after 39 s: no primary
@@ -54,14 +55,14 @@ fn no_primary_for_a_while_then_recovery() {
 
 #[test]
 fn no_primary_within_the_grace() {
-    let notified = received(&[(10, home(Mishap::CrashPostgres(PG1)))]);
+    let notified = received(&[(10, home(Fault::CrashPostgres(PG1)))]);
     insta::assert_snapshot!(notified, @"");
 }
 
 #[test]
 fn a_crash_of_the_primary() {
     let notified =
-        received(&[(10, home(Mishap::Crash(PG1, Silence::Refused))), (55, home(Mishap::Start(PG1)))]);
+        received(&[(10, home(Fault::Crash(PG1, Silence::Refused))), (55, home(Fault::Start(PG1)))]);
     insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
@@ -73,10 +74,10 @@ fn a_crash_of_the_primary() {
 #[test]
 fn a_flapping_primary() {
     let notified = received(&[
-        (10, home(Mishap::Switchover(PG2))),
-        (21, home(Mishap::Switchover(PG1))),
-        (33, home(Mishap::Switchover(PG3))),
-        (45, home(Mishap::Switchover(PG2))),
+        (10, home(Fault::Switchover(PG2))),
+        (21, home(Fault::Switchover(PG1))),
+        (33, home(Fault::Switchover(PG3))),
+        (45, home(Fault::Switchover(PG2))),
     ]);
     insta::assert_snapshot!(notified, @"
     12 s  switchover from pg1 to pg2
@@ -88,7 +89,7 @@ fn a_flapping_primary() {
 
 #[test]
 fn a_contested_cluster() {
-    let notified = received(&[(10, home(Mishap::ForceSplitBrain(PG2)))]);
+    let notified = received(&[(10, home(Fault::ForceSplitBrain(PG2)))]);
     insta::assert_snapshot!(notified, @"
     11 s  CONTESTED, two members may be taking writes
     20 s  resolved after 9 s: CONTESTED, two members may be taking writes
@@ -96,8 +97,8 @@ fn a_contested_cluster() {
 }
 
 #[test]
-fn an_old_primary_that_believes_in_itself() {
-    let notified = received(&[(10, home(Mishap::Freeze(PG1))), (40, home(Mishap::Thaw(PG1)))]);
+fn an_old_primary_that_still_claims_the_role() {
+    let notified = received(&[(10, home(Fault::Freeze(PG1))), (40, home(Fault::Thaw(PG1)))]);
     insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     23 s  member pg1 does not answer, for 10 s now
@@ -111,7 +112,7 @@ fn an_old_primary_that_believes_in_itself() {
 fn repeated_apply_failures() {
     let notified = received(&[
         (9, Event::Deny("elasticloadbalancing:RegisterTargets")),
-        (10, home(Mishap::Switchover(PG2))),
+        (10, home(Fault::Switchover(PG2))),
         (50, Event::Allow),
     ]);
     insta::assert_snapshot!(notified, @"
@@ -124,7 +125,7 @@ fn repeated_apply_failures() {
 }
 
 #[test]
-fn somebody_elses_edits() {
+fn external_edits() {
     let notified =
         received(&[(10, Event::EditGroup { member: PG2, register: true }), (30, Event::EditRecord(PG3))]);
     insta::assert_snapshot!(notified, @"

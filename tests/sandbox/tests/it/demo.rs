@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Far more than the half minute that it takes, for machines that are busy.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 fn demo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
@@ -17,8 +17,8 @@ fn demo(arguments: &[&str]) -> Command {
 }
 
 #[tokio::test]
-async fn the_story_ends_well_and_says_so() {
-    let output = timeout(PATIENCE, demo(&[]).output()).await.unwrap().unwrap();
+async fn the_scenario_passes_and_says_so() {
+    let output = timeout(TIMEOUT, demo(&[]).output()).await.unwrap().unwrap();
     let notified = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{notified}{}", String::from_utf8_lossy(&output.stderr));
     let mut rest = notified.as_str();
@@ -51,7 +51,7 @@ async fn the_story_ends_well_and_says_so() {
 }
 
 #[tokio::test]
-async fn kept_it_tells_what_happens_and_how_to_look() {
+async fn with_keep_it_prints_events_and_commands() {
     // Killed at the end, it cannot clear up.
     let folder = tempfile::tempdir().unwrap();
     let mut command = demo(&["--keep", "--no-story"]);
@@ -69,14 +69,14 @@ async fn kept_it_tells_what_happens_and_how_to_look() {
             if line.contains("first adoption, endpoints now point at the primary pg1") {
                 let url = crash.take().unwrap();
                 let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
-                assert_eq!(crate::door::ask(host, "POST", &format!("/{path}")).await.unwrap().0, 200);
+                assert_eq!(crate::transport::ask(host, "POST", &format!("/{path}")).await.unwrap().0, 200);
             }
             if line.contains("failover from pg1 to") {
                 return;
             }
         }
     };
-    timeout(PATIENCE, notified).await.unwrap();
+    timeout(TIMEOUT, notified).await.unwrap();
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn interrupted_it_leaves_nothing_behind() {
         while lines.next_line().await.unwrap().is_some() {}
         child.wait().await.unwrap()
     };
-    let status = timeout(PATIENCE, ended).await.unwrap();
+    let status = timeout(TIMEOUT, ended).await.unwrap();
     assert_eq!(status.code(), Some(130));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

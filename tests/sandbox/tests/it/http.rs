@@ -86,7 +86,7 @@ async fn a_late_answer_is_late_and_does_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn a_reset_closes_without_a_word_and_a_hang_stays_open() {
+async fn a_reset_closes_without_an_answer_and_a_hang_stays_open() {
     let address = start().await;
     let mut reset = TcpStream::connect(address).await.unwrap();
     send(&mut reset, "GET", "/reset", "").await;
@@ -98,7 +98,7 @@ async fn a_reset_closes_without_a_word_and_a_hang_stays_open() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_takes_its_connections_along() {
+async fn a_server_that_ends_closes_its_connections() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let handler = |_: Request| (Duration::ZERO, text("there".to_owned()));
@@ -212,7 +212,7 @@ fn a_lost_answer_never_comes() {
 }
 
 #[test]
-fn an_unsigned_request_is_told_by_its_version_and_nonsense_is_not_answered() {
+fn an_unsigned_request_is_recognised_by_its_version_and_nonsense_is_refused() {
     let mut account = Account::default();
     let mut unsigned = request("POST", "/", "", "Action=GetCallerIdentity&Version=2011-06-15");
     unsigned.headers.clear();

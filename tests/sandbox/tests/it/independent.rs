@@ -15,16 +15,16 @@ use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_sandbox::Millis;
-use repoint_sandbox::door::Line;
 use repoint_sandbox::patroni::MemberId;
+use repoint_sandbox::transport::Link;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use crate::line::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
+use crate::link::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
 /// Route 53, which answers after so long.
 struct SlowZones {
-    line: Arc<Line>,
+    link: Arc<Link>,
     after: Duration,
 }
 
@@ -32,7 +32,7 @@ struct SlowZones {
 impl Zones for SlowZones {
     async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         sleep(self.after).await;
-        Zones::read(&*self.line, zone, places).await
+        Zones::read(&*self.link, zone, places).await
     }
 
     async fn change(
@@ -41,54 +41,54 @@ impl Zones for SlowZones {
         changes: &[RecordChange],
         guard: &LeaseGuard,
     ) -> Vec<Result<ChangeId, Failure>> {
-        self.line.change(zone, changes, guard).await
+        self.link.change(zone, changes, guard).await
     }
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
-        self.line.is_insync(change).await
+        self.link.is_insync(change).await
     }
 }
 
-fn with_slow_zones(line: &Line, after: Duration) -> Ports {
-    let own = Arc::new(Line { identity: "slow".to_owned(), ..line.clone() });
-    Ports { zones: Arc::new(SlowZones { line: own, after }), ..named(line, "slow") }
+fn with_slow_zones(link: &Link, after: Duration) -> Ports {
+    let own = Arc::new(Link { identity: "slow".to_owned(), ..link.clone() });
+    Ports { zones: Arc::new(SlowZones { link: own, after }), ..named(link, "slow") }
 }
 
-async fn look(line: &Line, ports: &Ports) -> ClusterReport {
-    let spec = line.world().resources.spec.clone();
+async fn look(link: &Link, ports: &Ports) -> ClusterReport {
+    let spec = link.world().resources.spec.clone();
     pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
 
 /// A cluster that was passed over once, and whose primary is pg2 since.
-async fn switched() -> Line {
-    let line = world();
-    assert_eq!(look(&line, &named(&line, "first")).await.outcome, Outcome::Converged);
-    switchover(&line, PG2).await;
+async fn switched() -> Link {
+    let link = world();
+    assert_eq!(look(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
+    switchover(&link, PG2).await;
     sleep(Duration::from_secs(10)).await;
-    line
+    link
 }
 
-fn host(line: &Line, member: MemberId) -> String {
-    line.world().cluster.spec(member).postgres.0.to_string()
+fn host(link: &Link, member: MemberId) -> String {
+    link.world().cluster.spec(member).postgres.0.to_string()
 }
 
 /// How long it takes until the group holds that member alone, from now on.
-async fn until_moved(line: &Line, member: MemberId) -> Millis {
-    let began = line.now();
-    let host = host(line, member);
-    while group(line) != [host.clone()] {
+async fn until_moved(link: &Link, member: MemberId) -> Millis {
+    let began = link.now();
+    let host = host(link, member);
+    while group(link) != [host.clone()] {
         sleep(Duration::from_millis(1)).await;
     }
-    line.now() - began
+    link.now() - began
 }
 
 const NEVER: Duration = Duration::from_hours(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_group_does_not_wait_for_a_zone_that_hangs() {
-    let line = switched().await;
-    let ports = with_slow_zones(&line, NEVER);
-    let (report, moved) = tokio::join!(look(&line, &ports), until_moved(&line, PG2));
+    let link = switched().await;
+    let ports = with_slow_zones(&link, NEVER);
+    let (report, moved) = tokio::join!(look(&link, &ports), until_moved(&link, PG2));
     assert!(moved < 250, "{moved} ms");
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
     let unread = report.holds.iter().find(|hold| hold.message.contains("route53:ListResourceRecordSets"));
@@ -98,31 +98,31 @@ async fn a_group_does_not_wait_for_a_zone_that_hangs() {
 /// The leave to write that the group was given has run out by then.
 #[tokio::test(start_paused = true)]
 async fn a_zone_that_is_slow_is_changed_in_the_same_pass() {
-    let line = switched().await;
-    let ports = with_slow_zones(&line, Duration::from_secs(8));
-    let report = look(&line, &ports).await;
+    let link = switched().await;
+    let ports = with_slow_zones(&link, Duration::from_secs(8));
+    let report = look(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert_eq!(report.steps.len(), 3, "{:?}", report.steps);
 }
 
 /// The zone answers when the primary is pg3 already: what was seen eight seconds ago is not acted on.
 #[tokio::test(start_paused = true)]
-async fn what_was_seen_before_a_slow_answer_is_seen_again() {
-    let line = switched().await;
-    let ports = with_slow_zones(&line, Duration::from_secs(8));
-    let (report, ()) = tokio::join!(look(&line, &ports), async {
+async fn an_observation_older_than_a_slow_answer_is_made_again() {
+    let link = switched().await;
+    let ports = with_slow_zones(&link, Duration::from_secs(8));
+    let (report, ()) = tokio::join!(look(&link, &ports), async {
         sleep(Duration::from_secs(5)).await;
-        switchover(&line, PG3).await;
+        switchover(&link, PG3).await;
     });
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
-    assert_eq!(group(&line), [host(&line, PG3)]);
+    assert_eq!(group(&link), [host(&link, PG3)]);
     let records: Vec<_> = report.steps.iter().filter(|step| step.replaces.is_some()).collect();
-    assert!(records.iter().all(|step| step.target == host(&line, PG3)), "{records:?}");
+    assert!(records.iter().all(|step| step.target == host(&link, PG3)), "{records:?}");
 }
 
 /// Members of which one neither answers nor refuses.
 struct Silent {
-    line: Arc<Line>,
+    link: Arc<Link>,
     member: MemberId,
 }
 
@@ -131,7 +131,7 @@ impl Patroni for Silent {
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
         asked.now();
         let is_silent =
-            self.line.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
+            self.link.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
         if is_silent {
             sleep(Duration::from_secs(2)).await;
             let failure = |call: &str| {
@@ -148,36 +148,36 @@ impl Patroni for Silent {
                 view: Err(failure("GET /cluster")),
             };
         }
-        self.line.ask(url, asked).await
+        self.link.ask(url, asked).await
     }
 }
 
-fn with_silent(line: &Line, member: MemberId) -> Ports {
-    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
-    Ports { patroni: Arc::new(Silent { line: own, member }), ..named(line, "run") }
+fn with_silent(link: &Link, member: MemberId) -> Ports {
+    let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
+    Ports { patroni: Arc::new(Silent { link: own, member }), ..named(link, "run") }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_waits_300_ms_for_a_silent_seed_once_a_new_primary_is_known() {
-    let line = switched().await;
-    let ports = with_silent(&line, PG1);
-    let (report, moved) = tokio::join!(look(&line, &ports), until_moved(&line, PG2));
+    let link = switched().await;
+    let ports = with_silent(&link, PG1);
+    let (report, moved) = tokio::join!(look(&link, &ports), until_moved(&link, PG2));
     assert!((300..500).contains(&moved), "{moved} ms");
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
 }
 
 /// Nothing has moved, and the silent one might know better: it is waited for.
 #[tokio::test(start_paused = true)]
-async fn a_run_waits_for_a_silent_seed_whose_word_could_matter() {
-    let line = world();
+async fn a_run_waits_for_a_silent_seed_whose_answer_could_matter() {
+    let link = world();
     let began = Instant::now();
-    look(&line, &with_silent(&line, PG3)).await;
+    look(&link, &with_silent(&link, PG3)).await;
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 /// Members that are asked one at a time, for lack of open files, and take their time.
 struct Queued {
-    line: Arc<Line>,
+    link: Arc<Link>,
     turns: Semaphore,
 }
 
@@ -187,7 +187,7 @@ impl Patroni for Queued {
         let _turn = self.turns.acquire().await;
         asked.now();
         sleep(Duration::from_millis(200)).await;
-        self.line.ask(url, &Asked::default()).await
+        self.link.ask(url, &Asked::default()).await
     }
 }
 
@@ -195,11 +195,11 @@ impl Patroni for Queued {
 /// place in the queue is no silence.
 #[tokio::test(start_paused = true)]
 async fn queueing_for_a_question_is_not_silence() {
-    let line = switched().await;
-    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
-    let queued = Queued { line: own, turns: Semaphore::new(1) };
-    let ports = Ports { patroni: Arc::new(queued), ..named(&line, "run") };
-    let spec = line.world().resources.spec.clone();
+    let link = switched().await;
+    let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
+    let queued = Queued { link: own, turns: Semaphore::new(1) };
+    let ports = Ports { patroni: Arc::new(queued), ..named(&link, "run") };
+    let spec = link.world().resources.spec.clone();
     let until = Instant::now() + Duration::from_secs(20);
     let mut members = Members::default();
     members.add_known(&spec, &ports.store.load(&spec.name).await.unwrap());
@@ -213,12 +213,12 @@ async fn queueing_for_a_question_is_not_silence() {
 
 /// There are bounds all the same, and they are not the member's.
 #[tokio::test(start_paused = true)]
-async fn a_member_whose_turn_never_came_is_told_as_that() {
-    let line = world();
-    let own = Arc::new(Line { identity: "run".to_owned(), ..line.clone() });
+async fn a_member_that_was_never_asked_is_reported_so() {
+    let link = world();
+    let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
     let ports =
-        Ports { patroni: Arc::new(Queued { line: own, turns: Semaphore::new(0) }), ..named(&line, "run") };
-    let report = look(&line, &ports).await;
+        Ports { patroni: Arc::new(Queued { link: own, turns: Semaphore::new(0) }), ..named(&link, "run") };
+    let report = look(&link, &ports).await;
     let text = serde_json::to_string(&report).unwrap();
     assert!(text.contains("not asked yet: the limit of open files bounds how many members"), "{text}");
 }

@@ -5,15 +5,15 @@
 mod alerts;
 mod aws;
 mod demo;
-mod door;
 mod http;
 mod independent;
 mod insync;
-mod line;
+mod link;
 mod panics;
 mod pass;
 mod patroni;
 mod simulation;
+mod transport;
 mod two_writers;
 mod watch;
 mod weighted;

@@ -26,10 +26,10 @@ use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_domain::values::target::{Target, TargetGroup};
-use repoint_sandbox::door::{Line, Shape};
+use repoint_sandbox::transport::{Link, Shape};
 use tokio::time::{Instant, sleep};
 
-use crate::line::{PG1, PG2, SETTINGS, group, named, switchover, world, world_of};
+use crate::link::{PG1, PG2, SETTINGS, group, named, switchover, world, world_of};
 
 const PACE: Intervals =
     Intervals { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
@@ -73,10 +73,10 @@ impl Store for Cracked {
 }
 
 /// Target groups that panic when a target is to be added: after the commit.
-struct Broken(Arc<dyn TargetGroups>, Fuse);
+struct Violation(Arc<dyn TargetGroups>, Fuse);
 
 #[async_trait]
-impl TargetGroups for Broken {
+impl TargetGroups for Violation {
     async fn read(&self, arn: &GroupArn, with_check: bool) -> Read<TargetGroup> {
         self.0.read(arn, with_check).await
     }
@@ -120,19 +120,19 @@ impl Zones for Mute {
 }
 
 /// The sandbox's cluster and the other one, watched through what may panic.
-fn watching(line: &Line, reads: &Fuse, writes: &Fuse) -> Watching {
-    let spec = line.world().resources.spec.clone();
+fn watching(link: &Link, reads: &Fuse, writes: &Fuse) -> Watching {
+    let spec = link.world().resources.spec.clone();
     let mut other = spec.clone();
     other.name = EntryName::new(OTHER);
     other.groups.clear();
     other.records.clear();
     let count: Arc<AtomicU32> = Arc::default();
-    let (line, reads, writes) = (line.clone(), reads.clone(), writes.clone());
+    let (link, reads, writes) = (link.clone(), reads.clone(), writes.clone());
     let ports = move || {
-        let ports = named(&line, &format!("daemon#{}", count.fetch_add(1, Ordering::Relaxed)));
+        let ports = named(&link, &format!("daemon#{}", count.fetch_add(1, Ordering::Relaxed)));
         Ports {
             store: Arc::new(Cracked(ports.store.clone(), reads.clone())),
-            groups: Arc::new(Broken(ports.groups.clone(), writes.clone())),
+            groups: Arc::new(Violation(ports.groups.clone(), writes.clone())),
             ..ports
         }
     };
@@ -148,14 +148,14 @@ fn stuck(watching: &Watching) -> Vec<&str> {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_panics_begins_anew_and_the_others_go_on() {
-    let (line, reads) = (world(), Fuse::default());
+    let (link, reads) = (world(), Fuse::default());
     reads.set(3);
-    let watching = watching(&line, &reads, &Fuse::default());
+    let watching = watching(&link, &reads, &Fuse::default());
     sleep(Duration::from_secs(2)).await;
     assert!(watching.panics() > 0);
-    switchover(&line, PG2).await;
+    switchover(&link, PG2).await;
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(group(&line), ["172.31.1.2"], "the other one is followed meanwhile");
+    assert_eq!(group(&link), ["172.31.1.2"], "the other one is followed meanwhile");
     sleep(Duration::from_secs(20)).await;
     assert_eq!((watching.panics(), stuck(&watching)), (3, vec![]));
     assert!(watching.stop(Duration::from_secs(1)).await);
@@ -163,9 +163,9 @@ async fn a_watch_that_panics_begins_anew_and_the_others_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_does_nothing_but_panic_is_not_taken_for_watched() {
-    let (line, reads) = (world(), Fuse::default());
+    let (link, reads) = (world(), Fuse::default());
     reads.set(ALWAYS);
-    let watching = watching(&line, &reads, &Fuse::default());
+    let watching = watching(&link, &reads, &Fuse::default());
     sleep(Duration::from_secs(20)).await;
     assert_eq!(stuck(&watching), [OTHER]);
     // The pauses grow, and no further than half a minute.
@@ -178,16 +178,16 @@ async fn one_that_does_nothing_but_panic_is_not_taken_for_watched() {
     reads.set(0);
     sleep(Duration::from_mins(2)).await;
     assert_eq!(stuck(&watching), [""; 0]);
-    switchover(&line, PG2).await;
+    switchover(&link, PG2).await;
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(group(&line), ["172.31.1.2"]);
+    assert_eq!(group(&link), ["172.31.1.2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_does_not_keep_the_daemon_from_ending() {
-    let (line, reads) = (world(), Fuse::default());
+    let (link, reads) = (world(), Fuse::default());
     reads.set(ALWAYS);
-    let watching = watching(&line, &reads, &Fuse::default());
+    let watching = watching(&link, &reads, &Fuse::default());
     sleep(Duration::from_mins(5)).await;
     assert!(watching.stop(Duration::from_secs(1)).await);
 }
@@ -195,28 +195,28 @@ async fn a_pause_does_not_keep_the_daemon_from_ending() {
 /// What it has committed to is waited for no longer than that of a process that died.
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_panics_after_its_commit_is_taken_over() {
-    let (line, writes) = (world(), Fuse::default());
-    let watching = watching(&line, &Fuse::default(), &writes);
+    let (link, writes) = (world(), Fuse::default());
+    let watching = watching(&link, &Fuse::default(), &writes);
     sleep(Duration::from_secs(5)).await;
     writes.set(1);
-    switchover(&line, PG2).await;
+    switchover(&link, PG2).await;
     let began = Instant::now();
-    while group(&line) != ["172.31.1.2"] {
+    while group(&link) != ["172.31.1.2"] {
         sleep(Duration::from_millis(10)).await;
-        assert!(began.elapsed() < TAKE_OVER_AFTER + Duration::from_secs(3), "{:?}", group(&line));
+        assert!(began.elapsed() < TAKE_OVER_AFTER + Duration::from_secs(3), "{:?}", group(&link));
     }
     assert_eq!((watching.panics(), stuck(&watching)), (1, vec![]));
     // And nothing is left of it.
-    switchover(&line, PG1).await;
+    switchover(&link, PG1).await;
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(group(&line), ["172.31.1.1"]);
+    assert_eq!(group(&link), ["172.31.1.1"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_that_panics_keeps_nobody_waiting() {
-    let line = world_of(Shape { is_pair: true, ..Shape::default() });
-    let spec = line.world().resources.spec.clone();
-    let (ports, span) = (named(&line, "moving"), Span::of(Duration::from_mins(5)));
+async fn a_request_that_panics_blocks_no_other() {
+    let link = world_of(Shape { is_pair: true, ..Shape::default() });
+    let spec = link.world().resources.spec.clone();
+    let (ports, span) = (named(&link, "moving"), Span::of(Duration::from_mins(5)));
     let settings = pass::Settings { limit: Duration::from_mins(5), ..SETTINGS };
     let report = pass(&spec, &ports, &settings, Mode::Apply).await;
     assert!(!report.changes().is_empty(), "{report:?}");
@@ -230,8 +230,8 @@ async fn a_question_that_panics_keeps_nobody_waiting() {
 /// As `repoint run` and the Lambda make them.
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
-    let line = world_of(Shape::default());
-    let spec = line.world().resources.spec.clone();
+    let link = world_of(Shape::default());
+    let spec = link.world().resources.spec.clone();
     let mut other = spec.clone();
     other.name = EntryName::new(OTHER);
     let (panicked, count) = (&Panicked::default(), AtomicU32::new(0));
@@ -247,11 +247,11 @@ async fn a_pass_that_panics_lets_the_others_of_a_run_end_first() {
         };
         one.boxed()
     };
-    let ports = || named(&line, &format!("run#{}", count.fetch_add(1, Ordering::Relaxed)));
+    let ports = || named(&link, &format!("run#{}", count.fetch_add(1, Ordering::Relaxed)));
     let passed = fleet(&[&other, &spec], &ports, SETTINGS.limit, None, &one).await;
     let is_done: Vec<bool> =
         passed.iter().map(|passed| passed.as_ref().is_some_and(Option::is_some)).collect();
-    assert_eq!((is_done, group(&line)), (vec![false, true], vec!["172.31.1.1".to_owned()]));
+    assert_eq!((is_done, group(&link)), (vec![false, true], vec!["172.31.1.1".to_owned()]));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panicked.resume()));
     assert!(panic.is_err(), "it is not passed over in silence");
 }

@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(expression: &str, item: &Value) -> Result<bool, String> {
+    fn evaluated(expression: &str, item: &Value) -> Result<bool, String> {
         let names = Names {
             names: BTreeMap::from([("#r".to_owned(), "revision".to_owned())]),
             values: BTreeMap::from([
@@ -112,21 +112,24 @@ mod tests {
     #[test]
     fn a_compare_and_swap() {
         let expression = "attribute_not_exists(scope) OR #r = :one";
-        assert_eq!(judged(expression, &json!({})), Ok(true));
-        assert_eq!(judged(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "1"}})), Ok(true));
-        assert_eq!(judged(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "2"}})), Ok(false));
+        assert_eq!(evaluated(expression, &json!({})), Ok(true));
+        assert_eq!(evaluated(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "1"}})), Ok(true));
+        assert_eq!(evaluated(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "2"}})), Ok(false));
     }
 
     #[test]
     fn and_binds_tighter_than_or() {
         let item = json!({"revision": {"N": "2"}, "name": {"S": "a"}});
-        assert_eq!(judged("name = :a OR name = :a AND revision = :one", &item), Ok(true));
-        assert_eq!(judged("name = :a AND revision = :one OR attribute_not_exists(name)", &item), Ok(false));
+        assert_eq!(evaluated("name = :a OR name = :a AND revision = :one", &item), Ok(true));
+        assert_eq!(
+            evaluated("name = :a AND revision = :one OR attribute_not_exists(name)", &item),
+            Ok(false)
+        );
     }
 
     #[test]
     fn a_number_is_not_a_text() {
-        assert_eq!(judged("revision = :one", &json!({"revision": {"S": "1"}})), Ok(false));
+        assert_eq!(evaluated("revision = :one", &json!({"revision": {"S": "1"}})), Ok(false));
     }
 
     #[test]
@@ -134,7 +137,7 @@ mod tests {
         for bad in
             ["size(a) > :one", "revision = :two", "#x = :one", "(revision = :one)", "revision = 1", "a ; b"]
         {
-            assert!(judged(bad, &json!({})).is_err(), "{bad}");
+            assert!(evaluated(bad, &json!({})).is_err(), "{bad}");
         }
     }
 }

@@ -25,7 +25,7 @@ const MOST_CHARACTERS: usize = 32_000;
 
 /// What to do with a record set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum ChangeAction {
     /// It must not be there.
     Create,
     /// It must be there, with exactly these values.
@@ -38,7 +38,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// What to do.
-    pub action: Action,
+    pub action: ChangeAction,
     /// With which record set.
     pub set: RecordSet,
 }
@@ -66,9 +66,9 @@ fn said(changes: &[Change]) -> Says {
         (
             "route53:ChangeResourceRecordSetsActions",
             each(|change| match change.action {
-                Action::Create => "CREATE".to_owned(),
-                Action::Delete => "DELETE".to_owned(),
-                Action::Upsert => "UPSERT".to_owned(),
+                ChangeAction::Create => "CREATE".to_owned(),
+                ChangeAction::Delete => "DELETE".to_owned(),
+                ChangeAction::Upsert => "UPSERT".to_owned(),
             }),
         ),
     ])
@@ -93,7 +93,7 @@ impl Account {
                 return Err(AwsError::new("PriorRequestNotComplete", words));
             }
             check_size(changes)?;
-            let checks = changes.iter().filter(|change| change.action != Action::Delete);
+            let checks = changes.iter().filter(|change| change.action != ChangeAction::Delete);
             for id in checks.filter_map(|change| change.set.health_check.as_ref()) {
                 if !account.dns.health_checks.contains_key(id) {
                     let words = format!("No health check exists with the specified ID: {id}");
@@ -163,15 +163,15 @@ fn apply(zone: &Zone, records: &mut Records, change: &Change) -> Result<(), Stri
     }
     let standing = records.get(&set.key);
     match change.action {
-        Action::Create if standing.is_some() => {
+        ChangeAction::Create if standing.is_some() => {
             Err(format!("Tried to create resource record set {} but it already exists", set.key.in_words()))
         }
-        Action::Create | Action::Upsert => {
+        ChangeAction::Create | ChangeAction::Upsert => {
             rules::allow(zone, records, set)?;
             records.insert(set.key.clone(), Arc::new(set.clone()));
             Ok(())
         }
-        Action::Delete => {
+        ChangeAction::Delete => {
             let tried = format!("Tried to delete resource record set {} but", set.key.in_words());
             match standing {
                 None => Err(format!("{tried} it was not found")),
@@ -225,7 +225,7 @@ fn check_size(changes: &[Change]) -> Result<(), AwsError> {
     }
     let (mut records, mut characters) = (0, 0);
     for change in changes {
-        let times = if change.action == Action::Upsert { 2 } else { 1 };
+        let times = if change.action == ChangeAction::Upsert { 2 } else { 1 };
         if let Answer::Values { values, .. } = &change.set.answer {
             records += times * values.len();
             characters += times * values.iter().map(String::len).sum::<usize>();

@@ -6,22 +6,22 @@ use serde_json::json;
 
 use super::super::error::AwsError;
 use super::xml::Xml;
-use super::{Answer, Spoken, elbv2, route53, sns, sts};
+use super::{Answer, Protocol, elbv2, route53, sns, sts};
 
 /// The answer that tells an error.
-pub(super) fn answer(spoken: Spoken, error: &AwsError, request_id: &str, wrap_batch: bool) -> Answer {
-    let mut answer = match spoken {
-        Spoken::Elbv2 => wrapped(elbv2::NAMESPACE, error, &error.message, request_id),
-        Spoken::Sns => wrapped(sns::NAMESPACE, error, &error.message, request_id),
-        Spoken::Sts => wrapped(sts::NAMESPACE, error, &error.message, request_id),
-        Spoken::Route53 if error.code == "InvalidChangeBatch" && wrap_batch => {
+pub(super) fn answer(protocol_of: Protocol, error: &AwsError, request_id: &str, wrap_batch: bool) -> Answer {
+    let mut answer = match protocol_of {
+        Protocol::Elbv2 => wrapped(elbv2::NAMESPACE, error, &error.message, request_id),
+        Protocol::Sns => wrapped(sns::NAMESPACE, error, &error.message, request_id),
+        Protocol::Sts => wrapped(sts::NAMESPACE, error, &error.message, request_id),
+        Protocol::Route53 if error.code == "InvalidChangeBatch" && wrap_batch => {
             let words = format!("[{}]", error.message.replace('\n', ", "));
             wrapped(route53::NAMESPACE, error, &words, request_id)
         }
-        Spoken::Route53 if error.code == "InvalidChangeBatch" => batch(error, request_id),
-        Spoken::Route53 => wrapped(route53::NAMESPACE, error, &error.message, request_id),
-        Spoken::Ec2 => ec2(error, request_id),
-        Spoken::DynamoDb => dynamodb(error),
+        Protocol::Route53 if error.code == "InvalidChangeBatch" => batch(error, request_id),
+        Protocol::Route53 => wrapped(route53::NAMESPACE, error, &error.message, request_id),
+        Protocol::Ec2 => ec2(error, request_id),
+        Protocol::DynamoDb => dynamodb(error),
     };
     answer.status = error.status;
     answer

@@ -22,7 +22,7 @@ use crate::http::exchange::{Reply, Request};
 
 /// The services that speak here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spoken {
+enum Protocol {
     Elbv2,
     Route53,
     Ec2,
@@ -47,22 +47,22 @@ impl Answer {
 
 /// Answers a request as AWS would. A lost request or answer is [`Reply::Hang`].
 pub fn answer(account: &mut Account, now: Millis, request: &Request) -> Reply {
-    let Some(spoken) = spoken(request) else {
+    let Some(protocol_of) = protocol_of(request) else {
         let body = "<UnknownOperationException/>".to_owned();
         return Reply::Full { status: 404, content_type: "text/xml", headers: Vec::new(), body: body.into() };
     };
     let request_id = request_id(account);
-    let answered = match spoken {
-        Spoken::Elbv2 => query(request, &request_id, |form| elbv2::answer(account, now, form)),
-        Spoken::Sns => query(request, &request_id, |form| sns::answer(account, now, form)),
-        Spoken::Sts => query(request, &request_id, |form| sts::answer(account, form)),
-        Spoken::Ec2 => ec2::answer(account, now, &Form::new(&request.body), &request_id),
-        Spoken::Route53 => route53::answer(account, now, request),
-        Spoken::DynamoDb => dynamodb::answer(account, now, request),
+    let answered = match protocol_of {
+        Protocol::Elbv2 => query(request, &request_id, |form| elbv2::answer(account, now, form)),
+        Protocol::Sns => query(request, &request_id, |form| sns::answer(account, now, form)),
+        Protocol::Sts => query(request, &request_id, |form| sts::answer(account, form)),
+        Protocol::Ec2 => ec2::answer(account, now, &Form::new(&request.body), &request_id),
+        Protocol::Route53 => route53::answer(account, now, request),
+        Protocol::DynamoDb => dynamodb::answer(account, now, request),
     };
     let answer = match answered {
         Ok(answer) => answer,
-        Err(error) => return refused(account, spoken, &error, request_id),
+        Err(error) => return refused(account, protocol_of, &error, request_id),
     };
     sent(answer, request_id)
 }
@@ -74,13 +74,13 @@ pub fn assume_role(
     account: &mut Account,
     request: &Request,
 ) -> Option<Reply> {
-    let is_asked =
-        spoken(request) == Some(Spoken::Sts) && Form::new(&request.body).get("Action") == Some("AssumeRole");
+    let is_asked = protocol_of(request) == Some(Protocol::Sts)
+        && Form::new(&request.body).get("Action") == Some("AssumeRole");
     is_asked.then(|| {
         let request_id = request_id(account);
         match query(request, &request_id, |form| sts::assume(iam, caller, account, form)) {
             Ok(answer) => sent(answer, request_id),
-            Err(error) => refused(account, Spoken::Sts, &error, request_id),
+            Err(error) => refused(account, Protocol::Sts, &error, request_id),
         }
     })
 }
@@ -100,17 +100,17 @@ pub fn foreign_zone(account: &mut Account, request: &Request) -> Reply {
 
 /// An error in the shape of the service that the request is for: for faults that do not come from the model.
 pub fn refuse(account: &mut Account, request: &Request, error: &AwsError) -> Reply {
-    let Some(spoken) = spoken(request) else { return Reply::Reset };
+    let Some(protocol_of) = protocol_of(request) else { return Reply::Reset };
     let request_id = request_id(account);
-    refused(account, spoken, error, request_id)
+    refused(account, protocol_of, error, request_id)
 }
 
-fn refused(account: &Account, spoken: Spoken, error: &AwsError, request_id: String) -> Reply {
+fn refused(account: &Account, protocol_of: Protocol, error: &AwsError, request_id: String) -> Reply {
     if error.is_no_answer() {
         return Reply::Hang;
     }
     let wrap = account.settings.wrap_invalid_change_batch;
-    sent(failure::answer(spoken, error, &request_id, wrap), request_id)
+    sent(failure::answer(protocol_of, error, &request_id, wrap), request_id)
 }
 
 fn sent(mut answer: Answer, request_id: String) -> Reply {
@@ -126,38 +126,38 @@ fn sent(mut answer: Answer, request_id: String) -> Reply {
 /// Names a request as IAM does, e.g. (`route53`, `ListResourceRecordSets`): for rules about faults.
 #[must_use]
 pub fn action(request: &Request) -> Option<(&'static str, String)> {
-    let spoken = spoken(request)?;
+    let protocol_of = protocol_of(request)?;
     let named = |service| Form::new(&request.body).get("Action").map(|action| (service, action.to_owned()));
-    match spoken {
-        Spoken::Elbv2 => named("elasticloadbalancing"),
-        Spoken::Ec2 => named("ec2"),
-        Spoken::Sns => named("sns"),
-        Spoken::Sts => named("sts"),
-        Spoken::Route53 => route53::action(request).map(|action| ("route53", action.to_owned())),
-        Spoken::DynamoDb => dynamodb::action(request).map(|action| ("dynamodb", action.to_owned())),
+    match protocol_of {
+        Protocol::Elbv2 => named("elasticloadbalancing"),
+        Protocol::Ec2 => named("ec2"),
+        Protocol::Sns => named("sns"),
+        Protocol::Sts => named("sts"),
+        Protocol::Route53 => route53::action(request).map(|action| ("route53", action.to_owned())),
+        Protocol::DynamoDb => dynamodb::action(request).map(|action| ("dynamodb", action.to_owned())),
     }
 }
 
 /// By the signature's scope, or else by what only this service's requests have.
-fn spoken(request: &Request) -> Option<Spoken> {
+fn protocol_of(request: &Request) -> Option<Protocol> {
     let scope = request.headers.get("authorization").and_then(|header| header.split("Credential=").nth(1));
     let form = Form::new(&request.body);
     match scope.and_then(|scope| scope.split('/').nth(3)) {
-        Some("elasticloadbalancing") => Some(Spoken::Elbv2),
-        Some("route53") => Some(Spoken::Route53),
-        Some("ec2") => Some(Spoken::Ec2),
-        Some("sns") => Some(Spoken::Sns),
-        Some("dynamodb") => Some(Spoken::DynamoDb),
-        Some("sts") => Some(Spoken::Sts),
+        Some("elasticloadbalancing") => Some(Protocol::Elbv2),
+        Some("route53") => Some(Protocol::Route53),
+        Some("ec2") => Some(Protocol::Ec2),
+        Some("sns") => Some(Protocol::Sns),
+        Some("dynamodb") => Some(Protocol::DynamoDb),
+        Some("sts") => Some(Protocol::Sts),
         _ if request.headers.get("x-amz-target").is_some_and(|it| it.starts_with("DynamoDB_")) => {
-            Some(Spoken::DynamoDb)
+            Some(Protocol::DynamoDb)
         }
-        _ if request.path.starts_with("/2013-04-01/") => Some(Spoken::Route53),
+        _ if request.path.starts_with("/2013-04-01/") => Some(Protocol::Route53),
         _ => match form.get("Version") {
-            Some("2015-12-01") => Some(Spoken::Elbv2),
-            Some("2016-11-15") => Some(Spoken::Ec2),
-            Some("2010-03-31") => Some(Spoken::Sns),
-            Some("2011-06-15") => Some(Spoken::Sts),
+            Some("2015-12-01") => Some(Protocol::Elbv2),
+            Some("2016-11-15") => Some(Protocol::Ec2),
+            Some("2010-03-31") => Some(Protocol::Sns),
+            Some("2011-06-15") => Some(Protocol::Sts),
             _ => None,
         },
     }

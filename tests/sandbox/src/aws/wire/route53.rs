@@ -4,7 +4,7 @@ use roxmltree::{Document, Node};
 
 use super::super::Account;
 use super::super::error::AwsError;
-use super::super::route53::batch::{Action, Change, ChangeInfo};
+use super::super::route53::batch::{Change, ChangeAction, ChangeInfo};
 use super::super::route53::list::ListFrom;
 use super::super::route53::name::Name;
 use super::super::route53::record::{Alias, Answer as Answers, Failover, RecordKey, RecordSet};
@@ -198,9 +198,9 @@ fn changes(body: &[u8]) -> Result<Vec<Change>, AwsError> {
 
 fn change(node: Node<'_, '_>) -> Result<Change, AwsError> {
     let action = match need(node, "Action")?.as_str() {
-        "CREATE" => Action::Create,
-        "DELETE" => Action::Delete,
-        "UPSERT" => Action::Upsert,
+        "CREATE" => ChangeAction::Create,
+        "DELETE" => ChangeAction::Delete,
+        "UPSERT" => ChangeAction::Upsert,
         other => {
             return Err(invalid(&format!(
                 "Invalid XML ; cvc-enumeration-valid: Value '{other}' is not facet-valid with respect to enumeration \

@@ -3,7 +3,7 @@
 //! Law: pure; what is wrong is a sentence.
 
 use repoint_sandbox::Millis;
-use repoint_sandbox::http::door::{Site, Write};
+use repoint_sandbox::http::sandbox::{Site, Write};
 
 /// How things really are, by the names of members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,11 +80,11 @@ pub fn strays(writes: &[Write], promotions: &[(Millis, String)]) -> Vec<String> 
     let primary_at = |at: Millis| promotions.iter().rev().find(|(since, _)| *since <= at);
     let stray = |write: &&Write| {
         let primary = primary_at(write.at).map(|(_, address)| address.as_str());
-        write.is_done() && write.deed.points_at().iter().any(|address| Some(*address) != primary)
+        write.is_done() && write.action.points_at().iter().any(|address| Some(*address) != primary)
     };
     let sentence = |write: &Write| {
         let primary = primary_at(write.at).map_or("nobody", |(_, address)| address);
-        format!("at {} ms: {}, while {primary} was the newest primary", write.at, write.deed)
+        format!("at {} ms: {}, while {primary} was the newest primary", write.at, write.action)
     };
     writes.iter().filter(stray).map(sentence).collect()
 }
@@ -92,7 +92,7 @@ pub fn strays(writes: &[Write], promotions: &[(Millis, String)]) -> Vec<String> 
 #[cfg(test)]
 mod tests {
     use repoint_sandbox::aws::log::Ending;
-    use repoint_sandbox::http::door::Deed;
+    use repoint_sandbox::http::sandbox::Action;
 
     use super::*;
 
@@ -132,8 +132,8 @@ mod tests {
     }
 
     fn register(at: Millis, address: &str, ending: Ending) -> Write {
-        let deed = Deed::Register { group: "group".to_owned(), targets: vec![address.to_owned()] };
-        Write { at, by: String::new(), agent: String::new(), deed, ending }
+        let action = Action::Register { group: "group".to_owned(), targets: vec![address.to_owned()] };
+        Write { at, by: String::new(), agent: String::new(), action, ending }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use repoint_sandbox::http::door::CREDENTIALS;
+use repoint_sandbox::http::sandbox::CREDENTIALS;
 
 use crate::page::{Page, Tone, paint};
-use crate::story::{Stage, Watch};
+use crate::scenario::{Stage, Watch};
 
 /// How often `repoint run` is begun.
 const EVERY: Duration = Duration::from_secs(1);

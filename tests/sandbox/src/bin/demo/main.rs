@@ -7,17 +7,17 @@ mod check;
 mod keep;
 mod page;
 mod program;
-mod story;
+mod scenario;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use repoint_sandbox::door::Shape;
-use repoint_sandbox::http::door::{Sandbox, Setup};
+use repoint_sandbox::http::sandbox::{Sandbox, Setup};
+use repoint_sandbox::transport::Shape;
 
 use crate::page::Page;
-use crate::story::{Ending, Stage};
+use crate::scenario::{Ending, Stage};
 
 /// Shows repoint at work: a simulated Patroni cluster and AWS account on loopback, and the real reconciler.
 #[derive(Debug, Parser)]
@@ -43,7 +43,7 @@ struct Arguments {
     keep: bool,
     /// Do not tell the story
     #[arg(long, requires = "keep")]
-    no_story: bool,
+    no_scenario: bool,
     /// Run no repoint: write repoint.toml and the URL of the sandbox's controls (`control`) into this folder, until Ctrl-C
     #[arg(long, value_name = "FOLDER", conflicts_with = "keep")]
     serve: Option<PathBuf>,
@@ -97,7 +97,7 @@ async fn demonstrate(arguments: &Arguments) -> ExitCode {
         code = play(arguments, &stage, &mut page) => code,
         _ = tokio::signal::ctrl_c() => {
             Page::new().interrupted();
-            if arguments.no_story { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
+            if arguments.no_scenario { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
         }
     };
     stage.program.finish().await;
@@ -106,8 +106,8 @@ async fn demonstrate(arguments: &Arguments) -> ExitCode {
 
 async fn play(arguments: &Arguments, stage: &Stage, page: &mut Page) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    if !arguments.no_story
-        && let Ending::Badly(wrong) = story::notify(stage, page).await
+    if !arguments.no_scenario
+        && let Ending::Failed(wrong) = scenario::play(stage, page).await
     {
         page.wrong(&wrong);
         code = ExitCode::FAILURE;

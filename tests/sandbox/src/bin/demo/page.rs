@@ -102,7 +102,7 @@ impl Page {
         drop(writeln!(self.out, "{text}"));
     }
 
-    pub fn act(&mut self, number: usize, title: &str, explanation: &str) {
+    pub fn step(&mut self, number: usize, title: &str, explanation: &str) {
         self.line("");
         self.line(&format!("{}  {}", paint(Tone::Strong, &number.to_string()), paint(Tone::Strong, title)));
         for line in explanation.lines() {

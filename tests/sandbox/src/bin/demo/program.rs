@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use repoint::cli::{self, Cli};
 use repoint::config::Environment;
-use repoint_sandbox::http::door::CREDENTIALS;
+use repoint_sandbox::http::sandbox::CREDENTIALS;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;

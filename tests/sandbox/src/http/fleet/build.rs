@@ -8,12 +8,12 @@ use crate::aws::Account;
 use crate::aws::elbv2::group::{NewTargetGroup, TargetType};
 use crate::aws::elbv2::target::TargetDescription;
 use crate::aws::error::AwsError;
-use crate::aws::route53::batch::{Action, Change};
+use crate::aws::route53::batch::{Change, ChangeAction};
 use crate::aws::route53::name::Name;
 use crate::aws::route53::record::{Failover, RecordKey, RecordSet};
-use crate::door::{PORT, TTL};
-use crate::http::door::Setup;
+use crate::http::sandbox::Setup;
 use crate::patroni::{Cluster, Spec};
+use crate::transport::{PORT, TTL};
 
 pub const PRIMARY: &str = "primary";
 const SECONDARY: &str = "secondary";
@@ -101,7 +101,7 @@ fn pair(account: &mut Account, number: u16, specs: &[Spec], zone: &Zone) -> Resu
         let check = account.create_health_check(0)?;
         let set = RecordSet::simple(&name, "A", TTL, &[&spec.postgres.0]);
         let set = set.as_failover(end, identifier, Some(&check));
-        account.change_resource_record_sets(0, &zone.id, &[Change { action: Action::Create, set }])?;
+        account.change_resource_record_sets(0, &zone.id, &[Change { action: ChangeAction::Create, set }])?;
     }
     Ok(Pair { zone: zone.id.clone(), name })
 }

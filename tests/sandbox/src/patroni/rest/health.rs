@@ -129,7 +129,7 @@ impl Cluster {
         Postmaster {
             started_at: postgres.started_at,
             wal: if postgres.in_recovery { Wal::Replica(lsn) } else { Wal::Primary(lsn) },
-            streams: self.settings.version.tells_streaming() && self.streams(id),
+            streams: self.settings.version.has_streaming() && self.streams(id),
             followers: followers.map(follower).collect(),
         }
     }

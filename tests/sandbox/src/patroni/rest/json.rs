@@ -138,7 +138,7 @@ impl Location {
             Lag::Bytes(lag) => (lag.into(), lsn(self.lsn).into()),
             Lag::Unknown => (unknown(), unknown()),
         };
-        if version.tells_locations() {
+        if version.has_locations() {
             for of in ["receive", "replay"] {
                 let known = self.receives;
                 json.insert(format!("{of}_lag"), if known { lag.clone() } else { unknown() });
@@ -146,7 +146,7 @@ impl Location {
             }
         }
         json.insert("lag".into(), lag);
-        if version.tells_locations() {
+        if version.has_locations() {
             json.insert("lsn".into(), lsn);
         }
     }

@@ -131,7 +131,7 @@ impl Cluster {
     /// `do_GET_readiness`: 4.1 asks for streaming too.
     fn is_ready(&self, now: Millis, id: MemberId) -> bool {
         let member = &self.members[id];
-        let streams_enough = !self.settings.version.tells_locations() || self.streams(id);
+        let streams_enough = !self.settings.version.has_locations() || self.streams(id);
         member.leader_expiry > now
             || (member.postgres.state == State::Running && member.cached && streams_enough)
     }

@@ -76,7 +76,7 @@ impl Cluster {
             (true, false) => "leader",
             (false, _) => "replica",
         };
-        let streams = key.streams && role != "leader" && self.settings.version.tells_streaming();
+        let streams = key.streams && role != "leader" && self.settings.version.has_streaming();
         let location = Location {
             lag: key.lsn.map_or(Lag::Unknown, |lsn| Lag::Bytes(contents.last_lsn.saturating_sub(lsn))),
             lsn: key.lsn.unwrap_or(0),

@@ -291,7 +291,7 @@ fn instances_must_exist_and_run_and_get_nothing_when_stopped() {
 }
 
 #[test]
-fn arns_are_told_apart_from_nonsense() {
+fn malformed_arns_are_refused() {
     let mut stage = Stage::new();
     let missing = stage.group.replace("/writer/", "/reader/");
     let code =

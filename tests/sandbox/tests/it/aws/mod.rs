@@ -1,5 +1,5 @@
 //! The AWS account.
 
-mod door;
 mod elbv2;
 mod route53;
+mod transport;

@@ -6,7 +6,7 @@ use repoint_sandbox::aws::elbv2::group::{HealthCheck, NewTargetGroup, TargetType
 use repoint_sandbox::aws::elbv2::listener::Forward;
 use repoint_sandbox::aws::elbv2::target::TargetDescription;
 use repoint_sandbox::aws::error::AwsError;
-use repoint_sandbox::aws::route53::batch::{Action, Change};
+use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
 use repoint_sandbox::aws::route53::list::ListFrom;
 use repoint_sandbox::aws::route53::record::{Alias, Answer, Failover, RecordSet};
 use repoint_sandbox::aws::service::Service;
@@ -27,13 +27,13 @@ fn a(name: &str, value: &str) -> RecordSet {
 }
 
 impl Stage {
-    fn change(&mut self, now: Millis, changes: &[(Action, RecordSet)]) -> Result<String, AwsError> {
+    fn change(&mut self, now: Millis, changes: &[(ChangeAction, RecordSet)]) -> Result<String, AwsError> {
         let changes: Vec<Change> =
             changes.iter().map(|(action, set)| Change { action: *action, set: set.clone() }).collect();
         self.account.change_resource_record_sets(now, &self.zone, &changes).map(|info| info.id)
     }
 
-    fn refused(&mut self, changes: &[(Action, RecordSet)]) -> String {
+    fn refused(&mut self, changes: &[(ChangeAction, RecordSet)]) -> String {
         let error = self.change(0, changes).unwrap_err();
         assert_eq!(error.code, "InvalidChangeBatch", "{error}");
         error.message
@@ -55,11 +55,11 @@ impl Stage {
 fn a_batch_is_applied_whole_or_not_at_all() {
     let mut stage = stage();
     let standing = a("db.example.com", "10.0.0.1");
-    stage.change(0, &[(Action::Create, standing.clone())]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, standing.clone())]).unwrap();
     let words = stage.refused(&[
-        (Action::Create, a("x.example.com", "10.0.0.2")),
-        (Action::Create, standing.clone()),
-        (Action::Delete, a("y.example.com", "10.0.0.2")),
+        (ChangeAction::Create, a("x.example.com", "10.0.0.2")),
+        (ChangeAction::Create, standing.clone()),
+        (ChangeAction::Delete, a("y.example.com", "10.0.0.2")),
     ]);
     assert_eq!(
         words,
@@ -78,7 +78,7 @@ fn a_delete_must_match_every_value() {
         "one",
         Some(&check),
     );
-    stage.change(0, &[(Action::Create, standing.clone())]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, standing.clone())]).unwrap();
     let with = |edit: &dyn Fn(&mut RecordSet)| {
         let mut set = standing.clone();
         edit(&mut set);
@@ -92,11 +92,11 @@ fn a_delete_must_match_every_value() {
         with(&|set| set.failover = Some(Failover::Secondary)),
         with(&|set| set.health_check = None),
     ] {
-        let words = stage.refused(&[(Action::Delete, other)]);
+        let words = stage.refused(&[(ChangeAction::Delete, other)]);
         assert!(words.ends_with("but the values provided do not match the current values"), "{words}");
     }
     let reordered = with(&|set| set.answer = answer(5, &["10.0.0.2", "10.0.0.1"]));
-    stage.change(0, &[(Action::Delete, reordered)]).unwrap();
+    stage.change(0, &[(ChangeAction::Delete, reordered)]).unwrap();
     assert_eq!(stage.listed(0), []);
 }
 
@@ -105,8 +105,9 @@ fn a_delete_and_a_create_are_a_swap_that_only_one_writer_wins() {
     let mut stage = stage();
     let (before, mine, theirs) =
         (a("db.example.com", "10.0.0.1"), a("db.example.com", "10.0.0.2"), a("db.example.com", "10.0.0.3"));
-    stage.change(0, &[(Action::Create, before.clone())]).unwrap();
-    let swap = |after: &RecordSet| [(Action::Delete, before.clone()), (Action::Create, after.clone())];
+    stage.change(0, &[(ChangeAction::Create, before.clone())]).unwrap();
+    let swap =
+        |after: &RecordSet| [(ChangeAction::Delete, before.clone()), (ChangeAction::Create, after.clone())];
     stage.change(0, &swap(&mine)).unwrap();
     stage.refused(&swap(&theirs));
     assert_eq!(stage.listed(0), [mine]);
@@ -117,9 +118,9 @@ fn the_order_of_a_batch_counts() {
     let mut stage = stage();
     let address = a("db.example.com", "10.0.0.1");
     let name = RecordSet::simple("db.example.com", "CNAME", 5, &["x.example.com"]);
-    stage.change(0, &[(Action::Create, address.clone())]).unwrap();
-    stage.refused(&[(Action::Create, name.clone()), (Action::Delete, address.clone())]);
-    stage.change(0, &[(Action::Delete, address), (Action::Create, name)]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, address.clone())]).unwrap();
+    stage.refused(&[(ChangeAction::Create, name.clone()), (ChangeAction::Delete, address.clone())]);
+    stage.change(0, &[(ChangeAction::Delete, address), (ChangeAction::Create, name)]).unwrap();
 }
 
 #[test]
@@ -128,20 +129,22 @@ fn a_failover_pair_has_one_of_each_and_stands_alone() {
     let record = |value: &str, role, id: &str| a("db.example.com", value).as_failover(role, id, None);
     let (primary, secondary) =
         (record("10.0.0.1", Failover::Primary, "one"), record("10.0.0.2", Failover::Secondary, "two"));
-    stage.change(0, &[(Action::Create, primary.clone()), (Action::Create, secondary.clone())]).unwrap();
-    stage.refused(&[(Action::Create, record("10.0.0.3", Failover::Primary, "three"))]);
-    stage.refused(&[(Action::Upsert, record("10.0.0.2", Failover::Primary, "two"))]);
-    stage.refused(&[(Action::Create, a("db.example.com", "10.0.0.3"))]);
-    stage.change(0, &[(Action::Upsert, primary.clone())]).unwrap();
+    stage
+        .change(0, &[(ChangeAction::Create, primary.clone()), (ChangeAction::Create, secondary.clone())])
+        .unwrap();
+    stage.refused(&[(ChangeAction::Create, record("10.0.0.3", Failover::Primary, "three"))]);
+    stage.refused(&[(ChangeAction::Upsert, record("10.0.0.2", Failover::Primary, "two"))]);
+    stage.refused(&[(ChangeAction::Create, a("db.example.com", "10.0.0.3"))]);
+    stage.change(0, &[(ChangeAction::Upsert, primary.clone())]).unwrap();
     let traded = [
-        (Action::Delete, primary),
-        (Action::Delete, secondary),
-        (Action::Create, record("10.0.0.2", Failover::Primary, "one")),
-        (Action::Create, record("10.0.0.1", Failover::Secondary, "two")),
+        (ChangeAction::Delete, primary),
+        (ChangeAction::Delete, secondary),
+        (ChangeAction::Create, record("10.0.0.2", Failover::Primary, "one")),
+        (ChangeAction::Create, record("10.0.0.1", Failover::Secondary, "two")),
     ];
     stage.change(0, &traded).unwrap();
     stage.refused(&[(
-        Action::Create,
+        ChangeAction::Create,
         RecordSet { failover: None, ..record("10.0.0.4", Failover::Primary, "four") },
     )]);
 }
@@ -149,12 +152,16 @@ fn a_failover_pair_has_one_of_each_and_stands_alone() {
 #[test]
 fn values_and_names_are_checked() {
     let mut stage = stage();
-    stage.refused(&[(Action::Create, a("db.example.com", "not-an-address"))]);
-    stage.refused(&[(Action::Create, a("db.example.org", "10.0.0.1"))]);
-    stage.refused(&[(Action::Create, RecordSet::simple("x.example.com", "A", 5, &["10.0.0.1", "10.0.0.1"]))]);
-    stage.refused(&[(Action::Create, RecordSet::simple("example.com", "CNAME", 5, &["x.example.com"]))]);
+    stage.refused(&[(ChangeAction::Create, a("db.example.com", "not-an-address"))]);
+    stage.refused(&[(ChangeAction::Create, a("db.example.org", "10.0.0.1"))]);
+    stage.refused(&[(
+        ChangeAction::Create,
+        RecordSet::simple("x.example.com", "A", 5, &["10.0.0.1", "10.0.0.1"]),
+    )]);
+    stage
+        .refused(&[(ChangeAction::Create, RecordSet::simple("example.com", "CNAME", 5, &["x.example.com"]))]);
     let unchecked = a("f.example.com", "10.0.0.1").as_failover(Failover::Primary, "one", Some("none"));
-    assert_eq!(stage.change(0, &[(Action::Create, unchecked)]).unwrap_err().code, "NoSuchHealthCheck");
+    assert_eq!(stage.change(0, &[(ChangeAction::Create, unchecked)]).unwrap_err().code, "NoSuchHealthCheck");
     assert_eq!(stage.change(0, &[]).unwrap_err().code, "InvalidInput");
 }
 
@@ -165,12 +172,15 @@ fn an_upsert_counts_twice_against_the_limits() {
         let sets = (0..records).map(|n| (action, a(&format!("n{n}.example.com"), "10.0.0.1")));
         stage.change(0, &sets.collect::<Vec<_>>()).map(drop).map_err(|error| error.message)
     };
-    assert_eq!(batch(Action::Create, 1000), Ok(()));
-    assert_eq!(batch(Action::Create, 1001), Err("Number of records limit of 1000 exceeded.".to_owned()));
-    assert_eq!(batch(Action::Upsert, 500), Ok(()));
-    assert!(batch(Action::Upsert, 501).is_err());
+    assert_eq!(batch(ChangeAction::Create, 1000), Ok(()));
+    assert_eq!(
+        batch(ChangeAction::Create, 1001),
+        Err("Number of records limit of 1000 exceeded.".to_owned())
+    );
+    assert_eq!(batch(ChangeAction::Upsert, 500), Ok(()));
+    assert!(batch(ChangeAction::Upsert, 501).is_err());
     let text =
-        |length| (Action::Create, RecordSet::simple("t.example.com", "TXT", 5, &[&"x".repeat(length)]));
+        |length| (ChangeAction::Create, RecordSet::simple("t.example.com", "TXT", 5, &[&"x".repeat(length)]));
     assert!(stage().change(0, &[text(32_000)]).is_ok());
     assert!(stage().change(0, &[text(32_001)]).is_err());
 }
@@ -179,8 +189,10 @@ fn an_upsert_counts_twice_against_the_limits() {
 fn protected_records_fail_the_whole_batch() {
     let mut stage = stage();
     stage.account.protect_records(&stage.zone, "DB.example.com", "A", true);
-    let batch =
-        [(Action::Upsert, a("x.example.com", "10.0.0.1")), (Action::Upsert, a("db.example.com", "10.0.0.1"))];
+    let batch = [
+        (ChangeAction::Upsert, a("x.example.com", "10.0.0.1")),
+        (ChangeAction::Upsert, a("db.example.com", "10.0.0.1")),
+    ];
     assert!(stage.refused(&batch).contains("protected"));
     assert_eq!(stage.listed(0), []);
     stage.account.protect_records(&stage.zone, "db.example.com", "A", false);
@@ -191,7 +203,7 @@ fn protected_records_fail_the_whole_batch() {
 fn pages_cover_all_once_in_order() {
     let mut stage = stage();
     let sets: Vec<_> =
-        (0..700).map(|n| (Action::Create, a(&format!("n{n}.example.com"), "10.0.0.1"))).collect();
+        (0..700).map(|n| (ChangeAction::Create, a(&format!("n{n}.example.com"), "10.0.0.1"))).collect();
     stage.change(0, &sets).unwrap();
     let (mut from, mut sizes, mut keys) = (ListFrom::default(), Vec::new(), Vec::new());
     loop {
@@ -212,7 +224,7 @@ fn pages_cover_all_once_in_order() {
 #[test]
 fn the_api_shows_a_change_at_once_and_dns_when_it_is_in_sync() {
     let mut stage = stage();
-    let id = stage.change(100_000, &[(Action::Create, a("db.example.com", "10.0.0.1"))]).unwrap();
+    let id = stage.change(100_000, &[(ChangeAction::Create, a("db.example.com", "10.0.0.1"))]).unwrap();
     assert_eq!(stage.listed(100_000).len(), 1);
     assert_eq!(stage.resolved(129_999, "db.example.com"), [""; 0]);
     assert!(!stage.account.get_change(129_999, &id).unwrap().in_sync);
@@ -226,7 +238,7 @@ fn dns_follows_health_and_never_answers_with_nothing() {
     let mut stage = stage();
     let checks = [0, 1].map(|_| stage.account.create_health_check(0).unwrap());
     let record = |value: &str, role, n: usize| {
-        (Action::Create, a("db.example.com", value).as_failover(role, &n.to_string(), Some(&checks[n])))
+        (ChangeAction::Create, a("db.example.com", value).as_failover(role, &n.to_string(), Some(&checks[n])))
     };
     let alias =
         Alias { zone: stage.zone.clone(), name: "db.example.com.".into(), evaluate_target_health: true };
@@ -235,8 +247,8 @@ fn dns_follows_health_and_never_answers_with_nothing() {
     let batch = [
         record("10.0.0.1", Failover::Primary, 0),
         record("10.0.0.2", Failover::Secondary, 1),
-        (Action::Create, alias),
-        (Action::Create, name),
+        (ChangeAction::Create, alias),
+        (ChangeAction::Create, name),
     ];
     stage.change(0, &batch).unwrap();
     assert_eq!(stage.resolved(60_000, "name.example.com"), ["10.0.0.1"]);
@@ -255,39 +267,39 @@ fn alias(zone: &str, target: &str, record_type: &str) -> RecordSet {
 fn an_alias_within_the_zone_leads_to_what_is_there() {
     let mut stage = stage();
     let zone = stage.zone.clone();
-    stage.change(0, &[(Action::Create, a("db.example.com", "10.0.0.1"))]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, a("db.example.com", "10.0.0.1"))]).unwrap();
     for (target, record_type, words) in [
         ("x.example.com", "A", "target was not found"),
         ("db.example.com", "AAAA", "target was not found"),
         ("db.example.org", "A", "does not lie within the target zone"),
     ] {
-        let refused = stage.refused(&[(Action::Create, alias(&zone, target, record_type))]);
+        let refused = stage.refused(&[(ChangeAction::Create, alias(&zone, target, record_type))]);
         assert!(refused.contains(words), "{refused}");
     }
-    stage.refused(&[(Action::Create, alias("ZELSEWHERE", "nlb.example.org", "CNAME"))]);
+    stage.refused(&[(ChangeAction::Create, alias("ZELSEWHERE", "nlb.example.org", "CNAME"))]);
     let standing = alias(&zone, "db.example.com", "A");
-    stage.change(0, &[(Action::Create, standing)]).unwrap();
-    stage.refused(&[(Action::Delete, alias("ZELSEWHERE", "db.example.com", "A"))]);
-    stage.change(0, &[(Action::Delete, alias(&zone, "DB.Example.com.", "A"))]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, standing)]).unwrap();
+    stage.refused(&[(ChangeAction::Delete, alias("ZELSEWHERE", "db.example.com", "A"))]);
+    stage.change(0, &[(ChangeAction::Delete, alias(&zone, "DB.Example.com.", "A"))]).unwrap();
 }
 
 #[test]
 fn a_failover_alias_evaluates_the_health_of_its_target() {
     let mut stage = stage();
     let blind = alias("ZELSEWHERE", "nlb.example.org", "A").as_failover(Failover::Primary, "one", None);
-    assert!(stage.refused(&[(Action::Create, blind)]).contains("EvaluateTargetHealth"));
+    assert!(stage.refused(&[(ChangeAction::Create, blind)]).contains("EvaluateTargetHealth"));
 }
 
 #[test]
-fn a_lagging_list_shows_the_past_and_the_swap_is_judged_by_the_present() {
+fn a_lagging_list_shows_the_past_and_the_swap_is_checked_against_the_present() {
     let mut stage = stage();
     stage.account.set_read_lag(Service::Route53, 2_000);
     let (first, second) = (a("db.example.com", "10.0.0.1"), a("db.example.com", "10.0.0.2"));
-    stage.change(10_000, &[(Action::Create, first.clone())]).unwrap();
-    stage.change(20_000, &[(Action::Upsert, second.clone())]).unwrap();
+    stage.change(10_000, &[(ChangeAction::Create, first.clone())]).unwrap();
+    stage.change(20_000, &[(ChangeAction::Upsert, second.clone())]).unwrap();
     assert_eq!(stage.listed(21_999), std::slice::from_ref(&first));
     assert_eq!(stage.listed(22_000), [second]);
-    stage.refused(&[(Action::Delete, first)]);
+    stage.refused(&[(ChangeAction::Delete, first)]);
 }
 
 #[test]
@@ -295,17 +307,17 @@ fn a_prior_request_holds_up_its_zone_only() {
     let mut stage = stage();
     let other = stage.account.create_hosted_zone(0, "example.org").unwrap();
     stage.account.set_prior_request_pending(&stage.zone, true);
-    let error = stage.change(0, &[(Action::Create, a("db.example.com", "10.0.0.1"))]).unwrap_err();
+    let error = stage.change(0, &[(ChangeAction::Create, a("db.example.com", "10.0.0.1"))]).unwrap_err();
     assert_eq!((error.code.as_str(), error.status), ("PriorRequestNotComplete", 400));
     stage.zone = other;
-    stage.change(0, &[(Action::Create, a("db.example.org", "10.0.0.1"))]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, a("db.example.org", "10.0.0.1"))]).unwrap();
 }
 
 #[test]
 fn an_unknown_zone_is_not_found() {
     let mut stage = stage();
     stage.zone = "ZNONE".to_owned();
-    let error = stage.change(0, &[(Action::Create, a("db.example.com", "10.0.0.1"))]).unwrap_err();
+    let error = stage.change(0, &[(ChangeAction::Create, a("db.example.com", "10.0.0.1"))]).unwrap_err();
     assert_eq!((error.code.as_str(), error.status), ("NoSuchHostedZone", 404));
 }
 
@@ -333,7 +345,7 @@ fn a_failover_alias_falls_with_an_empty_group_of_its_load_balancer() {
     let primary = a("db.example.com", "").as_failover(Failover::Primary, "one", None);
     let secondary = a("db.example.com", "10.0.0.2").as_failover(Failover::Secondary, "two", None);
     let primary = RecordSet { answer: alias, ..primary };
-    stage.change(0, &[(Action::Create, primary), (Action::Create, secondary)]).unwrap();
+    stage.change(0, &[(ChangeAction::Create, primary), (ChangeAction::Create, secondary)]).unwrap();
     assert_eq!(stage.resolved(60_000, "db.example.com"), ["10.0.0.2"], "the target is still initial");
     stage.account.advance(100_000, &mut |_| true);
     assert_eq!(stage.resolved(100_000, "db.example.com"), [name]);

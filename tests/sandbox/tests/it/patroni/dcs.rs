@@ -102,7 +102,7 @@ fn in_pause_the_local_role_alone_answers() {
 }
 
 #[test]
-fn in_pause_nobody_is_promoted() {
+fn in_pause_no_member_is_promoted() {
     let mut cluster = usual();
     cluster.pause(SECOND);
     cluster.crash(5 * SECOND, PG1, Silence::Refused);
@@ -158,7 +158,7 @@ fn before_3_0_there_is_no_failsafe_mode() {
 }
 
 #[test]
-fn nobody_is_promoted_over_a_primary_that_answers_the_others() {
+fn no_member_is_promoted_over_a_primary_that_answers_the_others() {
     // Retries that Patroni's rule for the TTL forbids: the key runs out long before the primary steps down.
     let settings = Settings { retry_timeout: 60 * SECOND, ..Settings::default() };
     let mut together = cluster(settings.clone());

@@ -48,7 +48,7 @@ fn a_crashed_primary_is_replaced_after_the_ttl_and_rejoins() {
 }
 
 #[test]
-fn a_machine_that_is_gone_is_silent() {
+fn a_lost_machine_is_silent() {
     let mut cluster = usual();
     cluster.crash(1, PG2, Silence::TimedOut);
     assert_eq!(cluster.health(1, PG2, ME).unwrap_err(), Silence::TimedOut);
@@ -155,7 +155,7 @@ fn a_short_hang_changes_nothing() {
 }
 
 #[test]
-fn a_frozen_machine_thaws_and_still_believes() {
+fn a_thawed_machine_still_claims_to_be_primary() {
     let mut cluster = usual();
     cluster.freeze(4 * SECOND, PG1);
     assert!(cluster.takes_writes().is_empty());
@@ -187,7 +187,7 @@ fn after_crash(prepare: impl Fn(&mut Cluster)) -> Cluster {
 }
 
 #[test]
-fn nobody_is_promoted_when_none_is_fit() {
+fn no_member_is_promoted_when_none_is_fit() {
     let nofailover = Tags { nofailover: true, ..Tags::default() };
     let both = after_crash(|cluster| {
         cluster.set_tags(1, PG2, nofailover);
@@ -243,7 +243,7 @@ fn a_leader_whose_postgresql_crashes_in_its_promotion_is_promoted_and_not_primar
 }
 
 #[test]
-fn nobody_is_promoted_from_a_timeline_that_was_left_behind() {
+fn no_member_is_promoted_from_an_abandoned_timeline() {
     let mut cluster = usual();
     cluster.crash(5 * SECOND, PG3, Silence::Refused);
     cluster.switchover(6 * SECOND, PG2).unwrap();

@@ -2,7 +2,7 @@
 
 mod dcs;
 mod faults;
-mod laws;
+mod invariants;
 mod operator;
 mod recorded;
 mod rest;

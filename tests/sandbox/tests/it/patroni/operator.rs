@@ -5,7 +5,7 @@ use repoint_sandbox::patroni::{Refusal, Settings, Silence, Tags};
 use super::support::*;
 
 #[test]
-fn a_switchover_goes_to_whom_it_was_asked_for() {
+fn a_switchover_goes_to_the_requested_member() {
     let mut cluster = usual();
     cluster.switchover(5 * SECOND, PG3).unwrap();
     let stopping = until(&mut cluster, 5 * SECOND, |cluster, now| {

@@ -86,7 +86,7 @@ fn silences_have_their_replies() {
 }
 
 #[test]
-fn a_patroni_whose_loop_stands_still_is_not_live() {
+fn a_patroni_whose_loop_stopped_is_not_live() {
     let mut cluster = usual();
     cluster.dcs_down(1, repoint_sandbox::patroni::DcsOutage::Closes);
     cluster.advance(300 * SECOND);

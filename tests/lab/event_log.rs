@@ -1,0 +1,44 @@
+//! Moments that the lab's other programs write down, in lines of `MOMENT WHAT HOST`, all by the one clock of the machine.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+
+use crate::wait::wait_until;
+
+/// A failover takes 20 s (`ttl`) and a little.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+pub struct LogEntry {
+    /// In seconds since the epoch.
+    pub at: f64,
+    /// What has happened.
+    pub what: String,
+    /// To whom.
+    pub host: String,
+}
+
+impl LogEntry {
+    fn from(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let at = words.next()?.parse().ok()?;
+        let note = Self { at, what: words.next()?.to_owned(), host: words.next()?.to_owned() };
+        Some(note)
+    }
+}
+
+pub fn now() -> anyhow::Result<f64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
+}
+
+/// Waits for the first note in `file` of `what` after the moment `since`.
+pub async fn first(file: &Path, since: f64, what: &str) -> anyhow::Result<LogEntry> {
+    wait_until(&format!("{} tells of {what}", file.display()), TIMEOUT, async || {
+        let text = fs::read_to_string(file)?;
+        let mut event_log = text.lines().filter_map(LogEntry::from);
+        event_log.find(|note| note.at > since && note.what == what).context("nothing of it")
+    })
+    .await
+}
