@@ -1,4 +1,4 @@
-//! The faces on one host: the daemon, Patroni's callback and cron, as real processes against the sandbox.
+//! The entry points on one host: the daemon, Patroni's callback and cron, as real processes against the sandbox.
 
 mod callback;
 mod cron;

@@ -119,3 +119,29 @@ async fn an_item_that_only_a_newer_version_reads_is_refused_and_left_as_it_is() 
         assert_eq!(stored(&aws), item);
     }
 }
+
+/// An item that was edited or truncated: nothing is decided by it, and nothing replaces it.
+#[tokio::test]
+async fn a_damaged_item_is_refused_and_left_as_it_is() {
+    let set = |field: &str, value: serde_json::Value| {
+        let mut item = parsed(FUTURE);
+        item[field] = value;
+        item
+    };
+    let without = |field: &str| {
+        let mut item = parsed(FUTURE);
+        item.remove(field);
+        item
+    };
+    for (item, words) in [
+        (set("state", json!({"S": "{\"revision\": 3, "})), "cannot be read (EOF"),
+        (set("state", json!({"N": "3"})), "has no state"),
+        (without("state"), "has no state"),
+        (without("version"), "has no version"),
+    ] {
+        let aws = table(std::slice::from_ref(&item)).await;
+        let failure = store(&aws).await.load(&batman()).await.unwrap_err();
+        assert!(failure.message.contains(words), "{words}: {failure}");
+        assert_eq!(stored(&aws), item);
+    }
+}

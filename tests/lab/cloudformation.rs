@@ -12,14 +12,14 @@ const SCRIPT: &str = "cloudformation.py";
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![
-        stage.trial("cloudformation::complete", async |lab: &Lab| {
+        stage.long_trial("cloudformation::complete", async |lab: &Lab| {
             deployed::complete(lab, &Tool::new(lab, SCRIPT)).await
         }),
-        stage.trial("cloudformation::existing", async |lab: &Lab| {
+        stage.long_trial("cloudformation::existing", async |lab: &Lab| {
             deployed::existing(lab, &Tool::new(lab, SCRIPT)).await
         }),
-        stage.trial("cloudformation::given", async |lab: &Lab| alone(lab, "given").await),
-        stage.trial("cloudformation::refusals", async |lab: &Lab| alone(lab, "refusals").await),
+        stage.long_trial("cloudformation::given", async |lab: &Lab| alone(lab, "given").await),
+        stage.long_trial("cloudformation::refusals", async |lab: &Lab| alone(lab, "refusals").await),
         stage.trial("cloudformation::linted", async |lab: &Lab| alone(lab, "linted").await),
     ]
 }

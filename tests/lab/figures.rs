@@ -19,7 +19,7 @@ const ROUNDS: usize = 7;
 const DELAY: Duration = Duration::from_millis(50);
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![stage.trial("figures::a_pass_costs_what_was_promised", passes)]
+    vec![stage.long_trial("figures::a_pass_costs_what_was_promised", passes)]
 }
 
 async fn passes(lab: &Lab) -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ const UNSEEN: &str = "elasticloadbalancing:DescribeTargetGroups";
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![
-        stage.trial("iam::the_policy_is_enough_and_nothing_of_it_is_too_much", enough),
+        stage.long_trial("iam::the_policy_is_enough_and_nothing_of_it_is_too_much", enough),
         stage.trial("iam::a_linter_finds_nothing_in_the_policies", linted),
     ]
 }

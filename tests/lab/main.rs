@@ -29,7 +29,6 @@ mod latency;
 mod mailbox;
 mod member;
 mod moto;
-mod outage;
 mod patroni;
 mod postmaster;
 mod promptness;
@@ -70,7 +69,6 @@ fn run() -> anyhow::Result<ExitCode> {
         adoption::trials,
         failover::trials,
         callback::trials,
-        outage::trials,
         readers::trials,
         records::trials,
         warm::trials,

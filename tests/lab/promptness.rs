@@ -36,9 +36,12 @@ const HANG: Duration = Duration::from_hours(1);
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let Ok(failovers) = std::env::var("LAB_FAILOVERS") else { return Vec::new() };
-    vec![stage.trial("promptness::of_each_face_and_of_others_on_the_same_failovers", async move |lab| {
-        compare(lab, failovers.parse().context("LAB_FAILOVERS is a number")?).await
-    })]
+    vec![
+        stage
+            .trial("promptness::of_each_entry_point_and_of_others_on_the_same_failovers", async move |lab| {
+                compare(lab, failovers.parse().context("LAB_FAILOVERS is a number")?).await
+            }),
+    ]
 }
 
 /// One of those that follow.

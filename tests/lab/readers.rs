@@ -14,7 +14,10 @@ use crate::wait::wait_until;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     vec![
-        stage.trial("readers::replicas_come_and_go_and_the_primary_takes_the_place_of_the_last", come_and_go),
+        stage.long_trial(
+            "readers::replicas_come_and_go_and_the_primary_takes_the_place_of_the_last",
+            come_and_go,
+        ),
     ]
 }
 

@@ -7,13 +7,10 @@ use anyhow::{Context as _, ensure};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, NAME};
+use crate::deployment::Deployment;
 use crate::infra::{record, with};
 use crate::lab::Lab;
-use crate::latency::Latency;
-use crate::member::{Member, Software};
-use crate::patroni::Layout;
-use crate::service::{Service, Signal, make_directory_for_postgres};
+use crate::member::Member;
 use crate::stage::Stage;
 use crate::wait::wait_until;
 
@@ -22,14 +19,9 @@ const READERS: &str = "readers.db.example.test";
 const NOBODY: &str = "127.0.0.99";
 const CHANGE: &str = "ChangeResourceRecordSets";
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// Longer than the passes of one process are apart.
-const SLOW: Duration = Duration::from_secs(1);
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![
-        stage.trial("records::a_pair_and_the_readers_follow_in_one_batch", follow),
-        stage.trial("records::clusters_of_one_zone_share_a_batch", share),
-    ]
+    vec![stage.long_trial("records::a_pair_and_the_readers_follow_in_one_batch", follow)]
 }
 
 async fn follow(lab: &Lab) -> anyhow::Result<()> {
@@ -82,54 +74,6 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     ensure!(standby.len() == 1 && hosts(&replicas).contains(&standby[0]), "{after:?}");
     ensure!(values(&after, READERS)? == hosts(&replicas), "{after:?}");
     Ok(())
-}
-
-/// One process, three clusters, of which two have one member; one zone.
-async fn share(lab: &Lab) -> anyhow::Result<()> {
-    let mut deployment = Deployment::new(lab).await?;
-    let zone = deployment.zone.clone();
-    let (mut robin, mut alfred) =
-        tokio::try_join!(Single::start(lab, "robin", 14), Single::start(lab, "alfred", 15))?;
-    let leader = lab.cluster.leader().await?;
-    let mut wanted = vec![(NAME.to_owned(), leader.host)];
-    deployment.configure_record()?;
-    for single in [&robin, &alfred] {
-        let name = format!("{}.db.example.test", single.scope);
-        let member = &single.member;
-        deployment.configure(&format!(
-            "\n[[cluster]]\nscope = {:?}\nmembers = [{:?}]\n",
-            single.scope, member.rest_url
-        ));
-        deployment.configure(&configured(&zone, &name, "primary"));
-        wanted.push((name, member.host.clone()));
-    }
-    let own = wanted.iter().map(|(name, _)| record(&format!("{name}."), "A", 30, &[NOBODY]));
-    let all: Vec<Value> = own.chain(foreign()).collect();
-    deployment.infra.put_records(&zone, &all).await?;
-    let before = sets(&deployment).await?;
-
-    // Who comes first goes at once; whoever comes meanwhile goes together.
-    let latency = Latency::of("POST /2013-04-01/hostedzone/", SLOW).await?;
-    deployment.endpoint = latency.endpoint();
-    lab.moto.start_recording().await?;
-    let reports = run_all(&deployment).await?;
-    let batches = batches(&deployment).await?;
-    eprintln!("three clusters of a zone: {batches:?} changes in a batch");
-    ensure!(reports.iter().all(|report| report["outcome"] == "changed"), "{reports:?}");
-    ensure!(batches.len() <= 2 && batches.iter().sum::<usize>() == 3, "{batches:?}");
-    ensure!(notified(&reports) == u64::try_from(batches.len())?, "{reports:?}");
-    let after = sets(&deployment).await?;
-    ensure_carried_over(&before, &after)?;
-    for (name, host) in &wanted {
-        ensure!(values(&after, name)? == [host.clone()], "{after:?}");
-    }
-
-    lab.moto.start_recording().await?;
-    let reports = run_all(&deployment).await?;
-    ensure!(reports.iter().all(|report| report["outcome"] == "converged"), "{reports:?}");
-    ensure!(deployment.written().await?.is_empty() && notified(&reports) == 0, "{reports:?}");
-    robin.stop().await?;
-    alfred.stop().await
 }
 
 /// What others have in the zone, beside the names of repoint and at them.
@@ -230,23 +174,13 @@ async fn moved_at_once(
     let after = sets(deployment).await?;
     ensure_carried_over(before, &after)?;
     ensure!(batches == [changed(before, &after).len()], "{batches:?}: {report}");
-    ensure!(notified(std::slice::from_ref(&report)) == 1, "{report}");
+    ensure!(zone_changes(&report) == 1, "{report}");
     Ok(after)
 }
 
-/// How many changes of zones the reports tell of.
-fn notified(reports: &[Value]) -> u64 {
-    let calls =
-        reports.iter().filter_map(|report| report["api_calls"]["route53:ChangeResourceRecordSets"].as_u64());
-    calls.sum()
-}
-
-/// The reports of all clusters.
-async fn run_all(deployment: &Deployment<'_>) -> anyhow::Result<Vec<Value>> {
-    let outcome = deployment.repoint(&["run", "--format", "json"]).await?;
-    ensure!(outcome.code == 0, "{outcome:?}");
-    let report: Value = serde_json::from_str(&outcome.stdout)?;
-    Ok(report["clusters"].as_array().context("clusters")?.clone())
+/// How many changes of zones a report counts.
+fn zone_changes(report: &Value) -> u64 {
+    report["api_calls"]["route53:ChangeResourceRecordSets"].as_u64().unwrap_or_default()
 }
 
 /// Waits until the leader says that they stream, and by how much they lag.
@@ -266,38 +200,4 @@ async fn wait_streaming(lab: &Lab, leader: &Member, replicas: &[Member]) -> anyh
         Ok(())
     })
     .await
-}
-
-/// A cluster of one member.
-struct Single {
-    scope: &'static str,
-    member: Member,
-    patroni: Service,
-}
-
-impl Single {
-    async fn start(lab: &Lab, scope: &'static str, first_host: u8) -> anyhow::Result<Self> {
-        let homes = lab.dir.join(scope);
-        make_directory_for_postgres(&homes).await?;
-        let software = Software { venv: lab.venv.clone(), homes, callback: "true".to_owned() };
-        let layout = Layout { scope, members: 1, first_host, follows: None };
-        let member = Member::prepare(&software, layout, 1).await?;
-        let patroni = Service::start(member.patroni_command(&lab.venv), &member.log())?;
-        let single = Self { scope, member, patroni };
-        // It answers as the primary a moment before its own list names it as the leader.
-        wait_until("the only member leads", TIMEOUT, async || {
-            let answer = lab.http.get(format!("{}/cluster", single.member.rest_url)).send().await?;
-            let view: Value = answer.json().await?;
-            let only = &view["members"][0];
-            ensure!(only["role"] == "leader" && only["state"] == "running", "{view}");
-            Ok(())
-        })
-        .await
-        .with_context(|| single.member.log_tail())?;
-        Ok(single)
-    }
-
-    async fn stop(&mut self) -> anyhow::Result<()> {
-        self.patroni.end(Signal::TERM).await
-    }
 }

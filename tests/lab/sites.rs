@@ -16,7 +16,7 @@ use crate::service::make_directory_for_postgres;
 use crate::stage::Stage;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![stage.trial("sites::a_lost_site_is_left_and_not_gone_back_to", lost)]
+    vec![stage.long_trial("sites::a_lost_site_is_left_and_not_gone_back_to", lost)]
 }
 
 async fn lost(lab: &Lab) -> anyhow::Result<()> {
@@ -27,7 +27,7 @@ async fn lost(lab: &Lab) -> anyhow::Result<()> {
     let primary = east.wait_role("primary").await?;
     let layout = Layout { scope: "batman-west", first_host: 21, follows: Some(&primary), ..layout };
     let west = start(lab, layout).await?;
-    let notified = move_cause(lab, &east, &west).await;
+    let notified = lose_and_return(lab, &east, &west).await;
     tokio::try_join!(east.stop_all(), west.stop_all())?;
     notified
 }
@@ -39,7 +39,7 @@ async fn start(lab: &Lab, layout: Layout<'_>) -> anyhow::Result<Cluster> {
     Cluster::start(&software, &lab.http, layout).await
 }
 
-async fn move_cause(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> {
+async fn lose_and_return(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::Result<()> {
     let sites = [Site::new(lab, east, "us-east-1").await?, Site::new(lab, west, "us-west-2").await?];
     let deployment = deployed(lab, &sites).await?;
     let [in_east, in_west] = &sites;

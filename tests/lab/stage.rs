@@ -39,19 +39,34 @@ impl Stage {
     where
         F: AsyncFnOnce(&Lab) -> anyhow::Result<()> + Send + 'static,
     {
-        let stage = Arc::clone(self);
-        Trial::test(name, move || stage.run(body))
+        let (stage, called) = (Arc::clone(self), name.to_owned());
+        Trial::test(name, move || stage.run(&called, body))
     }
 
-    fn run<F>(&self, body: F) -> Result<(), Failed>
+    /// The same, ignored unless [`is_long`].
+    pub fn long_trial<F>(self: &Arc<Self>, name: &str, body: F) -> Trial
+    where
+        F: AsyncFnOnce(&Lab) -> anyhow::Result<()> + Send + 'static,
+    {
+        self.trial(name, body).with_ignored_flag(!is_long())
+    }
+
+    fn run<F>(&self, name: &str, body: F) -> Result<(), Failed>
     where
         F: AsyncFnOnce(&Lab) -> anyhow::Result<()>,
     {
         let lab = self.lab.get().ok_or("the lab is not started")?;
+        let started = Instant::now();
         let result = self.runtime.block_on(async {
             lab.tidy().await.context("the lab is not tidy")?;
             body(lab).await
         });
+        eprintln!("{name} took {:.1} s", started.elapsed().as_secs_f64());
         result.map_err(|error| Failed::from(format!("{error:#}")))
     }
+}
+
+/// Whether the trials are run that a change may pass without: `tests/run long` runs them, and `tests/run lab FILTER`.
+pub fn is_long() -> bool {
+    std::env::var_os("LAB_LONG").is_some()
 }

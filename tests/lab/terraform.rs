@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::deployed::{self, Tool};
 use crate::lab::Lab;
-use crate::stage::Stage;
+use crate::stage::{Stage, is_long};
 
 const SCRIPT: &str = "terraform.py";
 /// The trials that call no function, and bring an AWS of their own.
@@ -18,7 +18,8 @@ const ALONE: [&str; 3] = ["given", "refusals", "linted"];
 /// Those that have begun with another trial, and are waited for in their own.
 static BEGUN: Mutex<Vec<(&str, Child)>> = Mutex::const_new(Vec::new());
 
-/// Ignored where `tests/run` has found no Terraform, or no provider.
+/// Ignored where `tests/run` has found no Terraform or no provider, and unless [`is_long`]: the walk-through applies the
+/// module, too.
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let is_there = std::env::var_os("LAB_TERRAFORM_PLUGINS").is_some();
     let trials = [
@@ -33,7 +34,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage.trial("terraform::refusals", async |lab: &Lab| alone(lab, "refusals").await),
         stage.trial("terraform::linted", async |lab: &Lab| alone(lab, "linted").await),
     ];
-    trials.map(|trial| trial.with_ignored_flag(!is_there)).into()
+    trials.map(|trial| trial.with_ignored_flag(!is_there || !is_long())).into()
 }
 
 async fn begin_the_others(lab: &Lab) -> anyhow::Result<()> {

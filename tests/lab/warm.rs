@@ -13,7 +13,7 @@ use crate::stage::Stage;
 use crate::wait::wait_until;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![stage.trial("warm::every_member_is_in_and_a_failover_moves_nothing", members)]
+    vec![stage.long_trial("warm::every_member_is_in_and_a_failover_moves_nothing", members)]
 }
 
 async fn members(lab: &Lab) -> anyhow::Result<()> {

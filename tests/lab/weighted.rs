@@ -12,7 +12,7 @@ use crate::lab::Lab;
 use crate::stage::Stage;
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![stage.trial("weighted::a_failover_is_one_request", failover)]
+    vec![stage.long_trial("weighted::a_failover_is_one_request", failover)]
 }
 
 async fn failover(lab: &Lab) -> anyhow::Result<()> {

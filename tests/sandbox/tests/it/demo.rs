@@ -54,7 +54,7 @@ async fn the_scenario_passes_and_says_so() {
 async fn with_keep_it_prints_events_and_commands() {
     // Killed at the end, it cannot clear up.
     let folder = tempfile::tempdir().unwrap();
-    let mut command = demo(&["--keep", "--no-story"]);
+    let mut command = demo(&["--keep", "--no-scenario"]);
     let mut child = command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut crash = None;

@@ -29,7 +29,7 @@ use crate::scenario::{Ending, Stage};
 Examples:
   cargo demo                          the story, in about 25 seconds
   cargo demo -- --keep                the story, then the sandbox stays, to be broken by hand
-  cargo demo -- --keep --no-story     the sandbox alone
+  cargo demo -- --keep --no-scenario     the sandbox alone
   cargo demo -- --serve /tmp/there    the same without repoint, for a repoint of your own
   cargo demo -- repoint --help        repoint itself, without another build
 
