@@ -48,7 +48,7 @@ async fn empty_group_and_missing_record(lab: &Lab) -> anyhow::Result<()> {
     let mut operations: Vec<&str> = calls.iter().map(|call| call.operation.as_str()).collect();
     operations.sort_unstable();
     ensure!(operations == ["DescribeTargetHealth", "ListResourceRecordSets"], "{operations:?}");
-    ensure!(deployment.mailbox.messages().await?.is_empty(), "nothing to tell");
+    ensure!(deployment.mailbox.messages().await?.is_empty(), "no message");
     Ok(())
 }
 
@@ -67,6 +67,6 @@ async fn status_and_check(lab: &Lab) -> anyhow::Result<()> {
     lab.moto.start_recording().await?;
     let check = deployment.repoint(&["check"]).await?;
     ensure!(check.code == 0 && check.stdout.contains("[[cluster.record]]"), "{check:?}");
-    ensure!(lab.moto.recorded().await?.is_empty(), "check asks nobody");
+    ensure!(lab.moto.recorded().await?.is_empty(), "check makes no request");
     Ok(())
 }

@@ -38,7 +38,7 @@ async fn old(lab: &Lab) -> anyhow::Result<()> {
     followed
 }
 
-/// A kill, a switchover and a restart of the primary; nothing but the callbacks looks.
+/// A kill, a switchover and a restart of the primary; only callbacks trigger a check.
 async fn follow(lab: &Lab, cluster: &Cluster) -> anyhow::Result<()> {
     let mut deployment = Deployment::new(lab).await?;
     deployment.configure_group(&deployment.ip_group.clone())?;

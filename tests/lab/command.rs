@@ -56,7 +56,7 @@ impl Program {
         variables.iter().fold(self, |program, (name, value)| program.env(name, value))
     }
 
-    /// Runs to the end. GNU time measures: it is so small that the memory it hands down to the
+    /// Runs to the end. GNU time measures: it is so small that the peak it hands down to the
     /// program does not count, as that of this test program would.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
         // Several may run at the same time.

@@ -109,7 +109,7 @@ pub async fn complete(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     tool.down("complete").await
 }
 
-/// The example for what most people have: their network, group, zone and topic, and their own files.
+/// The example `existing`: a network, group, zone and topic that exist already, with files of their own.
 pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     let infra = Infra::in_region(&lab.aws, REGION).await?;
     let alerts = Mailbox::in_region(&lab.aws, REGION, "db-alerts").await?;
@@ -201,7 +201,7 @@ impl Deployed<'_> {
         let new = cluster.wait_new_leader(&old).await?;
         let what = format!("the function has moved everything to {}", new.name);
         wait_until(&what, PROMPTLY, async || self.ensure_points_at(&new).await).await?;
-        wait_until("somebody is told", PROMPTLY, async || {
+        wait_until("an alert is published", PROMPTLY, async || {
             let notified = events(&self.alerts.messages().await?)?;
             ensure!(notified.contains(&"retargeted triggered".to_owned()), "{notified:?}");
             Ok(())

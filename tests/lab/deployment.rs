@@ -51,7 +51,7 @@ impl<'a> Deployment<'a> {
         for member in lab.cluster.members() {
             instances.insert(member.host.clone(), infra.instance(member).await?);
         }
-        // Every deployment begins with nothing remembered.
+        // Every deployment begins without state.
         for file in ["state.json", "state.json.lock"] {
             drop(fs::remove_file(lab.dir.join(file)));
         }
@@ -74,18 +74,18 @@ impl<'a> Deployment<'a> {
         })
     }
 
-    /// Memory is kept in that DynamoDB table, instead of in a file.
+    /// The state is kept in that DynamoDB table, instead of in a file.
     pub fn store_state_in(&mut self, table: &str) {
         let table = format!("dynamodb_table = \"{table}\"");
         self.configuration = self.configuration.replace("file = \"state.json\"", &table);
     }
 
-    /// Memory is kept in that file.
+    /// The state is kept in that file.
     pub fn store_state_in_file(&mut self, file: &str) {
         self.configuration = self.configuration.replace("state.json", file);
     }
 
-    /// The cluster of that scope is meant.
+    /// The configured cluster is the one of that scope.
     pub fn watch_scope(&mut self, scope: &str) {
         self.configuration =
             self.configuration.replace("scope = \"batman\"", &format!("scope = \"{scope}\""));
@@ -197,7 +197,7 @@ impl<'a> Deployment<'a> {
         self.credentials = Some(credentials);
     }
 
-    /// Puts this configuration where the members' callbacks look for it.
+    /// Puts this configuration where the members' callbacks read it.
     pub fn install_callbacks(&self, sections: &str) -> anyhow::Result<()> {
         let home = callback_home(&self.lab.dir);
         for file in ["state.json", "state.json.lock"] {
@@ -211,7 +211,7 @@ impl<'a> Deployment<'a> {
         Ok(fs::write(file, format!("{sections}\n{}", self.configuration))?)
     }
 
-    /// Waits until the `ip` group holds that member and nobody else.
+    /// Waits until the `ip` group has that member as its only target.
     pub async fn wait_for_group(&self, member: &Member) -> anyhow::Result<()> {
         let what = format!("the group holds {} alone", member.name);
         wait_until(&what, Duration::from_mins(1), async || {

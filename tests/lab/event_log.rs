@@ -1,4 +1,4 @@
-//! Moments that the lab's other programs write down, in lines of `MOMENT WHAT HOST`, all by the one clock of the machine.
+//! Events that the lab's other programs record, in lines of `TIME WHAT HOST`, all by this machine's clock.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub struct LogEntry {
     pub at: f64,
     /// What has happened.
     pub what: String,
-    /// To whom.
+    /// To which host.
     pub host: String,
 }
 
@@ -33,12 +33,12 @@ pub fn now() -> anyhow::Result<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }
 
-/// Waits for the first note in `file` of `what` after the moment `since`.
+/// Waits for the first entry in `file` of `what` after the time `since`.
 pub async fn first(file: &Path, since: f64, what: &str) -> anyhow::Result<LogEntry> {
-    wait_until(&format!("{} tells of {what}", file.display()), TIMEOUT, async || {
+    wait_until(&format!("{} has an entry {what}", file.display()), TIMEOUT, async || {
         let text = fs::read_to_string(file)?;
         let mut event_log = text.lines().filter_map(LogEntry::from);
-        event_log.find(|note| note.at > since && note.what == what).context("nothing of it")
+        event_log.find(|note| note.at > since && note.what == what).context("no such entry")
     })
     .await
 }

@@ -70,7 +70,7 @@ fn others(lab: &Lab, primary: &Member) -> Vec<Member> {
     lab.cluster.members().iter().filter(|member| *member != primary).cloned().collect()
 }
 
-/// One run that moves everything from `old` to `new`, and tells of it; its report, and everything it told.
+/// One run that moves everything from `old` to `new`; its report, and the events that it published.
 async fn moved(
     deployment: &Deployment<'_>,
     old: &Member,

@@ -1,4 +1,4 @@
-//! What a pass costs. Times are told, never tested: they are for the reader, as ratios within one run.
+//! What a pass costs. Times are printed and not tested: compare them within one run only.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -61,7 +61,7 @@ impl Function {
         )
     }
 
-    /// What it answers to an event: a report, or an error as Lambda tells it.
+    /// What it answers to an event: a report, or an error in Lambda's form.
     pub async fn invoke(&self, event: &str) -> anyhow::Result<Value> {
         let url = format!("http://{ADDRESS}/2015-03-31/functions/function/invocations");
         let answer = async {
@@ -71,7 +71,7 @@ impl Function {
         answer.await.map_err(|error| self.explained(&error))
     }
 
-    /// The most memory that the function's process, the only child of the emulator's, ever had.
+    /// The peak memory that the function's process, the only child of the emulator's, ever had.
     pub fn peak_kib(&self) -> anyhow::Result<f64> {
         let emulator = self.emulator.id()?.to_string();
         for entry in fs::read_dir("/proc")?.flatten() {
@@ -88,7 +88,7 @@ impl Function {
         Err(self.explained(&anyhow!("the function does not run")))
     }
 
-    /// Ends it in good order; everything that the emulator and the function have said.
+    /// Stops it; the log of the emulator and the function.
     pub async fn end(mut self) -> anyhow::Result<String> {
         self.emulator.end(Signal::TERM).await?;
         Ok(fs::read_to_string(&self.log)?)

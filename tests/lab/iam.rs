@@ -1,4 +1,4 @@
-//! The policy that `repoint iam` prints, judged by others: an emulated IAM that checks actions, and a linter that knows
+//! The policy that `repoint iam` prints, checked by other programs: an emulated IAM that checks actions, and a linter that knows
 //! their resources and condition keys.
 
 use std::process::Stdio;
@@ -28,7 +28,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     ]
 }
 
-/// Every kind of endpoint, memory in a table, and waiting for Route 53.
+/// Every kind of endpoint, state in a table, and waiting for Route 53.
 struct Everything<'a> {
     deployment: Deployment<'a>,
     listener: String,
@@ -130,7 +130,7 @@ async fn linted(lab: &Lab) -> anyhow::Result<()> {
     for whom in ["run", "plan"] {
         let policy = policy(&deployment, &["--for", whom]).await?;
         let findings = lint(lab, &policy).await?;
-        // It wants a resource of every type that the action knows, an application load balancer's listener too.
+        // The linter expects a resource of every type that the action knows, an application load balancer's listener too.
         let wants_more = |finding: &&Value| {
             let detail = finding["detail"].as_array().into_iter().flatten();
             finding["issue"] == "RESOURCE_MISMATCH"
@@ -144,7 +144,7 @@ async fn linted(lab: &Lab) -> anyhow::Result<()> {
         let findings: Vec<_> = findings.iter().filter(|finding| !wants_more(finding)).collect();
         ensure!(findings.is_empty(), "{findings:?} in {policy}");
     }
-    // It does look.
+    // The linter does check.
     let mut wrong = policy(&deployment, &[]).await?;
     for statement in wrong["Statement"].as_array_mut().into_iter().flatten() {
         if statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("MoveRecords")) {

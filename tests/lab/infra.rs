@@ -115,7 +115,7 @@ impl<'a> Infra<'a> {
         Ok(())
     }
 
-    /// Everything that is told of a listener.
+    /// A listener's whole description.
     pub async fn described_listener(&self, listener: &str) -> anyhow::Result<Value> {
         let described =
             self.call("elbv2", "describe_listeners", json!({ "ListenerArns": [listener] })).await?;
@@ -209,7 +209,7 @@ fn targets_of(group: &str, targets: &[(&str, u16)]) -> Value {
     json!({ "TargetGroupArn": group, "Targets": targets })
 }
 
-/// A forward action. It is sticky, which nobody tells repoint.
+/// A forward action. It is sticky, which the configuration does not say.
 fn forwards(shares: &[(&str, u32)]) -> Value {
     let groups: Vec<Value> =
         shares.iter().map(|(group, weight)| json!({ "TargetGroupArn": group, "Weight": weight })).collect();

@@ -20,9 +20,9 @@ pub struct Lab {
     pub dir: PathBuf,
     /// The Python that has boto3 and Patroni.
     pub venv: PathBuf,
-    /// The product, where whoever runs Patroni finds it.
+    /// The product, where the user that runs Patroni can read it.
     pub program: PathBuf,
-    /// What the members' Patroni calls; it fails, and nobody minds, where no configuration is put for it.
+    /// What the members' Patroni calls; it fails, without consequence, where it has no configuration.
     pub callback: String,
     pub http: Client,
     pub cluster: Cluster,
@@ -77,7 +77,7 @@ fn install(dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// Where callbacks have their configuration and memory.
+/// Where callbacks have their configuration and state.
 pub fn callback_home(dir: &Path) -> PathBuf {
     dir.join("callback")
 }

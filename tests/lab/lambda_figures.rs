@@ -1,9 +1,9 @@
 //! What the function costs beside a boto3 function that does the same job, both under AWS's own emulator, in turn. Times
-//! are told, never tested. It runs only when it is asked for, with `LAB_LAMBDA=20` for the rounds; `LAB_BOOTSTRAP` names
-//! the release build, whose zip is weighed, too.
+//! are printed and not tested. It runs only on request, with `LAB_LAMBDA=20` for the rounds; `LAB_BOOTSTRAP` names
+//! the release build, whose zip's size is printed, too.
 //!
-//! The emulator neither slows a function down to its share of a CPU, nor does it unpack anything, and nothing here speaks
-//! TLS. `bootstrap` does more: it asks every member, and reads and writes its memory.
+//! The emulator neither slows a function down to its share of a CPU, nor does it unpack anything, and nothing here uses
+//! TLS. `bootstrap` does more: it asks every member, and reads and writes its state.
 
 use std::fs;
 use std::path::Path;
@@ -129,7 +129,7 @@ async fn measure(
     let failover_ms = timed(&function, "changed").await?;
     let peak_kib = function.peak_kib()?;
     ensure!(deployment.infra.targets(&deployment.ip_group).await? == [(leader.host.clone(), leader.pg_port)]);
-    ensure!(deployment.mailbox.messages().await?.len() == 1, "one message tells of it");
+    ensure!(deployment.mailbox.messages().await?.len() == 1, "one message per failover");
     function.end().await?;
     Ok(Round { cold_ms, warm_ms, failover_ms, peak_kib })
 }

@@ -3,9 +3,9 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the lab lives in real time, and takes its places from tests/run"
+    reason = "the lab runs in real time, and has its folders from tests/run"
 )]
-#![expect(clippy::print_stderr, reason = "progress and figures are for who watches the lab")]
+#![expect(clippy::print_stderr, reason = "the lab prints progress and figures")]
 
 mod adoption;
 mod aws;

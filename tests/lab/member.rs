@@ -16,7 +16,7 @@ use crate::service::{as_postgres, make_directory_for_postgres, tail};
 const REST_PORT: u16 = 8008;
 const PG_PORT: u16 = 5432;
 
-/// A version of Patroni, and where its members live.
+/// A version of Patroni, and the folder of its members.
 pub struct Software {
     /// The Python environment that it is installed in.
     pub venv: PathBuf,

@@ -18,7 +18,7 @@ pub const DEFAULT_SCOPE: &str = "batman";
 /// A leader that died is replaced after its lock has expired, which takes up to `ttl` (20 s).
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What tells a cluster from the others of the lab.
+/// What distinguishes a cluster from the others of the lab.
 #[derive(Clone, Copy)]
 pub struct Layout<'a> {
     pub scope: &'a str,
@@ -116,12 +116,12 @@ impl Cluster {
         for member in &self.members {
             let patronis = self.patronis.lock().await;
             if let Some(patroni) = &patronis[self.position(member)?] {
-                // One that has ended already has nothing to hear.
+                // One that has ended already takes no signal.
                 let _ = patroni.signal(Signal::CONT);
                 let _ = patroni.signal(Signal::TERM);
             }
         }
-        // Not told twice: a second signal may meet Patroni in the middle of its shutdown.
+        // Signalled once: a second signal may meet Patroni in the middle of its shutdown.
         for patroni in self.patronis.lock().await.iter_mut().flatten() {
             patroni.ended().await?;
         }

@@ -11,7 +11,7 @@ use crate::wait::wait_until;
 
 /// Kills the server and waits until none of its processes is left.
 ///
-/// The first process of the lab's namespace must reap orphans, or the dead would stay as zombies
+/// The first process of the lab's namespace must reap orphans, or ended processes would stay as zombies
 /// and PostgreSQL would believe its old postmaster alive; the shell of `tests/run` does.
 pub async fn kill(postmaster: i32) -> anyhow::Result<()> {
     let processes = processes(postmaster).await?;
@@ -19,7 +19,7 @@ pub async fn kill(postmaster: i32) -> anyhow::Result<()> {
         // A child may have followed its parent before its turn came.
         let _ = send(Signal::KILL, process);
     }
-    wait_until("PostgreSQL is dead", Duration::from_secs(10), async || {
+    wait_until("PostgreSQL has ended", Duration::from_secs(10), async || {
         for process in &processes {
             let alive = Path::new("/proc").join(process.to_string()).exists();
             ensure!(!alive, "process {process} is there");
@@ -34,7 +34,7 @@ pub async fn stop(postmaster: i32) -> anyhow::Result<()> {
     // First, so that it has no more children than are found.
     send(Signal::STOP, postmaster)?;
     for process in children(postmaster).await? {
-        // One that has just ended has nothing to hear.
+        // One that has just ended takes no signal.
         let _ = send(Signal::STOP, process);
     }
     Ok(())

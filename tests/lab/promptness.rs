@@ -1,7 +1,7 @@
 //! How soon the daemon and the callback, each by itself, have followed once a new primary takes writes, and HAProxy and
 //! libpq on the same failovers. The old primary is lost in two ways: it is killed, so that its host refuses connections, or
 //! it is stopped, so that its host neither answers nor refuses, which is how EC2 usually loses one. After each failover
-//! `repoint run` is started, twice: as it is, and while Route 53, where it has a record too, answers nobody. Times are told,
+//! `repoint run` is started, twice: as it is, and while Route 53, where it has a record too, does not answer. Times are printed,
 //! never tested. A failover takes half a minute, so it is done only when asked for: `LAB_FAILOVERS=10` makes ten of each
 //! kind.
 
@@ -27,7 +27,7 @@ use crate::moto::Moto;
 use crate::service::{Service, as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
-/// Where [`HAPROXY`] listens, and what the prober's notes call it. libpq needs no road.
+/// Where [`HAPROXY`] listens, and its name in the prober's event log. libpq needs no proxy.
 const ROADS: [&str; 2] = ["haproxy_1s_2_1=127.0.0.10:6433", "haproxy_2s_3_2=127.0.0.10:6432"];
 const HAPROXY: &str = include_str!("haproxy.cfg");
 const PROBER: &str = include_str!("prober.py");
@@ -47,7 +47,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 /// One of those that follow.
 struct Follower {
     name: &'static str,
-    /// The file of notes that tells what it did, and what it is called there.
+    /// The event log that has its actions, and its name there.
     event_log: PathBuf,
     what: String,
     /// How many seconds late it was after each failover, by how the old primary was lost.
@@ -99,7 +99,7 @@ impl Follower {
         }
     }
 
-    /// When it first followed anybody after `since`; that must be `primary`.
+    /// When it first followed a member after `since`; that must be `primary`.
     async fn follows(&self, primary: &str, since: f64) -> anyhow::Result<f64> {
         let note = first(&self.event_log, since, &self.what).await?;
         ensure!(note.host == primary, "{} went to {}, not to {primary}", self.name, note.host);

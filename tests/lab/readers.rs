@@ -37,7 +37,7 @@ async fn come_and_go(lab: &Lab) -> anyhow::Result<()> {
     let report = deployment.run(0).await?;
     ensure!(report["outcome"] == "converged", "{report}");
 
-    // Whoever is dead is listed until its key in the DCS has run out.
+    // A stopped member is listed until its key in the DCS has expired.
     lab.cluster.kill9(first).await?;
     until_it_holds(&deployment, &readers, &[second]).await?;
     lab.cluster.kill9(second).await?;
@@ -67,7 +67,7 @@ async fn holds(deployment: &Deployment<'_>, group: &str, members: &[&Member]) ->
 async fn until_it_holds(deployment: &Deployment<'_>, group: &str, members: &[&Member]) -> anyhow::Result<()> {
     wait_until("the group follows", Duration::from_mins(2), async || {
         deployment.repoint(&["run", "--format", "json"]).await?;
-        deployment.infra.targets(group).await?.first().context("nobody is left")?;
+        deployment.infra.targets(group).await?.first().context("the group is empty")?;
         holds(deployment, group, members).await
     })
     .await

@@ -1,4 +1,4 @@
-//! Records beside real clusters: they follow primary, standby and replicas, and whatever nobody configured stays.
+//! Records beside real clusters: they follow primary, standby and replicas, and what is not configured stays.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::stage::Stage;
 use crate::wait::wait_until;
 
 const READERS: &str = "readers.db.example.test";
-/// Where nobody is.
+/// An address without a member.
 const NOBODY: &str = "127.0.0.99";
 const CHANGE: &str = "ChangeResourceRecordSets";
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -52,7 +52,7 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     ensure!(values(&after, "secondary")? == hosts(&left), "{after:?}");
     ensure!(values(&after, READERS)? == hosts(&left), "{after:?}");
 
-    // It comes back as a replica, and nobody else is moved for that.
+    // It comes back as a replica, and nothing else moves for that.
     lab.cluster.restart(&old).await?;
     lab.cluster.wait_healthy().await?;
     let replicas = lab.cluster.replicas().await?;
@@ -161,7 +161,7 @@ async fn batches(deployment: &Deployment<'_>) -> anyhow::Result<Vec<usize>> {
     Ok(batches)
 }
 
-/// One run that changes something of `before` in one batch, and tells of one call; what stands there then.
+/// One run that changes something of `before` in one batch, and reports one call; the record sets afterwards.
 async fn moved_at_once(
     lab: &Lab,
     deployment: &Deployment<'_>,

@@ -45,7 +45,7 @@ impl Service {
         send(signal, self.id()?.cast_signed())
     }
 
-    /// Sends `signal` and waits until the process is gone.
+    /// Sends `signal` and waits until the process has ended.
     pub async fn end(&mut self, signal: Signal) -> anyhow::Result<()> {
         if self.is_running() {
             self.signal(signal)?;
@@ -53,8 +53,8 @@ impl Service {
         self.ended().await
     }
 
-    /// Waits until the process is gone. One that was told to stop and does not is killed: Patroni has been seen to wait
-    /// for ever on its way out, after its PostgreSQL had stopped.
+    /// Waits until the process has ended. One that does not end after its signal is killed: Patroni has been seen to wait
+    /// without end in its shutdown, after its PostgreSQL had stopped.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
         if timeout(LONGEST_END, self.child.wait()).await.is_err() {
             self.child.kill().await?;
@@ -91,7 +91,7 @@ pub fn as_postgres(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Makes a directory that belongs to whom [`as_postgres`] runs programs as.
+/// Makes a directory that belongs to the user of [`as_postgres`].
 pub async fn make_directory_for_postgres(path: &Path) -> anyhow::Result<()> {
     let mut install = Command::new("install");
     install.args(["-d", "-m", "0755"]);

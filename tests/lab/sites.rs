@@ -44,7 +44,7 @@ async fn lose_and_return(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::R
     let deployment = deployed(lab, &sites).await?;
     let [in_east, in_west] = &sites;
 
-    // The standby cluster's leader is nobody's primary.
+    // The standby cluster's leader is not a primary.
     let first = east.leader().await?;
     west.wait_role("standby_leader").await?;
     let report = deployment.run(0).await?;
@@ -57,7 +57,7 @@ async fn lose_and_return(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::R
     ensure!(report["outcome"] == "converged", "{report}");
     deployment.mailbox.messages().await?;
 
-    // Nobody takes writes until somebody promotes the other site.
+    // No member takes writes until the other site is promoted.
     for member in east.members() {
         east.kill9(member).await?;
     }
@@ -108,7 +108,7 @@ async fn lose_and_return(lab: &Lab, east: &Cluster, west: &Cluster) -> anyhow::R
     // Once for each member that came to claim it.
     ensure!(notified.iter().filter(|event| *event == "split_brain triggered").count() == 2, "{notified:?}");
 
-    // Not even while nobody answers in the site that was followed.
+    // Not even while no member answers in the site that was followed.
     for member in west.members() {
         west.freeze(member).await?;
     }

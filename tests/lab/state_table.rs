@@ -27,7 +27,7 @@ pub async fn create_table(lab: &Lab) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything configured, pointing at a member that is not the primary, and remembered in the table.
+/// Everything configured, pointing at a member that is not the primary, with its state in the table.
 async fn misled(lab: &Lab) -> anyhow::Result<Deployment<'_>> {
     let mut deployment = Deployment::new(lab).await?;
     deployment.store_state_in(TABLE);
@@ -43,13 +43,13 @@ async fn item(lab: &Lab) -> anyhow::Result<Value> {
     Ok(lab.aws.call("dynamodb", "get_item", args).await?["Item"].clone())
 }
 
-/// The item's revision, which the memory in it must have, too; and the memory.
+/// The item's revision, which the state in it must have, too; and the state.
 async fn settled(lab: &Lab) -> anyhow::Result<(u64, Value)> {
     let item = item(lab).await?;
     let state: Value = serde_json::from_str(item["state"]["S"].as_str().context("no state")?)?;
     let revision: u64 = item["revision"]["N"].as_str().context("no revision")?.parse()?;
     ensure!(item["version"]["N"] == "1" && state["revision"] == revision, "{item}");
-    ensure!(state["lease"].is_null(), "nobody is acting any more: {state}");
+    ensure!(state["lease"].is_null(), "the lease has ended: {state}");
     ensure!(state["outbox"] == json!([]), "everything was published: {state}");
     Ok((revision, state))
 }

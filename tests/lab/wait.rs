@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 const PACE: Duration = Duration::from_millis(100);
 
-/// Repeats `attempt` until it succeeds. An error means "not yet" and tells what was seen.
+/// Repeats `attempt` until it succeeds. An error means "not yet" and says what was found.
 pub async fn wait_until<T>(
     what: &str,
     deadline: Duration,

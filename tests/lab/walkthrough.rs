@@ -30,7 +30,7 @@ const NODES: [(&str, &str); 3] =
     [("10.90.0.11", "127.0.0.11"), ("10.90.1.11", "127.0.0.12"), ("10.90.0.12", "127.0.0.13")];
 /// Terraform waits for AWS by itself.
 const LONGEST_COMMAND: Duration = Duration::from_mins(10);
-/// What follows by itself is looked for again; a person would do so for as long.
+/// A read-only command is repeated for so long, as a user would.
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// Ends what a command says. The shell makes it of two parts, so that its own text does not have it.
 const END: &str = "==END==";
@@ -61,7 +61,7 @@ async fn walk_through(lab: &Lab) -> anyhow::Result<()> {
             alerts = Some(Mailbox::behind(&lab.aws, REGION, topic).await?);
         }
         if step.command.starts_with("terraform destroy") {
-            let alerts = alerts.take().context("nobody has subscribed")?;
+            let alerts = alerts.take().context("no subscription")?;
             for message in alerts.messages().await? {
                 subjects.push(message["Subject"].as_str().context("a subject")?.to_owned());
             }
@@ -121,13 +121,13 @@ impl Step {
         Ok(Regex::new(&format!("{pattern}$"))?)
     }
 
-    /// What has to follow by itself may be looked at again.
+    /// What takes effect later may be read again.
     fn is_read_only(&self) -> bool {
         ["describe-", "list-"].iter().any(|verb| self.command.contains(verb))
     }
 }
 
-/// Somebody with a shell in a clone of the repository, and an account.
+/// A user with a shell in a clone of the repository, and an account.
 struct User {
     _shell: Child,
     orders: ChildStdin,
@@ -212,7 +212,7 @@ fn install(lab: &Lab, home: &Path, programs: &Path) -> anyhow::Result<()> {
     symlink(lab.venv.join("bin/aws"), programs.join("aws"))?;
     let terraform = std::env::var("LAB_TERRAFORM")?;
     script(&programs.join("terraform"), &format!("exec {terraform} \"$@\""))?;
-    // A node has its configuration where patronictl looks for it.
+    // A node has its configuration where patronictl reads it.
     let member = lab.cluster.members()[0].config_file();
     let patronictl = lab.venv.join("bin/patronictl");
     script(

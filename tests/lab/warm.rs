@@ -1,4 +1,4 @@
-//! A warm group beside a real cluster: who is in, what its health check must be, and who leaves when.
+//! A warm group beside a real cluster: its targets, what its health check must be, and when surplus targets leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,8 @@ async fn members(lab: &Lab) -> anyhow::Result<()> {
     let targets = deployment.infra.targets(&warm).await?;
     ensure!(lab.cluster.members().iter().all(|member| there(&targets, &member.host)), "{targets:?}");
 
-    // It belongs to nobody, and leaves a second after that was first seen.
-    wait_until("the stranger leaves", Duration::from_secs(30), async || {
+    // It belongs to no member, and leaves a second after that was first seen.
+    wait_until("the surplus target leaves", Duration::from_secs(30), async || {
         deployment.repoint(&["run"]).await?;
         let targets = deployment.infra.targets(&warm).await?;
         ensure!(targets.len() == 3 && !there(&targets, "10.9.9.9"), "{targets:?}");

@@ -68,7 +68,7 @@ async fn failover(lab: &Lab) -> anyhow::Result<()> {
     };
     ensure!(rest(after.clone()) == rest(before.clone()), "{before} became {after}");
 
-    // Somebody sends a share to a group that is not configured: that is theirs to decide.
+    // An operator sends a share to a group that is not configured: repoint leaves it.
     infra.forward(&listener, &[(group_of(&new.name).context("a group")?, 100), (&blue, 5)]).await?;
     let report = deployment.run(1).await?;
     ensure!(holds(&report) == ["listener"], "{report}");

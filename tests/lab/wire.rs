@@ -50,7 +50,7 @@ async fn same(lab: &Lab) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An account that lives in real time.
+/// An account in real time.
 fn account() -> impl Fn(Request) -> (Duration, Reply) + Send + Sync {
     let (account, began) = (Mutex::new(Account::default()), Instant::now());
     move |request| {

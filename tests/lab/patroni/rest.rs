@@ -12,7 +12,7 @@ use crate::member::Member;
 const PROMPT: Duration = Duration::from_secs(1);
 
 impl Cluster {
-    /// The member that holds the leader lock and says so itself.
+    /// The member that holds the leader lock according to its own answer.
     pub async fn leader(&self) -> anyhow::Result<Member> {
         for member in &self.members {
             let answer = self.http.get(format!("{}/leader", member.rest_url)).timeout(PROMPT);
@@ -45,7 +45,7 @@ impl Cluster {
         .await
     }
 
-    /// The timeline that the leader tells.
+    /// The timeline that the leader reports.
     pub async fn timeline(&self) -> anyhow::Result<u64> {
         let own = self.ask(&self.leader().await?, "patroni").await?;
         own["timeline"].as_u64().with_context(|| format!("no timeline in {own}"))
@@ -115,7 +115,7 @@ impl Cluster {
         Ok(answer.json().await?)
     }
 
-    /// All that the members' Patroni and what it has called have said.
+    /// The logs of the members' Patroni and of the callbacks.
     pub fn whole_logs(&self) -> String {
         let read = |member: &Member| std::fs::read_to_string(member.log()).unwrap_or_default();
         self.members.iter().map(read).collect()

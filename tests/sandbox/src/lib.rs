@@ -1,8 +1,8 @@
-//! A world for `repoint` to be tried in: Patroni clusters and an AWS account, in simulated time.
+//! A simulated world for `repoint`: Patroni clusters and an AWS account, in simulated time.
 //!
 //! The models, [`patroni`] and [`aws`], read no clock, make no choice by chance and do no I/O: the same calls at the same
-//! times give the same world. Two doors lead into it. [`door`] is `repoint`'s own ports, in one thread, for the
-//! [`simulation`], which drives reconcilers through seeded nights and checks the laws after every step. [`http`] is the
+//! times give the same world. It has two transports. [`transport`] has `repoint`'s own ports, in one thread, for the
+//! [`simulation`], which drives reconcilers through seeded runs and checks the invariants after every step. [`http`] serves the
 //! real wire on loopback, for the real binary, the demo and benchmarks.
 
 pub mod aws;

@@ -1,6 +1,6 @@
 //! Permissions: everything is allowed but what is denied here.
 //!
-//! Law: a denied call is refused in the service's own words and changes nothing.
+//! A denied call is refused with the service's own code and text and changes nothing.
 
 use super::error::AwsError;
 use super::service::Service;

@@ -1,6 +1,6 @@
 //! EC2 instances, as far as addresses and tags go.
 //!
-//! Law: an instance that ended keeps its id for a while and loses its address (EC2 guide, "Instance lifecycle").
+//! An instance that ended keeps its id for a while and loses its address (EC2 guide, "Instance lifecycle").
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,7 +26,7 @@ pub enum InstanceState {
     Stopping,
     /// Down; keeps its address.
     Stopped,
-    /// Gone for good.
+    /// Terminated.
     Terminated,
 }
 

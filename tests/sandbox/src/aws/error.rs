@@ -1,6 +1,6 @@
 //! How a call fails: AWS's code, its words, its HTTP status.
 //!
-//! Law: codes and texts are those of the service; a call whose fate the caller cannot know has no code at all.
+//! Codes and texts are those of the service; a call whose result the caller cannot know has no code at all.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use std::fmt;
 pub struct AwsError {
     /// e.g. `TargetGroupNotFound`; empty if there was no answer.
     pub code: String,
-    /// For people.
+    /// For a reader.
     pub message: String,
     /// HTTP status; 0 if there was no answer.
     pub status: u16,

@@ -1,6 +1,6 @@
-//! Faults at the model's door, set by the caller.
+//! Faults of calls to the model, set by the caller.
 //!
-//! Law: a fault hits the next calls of its action, in the order in which faults were added, and nothing else.
+//! A fault hits the next calls of its action, in the order in which faults were added, and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,9 +11,9 @@ use super::error::AwsError;
 pub enum Fault {
     /// AWS refuses it, and does nothing.
     Refuse(AwsError),
-    /// It never arrives, and the caller hears nothing.
+    /// It never arrives, and the caller gets no answer.
     LoseRequest,
-    /// It is carried out, and the caller hears nothing.
+    /// It is carried out, and the caller gets no answer.
     LoseAnswer,
 }
 

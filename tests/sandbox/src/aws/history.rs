@@ -1,6 +1,6 @@
 //! A value with its past, for reads that lag behind.
 //!
-//! Law: what a lagging read saw, a later lagging read never un-sees; only as much past is kept as the lag needs.
+//! What a lagging read has shown, a later lagging read shows too; only as much past is kept as the lag needs.
 
 use std::collections::VecDeque;
 
@@ -32,7 +32,7 @@ impl<T: Clone> History<T> {
         &mut self.states[last].1
     }
 
-    /// A change at `now`, to be made through the result. `keep` is how far back readers may look.
+    /// A change at `now`, to be made through the result. `keep` is how far back readers may read.
     pub fn change(&mut self, now: Millis, keep: Millis) -> &mut T {
         let last = self.states.len() - 1;
         let now = now.max(self.states[last].0);

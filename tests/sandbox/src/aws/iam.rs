@@ -1,7 +1,7 @@
-//! Who calls: access keys, roles and their sessions, over several accounts.
+//! The identities of callers: access keys, roles and their sessions, over several accounts.
 //!
-//! Laws: until a key is known, every signature is good, as if the caller were the first account's user. Else an unknown or
-//! revoked key and a session that is over are refused in each service's own words, and a role is assumed only by whom its
+//! Until a key is known, every signature is good, as if the caller were the first account's user. Else an unknown or
+//! revoked key and a session that is over are refused with each service's own code, and a role is assumed only by a caller that its
 //! trust policy names, with the external id that it asks for, and under a policy that allows it.
 //! Sources: the STS API reference, `AssumeRole`; IAM API reference, "Common errors"; EC2 API, "Error codes"; DynamoDB
 //! Developer Guide, "Error handling".
@@ -17,7 +17,7 @@ pub const SESSION_SECONDS: u64 = 3600;
 /// A role in an account.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// Whom its trust policy names: the ARN of a user, or `…:root` of an account.
+    /// The principal that its trust policy names: the ARN of a user, or `…:root` of an account.
     pub trusts: String,
     /// What the trust policy asks for as `sts:ExternalId`.
     pub external_id: Option<String>,
@@ -25,7 +25,7 @@ pub struct Role {
     pub policy: Option<Policy>,
 }
 
-/// Who a call is made by.
+/// The caller of a call.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The ARN of the user or of the role's session; empty for the account's only user.
@@ -94,7 +94,7 @@ impl Iam {
         self.issued
     }
 
-    /// Who signs with that key.
+    /// The caller that signs with that key.
     ///
     /// # Errors
     /// As the service says that the key is unknown, or the session over.

@@ -1,6 +1,6 @@
-//! The calls that clients made, as an audit trail would tell.
+//! The calls that clients made, as an audit trail has them.
 //!
-//! Law: every call is in it once, also one that was refused or lost.
+//! Every call is in it once, also one that was refused or lost.
 
 use crate::Millis;
 

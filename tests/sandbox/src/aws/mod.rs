@@ -1,7 +1,7 @@
 //! A model of the AWS account: the services that `repoint` calls, as AWS documents them.
 //!
-//! Law: an operation is one method with `now`; it goes through one door (`Account::call`) where faults, permissions
-//! and throttling are judged, and it is done whole or not at all.
+//! An operation is one method with `now`; it goes through one function (`Account::call`) where faults, permissions
+//! and throttling are decided, and it is done whole or not at all.
 
 pub mod access;
 pub mod dynamodb;
@@ -44,13 +44,13 @@ pub struct Account {
     pub network: network::Network,
     /// The other VPCs.
     pub other_networks: Vec<network::Network>,
-    /// What goes wrong at the door.
+    /// The faults of calls.
     pub faults: faults::Faults,
     /// What the caller may not do.
     pub denials: access::Denials,
     /// What it may do; anything, if there is none.
     pub policy: Option<policy::Policy>,
-    /// Who calls, where that is not the account's user: it has a policy of its own, or none.
+    /// The caller, where that is not the account's user: it has a policy of its own, or none.
     pub caller: Option<iam::Caller>,
     /// How often it may call.
     pub throttle: throttle::Throttle,
@@ -65,7 +65,7 @@ pub struct Account {
     tables: dynamodb::Tables,
 }
 
-/// The id of an account for which nobody asked for another.
+/// The id of an account by default.
 const USUAL_ACCOUNT: u64 = 123_456_789_012;
 
 impl Default for Account {
@@ -118,7 +118,7 @@ impl Account {
         &self.calls
     }
 
-    /// Who calls.
+    /// The caller.
     #[must_use]
     pub fn user_arn(&self) -> String {
         let caller = self.caller.as_ref().map(|caller| caller.arn.clone()).filter(|arn| !arn.is_empty());
@@ -143,7 +143,7 @@ impl Account {
         policy.is_none_or(|policy| policy.allows(action, resource, says))
     }
 
-    /// The VPC of that id; the default one where none is said or known.
+    /// The VPC of that id; the default one where none is given or known.
     #[must_use]
     pub fn network_of(&self, vpc: Option<&str>) -> &network::Network {
         let other = self.other_networks.iter().find(|network| Some(network.vpc.as_str()) == vpc);
@@ -165,7 +165,7 @@ impl Account {
         self.call_saying(now, operation, resource, &Says::new(), work)
     }
 
-    /// The one door. `work` sees the account as it is if the call arrives and is allowed.
+    /// Every call goes through here. `work` sees the account as it is if the call arrives and is allowed.
     fn call_saying<T>(
         &mut self,
         now: Millis,
@@ -190,7 +190,7 @@ impl Account {
         answer
     }
 
-    /// AWS throttles before it looks at permissions.
+    /// AWS throttles before it checks permissions.
     fn check(
         &mut self,
         now: Millis,

@@ -1,6 +1,6 @@
 //! VPCs: which addresses are inside one, and in which Availability Zone.
 //!
-//! Law: an address belongs to the zone of its subnet; an address in no subnet is outside the VPC.
+//! An address belongs to the zone of its subnet; an address in no subnet is outside the VPC.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,6 +1,6 @@
-//! What a policy allows: as much of IAM's language as `repoint iam` speaks.
+//! What a policy allows: as much of IAM's language as `repoint iam` uses.
 //!
-//! Law: what no statement allows is refused. `ForAllValues` holds for what a call says nothing of, other conditions do not
+//! What no statement allows is refused. `ForAllValues` holds for a key that a call does not have, other conditions do not
 //! (IAM User Guide, "Set operators for multivalued context keys").
 
 use std::collections::BTreeMap;

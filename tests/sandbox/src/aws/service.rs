@@ -1,6 +1,6 @@
 //! The services, and what the model has to know about each operation.
 //!
-//! Law: an operation is named as IAM names it (Service Authorization Reference).
+//! An operation is named as IAM names it (Service Authorization Reference).
 
 use super::throttle::Bucket;
 

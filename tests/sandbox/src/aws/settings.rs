@@ -1,6 +1,6 @@
 //! How slow AWS is, where its documentation gives no number or a range.
 //!
-//! Law: every number says where it comes from, and may be changed at any time.
+//! Every number names its source, and may be changed at any time.
 
 use crate::Millis;
 
@@ -18,7 +18,7 @@ pub struct Settings {
     /// From `ChangeResourceRecordSets` to INSYNC: "generally within 60 seconds" (Route 53 API, `GetChange`).
     pub dns_propagation: Millis,
     /// Route 53's API reference shows `InvalidChangeBatch` as a document of its own, which is the default here. Clients
-    /// of other languages tell of the common `<ErrorResponse>`, with the messages in brackets; this sends that.
+    /// of other languages report the common `<ErrorResponse>`, with the messages in brackets; this sends that.
     pub wrap_invalid_change_batch: bool,
 }
 

@@ -1,6 +1,6 @@
 //! SNS topics and what was published to them.
 //!
-//! Law: a message is kept exactly as it was published; nothing is delivered.
+//! A message is kept exactly as it was published; nothing is delivered.
 //! Source: the SNS API reference, `Publish`.
 
 use std::collections::BTreeMap;

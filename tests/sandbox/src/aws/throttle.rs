@@ -1,6 +1,6 @@
 //! Token buckets per account, as AWS throttles its APIs.
 //!
-//! Law: a refused call takes no token; a bucket refills by time alone.
+//! A refused call takes no token; a bucket refills by time alone.
 //! Sources: ELB "API throttling" (40, +10/s for `Describe*`), Route 53 "Throttling" (50, +10/s for the account).
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Simulated nights from the command line; see [`USAGE`].
+//! Simulated runs from the command line; see [`USAGE`].
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line")]
 
@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use repoint_sandbox::simulation::{Ending, Run, Scenario, run, runs, shrink};
 
 const USAGE: &str = "\
-usage: simulate --seeds FROM..TO    spend these nights, on all cores, until a law is broken
-       simulate --seed SEED         spend one night and tell its story
+usage: simulate --seeds FROM..TO    run these seeds, on all cores, until an invariant is violated
+       simulate --seed SEED         run one seed and print its event log
 
-A night that goes wrong is made as short as it can be, and then told.";
+A run that fails is reduced to the fewest events that still fail, and then printed.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,13 +37,13 @@ fn many(from: u64, to: u64) -> ExitCode {
     match bad {
         None => ExitCode::SUCCESS,
         Some((seed, violation)) => {
-            println!("seed {seed}: {violation}; again with `simulate --seed {seed}`");
+            println!("seed {seed}: {violation}; reproduce it with `simulate --seed {seed}`");
             print_run(&Scenario::new(seed))
         }
     }
 }
 
-/// One night, told; a bad one at its shortest.
+/// One run, printed; a failed one at its shortest.
 fn print_run(scenario: &Scenario) -> ExitCode {
     let shortest = shrink(scenario);
     let Run { ending, event_log, .. } = run(&shortest, true);
@@ -56,7 +56,7 @@ fn print_run(scenario: &Scenario) -> ExitCode {
     }
     match ending {
         Ending::Passed(_) => {
-            println!("it ended well");
+            println!("passed");
             ExitCode::SUCCESS
         }
         Ending::Failed(violation) => {

@@ -1,10 +1,10 @@
-//! What goes through a door: a request, and what comes of it.
+//! A request, and its answer.
 //!
-//! Law: plain data, so that a model can answer without knowing HTTP.
+//! Plain data, so that a model can answer without knowing HTTP.
 
 use std::collections::BTreeMap;
 
-/// A request as a door got it.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Upper-case.
@@ -19,7 +19,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// What a door answers.
+/// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// An answer.

@@ -1,6 +1,6 @@
 //! Faults that a network or an overloaded front end adds to requests.
 //!
-//! Law: which request is hit follows from the rules and from how many came before, never from chance or a clock.
+//! Which request is hit follows from the rules and from how many came before, never from chance or a clock.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct Rule {
     pub service: String,
     /// e.g. `DescribeTargetHealth`, or `GET /primary`.
     pub action: String,
-    /// Which of several doors, e.g. `pg1`.
+    /// Which of several ports, e.g. `pg1`.
     pub member: String,
     /// Which of the matching requests.
     pub reach: Reach,

@@ -1,6 +1,6 @@
 //! Many Patroni clusters and one AWS account behind real sockets on loopback, in real time.
 //!
-//! Law: the clusters share nothing but the account and its zones. What befalls a single one is the business of
+//! The clusters share nothing but the account and its zones. Faults of a single one are the business of
 //! [`super::sandbox`].
 
 mod build;
@@ -27,7 +27,7 @@ use build::Endpoints;
 
 /// How many members each cluster has.
 const MEMBERS: u8 = 3;
-/// How often time is let pass for those whom nobody asks.
+/// How often time advances for clusters that get no request.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How large a fleet is.

@@ -1,7 +1,7 @@
-//! The HTTP door: the vocabulary, a loopback server, the faults that a network adds, a whole world behind sockets, and many
+//! The HTTP transport: the vocabulary, a loopback server, the faults that a network adds, a whole world behind sockets, and many
 //! clusters.
 //!
-//! Law: nothing but [`door`] and [`fleet`] know what a request means.
+//! Nothing but [`sandbox`] and [`fleet`] know what a request means.
 
 pub mod exchange;
 pub mod faults;

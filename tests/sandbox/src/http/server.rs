@@ -1,6 +1,6 @@
 //! HTTP/1.1 on a listener that the caller bound.
 //!
-//! Law: the handler decides everything, also how long to wait; the server only carries it out.
+//! The handler decides everything, also how long to wait; the server only carries it out.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ use super::exchange::{Reply, Request};
 /// Answers a request: how long to wait first, and what to say then.
 pub type Handler = dyn Fn(Request) -> (Duration, Reply) + Send + Sync;
 
-/// Serves until it is dropped, and then closes every connection: a member that is gone answers nobody.
+/// Serves until it is dropped, and then closes every connection: a member that is down answers no request.
 /// Until then connections are kept alive.
 ///
 /// `HEAD` is given to the handler as such; a body that it answers with only sets `content-length`.
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, handler: Arc<Handler>) {
     }
 }
 
-/// One connection. It also ends with an error when the peer goes away: nobody is there to tell.
+/// One connection. It also ends with an error when the peer closes it, which needs no report.
 async fn connection(stream: TcpStream, handler: Arc<Handler>) {
     // A small answer in two packets would wait 40 ms for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);

@@ -1,6 +1,6 @@
 //! Time: what is due next, and doing it.
 //!
-//! Law: jumps from event to event. Events of one moment run in the order of [`Due`], then of the members.
+//! Jumps from event to event. Events of one moment run in the order of [`Due`], then of the members.
 
 use super::cluster::Cluster;
 use super::event::EventKind;
@@ -75,7 +75,7 @@ impl Cluster {
             let id = MemberId(index);
             let running = member.process == Process::Running;
             if let Some((at, task)) = member.task {
-                // What PostgreSQL was told goes on without Patroni.
+                // What PostgreSQL has begun goes on without Patroni.
                 let postgres_alone =
                     matches!(task, Task::Promote | Task::StartReplica | Task::RecoverPrimary)
                         && matches!(member.process, Process::Hung | Process::Killed);
@@ -93,7 +93,7 @@ impl Cluster {
         next
     }
 
-    /// The leader key changed: every Patroni that watches it looks at once, one after the other.
+    /// The leader key changed: every Patroni that watches it runs its loop at once, one after the other.
     pub(super) fn wake_all(&mut self, now: Millis) {
         for id in self.ids() {
             if self.reaches_dcs(id) {

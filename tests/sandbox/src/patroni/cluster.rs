@@ -1,6 +1,6 @@
 //! The cluster: its members, its DCS, and the truth about them.
 //!
-//! Law: whoever changes something says when, and time only goes forward.
+//! Every change has its time, and time only goes forward.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -205,7 +205,7 @@ impl Cluster {
         }
     }
 
-    /// Whether a replica gets WAL from whom it follows.
+    /// Whether a replica gets WAL from the member that it follows.
     pub(super) fn streams(&self, member: MemberId) -> bool {
         let Member { postgres, process, .. } = &self.members[member];
         let receives = postgres.state == State::Running && postgres.in_recovery && !postgres.diverged;

@@ -1,6 +1,6 @@
-//! The DCS: the leader key, the members' keys, and how they looked a while ago.
+//! The DCS: the leader key, the members' keys, and their values of a while ago.
 //!
-//! Law: a key that is not renewed within its TTL goes, unless the DCS itself is down: then nothing in it moves.
+//! A key that is not renewed within its TTL goes, unless the DCS itself is down: then nothing in it moves.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -43,9 +43,9 @@ pub struct Contents {
 pub struct Dcs {
     /// None while it is up.
     pub outage: Option<DcsOutage>,
-    /// Whom a switchover is to make leader (the `/failover` key).
+    /// The candidate of a switchover (the `/failover` key).
     pub candidate: Option<MemberId>,
-    /// The `/failsafe` key: whom the leader counted as members when it last renewed. Empty without `failsafe_mode`.
+    /// The `/failsafe` key: the members that the leader counted when it last renewed. Empty without `failsafe_mode`.
     pub failsafe: Vec<MemberId>,
     /// When the leader key runs out, if there is one.
     pub leader_expires: Millis,
@@ -81,7 +81,7 @@ impl Dcs {
         &self.current
     }
 
-    /// How it looked at `then`, or as far back as is remembered.
+    /// Its contents at `then`, or as far back as they are kept.
     pub fn as_of(&self, then: Millis) -> &Arc<Contents> {
         // An entry counts until its moment, exclusively: at that moment the change is there.
         self.past.iter().find(|(until, _)| then < *until).map_or(&self.current, |(_, contents)| contents)
@@ -123,7 +123,7 @@ impl Dcs {
         }
     }
 
-    /// After an outage the leases begin anew: etcd's new leader extends them all.
+    /// After an outage the leases start over: etcd's new leader extends them all.
     pub fn extend(&mut self, until: Millis) {
         self.leader_expires = self.leader_expires.max(until);
         for expires in self.expires.values_mut() {

@@ -1,6 +1,6 @@
-//! What happened, in words that a person can read.
+//! What happened, as readable text.
 //!
-//! Law: an event is told once, when it happens, and is never read back by the model.
+//! An event is emitted once, when it happens, and is never read back by the model.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::Millis;
 pub struct Event {
     /// When.
     pub at: Millis,
-    /// The member it happened to; none for what befell the cluster.
+    /// The member it happened to; none for an event of the cluster.
     pub member: Option<Arc<str>>,
     /// What.
     pub what: EventKind,
@@ -68,7 +68,7 @@ impl fmt::Display for EventKind {
             Self::PostgresCrashed => "lost its PostgreSQL, Patroni runs on",
             Self::Stopped => "was stopped",
             Self::Started => "was started",
-            Self::StartedAsZombie => "came back with its memory of before",
+            Self::StartedAsZombie => "came back in its earlier state",
             Self::Hung => "hangs",
             Self::Woke => "woke up",
             Self::Frozen => "was frozen, clock and all",

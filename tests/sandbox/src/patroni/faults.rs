@@ -1,6 +1,6 @@
 //! What breaks: processes, machines and the wires between them, and how each comes back.
 //!
-//! Law: a fault changes only what it physically changes; what follows is left to the HA loops and to time.
+//! A fault changes only what it physically changes; what follows is left to the HA loops and to time.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub enum Wire {
 
 impl Cluster {
     /// The whole node goes, PostgreSQL with it. Its port refuses if only the processes died, and is silent
-    /// ([`Silence::TimedOut`]) if the machine is gone.
+    /// ([`Silence::TimedOut`]) if the machine is lost.
     pub fn crash(&mut self, now: Millis, id: MemberId, silence: Silence) {
         self.advance(now);
         if self.members[id].process == Process::Left {
@@ -86,7 +86,7 @@ impl Cluster {
         self.emit_for(now, id, EventKind::Started);
     }
 
-    /// A crashed node comes back as it was when it went, memory and all, like a machine resumed from a saved state: an
+    /// A crashed node comes back as it was, with its memory, like a machine resumed from a saved state: an
     /// old primary takes writes on its old timeline, answers 200 and shows its old view, until its next HA loop.
     pub fn start_as_zombie(&mut self, now: Millis, id: MemberId) {
         self.advance(now);
@@ -191,7 +191,7 @@ impl Cluster {
         self.emit(now, EventKind::DcsDown);
     }
 
-    /// The DCS is back. All keys are there and live for another TTL, as etcd's new leader extends the leases.
+    /// The DCS is back. All keys are there for another TTL, as etcd's new leader extends the leases.
     pub fn dcs_up(&mut self, now: Millis) {
         self.advance(now);
         if self.dcs.outage.take().is_some() {

@@ -1,6 +1,6 @@
 //! The HA loop of one member (`ha.py`, `_run_cycle`).
 //!
-//! Law: a loop reads the DCS once, at its start, and decides by that; it never looks at the truth of the world.
+//! A loop reads the DCS once, at its start, and decides by that; it never reads the true state of the world.
 
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ impl Cluster {
     fn follow(&mut self, id: MemberId, now: Millis, leader: MemberId) {
         if !self.members[id].postgres.in_recovery {
             if !self.members[id].known.paused {
-                // What it wrote as a second primary is in nobody else's history.
+                // What it wrote as a second primary is in no other member's history.
                 self.members[id].postgres.diverged = true;
                 self.demote(id, now, IMMEDIATE_STOP, AfterStop::Demote);
             }

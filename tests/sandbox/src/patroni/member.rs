@@ -1,6 +1,6 @@
 //! One member: a node with its Patroni and its PostgreSQL.
 //!
-//! Law: only data and what follows from it alone; what a member does is in [`ha`](super::ha) and [`tasks`](super::tasks).
+//! Only data and what follows from it alone; what a member does is in [`ha`](super::ha) and [`tasks`](super::tasks).
 
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub enum State {
     Stopped,
     Crashed,
     CreatingReplica,
-    /// It is dead, and Patroni, which has not noticed yet, cannot query it.
+    /// It has crashed, and Patroni, which has not noticed yet, cannot query it.
     Unknown,
 }
 
@@ -87,7 +87,7 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Primary,
-    /// It was told to leave recovery, and no HA loop has seen yet that it did (`promoted`).
+    /// It is leaving recovery, and no HA loop has seen yet that it did (`promoted`).
     Promoted,
     Replica,
     StandbyLeader,
@@ -118,7 +118,7 @@ pub struct Postgres {
     pub lag_when_streaming: Lag,
     /// Its history is not a part of the leader's any more: it must be rewound before it can follow.
     pub diverged: bool,
-    /// Whom it streams from, or tries to.
+    /// The member that it streams from, or tries to.
     pub follows: Option<MemberId>,
     /// From when on it streams from there, after a change or a restart of the source.
     pub connects_at: Millis,
@@ -134,11 +134,11 @@ pub enum Process {
     Hung,
     /// The machine stands still since then, PostgreSQL and clock too.
     Frozen(Millis),
-    /// Patroni is gone; PostgreSQL may run on.
+    /// Patroni has ended; PostgreSQL may run on.
     Killed,
-    /// The node is gone.
+    /// The node is down.
     Down(Silence),
-    /// Gone for good.
+    /// Removed.
     Left,
 }
 
@@ -187,7 +187,7 @@ pub struct Member {
     pub known: Arc<Contents>,
     /// Whether that read is the last one that was tried (`dcs.cluster` is not None).
     pub cached: bool,
-    /// A view from before it was frozen or dead, shown until its next HA loop.
+    /// A view from before it was frozen or down, shown until its next HA loop.
     pub stale: Option<Arc<Contents>>,
     pub view_lag: Millis,
     pub promotion_time: Option<Millis>,

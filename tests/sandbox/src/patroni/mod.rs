@@ -1,7 +1,7 @@
 //! Patroni clusters: members, their PostgreSQL, the DCS between them, and the REST API that they show.
 //!
-//! Law: a member knows only what it has read from the DCS in its own HA loop; what it answers comes from that and from its
-//! own PostgreSQL, never from the truth of the world. Who really takes writes is asked of the [`Cluster`].
+//! A member knows only what it has read from the DCS in its own HA loop; what it answers comes from that and from its
+//! own PostgreSQL, never from the true state of the world. The [`Cluster`] says which members really take writes.
 //!
 //! The rules are those of Patroni 4.1 (`ha.py`, `api.py`, `utils.py`); what older versions say differently is in
 //! [`Version`].

@@ -1,6 +1,6 @@
-//! What people do to a cluster: switch over, pause, move sites, add and remove members, restore.
+//! What operators do to a cluster: switch over, pause, move sites, add and remove members, restore.
 //!
-//! Law: an operator's wish goes into the DCS, as with `patronictl`, and the HA loops fulfil it; only what has no such way
+//! An operator's request goes into the DCS, as with `patronictl`, and the HA loops carry it out; only what has no such way
 //! (a restore, a forced split brain, a lag) is set directly.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::Millis;
 /// Why a switchover is not even begun (`api.py`, `do_POST_failover`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody leads, or the leader is busy or cannot be reached.
+    /// There is no leader, or the leader is in a task or cannot be reached.
     NoLeader,
     /// The candidate cannot be promoted.
     NotFit,
@@ -81,7 +81,7 @@ impl Cluster {
     }
 
     /// The leader of this standby cluster replicates from the primary of another site, and the other members from it: they
-    /// replay onto its timeline, and one that has a history of its own is rewound or made anew, which takes no time here.
+    /// replay onto its timeline, and one that has a history of its own is rewound or recreated, which takes no time here.
     pub fn follow_upstream(&mut self, now: Millis, timeline: u32, system_id: u64) {
         self.advance(now);
         let replays = |member: &Member| {
@@ -157,7 +157,7 @@ impl Cluster {
         }
     }
 
-    /// The operator makes the cluster anew from a backup: another system identifier, any timeline. The key holder, or
+    /// The operator recreates the cluster from a backup: another system identifier, any timeline. The key holder, or
     /// else the first member that can, becomes the primary, and the others are cloned from it.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! The leader race: nobody holds the key (`ha.py`, `process_unhealthy_cluster` and `is_healthiest_node`).
+//! The leader race: no member holds the key (`ha.py`, `process_unhealthy_cluster` and `is_healthiest_node`).
 //!
-//! Law: a member asks only those that it can reach, and takes the key only if none of them is fitter.
+//! A member asks only those that it can reach, and takes the key only if none of them is fitter.
 
 use super::cluster::Cluster;
 use super::event::EventKind;
@@ -50,7 +50,7 @@ impl Cluster {
             // `manual_failover_process_no_leader` deletes the key of a candidate that cannot be.
             self.dcs.candidate = None;
         }
-        // Whom failsafe mode does not ask might take the key from a primary that it keeps.
+        // A member that failsafe mode does not ask might take the key from a primary that it keeps.
         let is_asked = |id: MemberId| self.dcs.failsafe.is_empty() || self.dcs.failsafe.contains(&id);
         if self.members[id].known.paused || !is_asked(id) || !self.is_fit(id) {
             return false;
@@ -59,7 +59,7 @@ impl Cluster {
         self.ids().filter(|peer| *peer != id && self.talk(id, *peer)).all(|peer| {
             let other = &self.members[peer];
             let is_alive_primary = other.is_primary();
-            // Patroni counts those too that failsafe mode keeps out, and then nobody is promoted; here somebody is.
+            // Patroni counts those too that failsafe mode keeps out, and then no member is promoted; here one is.
             let is_fitter = is_asked(peer) && !other.spec.tags.nofailover && self.lsn(peer) > mine;
             !is_alive_primary && !is_fitter
         })

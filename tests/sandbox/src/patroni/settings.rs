@@ -1,10 +1,10 @@
 //! How a cluster is set up, and how long its parts take.
 //!
-//! Law: every duration of the model is here or in a named constant beside its use.
+//! Every duration of the model is here or in a named constant beside its use.
 
 use crate::Millis;
 
-/// A version whose REST API the members speak.
+/// A version of Patroni's REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// 2.1.7
@@ -63,7 +63,7 @@ impl Version {
     }
 }
 
-/// Where in its HA loop a primary notices that the DCS is gone.
+/// Where in its HA loop a primary notices that the DCS is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DcsFailure {
     /// Reading fails, for `retry_timeout`: it demotes at most `loop_wait + retry_timeout` after its last renewal.
@@ -85,9 +85,9 @@ pub enum DcsOutage {
 /// The settings of one cluster. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose REST API the members speak.
+    /// The version of the members' REST API.
     pub version: Version,
-    /// How long the leader key and a member's own key live without renewal.
+    /// How long the leader key and a member's own key last without renewal.
     pub ttl: Millis,
     /// From one HA loop to the next; must not be 0.
     pub loop_wait: Millis,
@@ -115,7 +115,7 @@ pub struct Settings {
     pub failsafe_mode: bool,
     /// A standby cluster: it follows another cluster and takes no writes.
     pub standby_cluster: bool,
-    /// Where a primary notices that the DCS is gone.
+    /// Where a primary notices that the DCS is down.
     pub dcs_failure: DcsFailure,
 }
 

@@ -1,6 +1,6 @@
 //! What takes PostgreSQL a while, and what follows when it is done.
 //!
-//! Law: a task ends exactly one way; whoever must do something else cancels it first.
+//! A task ends exactly one way; another one cancels it first.
 
 use super::cluster::{Cluster, TimelineEnd};
 use super::event::EventKind;

@@ -1,6 +1,6 @@
 //! How things really are, whatever the members say.
 //!
-//! Law: nothing a member believes or answers counts here, only keys and PostgreSQL instances.
+//! Nothing that a member answers counts here, only keys and PostgreSQL instances.
 
 use super::cluster::Cluster;
 use super::member::{Lag, Member, MemberId, Process, Role, State};
@@ -38,7 +38,7 @@ impl Cluster {
         alone.then(|| (writer, self.members[writer].postgres.timeline))
     }
 
-    /// Who holds the leader key, dead or alive.
+    /// The member that holds the leader key, running or not.
     #[must_use]
     pub fn key_holder(&self) -> Option<MemberId> {
         self.dcs.current().leader
@@ -56,7 +56,7 @@ impl Cluster {
         self.key_holder().map(|id| self.members[id].postgres.system_id)
     }
 
-    /// The members whose data are of another system than the leader's: Patroni does not mend that, an operator does
+    /// The members whose data are of another system than the leader's: Patroni does not repair that, an operator does
     /// (`patronictl reinit`).
     #[must_use]
     pub fn strays(&self) -> Vec<MemberId> {
@@ -66,9 +66,9 @@ impl Cluster {
             .collect()
     }
 
-    /// Whether nothing is under way and every member that answers tells the truth: one leader, with the key and alone,
+    /// Whether nothing is under way and every member that answers answers what is so: one leader, with the key and alone,
     /// every key as its member would write it now, every
-    /// replica streaming, and nobody who is silent still listed.
+    /// replica streaming, and no silent member still listed.
     #[must_use]
     pub fn is_settled(&self, now: Millis) -> bool {
         let contents = self.dcs.current();

@@ -1,6 +1,6 @@
-//! How an event happens.
+//! Applies an event to the world.
 //!
-//! Law: one that does not fit the moment (a switchover to a dead member) comes to nothing.
+//! An event that does not fit the situation (a switchover to a stopped member) has no effect.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::aws::throttle::{Bucket, Rate};
 use crate::patroni::{Cluster, MemberId, Silence};
 use crate::transport::{NAME, PORT, TTL, their_alias, weights};
 
-/// Lets an event happen.
+/// Applies an event.
 pub(super) fn apply(world: &mut World, now: Millis, event: Event) {
     match event {
         Event::In(side, fault) => {

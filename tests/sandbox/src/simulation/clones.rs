@@ -1,7 +1,7 @@
-//! Clones of the cluster, restored from a backup while it lives on.
+//! Clones of the cluster, restored from a backup while it runs on.
 //!
-//! Law: a clone has the scope and the system identifier of its original, and nothing else of it. Who asks the address of the
-//! dead member whose place it has taken is answered by the clone.
+//! A clone has the scope and the system identifier of its original, and nothing else of it. A request to the address of the
+//! stopped member whose place it has taken is answered by the clone.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::world::World;
 use crate::Millis;
 use crate::patroni::{Cluster, MemberId, Settings, Spec};
 
-/// So far is a clone ahead of its original: further than a night of failovers gets, so that who follows it can be told.
+/// So far is a clone ahead of its original: further than the failovers of one run get, so that a reconciler that follows it is recognised.
 const AHEAD: u32 = 100;
 
-/// The clones, by the member whose address each has.
+/// The clones, by the member at whose address each answers.
 pub type Clones = BTreeMap<MemberId, Cluster>;
 
 impl World {
-    /// Starts a clone at the address of a member that is dead, if the cluster has a leader to be cloned.
+    /// Starts a clone at the address of a member that is stopped, if the cluster has a leader to be cloned.
     pub(super) fn start_clone(&mut self, now: Millis, member: MemberId) {
         let Some((_, timeline)) = self.cluster.leader() else { return };
         let Some(system_id) = self.cluster.system_id() else { return };
@@ -45,11 +45,11 @@ impl World {
     }
 
     /// Whether a pass acts for a clone. It must not where another member answers, which does not know it; if none does,
-    /// nothing tells the clone from the real one.
+    /// nothing distinguishes the clone from the original.
     pub(super) fn is_fooled(&mut self, now: Millis, by: &str) -> bool {
         let answered = self.invariants.answered.get(by).cloned().unwrap_or_default();
         let Some((system, timeline)) = self.invariants.acts.get(by).cloned() else {
-            // Nothing was committed, since memory may be passed over.
+            // Nothing was committed: without `required`, a pass acts without state.
             return answered.is_empty()
                 && !self.invariants.is_fenced
                 && self.invariants.may_have_seen_a_clone(now);

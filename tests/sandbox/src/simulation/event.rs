@@ -1,4 +1,4 @@
-//! What can happen in a night.
+//! What can happen in a run.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::Millis;
 use crate::patroni::{DcsOutage, Lag, MemberId, Silence, Wire};
 use crate::transport::FaultRates;
 
-/// One thing that happens, by nature's or an operator's hand.
+/// One thing that happens: a fault, or an operator's action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "their names say it")]
 pub enum Event {
@@ -20,11 +20,11 @@ pub enum Event {
         side: Side,
         as_zombies: bool,
     },
-    /// Nobody outside a site reaches it, and it reaches nobody; it lives on.
+    /// A site is cut off from everything outside it; it runs on.
     CutOff(Side, bool),
     /// No WAL flows between the sites.
     CutReplication(bool),
-    /// AWS's API answers nobody in the Region of a site.
+    /// AWS's API does not answer in the Region of a site.
     RegionDown(Side, bool),
     /// An operator makes the standby cluster there a normal one.
     PromoteSite(Side),
@@ -35,7 +35,7 @@ pub enum Event {
     /// Reads of AWS answer with the state of so long ago.
     ReadLag(Millis),
     ProtectRecord(bool),
-    /// AWS says no to an action, for want of permission.
+    /// AWS denies an action.
     Deny(&'static str),
     Allow,
     /// The account's request rate is used up.
@@ -55,21 +55,21 @@ pub enum Event {
     EditWeights(MemberId),
     /// An operator points the name somewhere.
     EditRecord(MemberId),
-    /// The cluster is restored from a backup, as another one with a DCS of its own, at the address of a dead member.
+    /// The cluster is restored from a backup, as another one with a DCS of its own, at the address of a stopped member.
     StartClone(MemberId),
     /// It is taken away again.
     StopClone(MemberId),
-    /// Memory can be read, and not written.
+    /// The state can be read, and not written.
     StateReadOnly(bool),
     /// The clock of a reconciler is so far ahead; 0 sets it back.
     ClockAhead(usize, Millis),
-    /// Route 53 answers nobody.
+    /// Route 53 does not answer.
     HangZones(bool),
     /// A new cluster takes the place of the old one, which runs on: the configuration names the new nodes alone.
     Replace,
 }
 
-/// What befalls a Patroni cluster.
+/// A fault of a Patroni cluster, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named like the methods that they call")]
 pub enum Fault {

@@ -1,6 +1,6 @@
-//! The end of a night: everything is mended, the cluster comes to rest, and then all must be as it should be.
+//! The end of a run: every fault ends, the cluster settles, and then every endpoint must be right.
 //!
-//! Law: what an operator has to do, an operator does here; a reconciler gets no other help.
+//! What an operator has to do is done here; a reconciler gets no other help.
 
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ use crate::transport::{FaultRates, Link, NAME, ports};
 const REST_WITHIN: Millis = 180_000;
 /// How many passes each reconciler may need from then on.
 const PASSES: u64 = 4;
-/// Longer than a claimed letter is left to its claimant.
+/// Longer than a claimed message is left to its claimant.
 const MUCH_LATER: Duration = Duration::from_mins(2);
 
-/// Everything that was broken is mended, and nobody does anything any more.
+/// Every fault ends, and no operator acts any more.
 pub(super) fn heal(link: &Link) {
     let now = link.now();
     let mut world = link.world();
-    world.note(now, || "* the night is over".to_owned());
+    world.note(now, || "* every fault has ended".to_owned());
     let observers = world.fault_rates.len();
     world.fault_rates.fill(FaultRates::NONE);
     world.is_state_down = false;
@@ -108,7 +108,7 @@ pub(super) fn check_no_pass_hangs(link: &Link, settings: &Settings) {
 }
 
 /// Waits until the cluster has come to rest. Where two primaries remain, an operator stops the one without the key, and
-/// makes a member with another system's data anew.
+/// recreates a member that has another system's data.
 pub(super) async fn rest(link: &Link) {
     let until = link.now() + REST_WITHIN;
     let mut waited = 0;
@@ -155,8 +155,8 @@ fn stop_rivals(cluster: &mut Cluster, now: Millis) {
     }
 }
 
-/// If the cluster is another one than before, or was set back, or if another site is to be followed that is not ahead, an
-/// operator says that it is meant.
+/// If the cluster is another one than before, or was set back, or if another site is to be followed that is not ahead, the
+/// operator adopts it.
 pub(super) async fn accept(link: &Link, settings: &Settings) {
     let (is_meant, spec) = {
         let world = link.world();
@@ -184,7 +184,7 @@ pub(super) async fn accept(link: &Link, settings: &Settings) {
 pub(super) async fn converge(link: &Link, scenario: &Scenario, settings: &Settings) {
     let mut last = None;
     for number in 0..PASSES {
-        let report = once(link, &format!("morning#{number}"), settings).await;
+        let report = once(link, &format!("heal#{number}"), settings).await;
         if link.world().invariants.violation.is_some() {
             return;
         }
@@ -197,13 +197,13 @@ pub(super) async fn converge(link: &Link, scenario: &Scenario, settings: &Settin
     let now = link.now();
     let mut world = link.world();
     if !matches!(last, Some((Outcome::Converged, _))) {
-        let how = format!("after {PASSES} passes in fair weather: {last:?}");
+        let how = format!("after {PASSES} passes without faults: {last:?}");
         return world.invariants.violated(now, Invariant::Converges, how);
     }
     let leader = world.leader();
     let address = world.state.primary.as_ref().and_then(|primary| primary.address.as_ref());
     if leader.is_none() || leader != address.and_then(|address| world.member_at(&address.host)) {
-        let how = format!("memory holds {:?}, and the primary is {leader:?}", world.state.primary);
+        let how = format!("the state has {:?}, and the primary is {leader:?}", world.state.primary);
         world.invariants.violated(now, Invariant::Converges, how);
     }
     if let Some(how) = wrong(&mut world, now, scenario) {
@@ -211,18 +211,21 @@ pub(super) async fn converge(link: &Link, scenario: &Scenario, settings: &Settin
     }
 }
 
-/// What the dead have left behind, an open commit or a letter that they had claimed, is nobody's after a while.
+/// What ended processes have left behind, a lease or a claimed message, is taken over after a while.
 pub(super) async fn tidy(link: &Link, settings: &Settings) {
     sleep(MUCH_LATER).await;
     let report = once(link, "later", settings).await;
     let now = link.now();
     let mut world = link.world();
     if report.outcome != Outcome::Converged || !report.steps.is_empty() {
-        let how = format!("much later, a pass does not find all as it was: {:?}", report.holds);
+        let how = format!("much later, a pass found something to change: {:?}", report.holds);
         world.invariants.violated(now, Invariant::Idempotent, how);
     }
     if !world.state.outbox.is_empty() || world.state.lease.is_some() {
-        let how = format!("memory is not at rest: {:?} {:?}", world.state.outbox, world.state.lease);
+        let how = format!(
+            "the state still has an outbox or a lease: {:?} {:?}",
+            world.state.outbox, world.state.lease
+        );
         world.invariants.violated(now, Invariant::AlertOnce, how);
     }
 }

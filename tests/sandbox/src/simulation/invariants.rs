@@ -1,7 +1,7 @@
-//! The laws of `repoint`'s design, asked of the simulated world after every step.
+//! The invariants of `repoint`'s design, checked against the simulated world after every step.
 //!
-//! Law: they are judged by what happened to the world and by the truth of the cluster, never by what a reconciler says
-//! it thought.
+//! They are checked against what happened to the world and the true state of the cluster, never against what a reconciler
+//! reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,7 +18,7 @@ use super::world::{Action, World};
 use crate::Millis;
 use crate::patroni::MemberId;
 
-/// From a member's answer to the arrival of the write that rests on it: the rest of the look, the commit, the permit, and
+/// From a member's answer to the arrival of the write that rests on it: the rest of the observation, the commit, the lease guard, and
 /// the way there.
 const OLDEST_EVIDENCE: Millis = 30_000;
 /// Within this, an operator's edit and a reconciler's step may have crossed each other on the way; a target group has no
@@ -26,10 +26,10 @@ const OLDEST_EVIDENCE: Millis = 30_000;
 const EDIT_CROSSES: Millis = 30_000;
 /// Two reconcilers may not act at once: the later one waits so long for the earlier one.
 const LEASE_WAIT: Millis = 6_000;
-/// Who runs `repoint adopt`.
+/// The identity that runs `repoint adopt`.
 pub(super) const OPERATOR: &str = "operator";
 
-/// Which law, by its number in the design; or that all must end well.
+/// Which invariant of the design; or that a healed run must converge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "their names say it")]
 pub enum Invariant {
@@ -49,7 +49,7 @@ pub enum Invariant {
     Converges,
 }
 
-/// A law that was broken.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// When.
@@ -66,17 +66,17 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What the laws have to remember of the past.
+/// What the checks need of the past.
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one thing is so")]
 #[derive(Debug, Default)]
 pub struct Invariants {
-    /// The first one that was broken.
+    /// The first violation.
     pub violation: Option<Violation>,
     /// When each member was last seen to take writes on each timeline.
     writers: BTreeMap<(Node, u32), Millis>,
     /// The highest timeline of a primary that an endpoint was pointed at.
     pointed_at: u32,
-    /// Who has been the only one to take writes, and since when.
+    /// The only member that takes writes, and since when.
     pub(super) only_writer: Option<(Node, Millis)>,
     /// The site that was left for the other one, until operators say which of them is to hold the primary: until one is a
     /// standby cluster.
@@ -95,26 +95,26 @@ pub struct Invariants {
     pub(super) edited: BTreeMap<String, Millis>,
     /// When the open commit was made.
     leased_since: Millis,
-    /// Who has committed last after it had waited for another one.
+    /// The last pass that committed after it had waited for another one.
     pub(super) waited: Option<String>,
     /// The status that each kind of message was last posted with.
     posted: BTreeMap<String, String>,
-    /// The letters that were published.
+    /// The messages that were published.
     messages: BTreeSet<String>,
-    /// A crash or a lost answer may send a letter twice.
+    /// A crash or a lost answer may send a message twice.
     pub(super) may_repeat: bool,
-    /// Memory may be passed over (`[state] required = false`): there is then nothing to fence with.
+    /// Whether the state is required; with `[state] required = false` nothing fences.
     pub(super) is_fenced: bool,
-    /// Nothing goes wrong in this night but what [`Invariant::Prompt`] and [`Invariant::ReadersStay`] are about.
+    /// Nothing goes wrong in this run but what [`Invariant::Prompt`] and [`Invariant::ReadersStay`] are about.
     pub(super) is_plain: bool,
-    /// Its state is that of another entry, whose world judges what is stored.
+    /// Its state is that of another entry, whose world checks what is stored.
     pub(super) has_anothers_state: bool,
-    /// How many deeds each pass has done.
+    /// How many actions each pass has done.
     pub(super) actions: BTreeMap<String, u64>,
 }
 
 impl Invariants {
-    /// The first breach is kept: what comes after may follow from it.
+    /// The first violation is kept: later ones may follow from it.
     pub fn violated(&mut self, at: Millis, invariant: Invariant, how: impl Into<String>) {
         self.violation.get_or_insert_with(|| Violation { at, invariant, how: how.into() });
     }
@@ -148,7 +148,7 @@ impl Invariants {
         self.pointed_at = self.pointed_at.max(least);
     }
 
-    /// Who has been the primary for so long that every look must have seen it.
+    /// The member that has been the primary for so long that every observation must have found it.
     fn long_only_writer(&self, now: Millis) -> Option<Node> {
         self.only_writer.filter(|(_, since)| since + OLDEST_EVIDENCE <= now).map(|(node, _)| node)
     }
@@ -169,7 +169,7 @@ impl Invariants {
     }
 }
 
-/// Looks at who takes writes.
+/// Records which members take writes.
 pub(super) fn watch(world: &mut World, now: Millis) {
     let writers = world.takes_writes();
     let invariants = &mut world.invariants;
@@ -187,7 +187,7 @@ pub(super) fn watch(world: &mut World, now: Millis) {
     }
 }
 
-/// Laws 3 to 7, of one deed that has just been done.
+/// Invariants 3 to 7, of one action that has just been done.
 pub(super) fn check_action(world: &mut World, now: Millis, by: &str, action: &Action) {
     *world.invariants.actions.entry(by.to_owned()).or_default() += 1;
     if world.is_fooled(now, by) || world.knows_the_replaced_alone(by) {
@@ -249,7 +249,7 @@ pub(super) fn check_action(world: &mut World, now: Millis, by: &str, action: &Ac
     }
 }
 
-/// The member whose group it is, behind the listener.
+/// The member that a group behind the listener belongs to.
 fn member_of_group(world: &World, group: &str) -> Option<Node> {
     let (side, resources) = world.resources_at(group);
     let groups = &resources.weighted.as_ref()?.groups;
@@ -265,7 +265,7 @@ fn gets_connections(world: &mut World, now: Millis, group: &str) -> bool {
     share.map_or(!weighted.groups.iter().any(|own| own == group), |forward| forward.weight != Some(0))
 }
 
-/// Connections go to the group of one who is the primary, and who is in it; the rest of the listener is kept.
+/// Connections go to the group of the primary, which is in it; the rest of the listener is kept.
 fn check_weights(
     world: &mut World,
     now: Millis,
@@ -321,7 +321,7 @@ fn own_group(world: &mut World, now: Millis, group: &str) {
     }
     let (side, _) = world.resources_at(group);
     if !world.nodes_of(side).into_iter().any(|node| world.invariants.wrote_lately(node, now)) {
-        let how = format!("{group} was changed, and nobody there has taken writes lately");
+        let how = format!("{group} was changed, and no member there has taken writes lately");
         world.invariants.violated(now, Invariant::NeverGuess, how);
     }
 }
@@ -390,7 +390,7 @@ fn check_change(world: &mut World, now: Millis, by: &str, change: &RecordChange)
     }
 }
 
-/// A name leads to the site of one who is the primary; the second of a pair does not.
+/// A name leads to the site of the primary; the second of a pair does not.
 fn check_alias(world: &mut World, now: Millis, by: &str, change: &RecordChange, alias: &Alias) {
     let (key, before) = (&change.after.key, &change.before);
     let is_carried = |before: &RecordSet| {
@@ -414,7 +414,7 @@ fn check_alias(world: &mut World, now: Millis, by: &str, change: &RecordChange, 
     }
 }
 
-/// Laws 4 and 12, and that one reconciler acts at a time, of a memory that is about to be stored.
+/// Invariants 4 and 12, and that one reconciler acts at a time, of a state that is about to be stored.
 pub(super) fn check_state(world: &mut World, now: Millis, by: &str, next: &State) {
     let before = &world.state;
     let invariants = &mut world.invariants;

@@ -1,7 +1,7 @@
-//! Seeded nights: reconcilers against failovers, faults and operators' edits.
+//! Seeded runs: reconcilers against failovers, faults and operators' edits.
 //!
-//! Law: one seed, one night. Everything that happens is in the [`Scenario`]'s list of events or drawn from its seed, so
-//! that a night can be had again, and made shorter.
+//! One seed, one run. Everything that happens is in the [`Scenario`]'s list of events or drawn from its seed, so
+//! that a run can be reproduced, and made shorter.
 
 mod apply;
 mod clones;

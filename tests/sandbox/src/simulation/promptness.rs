@@ -1,4 +1,4 @@
-//! How soon a group has the primary, and how long a replica stays a reader, in nights in which nothing goes wrong but that
+//! How soon a group has the primary, and how long a replica stays a reader, in runs in which nothing goes wrong but that
 //! hosts are lost and Route 53 hangs.
 
 use repoint_domain::values::cluster::MemberName;
@@ -12,14 +12,14 @@ use crate::Millis;
 const PROMPT: Millis = 1_500;
 /// A replica that answers stays a reader so long after another one has become the leader, less what a pass takes.
 const READER_STAYS: Millis = 28_000;
-/// A pass rests on what it saw so long ago at most, in such a night.
+/// A pass rests on what it saw so long ago at most, in such a run.
 const SEEN: Millis = 10_000;
 
-/// Law 15, of one that registers the primary: neither another endpoint nor a silent host has kept it waiting.
+/// Invariant 15, of a pass that registers the primary: neither another endpoint nor a silent host has delayed it.
 pub(super) fn check_promptness(world: &mut World, now: Millis, by: &str) {
     let began = world.under_way.first().copied().flatten();
-    // One that is not on a higher timeline than the last is not known to be new: everybody has to be heard. And who finds
-    // an open commit respects it.
+    // One that is not on a higher timeline than the last is not known to be new: every member has to answer. And a pass that finds
+    // a lease waits for it.
     let has_waited = world.invariants.waited.as_deref() == Some(by);
     let last = world.state.primary.as_ref().map(|primary| primary.timeline);
     let is_new = last.is_some() && world.invariants.acts.get(by).map(|(_, timeline)| *timeline) > last;
@@ -45,7 +45,7 @@ fn is_distinct_from_clones(world: &World) -> bool {
 
 /// A replica that runs does not leave the readers because another leader knows nothing of it yet.
 pub(super) fn check_readers(world: &mut World, now: Millis, by: &str, group: &str, targets: &[Target]) {
-    // Who remembers no primary does not know that this leader is new.
+    // Without a last primary in the state, this leader is not known to be new.
     let is_known = world.state.primary.is_some() && world.invariants.is_plain;
     let is_new = world.invariants.only_writer.is_none_or(|(_, since)| since + READER_STAYS > now);
     if !is_known || !is_new || group != world.resources.reader_group {

@@ -1,4 +1,4 @@
-//! A reconciler that looks again and again, and is started anew when it dies.
+//! A reconciler that makes pass after pass, and is restarted when it dies.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::invariants::Invariant;
 use crate::transport::{Link, ports};
 
-/// Telling comes after the deadline, and a call under way is cut off there.
+/// Alerts are published after the deadline; a call under way is cut off there.
 pub const NOTIFYING: Duration = Duration::from_secs(12);
 
 /// How passes are made.
@@ -24,7 +24,7 @@ pub fn settings(needs_state: bool) -> Settings {
     }
 }
 
-/// Looks for ever.
+/// Makes passes without end.
 pub async fn run_forever(link: Link, settings: Settings) {
     let mut starts = 0;
     loop {
@@ -55,7 +55,7 @@ async fn work(link: &Link, identity: &str, settings: &Settings) {
     }
 }
 
-/// One pass, judged.
+/// One pass, checked.
 pub async fn once(link: &Link, identity: &str, settings: &Settings) -> ClusterReport {
     let ports = ports(link, identity.to_owned());
     let spec = link.world().resources.spec.clone();

@@ -1,7 +1,7 @@
 //! A cluster that takes the place of another one, as after an upgrade of PostgreSQL.
 //!
-//! Law: it has the scope of the old one and nothing else of it. The old one runs on, and state has its members; from now on
-//! the configuration names the new ones alone, and which of the two is meant is for an operator to say.
+//! It has the scope of the old one and nothing else of it. The old one runs on, and state has its members; from now on
+//! the configuration names the new ones alone, and an operator decides which of the two to follow.
 
 use super::invariants::Invariant;
 use super::world::World;
@@ -40,7 +40,7 @@ impl World {
         self.is_not_adopted() && !self.invariants.answered.contains_key(by)
     }
 
-    /// A pass that has heard a member of the new cluster does not go on with the old one. One that need not remember may not
+    /// A pass that a member of the new cluster answered does not go on with the old one. One without required state may not
     /// know that there was another.
     pub(super) fn check_outcome(&mut self, now: Millis, by: &str, outcome: Outcome) {
         let goes_on = matches!(outcome, Outcome::Converged | Outcome::Changed);

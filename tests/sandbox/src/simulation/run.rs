@@ -1,4 +1,4 @@
-//! Spends a night: the events in their time, the laws after every step, and in the morning everything must end well.
+//! One run: the events in their time, the invariants after every step; then the faults end, and every endpoint must be right.
 
 use std::fmt;
 use std::ops::Add;
@@ -26,25 +26,25 @@ use crate::transport::{FaultRates, Link, Shared};
 /// The system identifier of both sites' clusters.
 const SYSTEM: u64 = 7_000_000_000_000_000_000;
 
-/// How a night ended.
+/// How a run ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// All laws held, and in the morning the endpoints equalled the truth.
+    /// Every invariant held, and after the faults the endpoints equalled the truth.
     Passed(Figures),
-    /// Not so.
+    /// A violation.
     Failed(Violation),
 }
 
 /// What happened, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
-    /// Nights.
+    /// Runs.
     pub runs: usize,
     /// Passes by all reconcilers.
     pub passes: usize,
     /// Changes of endpoints.
     pub actions: u64,
-    /// Messages to people.
+    /// Messages that were published.
     pub messages: usize,
 }
 
@@ -64,14 +64,11 @@ impl Add for Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, passes, actions, messages } = self;
-        write!(
-            f,
-            "{runs} nights ended well: {passes} passes, {actions} changes of endpoints, {messages} messages"
-        )
+        write!(f, "{runs} runs passed: {passes} passes, {actions} changes of endpoints, {messages} messages")
     }
 }
 
-/// A night and its journal.
+/// A run and its event log.
 #[derive(Debug)]
 pub struct Run {
     /// How it ended.
@@ -82,7 +79,7 @@ pub struct Run {
     pub messages: Vec<(Millis, String)>,
 }
 
-/// Spends a night, in simulated time.
+/// Runs a scenario, in simulated time.
 #[must_use]
 pub fn run(scenario: &Scenario, keeps_log: bool) -> Run {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -160,14 +157,14 @@ async fn simulate(scenario: &Scenario, world: World) -> Run {
     rest(&operator).await;
     accept(&operator, &settings).await;
     let healthy = link(0);
-    // What was under way when the night ended may take its time: a commit of the dead is respected for a while.
+    // A pass that was under way may take its time: the lease of an ended process is waited for.
     sleep(Duration::from_secs(10)).await;
     for reconciler in &reconcilers {
         reconciler.abort();
     }
     check_no_pass_hangs(&healthy, &settings);
     sleep(Duration::from_secs(7)).await;
-    // A late pass may have acted on what it saw in the night.
+    // A late pass may have acted on what it observed before.
     accept(&operator, &settings).await;
     converge(&healthy, scenario, &settings).await;
     let theirs = match second {

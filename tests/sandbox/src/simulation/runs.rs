@@ -1,4 +1,4 @@
-//! Many nights, on all cores.
+//! Many runs, on all cores.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use super::invariants::Violation;
 use super::run::{Ending, Figures, run};
 use super::scenario::Scenario;
 
-/// Spends the nights of these seeds until a law is broken; the lowest seed that was seen to break one, and how.
+/// Runs these seeds until an invariant is violated; the lowest seed that was found to violate one, and how.
 #[must_use]
 pub fn runs(seeds: Range<u64>) -> (Figures, Option<(u64, Violation)>) {
     let next = AtomicU64::new(seeds.start);

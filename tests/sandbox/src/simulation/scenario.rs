@@ -1,4 +1,4 @@
-//! A night from a seed.
+//! A scenario from a seed.
 
 use super::event::{Event, Fault};
 use super::sites::Side;
@@ -9,7 +9,7 @@ use crate::transport::FaultRates;
 /// When the faults stop.
 pub const HEALED_AT: Millis = 60_000;
 
-/// A night: how it begins, and what happens in it.
+/// A scenario: how it begins, and what happens in it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Every choice that is not in this list is drawn from it.
@@ -48,14 +48,14 @@ pub struct SecondSite {
 /// Another entry of the same scope, whose cluster and endpoints are others, and whose state lies beside.
 #[derive(Clone, Debug)]
 pub struct SecondEntry {
-    /// Nobody gave it a name of its own: both have the scope's, in two configurations.
+    /// It has no name of its own: both have the scope's, in two configurations.
     pub shares_name: bool,
     /// What happens there.
     pub events: Vec<(Millis, Event)>,
 }
 
 impl Scenario {
-    /// The night of that seed.
+    /// The scenario of that seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -89,7 +89,7 @@ impl Scenario {
             happen(&mut rng, members, reconcilers, at, &mut events);
         }
         events.sort_by_key(|(at, _)| *at);
-        // Drawn last, so that a seed still means what it meant.
+        // Drawn last, so that a seed keeps its meaning.
         let shape = crate::transport::Shape { has_readers: rng.bool(), has_warm: rng.bool(), ..shape };
         let shape = crate::transport::Shape { has_reader_record: rng.bool(), ..shape };
         let shape = crate::transport::Shape { has_weighted: rng.bool(), ..shape };
@@ -172,7 +172,7 @@ impl Scenario {
     }
 }
 
-/// Draws switchovers, and members whose hosts are lost without a word and come back.
+/// Draws switchovers, and members whose hosts stop answering and come back.
 fn host_losses(rng: &mut fastrand::Rng, members: usize) -> Vec<(Millis, Event)> {
     let mut events = Vec::new();
     for _ in 0..rng.usize(1..=3) {
@@ -234,10 +234,10 @@ fn happen(
     }
 }
 
-/// So many of a hundred kinds of events befall the cluster.
+/// So many of a hundred kinds of events are faults of the cluster.
 const CLUSTER_FAULTS: u32 = 72;
 
-/// Draws the rest of what befalls a cluster, and how it ends.
+/// Draws a fault of a cluster, and its end.
 fn fault(rng: &mut fastrand::Rng, kind: u32, member: MemberId, reconciler: usize) -> (Fault, Option<Fault>) {
     match kind {
         0..12 => {
@@ -291,7 +291,7 @@ fn operator_edits(rng: &mut fastrand::Rng, members: usize, at: Millis, events: &
     }
 }
 
-/// Draws how sites are lost, or are moved between on purpose, one after the other, and what operators do about it.
+/// Draws losses of sites and planned moves between them, one after the other, and operators' actions.
 fn site_failures(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
     let mut leads = Side::Home;
     let mut at = rng.u64(500..15_000);
@@ -316,7 +316,7 @@ fn site_failures(rng: &mut fastrand::Rng, events: &mut Vec<(Millis, Event)>) {
         if rng.u32(0..3) == 0 {
             events.extend([(at, Event::RegionDown(lost, true)), (back, Event::RegionDown(lost, false))]);
         }
-        // It may be over before anybody has made up their mind.
+        // It may be over before an operator decides.
         if rng.u32(0..5) > 0 {
             events.push((promoted, Event::PromoteSite(other)));
             leads = other;
@@ -373,7 +373,7 @@ fn clone(rng: &mut fastrand::Rng, members: usize, events: &mut Vec<(Millis, Even
     events.sort_by_key(|(at, _)| *at);
 }
 
-/// Draws how memory cannot be written for a while, and how a clock that was ahead is set back.
+/// Draws a time in which the state cannot be written, and how a clock that was ahead is set back.
 fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Millis, Event)>) {
     let at = rng.u64(500..HEALED_AT - 5_000);
     let later = at + rng.u64(1_000..25_000);
@@ -381,7 +381,7 @@ fn state_fails(rng: &mut fastrand::Rng, reconcilers: usize, events: &mut Vec<(Mi
     match rng.u32(0..10) {
         0 => events.extend([(at, Event::StateReadOnly(true)), (later, Event::StateReadOnly(false))]),
         1 => {
-            // Those that share memory time its alerts by all their clocks: one that is further ahead is left to a sole one.
+            // Reconcilers that share state time its alerts by all their clocks: a larger difference is for a single one.
             let most = if reconcilers > 1 { 300_000 } else { 100_000_000 };
             let ahead = rng.u64(60_000..most);
             events.extend([

@@ -1,7 +1,7 @@
 //! Another entry of the same scope: staging beside production, or Citus' workers beside their coordinator.
 //!
-//! Law: it is a world of its own, with its cluster, its account and its reconciler. All that both have in common is the
-//! table where state is kept. The laws of each world find what was done for the other one.
+//! It is a world of its own, with its cluster, its account and its reconciler. All that both have in common is the
+//! table where state is kept. The invariants of each world find what was done for the other one.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::transport::Link;
 
 /// The system identifier of its cluster.
 const SYSTEM: u64 = 7_000_000_000_000_000_005;
-/// How often it is looked whether the first one has saved anything.
+/// How often the table is checked for the first one's state.
 const POLL: Duration = Duration::from_millis(500);
 
 /// What goes on there.
@@ -35,8 +35,8 @@ pub(super) struct SecondWorld {
 }
 
 impl SecondWorld {
-    /// Begins beside the world of `first`. Without a name of its own it looks only once the first one has saved its state:
-    /// who comes first has it.
+    /// Begins beside the world of `first`. Without a name of its own it begins once the first one has saved its state:
+    /// the first one keeps it.
     pub fn start(scenario: &Scenario, second_entry: &SecondEntry, first: &Link) -> Option<Self> {
         let there = cluster("batman", 3, SYSTEM, scenario.members, scenario.settings.clone());
         let account = Account::new("210987654321", "eu-west-1");
@@ -66,7 +66,7 @@ impl SecondWorld {
         Some(Self { link, shares_name, reconciler, events })
     }
 
-    /// In the morning it is as it should be; or it was held all the while, for the state is that of other endpoints.
+    /// Afterwards its endpoints are right; or it was held all the while, for the state is that of other endpoints.
     pub async fn end(self, scenario: &Scenario) -> Option<Violation> {
         let Self { link, shares_name, reconciler, events } = self;
         reconciler.abort();

@@ -3,7 +3,7 @@
 use super::run::{Ending, run};
 use super::scenario::Scenario;
 
-/// Takes events out, in ever smaller pieces, as long as the same law is still broken; then reconcilers.
+/// Takes events out, in ever smaller pieces, as long as the same invariant is still violated; then reconcilers.
 #[must_use]
 pub fn shrink(scenario: &Scenario) -> Scenario {
     let Ending::Failed(violation) = run(scenario, false).ending else { return scenario.clone() };

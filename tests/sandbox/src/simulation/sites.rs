@@ -1,6 +1,6 @@
 //! The two sites that a cluster may span, and the replication from one to the other.
 //!
-//! Law: each site is a Patroni cluster and a Region of its own. All that they share is WAL, which flows into a standby
+//! Each site is a Patroni cluster and a Region of its own. All that they share is WAL, which flows into a standby
 //! cluster from the primary of the other site, if there is one and nothing is in the way.
 
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ impl Side {
         }
     }
 
-    /// What `repoint` is told that it is called.
+    /// Its name in the configuration.
     #[must_use]
     pub fn name(self) -> SiteName {
         SiteName::new(match self {
@@ -67,15 +67,15 @@ pub struct Away {
     pub cluster: Cluster,
     /// The account in that Region.
     pub account: Account,
-    /// What the operators have in it. Its zone and its topic are nobody's.
+    /// What the operators have in it. Its zone and its topic are not used.
     pub resources: Resources,
     /// The load balancers that names lead to, if they lead there: the first site's, and this one's.
     pub aliases: Option<[Alias; 2]>,
-    /// The sites that nobody outside reaches, and that reach nobody. They live on.
+    /// The sites that are cut off from everything outside. They run on.
     pub cut_off: BTreeSet<Side>,
     /// No WAL flows from one to the other.
     pub is_replication_cut: bool,
-    /// Whose Region's API answers nobody.
+    /// The sites in whose Region AWS's API does not answer.
     pub unreachable: BTreeSet<Side>,
 }
 
@@ -152,7 +152,7 @@ impl World {
         Ok(())
     }
 
-    /// The site whose load balancer an alias leads to.
+    /// The site to whose load balancer an alias leads.
     #[must_use]
     pub fn side_of(&self, alias: &Alias) -> Option<Side> {
         let aliases = self.away.as_ref()?.aliases.as_ref()?;

@@ -1,6 +1,6 @@
 //! Whether the endpoints equal the truth of the cluster.
 //!
-//! Law: asked in the calm alone, and of the world itself; what reconcilers remember or say counts for nothing.
+//! Asked only after the faults, and of the world itself; what reconcilers store or report does not count.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::Millis;
 use crate::aws::route53::list::ListFrom;
 use crate::transport::{MAX_LAG_BYTES, forward_of, ours};
 
-/// Those who may be read from; the primary if nobody else may.
+/// The members that may be read from; the primary if there is no other.
 fn fit_readers(world: &World, leader: Node) -> Vec<Node> {
     let fit = |node: &Node| {
         let cluster = world.cluster_of(node.side);
@@ -70,7 +70,7 @@ fn wrong_groups(world: &World, leader: Node, scenario: &Scenario) -> Option<Stri
     None
 }
 
-/// What differs from the truth behind the listener: a client that connects there reaches the primary and nobody else.
+/// What differs from the truth behind the listener: a client that connects there reaches the primary and no other member.
 fn wrongly_weighted(world: &mut World, now: Millis, leader: Node) -> Option<String> {
     let weighted = world.resources_of(leader.side)?.weighted.clone()?;
     let listener = std::slice::from_ref(&weighted.listener);

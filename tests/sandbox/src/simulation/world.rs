@@ -1,4 +1,4 @@
-//! The simulated world: a cluster, an account, memory, and the eyes that watch what reconcilers do to it.
+//! The simulated world: a cluster, an account, the state, and the checks of what reconcilers do.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -48,7 +48,7 @@ pub enum Action {
     Changed(Vec<RecordChange>),
 }
 
-/// Who answers where a member is asked.
+/// The member that answers at an address.
 pub struct Answering<'a> {
     /// A member of this cluster.
     pub cluster: &'a Cluster,
@@ -64,7 +64,7 @@ pub struct World {
     pub cluster: Cluster,
     /// Restored copies of it.
     pub clones: Clones,
-    /// The cluster whose place it has taken, and which runs on.
+    /// The cluster that it has replaced, and which runs on.
     pub replaced: Option<Cluster>,
     /// The AWS account.
     pub account: Account,
@@ -72,25 +72,25 @@ pub struct World {
     pub resources: Resources,
     /// The second site, if there is one.
     pub away: Option<Away>,
-    /// What reconcilers remember.
+    /// The reconcilers' state.
     pub state: State,
     /// Where it is kept, perhaps beside that of others.
     pub table: Table,
-    /// Memory answers nobody.
+    /// The state store does not answer.
     pub is_state_down: bool,
-    /// Memory can be read, and not written.
+    /// The state can be read, and not written.
     pub is_state_read_only: bool,
-    /// Route 53 answers nobody.
+    /// Route 53 does not answer.
     pub zones_hang: bool,
     /// How far the clock of each reconciler is ahead; those that are not here are right.
     pub clocks_ahead: BTreeMap<usize, Millis>,
-    /// How bad things are, by reconciler.
+    /// The rates of faults, by reconciler.
     pub fault_rates: Vec<FaultRates>,
     /// Every choice is drawn from here.
     pub rng: fastrand::Rng,
-    /// The laws, and what they remember.
+    /// The invariants, and what their checks need of the past.
     pub invariants: Invariants,
-    /// What happened, if anybody wants to read it.
+    /// What happened, if it is recorded.
     pub event_log: Option<Vec<(Millis, String)>>,
     /// Since when each reconciler has been in a pass.
     pub under_way: Vec<Option<Millis>>,
@@ -99,7 +99,7 @@ pub struct World {
 }
 
 impl World {
-    /// A cluster whose first member leads, and what operators have in AWS for it. One reconciler, in fair weather.
+    /// A cluster whose first member leads, and what operators have in AWS for it. One reconciler, without faults.
     ///
     /// # Errors
     /// Never: the account is new.
@@ -134,7 +134,7 @@ impl World {
         })
     }
 
-    /// Lets the clusters live until `now`.
+    /// Advances the clusters to `now`.
     pub fn advance(&mut self, now: Millis) {
         for side in Side::BOTH {
             let Some(cluster) = self.cluster_mut(side) else { continue };
@@ -205,14 +205,14 @@ impl World {
         }
     }
 
-    /// Writes a line into the journal.
+    /// Adds a line to the event log.
     pub fn note(&mut self, now: Millis, line: impl FnOnce() -> String) {
         if let Some(event_log) = &mut self.event_log {
             event_log.push((now, line()));
         }
     }
 
-    /// Who takes writes, and on which timeline.
+    /// The members that take writes, and on which timeline.
     #[must_use]
     pub fn takes_writes(&self) -> Vec<(Node, u32)> {
         let of = |side| {
@@ -244,13 +244,13 @@ impl World {
         cluster.map_or_else(String::new, |cluster| cluster.spec(node.member).postgres.0.to_string())
     }
 
-    /// The member whose PostgreSQL has that address.
+    /// The member with that address of PostgreSQL.
     #[must_use]
     pub fn member_at(&self, host: &str) -> Option<Node> {
         self.member_that(|spec| *spec.postgres.0 == *host)
     }
 
-    /// Who answers at that address.
+    /// The member that answers at that address.
     #[must_use]
     pub fn answering_at(&self, host: &str) -> Option<Answering<'_>> {
         if let Some(node) = self.member_that(|spec| *spec.rest.0 == *host) {
@@ -300,13 +300,13 @@ impl World {
         super::invariants::check_action(self, now, by, action);
     }
 
-    /// A reconciler has saved memory.
+    /// A reconciler has saved the state.
     pub fn saved(&mut self, now: Millis, by: &str, next: State) {
         self.note(now, || {
             let lease = next.lease.as_ref().map(|lease| (lease.by.clone(), lease.timeline));
             let notified: Vec<&str> = next.outbox.iter().map(|message| message.subject.as_str()).collect();
             format!(
-                "{by}: saved revision {}: timeline {:?}, acting {lease:?}, outbox {notified:?}",
+                "{by}: saved revision {}: timeline {:?}, lease {lease:?}, outbox {notified:?}",
                 next.revision, next.highest_timeline
             )
         });
@@ -318,7 +318,7 @@ impl World {
 
     /// A message has reached the topic.
     pub fn published(&mut self, now: Millis, message: &OutboxMessage) {
-        self.note(now, || format!("told: {}", message.subject));
+        self.note(now, || format!("published: {}", message.subject));
         self.invariants.published(now, message);
     }
 }

@@ -1,4 +1,4 @@
-//! How bad things are between a reconciler and the world.
+//! Faults between a reconciler and the world.
 
 use crate::Millis;
 
@@ -25,7 +25,7 @@ impl FaultRates {
         Self { lost_request: 0, lost_answer: 0, slow: 0, stopped: 0, crash: 0, refused: 0 };
 }
 
-/// How long a way takes.
+/// How long a request or an answer is under way.
 pub(super) fn delay(rng: &mut fastrand::Rng, slow: bool) -> Millis {
     if slow { rng.u64(100..2500) } else { rng.u64(1..30) }
 }

@@ -1,4 +1,4 @@
-//! The line from one reconciler to the world.
+//! The link from one reconciler to the world.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::fault_rates::{delay, occurs};
 use crate::Millis;
 use crate::simulation::World;
 
-/// The world, in the hands of one thread.
+/// The world, shared in one thread.
 pub type Shared = Arc<Mutex<World>>;
 
 /// The date on which the simulated world begins: 2026-01-01.
@@ -23,7 +23,7 @@ const BEGINNING: u64 = 1_767_225_600_000;
 const TIMEOUT: Duration = Duration::from_secs(2);
 const HANG: Duration = Duration::from_hours(1);
 
-/// One reconciler's line.
+/// One reconciler's link.
 #[derive(Clone)]
 pub struct Link {
     /// The world.
@@ -34,11 +34,11 @@ pub struct Link {
     pub reconciler: usize,
     /// The name of this pass of it.
     pub identity: String,
-    /// Told when the reconciler dies in a call.
+    /// Notified when the reconciler dies in a call.
     pub died: Arc<Notify>,
 }
 
-/// What becomes of a call, drawn when it is made.
+/// The faults of one call, drawn when it is made.
 #[expect(clippy::struct_excessive_bools, reason = "each may happen or not")]
 struct CallFaults {
     stopped: Millis,
@@ -93,7 +93,7 @@ impl Link {
         }
     }
 
-    /// A call. `work` is done when it arrives, whether or not anybody still waits for the answer. A write has a `guard`,
+    /// A call. `work` is done when it arrives, whether or not the caller still waits for the answer. A write has a `guard`,
     /// which is asked at the last moment before it leaves.
     pub(super) async fn call<T: Send + 'static>(
         &self,
@@ -118,7 +118,7 @@ impl Link {
         let (done, answer) = oneshot::channel();
         let (link, guard) = (self.clone(), guard.cloned());
         let (call, on) = (name.to_owned(), resource.to_owned());
-        // Who was stopped may find, when it goes on, that it should have given up, and still send first what it had begun.
+        // A stopped caller may find, when it is resumed, that its time is over, and still send first what it had begun.
         tokio::spawn(async move {
             pause(faults.stopped).await;
             if let Some(Err(failure)) = guard.map(|guard| guard.check(&call, &on)) {

@@ -1,6 +1,6 @@
-//! The door for `repoint`'s own ports: one thread, simulated time, every choice from one seed.
+//! The transport for `repoint`'s own ports: one thread, simulated time, every choice from one seed.
 //!
-//! Law: a call is three moments. It leaves (and may be lost, or its caller stopped for a while), it arrives and does its
+//! A call has three steps. It leaves (and may be lost, or its caller stopped for a while), it arrives and does its
 //! work on the world at once, and its answer comes back (or is lost). Its caller may die at any of them; what has left
 //! arrives all the same.
 

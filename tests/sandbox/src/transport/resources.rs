@@ -1,4 +1,4 @@
-//! What the operators of the simulated cluster have in AWS, and what `repoint` is told of it.
+//! What the operators of the simulated cluster have in AWS, and the configuration of `repoint` for it.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -24,7 +24,7 @@ use crate::patroni::{Cluster, MemberId};
 pub const PORT: u16 = 5432;
 /// The name that applications connect to.
 pub const NAME: &str = "writer.db.example.com";
-/// The name that those who only read connect to.
+/// The name that read-only clients connect to.
 pub const READERS: &str = "readers.db.example.com";
 /// A record in the same zone that is none of `repoint`'s business.
 const UNMANAGED_RECORD: &str = "www.db.example.com";
@@ -58,14 +58,14 @@ pub struct Resources {
     pub instances: BTreeMap<String, MemberId>,
     /// The record set that is not configured.
     pub unmanaged_record: RecordSet,
-    /// What `repoint` is told.
+    /// The configuration of `repoint`.
     pub spec: Spec,
 }
 
 /// A listener and the target groups behind it.
 #[derive(Clone, Debug)]
 pub struct Weighted {
-    /// The listener. It is sticky, which nobody configured.
+    /// The listener. It is sticky, which `repoint` does not configure.
     pub listener: String,
     /// The group of each member, in the members' order.
     pub groups: Vec<String>,
@@ -113,7 +113,7 @@ impl Resources {
         let warm_group = account
             .create_target_group(0, NewTargetGroup { health_check: asks_patroni(), ..ips("warm") })?
             .arn;
-        let foreign_group = group(account, "somebody-elses", TargetType::Ip)?;
+        let foreign_group = group(account, "unmanaged", TargetType::Ip)?;
         let zone = account.create_hosted_zone(0, "db.example.com")?;
         let topic = account.create_topic(0, "alerts")?;
         let unmanaged_record = RecordSet::simple(UNMANAGED_RECORD, "A", 300, &["192.0.2.1"]);

@@ -1,4 +1,4 @@
-//! Memory: a table with conditional writes.
+//! The state: a table with conditional writes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ impl Table {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody has saved anything yet.
+    /// Whether nothing has been saved yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items().is_empty()
@@ -63,7 +63,7 @@ impl Store for Link {
             if kept.revision + 1 != next.revision {
                 return Err(failure(PUT, Kind::Conflict, "ConditionalCheckFailedException"));
             }
-            // Somebody else may have added to it.
+            // Another world may have added to it.
             world.state = kept;
             world.table.items().insert(entry, next.clone());
             world.saved(now, &by, next);

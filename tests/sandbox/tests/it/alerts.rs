@@ -1,4 +1,4 @@
-//! What people receive in a night that goes wrong in one known way, with two reconcilers awake: nothing twice.
+//! The messages of a run with one known fault and two reconcilers: none twice.
 
 use repoint_sandbox::Millis;
 use repoint_sandbox::patroni::{DcsOutage, MemberId, Silence};
@@ -13,7 +13,7 @@ fn home(fault: Fault) -> Event {
     Event::In(Side::Home, fault)
 }
 
-/// The messages of a night in which only these things happen, one a line, by the second.
+/// The messages of a run in which only these things happen, one a line, by the second.
 fn received(events: &[(Millis, Event)]) -> String {
     let some = Scenario::new(1);
     let shape =
@@ -40,7 +40,7 @@ fn received(events: &[(Millis, Event)]) -> String {
     let mut once = lines.clone();
     once.sort();
     once.dedup();
-    assert_eq!(once.len(), lines.len(), "something was told twice: {lines:#?}");
+    assert_eq!(once.len(), lines.len(), "a message was published twice: {lines:#?}");
     lines.join("\n")
 }
 

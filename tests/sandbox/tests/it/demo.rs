@@ -1,4 +1,4 @@
-//! `cargo demo`: the story comes to its good end by itself.
+//! `cargo demo`: the scenario passes, its options, and its end.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn the_scenario_passes_and_says_so() {
         "Every endpoint points at",
     ] {
         let at = rest.find(words);
-        assert!(at.is_some(), "`{words}` is not told, or not in its turn:\n{notified}");
+        assert!(at.is_some(), "`{words}` is not printed, or not in its order:\n{notified}");
         rest = &rest[at.unwrap_or_default()..];
     }
     assert!(!notified.contains('\u{1b}'), "colours without a terminal");

@@ -59,7 +59,7 @@ async fn look(link: &Link, ports: &Ports) -> ClusterReport {
     pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
 
-/// A cluster that was passed over once, and whose primary is pg2 since.
+/// A cluster after one pass, whose primary is pg2 since.
 async fn switched() -> Link {
     let link = world();
     assert_eq!(look(&link, &named(&link, "first")).await.outcome, Outcome::Converged);

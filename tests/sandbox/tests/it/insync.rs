@@ -25,7 +25,7 @@ use crate::link::{PG2, SETTINGS, named, switchover, world_of};
 
 const GET: &str = "route53:GetChange";
 
-/// Endpoints that are yet to be filled, in an account whose changes take so long to be everywhere.
+/// Empty endpoints, in an account whose changes take so long to be INSYNC.
 fn place(propagation: Millis) -> Link {
     let link = world_of(Shape { is_pair: true, ..Shape::default() });
     link.world().account.settings.dns_propagation = propagation;
@@ -83,7 +83,7 @@ async fn the_report_says_when_the_change_was_in_sync() {
     assert_eq!((report.duration_ms, report.outcome, report.warnings.len()), (took, outcome, 0));
 }
 
-/// The move stands, and people are told what is not known.
+/// The move is done, and a warning says what is not known.
 #[tokio::test(start_paused = true)]
 async fn what_never_arrives_is_said_and_fails_nothing() {
     let link = place(Millis::MAX / 2);
@@ -110,7 +110,7 @@ async fn a_denied_request_names_the_permission_and_is_not_repeated() {
     );
 }
 
-/// Each question is one request: whoever is throttled asks later, and not at once again.
+/// Each read is one request: a throttled one is made again later, and not at once.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_request_is_made_again_later() {
     let link = place(5_000);
@@ -151,11 +151,11 @@ async fn many_waiters_for_one_batch_make_one_request() {
     let asked = asked(&link);
     assert!((5..10).contains(&asked.len()), "{asked:?}");
     assert!(reports.iter().all(|report| seen(report) == seen(&reports[0]) && seen(report)[0].is_some()));
-    // The sandbox's door counts nothing.
+    // The sandbox's transport counts nothing.
     assert_eq!(counted, 0);
 }
 
-/// Who goes away takes nothing along; when the last one has gone, nobody is asked any more.
+/// A cancelled waiter cancels no other; after the last one no request is made.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_waiter_leaves_the_others_their_answer() {
     let link = place(40_000);
@@ -174,7 +174,7 @@ async fn a_cancelled_waiter_leaves_the_others_their_answer() {
     assert_eq!((before > 3, asked_by_third, asked(&link)), (true, 2, vec![]));
 }
 
-/// A cluster without an endpoint, of which nobody answers: there is nothing to do but to make sure.
+/// A cluster without an endpoint, of which no member answers: there is nothing to do but an audit.
 fn audited(number: u8, like: &Spec) -> Spec {
     let mut spec = Spec { groups: Vec::new(), records: Vec::new(), ..like.clone() };
     spec.scope = Scope::new(format!("audited-{number}"));
@@ -217,7 +217,7 @@ async fn in_a_fleet_a_waiting_cluster_delays_no_other() {
     let intents: Vec<&Spec> = audits.iter().chain([&moving]).collect();
     let mut turns = fleet(&intents, &ports, LONG, None, &turn).await;
     assert_eq!(turns.pop().unwrap().map(|(_, is_seen)| is_seen), Some(true));
-    // Whoever follows a primary has a head start of a second.
+    // A pass that follows a primary has a head start of a second.
     let late: Vec<_> = turns.iter().filter(|turn| turn.is_none_or(|(came, _)| came.as_secs() > 0)).collect();
     assert!(late.is_empty(), "{late:?}");
     assert!(began.elapsed() > Duration::from_secs(30), "{:?}", began.elapsed());

@@ -115,7 +115,7 @@ impl Zones for Mute {
     }
 
     async fn is_insync(&self, _: &ChangeId) -> Read<bool> {
-        panic!("nobody can tell")
+        panic!("no state")
     }
 }
 

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::link::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 
-/// A world in which a first pass has remembered what there is.
+/// A world in which a first pass has saved its state.
 async fn settled() -> Link {
     let link = world();
     assert_eq!(look(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
@@ -45,7 +45,7 @@ fn subjects(link: &Link) -> Vec<String> {
     published.iter().filter_map(|published| published.message.subject.clone()).collect()
 }
 
-/// Groups whose first registration is on its way for long, there or back, or whose list is of some time ago.
+/// Groups whose first registration is under way for long, as a request or an answer, or whose list is of some time ago.
 struct Slow {
     link: Arc<Link>,
     there: Duration,
@@ -137,7 +137,7 @@ async fn what_was_sent_for_an_earlier_primary_is_waited_for() {
     assert_eq!(group(&link), ["172.31.1.3"]);
 }
 
-/// There is no primary when the pass has to end, and what it sent is still under way: nobody may act as if it were over.
+/// There is no primary when the pass has to end, and what it sent is still under way: no other pass may act as if it were over.
 #[tokio::test(start_paused = true)]
 async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
     let link = settled().await;
@@ -183,7 +183,7 @@ async fn a_list_that_is_old_empties_no_group() {
     assert_eq!(group(&link), ["172.31.1.1"]);
 }
 
-/// Memory that is out of its ordinary once, at a save that is `chosen`.
+/// A state store that fails once, at a save that is `chosen`.
 struct Moody {
     link: Arc<Link>,
     chosen: fn(&World, &State) -> bool,
@@ -193,11 +193,11 @@ struct Moody {
 
 #[derive(Clone, Copy)]
 enum Mood {
-    /// It saves, and says so after that time.
+    /// It saves, and answers after that time.
     Late(Duration),
     /// It does not save.
     Refuses,
-    /// Another one makes a whole pass before, and then somebody puts pg3 into the group.
+    /// Another one makes a whole pass before, and then an operator registers pg3.
     Overtaken,
 }
 
@@ -271,7 +271,7 @@ async fn a_state_store_that_refuses_after_a_message_was_sent_does_not_repeat_it(
     assert_eq!(link.world().state.outbox, []);
 }
 
-/// The switchover was told by the one who made it; what is left is something else.
+/// The switchover was published by the pass that made it; what remains is another event.
 #[tokio::test(start_paused = true)]
 async fn a_pass_with_a_conflict_reports_what_it_did_and_not_its_plan() {
     let link = settled().await;
@@ -294,7 +294,7 @@ async fn a_pass_with_a_conflict_reports_what_it_did_and_not_its_plan() {
 fn with_many_requests(link: &Link, seconds: u32) -> Ports {
     let calls = Calls::new(RateLimiter::new(100));
     let writes = rates::RateKey::ElbWrite(link.world().resources.spec.groups[0].arn.region().to_owned());
-    // Half of a burst of 20 is not for who only makes sure, and of the other half two are needed.
+    // Half of a burst of 20 is not for an audit, and of the other half two are needed.
     (0..8 + 4 * seconds).for_each(|_| calls.retried(&writes));
     Ports { calls, ..named(link, "second") }
 }
@@ -332,7 +332,7 @@ async fn a_pass_that_waits_too_long_for_its_writes_is_held() {
     assert_eq!(look(&link, &named(&link, "third")).await.outcome, Outcome::Changed);
 }
 
-/// A store that can be read and not written is no race that was lost: the pass says so, and where memory need not be there
+/// A store that can be read and not written is no lost race: the pass says so, and where the state is not required
 /// it acts all the same.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_read_only_is_no_lost_race() {
@@ -351,7 +351,7 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
     assert!(report.warnings.iter().any(|warning| warning.contains("memory was not saved")), "{report:?}");
 }
 
-/// A process that lives on tells once that memory is away, and that it is back.
+/// A process that runs on reports once that the state store is unavailable, and that it is back.
 #[tokio::test(start_paused = true)]
 async fn one_process_reports_the_store_once() {
     let link = settled().await;

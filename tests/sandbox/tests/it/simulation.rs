@@ -1,11 +1,11 @@
-//! Nights by the thousand; see `simulate` for more of them, and for one of them with its story.
+//! Runs by the thousand; `simulate` makes more of them, and prints the event log of one.
 
 use std::env;
 
 use repoint_sandbox::simulation::{Ending, Scenario, run, runs};
 
-/// How many nights an ordinary run spends; `REPOINT_TEST_RUNS` asks for more or fewer.
-const RUNS: u64 = 20_000;
+/// How many seeds by default; `REPOINT_TEST_RUNS` sets more or fewer.
+const RUNS: u64 = 4_000;
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for more")]
@@ -14,12 +14,12 @@ fn every_run_keeps_the_invariants_and_converges() {
     let (sum, bad) = runs(0..asked.unwrap_or(RUNS));
     if let Some((seed, violation)) = bad {
         panic!(
-            "{sum}, then: {violation}\nagain, and at its shortest: cargo run -p repoint-sandbox --bin simulate -- --seed {seed}"
+            "{sum}, then: {violation}\nreproduce it, at its shortest: target/debug/simulate --seed {seed} (`cargo programs` builds it)"
         );
     }
 }
 
-/// A night is the same however often it is spent: otherwise a bad one could not be had again.
+/// A seed always gives the same run: otherwise a failure could not be reproduced.
 #[test]
 fn a_seed_gives_one_run() {
     for seed in 0..40 {

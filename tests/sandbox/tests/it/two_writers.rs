@@ -1,4 +1,4 @@
-//! Somebody else edits a record between repoint's read and its write.
+//! An operator edits a record between repoint's read and its write.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::link::{SETTINGS, named, world};
 
 const ROUNDS: u32 = 100;
 
-/// Zones in which somebody else's edit comes before each of the first writes.
+/// Zones in which an external edit comes before each of the first writes.
 struct Meddled {
     link: Arc<Link>,
     ttl: u32,

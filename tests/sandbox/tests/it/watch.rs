@@ -34,8 +34,8 @@ const PACE: Intervals =
     Intervals { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
 /// The times to be shown for; each is at another phase of the interval.
 const FAILOVERS: u32 = 40;
-/// In milliseconds. A request takes 30 on average here, and after the promotion four come one after the other: the look that
-/// sees it, the look at everything, the commit, and the registration.
+/// In milliseconds. A request takes 30 on average here, and after the promotion four come one after the other: the request that
+/// sees it, the observation of everything, the commit, and the registration.
 const PROMPT: Millis = 200;
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -149,8 +149,8 @@ async fn until_promoting(link: &Link, to: MemberId) {
     }
 }
 
-/// The median of [`delay`] over many switchovers between pg1 and pg2, which `hand_over` makes and whoever is to be told
-/// is told of.
+/// The median of [`delay`] over many switchovers between pg1 and pg2, which `hand_over` makes and reports
+/// to the daemon or not.
 async fn median_delay(link: &Link, hand_over: impl AsyncFn(MemberId)) -> Millis {
     let mut times = Vec::new();
     for failover in 0..FAILOVERS {
@@ -183,7 +183,7 @@ async fn a_triggered_daemon_does_not_wait_for_its_interval() {
     assert!(median < PROMPT, "{median} ms");
 }
 
-/// A callback comes before anything can be seen of what it tells.
+/// A callback comes before its event can be observed.
 #[tokio::test(start_paused = true)]
 async fn a_triggered_daemon_checks_often_for_a_while() {
     let link = world();
@@ -325,7 +325,7 @@ async fn a_callback_before_an_election_follows_it_at_once() {
     }
 }
 
-/// The callback on the old primary: the leader is gone, and nobody can be promoted before its key has run out.
+/// The callback on the old primary: the leader is down, and no member can be promoted before its key has expired.
 #[tokio::test(start_paused = true)]
 async fn a_callback_waits_for_an_election() {
     let link = world();
@@ -355,7 +355,7 @@ async fn a_callback_that_finds_no_primary_ends() {
     let spec = link.world().resources.spec.clone();
     let ports = || named(&link, "callback");
     let following = timeout(SETTINGS.limit + SETTINGS.notify_within, follow(&spec, ports, &SETTINGS));
-    assert!(following.await.is_ok(), "it goes on for ever");
+    assert!(following.await.is_ok(), "it does not end");
 }
 
 /// The primary's first answer is lost.
@@ -429,7 +429,7 @@ async fn a_failing_one_backs_off_and_comes_back() {
     assert_eq!(group(&link), ["172.31.1.2"]);
 }
 
-/// Nobody answers for ten minutes, neither members nor AWS nor memory.
+/// For ten minutes nothing answers, neither members nor AWS nor the state store.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_cut_off_comes_back() {
     let link = world();
@@ -484,7 +484,7 @@ impl Zones for Away {
     }
 }
 
-/// While a service is away, every cluster has something unfinished; who has another primary goes before them all the same.
+/// While a service is down, every cluster has something unfinished; one with a new primary goes before them all the same.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_no_reason_to_go_first() {
     let link = world();

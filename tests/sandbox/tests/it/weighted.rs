@@ -51,7 +51,7 @@ fn receiving(link: &Link) -> Vec<usize> {
     (0..weighted.groups.len()).filter(is_live).collect()
 }
 
-/// Somebody takes the member of that number out of its group.
+/// An operator takes the member of that number out of its group.
 fn take_out(link: &Link, number: usize) {
     let now = link.now();
     let mut world = link.world();
@@ -100,7 +100,7 @@ async fn the_weights_do_not_wait_for_another_members_group() {
     assert_eq!((steps(&report), receiving(&link)), (expected.to_vec(), vec![1]));
 }
 
-/// The old primary's group holds the new one, by somebody's hand: while connections come through it, nothing goes.
+/// An operator has put the new primary into the old one's group: while connections come through it, nothing leaves.
 #[tokio::test(start_paused = true)]
 async fn what_connections_rest_on_stays_until_they_go_elsewhere() {
     let link = settled().await;

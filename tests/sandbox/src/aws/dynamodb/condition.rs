@@ -1,6 +1,6 @@
 //! Condition expressions, as far as a compare-and-swap needs them.
 //!
-//! Law: what is not understood is refused, never guessed. AND binds tighter than OR; there are no brackets but those
+//! What is not understood is refused, never guessed. AND binds tighter than OR; there are no brackets but those
 //! of `attribute_exists` and `attribute_not_exists`.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! DynamoDB tables with a string partition key.
 //!
-//! Law: a write with a condition is judged by the latest item, never by what a lagging read shows.
+//! A write with a condition is judged by the latest item, never by what a lagging read shows.
 //! Source: the DynamoDB API reference (version 2012-08-10).
 
 pub mod condition;

@@ -1,6 +1,6 @@
-//! Target groups: what they are set up with, and who is in them.
+//! Target groups: their settings and their targets.
 //!
-//! Law: the set-up is checked when it is given, so that the rest can rely on it.
+//! The set-up is checked when it is given, so that the rest can rely on it.
 
 use std::collections::BTreeMap;
 
@@ -156,7 +156,7 @@ pub struct NewTargetGroup {
     pub target_type: TargetType,
     /// `ipv4` or `ipv6`.
     pub ip_address_type: IpAddressType,
-    /// The VPC of its targets; the default one if none is said.
+    /// The VPC of its targets; the default one if none is given.
     pub vpc: Option<String>,
     /// e.g. `TCP`.
     pub protocol: String,

@@ -1,6 +1,6 @@
 //! Health checks, and `DescribeTargetHealth`.
 //!
-//! Law: only targets of groups on a listener are checked, whatever weight the group has there; a state changes after as
+//! Only targets of groups on a listener are checked, whatever weight the group has there; a state changes after as
 //! many results in a row as the group's threshold says.
 
 use super::super::Account;

@@ -1,6 +1,6 @@
 //! Load balancers and their listeners, which forward to target groups by weight.
 //!
-//! Law: a group is in use while a listener names it, whatever its weight; one load balancer at a time may use it.
+//! A group is in use while a listener names it, whatever its weight; one load balancer at a time may use it.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub struct Listener {
     pub port: u16,
     /// Where it forwards to.
     pub forwards: Vec<Forward>,
-    /// `TargetGroupStickinessConfig`, `Enabled`; `None` where nobody said.
+    /// `TargetGroupStickinessConfig`, `Enabled`; `None` where it was not given.
     pub is_sticky: Option<bool>,
 }
 
@@ -149,7 +149,7 @@ impl Account {
         })
     }
 
-    /// `ModifyListener`: where it forwards to. The action is replaced whole: what is not said is not sticky.
+    /// `ModifyListener`: where it forwards to. The action is replaced whole: stickiness that is not given is off.
     ///
     /// # Errors
     /// `ListenerNotFound`, `TargetGroupNotFound`, `TargetGroupAssociationLimit`, `ValidationError`.

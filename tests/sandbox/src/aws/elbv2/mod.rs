@@ -1,6 +1,6 @@
 //! Network Load Balancers: target groups, targets, load balancers, listeners.
 //!
-//! Law: a target's state follows from when it was registered, from what its health checks found, and from whether its
+//! A target's state follows from when it was registered, from what its health checks found, and from whether its
 //! group is on a listener. Nothing is faster here than AWS says it is.
 //! Sources: the ELB API reference (version 2015-12-01) and the NLB guide, "Target health status".
 

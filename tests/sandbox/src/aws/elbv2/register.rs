@@ -1,6 +1,6 @@
 //! `RegisterTargets` and `DeregisterTargets`.
 //!
-//! Law: a request is judged whole before anything is changed; registering what is registered and deregistering what is
+//! A request is checked whole before anything is changed; registering what is registered and deregistering what is
 //! not there both succeed and change nothing (ELB API).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,7 +19,7 @@ const REGISTER: Operation = Operation::elb_write("elasticloadbalancing:RegisterT
 const DEREGISTER: Operation = Operation::elb_write("elasticloadbalancing:DeregisterTargets");
 
 impl Account {
-    /// `RegisterTargets`. A draining target may be registered again; it starts anew.
+    /// `RegisterTargets`. A draining target may be registered again; it starts over.
     ///
     /// # Errors
     /// `TargetGroupNotFound`, `InvalidTarget`, `ValidationError`.
@@ -135,7 +135,7 @@ impl Account {
         }
     }
 
-    /// An instance's zone is not for the caller to say, and is not told.
+    /// An instance's zone cannot be given by the caller, and is not returned.
     fn zone_of_instance(
         &self,
         group: &NewTargetGroup,

@@ -1,6 +1,6 @@
 //! Where a load balancer sends new connections.
 //!
-//! Law: never nowhere while there is a target: when none is healthy, all get traffic ("fail open").
+//! Connections always reach a target while there is one: when none is healthy, all get traffic ("fail open").
 //! Sources: NLB guide, "Health checks"; aws-load-balancer-controller#2366 (a draining target keeps getting new
 //! connections), aws/containers-roadmap#469 (so do initial ones when none is healthy) and #470 (unhealthy ones for a while).
 
@@ -81,7 +81,7 @@ impl Account {
             .collect()
     }
 
-    /// Not meant to get traffic any more, and still gets it.
+    /// Deregistered, and still gets traffic.
     fn lingers(&self, member: &Member, now: Millis) -> bool {
         match &member.phase {
             Phase::Draining { .. } => true,

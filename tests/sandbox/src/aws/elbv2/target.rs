@@ -1,6 +1,6 @@
-//! A target and its life: registered, checked, draining, gone.
+//! A target's states: registered, checked, draining, deregistered.
 //!
-//! Law: what a target is at a time is worked out from this and the time; nothing needs a timer to fire.
+//! What a target is at a time is worked out from this and the time; nothing needs a timer to fire.
 
 use crate::Millis;
 
@@ -98,7 +98,7 @@ impl Reason {
         }
     }
 
-    /// For people.
+    /// For a reader.
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {

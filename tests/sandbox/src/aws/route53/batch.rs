@@ -1,6 +1,6 @@
 //! `ChangeResourceRecordSets` and `GetChange`.
 //!
-//! Law: the changes of a batch are tried in order on a copy; the copy replaces the zone only if all went well. That the
+//! The changes of a batch are tried in order on a copy; the copy replaces the zone only if all went well. That the
 //! order counts was seen where an A record was to become a CNAME (cookpad/roadworker#89).
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub struct ChangeInfo {
     pub submitted_at: Millis,
 }
 
-/// What IAM is told of a batch (Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access control").
+/// What IAM's conditions see of a batch (Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access control").
 fn said(changes: &[Change]) -> Says {
     let each = |what: fn(&Change) -> String| changes.iter().map(what).collect();
     Says::from([
@@ -139,7 +139,7 @@ impl Account {
     }
 }
 
-/// Several problems are told at once, a line for each.
+/// Several problems are returned at once, a line for each.
 fn applied(zone: &Zone, changes: &[Change]) -> Result<Records, AwsError> {
     let mut records = zone.records.latest().clone();
     let mut problems = Vec::new();

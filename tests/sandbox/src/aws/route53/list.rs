@@ -1,6 +1,6 @@
 //! `ListResourceRecordSets`.
 //!
-//! Law: pages in the order of reversed names, then type, then identifier; PENDING changes are shown.
+//! Pages in the order of reversed names, then type, then identifier; PENDING changes are shown.
 
 use std::ops::Bound;
 

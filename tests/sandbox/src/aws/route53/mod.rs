@@ -1,6 +1,6 @@
 //! Route 53: hosted zones, record sets, changes, and what DNS answers.
 //!
-//! Law: a batch is applied whole or not at all; the API shows it at once, DNS only when it is INSYNC.
+//! A batch is applied whole or not at all; the API shows it at once, DNS only when it is INSYNC.
 //! Source: the Route 53 API reference (version 2013-04-01).
 
 pub mod batch;

@@ -1,6 +1,6 @@
 //! Domain names as Route 53 writes and sorts them.
 //!
-//! Law: two spellings of one name are one name here: lower case, a dot at the end, other characters as octal escapes
+//! Two spellings of one name are one name here: lower case, a dot at the end, other characters as octal escapes
 //! (Route 53 guide, "DNS domain name format").
 
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! Record sets.
 //!
-//! Law: a record set is kept as it was given, but for its name; so an exact DELETE is a comparison of values.
+//! A record set is kept as it was given, but for its name; so an exact DELETE is a comparison of values.
 
 use super::name::Name;
 

@@ -1,6 +1,6 @@
 //! What DNS answers.
 //!
-//! Law: only what is INSYNC. Of a failover pair the healthy one, the primary first; the primary if both are unhealthy
+//! Only what is INSYNC. Of a failover pair the healthy one, the primary first; the primary if both are unhealthy
 //! (Route 53 guide, "How Route 53 chooses records when health checking is configured").
 
 use super::super::Account;

@@ -1,6 +1,6 @@
 //! Which record sets may stand beside each other.
 //!
-//! Law: judged against what stands in the zone at that point of the batch.
+//! Checked against what is in the zone at that point of the batch.
 //! Source: Route 53 API, `ResourceRecordSet` (`Failover`, `SetIdentifier`). The words about CNAME and addresses are those
 //! that clients report; AWS's words about failover were not found, and clients should not rest on them.
 
@@ -87,7 +87,7 @@ fn check_routing(set: &RecordSet) -> Result<(), String> {
     }
 }
 
-/// One within the zone leads to a record set of its own type that is there; one that leads elsewhere is not looked up, but
+/// One within the zone leads to a record set of its own type that is there; one that leads elsewhere is not resolved, but
 /// a load balancer has addresses and no other name.
 fn check_alias(zone: &Zone, records: &Records, set: &RecordSet) -> Result<(), String> {
     let Answer::Alias(alias) = &set.answer else { return Ok(()) };

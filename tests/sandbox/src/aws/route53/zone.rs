@@ -1,6 +1,6 @@
 //! Hosted zones and health checks: set-up, and the switches that tests turn.
 //!
-//! Law: a new zone has its NS and SOA records, as Route 53 makes them.
+//! A new zone has its NS and SOA records, as Route 53 makes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) struct Zone {
     pub(super) id: String,
     pub(super) name: Name,
     pub(super) records: History<Records>,
-    /// Name and type of record sets that nobody may change.
+    /// Name and type of record sets that may not be changed.
     pub(super) protected: BTreeSet<(Name, String)>,
 }
 
@@ -64,7 +64,7 @@ impl Account {
     /// `ListHostedZones`: id and name of each.
     ///
     /// # Errors
-    /// Only those of the door.
+    /// Only calls by the wire.
     pub fn list_hosted_zones(&mut self, now: Millis) -> Result<Vec<(String, String)>, AwsError> {
         self.call(now, LIST, "*", |account| {
             let zones = account.dns.zones.iter();
@@ -75,7 +75,7 @@ impl Account {
     /// `CreateHealthCheck`: its id. It begins healthy; what it checks is the test's to say.
     ///
     /// # Errors
-    /// Only those of the door.
+    /// Only calls by the wire.
     pub fn create_health_check(&mut self, now: Millis) -> Result<String, AwsError> {
         self.call(now, CREATE_CHECK, "*", |account| {
             let id = account.next_id();

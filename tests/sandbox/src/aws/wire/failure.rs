@@ -1,6 +1,6 @@
 //! Errors in each service's own shape.
 //!
-//! Law: code, message and status are the model's.
+//! Code, message and status are the model's.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::super::error::AwsError;
 use super::xml::Xml;
 use super::{Answer, Protocol, elbv2, route53, sns, sts};
 
-/// The answer that tells an error.
+/// The answer with an error.
 pub(super) fn answer(protocol_of: Protocol, error: &AwsError, request_id: &str, wrap_batch: bool) -> Answer {
     let mut answer = match protocol_of {
         Protocol::Elbv2 => wrapped(elbv2::NAMESPACE, error, &error.message, request_id),

@@ -1,6 +1,6 @@
 //! Reading the query protocol: `Targets.member.1.Id=…&Targets.member.1.Port=…`.
 //!
-//! Law: what is not there is `None`; what cannot be read is an error that names the parameter.
+//! What is not there is `None`; what cannot be read is an error that names the parameter.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

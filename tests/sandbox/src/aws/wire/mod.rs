@@ -1,6 +1,6 @@
 //! The account behind AWS's own wire formats.
 //!
-//! Law: a request is translated, the model decides, its answer is translated back; nothing is decided here.
+//! A request is translated, the model decides, its answer is translated back; nothing is decided here.
 
 mod dynamodb;
 mod ec2;
@@ -20,7 +20,7 @@ use super::iam::{Caller, Iam};
 use crate::Millis;
 use crate::http::exchange::{Reply, Request};
 
-/// The services that speak here.
+/// The protocols of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
     Elbv2,
@@ -31,7 +31,7 @@ enum Protocol {
     Sts,
 }
 
-/// What a service wants to send back.
+/// A service's answer.
 struct Answer {
     status: u16,
     content_type: &'static str,

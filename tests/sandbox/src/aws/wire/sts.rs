@@ -1,4 +1,4 @@
-//! STS: who am I, and who may I be.
+//! STS: the caller's identity, and roles to assume.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use super::xml::Xml;
 
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// What an account answers by itself.
+/// What an account answers alone.
 pub(super) fn answer(account: &Account, form: &Form) -> Result<(&'static str, String), AwsError> {
     if form.get("Action") != Some("GetCallerIdentity") {
         return Err(unknown_action(form));
@@ -27,7 +27,7 @@ pub(super) fn answer(account: &Account, form: &Form) -> Result<(&'static str, St
 /// `AssumeRole`.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a session ends by the clock of those who get it, not by the world's"
+    reason = "a session ends by its client's clock, not by the simulated one"
 )]
 pub(super) fn assume(
     iam: &mut Iam,

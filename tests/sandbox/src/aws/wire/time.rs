@@ -1,6 +1,6 @@
 //! Times as AWS writes them.
 //!
-//! Law: the simulated world began with the year 2026; no clock is read.
+//! The simulated world began with the year 2026; no clock is read.
 
 use crate::Millis;
 

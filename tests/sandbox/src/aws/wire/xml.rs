@@ -1,6 +1,6 @@
 //! Writing XML.
 //!
-//! Law: every text is escaped here and nowhere else; what is opened is closed.
+//! Every text is escaped here and nowhere else; what is opened is closed.
 
 use std::fmt::{Display, Write as _};
 

@@ -1,6 +1,6 @@
-//! Did everything end where it should? Judged by the models' truth, never by what `repoint` says of itself.
+//! Whether every endpoint is right: checked against the models, never against what `repoint` reports.
 //!
-//! Law: pure; what is wrong is a sentence.
+//! Pure; each difference is a sentence.
 
 use repoint_sandbox::Millis;
 use repoint_sandbox::http::sandbox::{Site, Write};
@@ -8,15 +8,15 @@ use repoint_sandbox::http::sandbox::{Site, Write};
 /// How things really are, by the names of members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
-    /// Who takes writes.
+    /// The members that take writes.
     pub writers: Vec<String>,
-    /// Who is in the target group.
+    /// The targets of the group.
     pub targets: Vec<String>,
     /// What the record points at.
     pub record: Vec<String>,
-    /// Whom the load balancer sends new connections to.
+    /// The members that get new connections from the load balancer.
     pub routes: Vec<String>,
-    /// Whom a client gets that asks DNS.
+    /// The members that DNS names.
     pub resolved: Vec<String>,
 }
 
@@ -41,12 +41,12 @@ impl Truth {
         }
     }
 
-    /// Whether both endpoints are set to the one who takes writes.
+    /// Whether both endpoints are set to the one member that takes writes.
     pub fn is_set(&self) -> bool {
         self.writers.len() == 1 && self.targets == self.writers && self.record == self.writers
     }
 
-    /// Whether clients get there too: AWS takes a while to do what it was told.
+    /// Whether clients get there too: AWS applies a change after a while.
     pub fn is_served(&self) -> bool {
         self.is_set() && self.routes == self.writers && self.resolved == self.writers
     }
@@ -70,12 +70,12 @@ impl Truth {
     }
 }
 
-/// Names for people.
+/// Names in one text.
 pub fn listed(names: &[String]) -> String {
-    if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+    if names.is_empty() { "no member".to_owned() } else { names.join(" and ") }
 }
 
-/// Writes that point at somebody else than the newest primary of their time. `promotions` are addresses, oldest first.
+/// Writes that point at another member than the newest primary of their time. `promotions` are addresses, oldest first.
 pub fn strays(writes: &[Write], promotions: &[(Millis, String)]) -> Vec<String> {
     let primary_at = |at: Millis| promotions.iter().rev().find(|(since, _)| *since <= at);
     let stray = |write: &&Write| {
@@ -83,7 +83,7 @@ pub fn strays(writes: &[Write], promotions: &[(Millis, String)]) -> Vec<String> 
         write.is_done() && write.action.points_at().iter().any(|address| Some(*address) != primary)
     };
     let sentence = |write: &Write| {
-        let primary = primary_at(write.at).map_or("nobody", |(_, address)| address);
+        let primary = primary_at(write.at).map_or("no member", |(_, address)| address);
         format!("at {} ms: {}, while {primary} was the newest primary", write.at, write.action)
     };
     writes.iter().filter(stray).map(sentence).collect()
@@ -117,7 +117,7 @@ mod tests {
             closing.wrong(),
             [
                 "the target group holds pg1 and pg2, and pg2 takes the writes",
-                "the load balancer sends new connections to nobody, and pg2 takes the writes"
+                "the load balancer sends new connections to no member, and pg2 takes the writes"
             ]
         );
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn two_writers_or_none_are_wrong_whatever_points_where() {
         let none = Truth { writers: Vec::new(), ..pointing_at("pg2") };
-        assert_eq!(none.wrong(), ["nobody take writes, and it should be one"]);
+        assert_eq!(none.wrong(), ["no member take writes, and it should be one"]);
         let two = Truth { writers: vec!["pg1".to_owned(), "pg2".to_owned()], ..pointing_at("pg2") };
         assert_eq!(two.wrong(), ["pg1 and pg2 take writes, and it should be one"]);
         assert!(!two.is_set());

@@ -11,7 +11,7 @@ use crate::scenario::{Stage, Watch};
 /// How often `repoint run` is begun.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Prints what can be done, and then what happens, for ever.
+/// Prints the commands to try, and then each event, until interrupted.
 pub async fn keep(stage: &Stage, page: &mut Page) {
     hints(stage, page);
     stage.sandbox.with(|site| {
@@ -47,7 +47,7 @@ fn hints(stage: &Stage, page: &mut Page) {
             ],
         ),
         (
-            "look at it",
+            "inspect it",
             vec![
                 format!("export {}", credentials.join(" ")),
                 format!("{repoint} repoint status --config {configuration}"),
@@ -72,7 +72,7 @@ fn hints(stage: &Stage, page: &mut Page) {
     page.line(&format!(
         "{} {}",
         paint(Tone::Strong, "The sandbox stays."),
-        paint(Tone::Faint, "repoint runs every second; what happens is told below. Ctrl-C ends it."),
+        paint(Tone::Faint, "repoint runs every second; events are printed below. Ctrl-C ends it."),
     ));
     for (title, lines) in commands {
         page.line("");

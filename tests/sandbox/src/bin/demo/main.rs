@@ -1,7 +1,7 @@
-//! `cargo demo`: the real `repoint` in a simulated world, told as it happens.
+//! `cargo demo`: the real `repoint` against a simulated cluster and account, with each event printed.
 //!
 //! The world is a [`Sandbox`] on loopback. This program is also the real program:
-//! called as `demo repoint …` it is `repoint`, so that whoever has built the demo needs to build nothing else.
+//! called as `demo repoint …` it is `repoint`, so that the demo is the only build.
 
 mod check;
 mod keep;
@@ -27,21 +27,21 @@ use crate::scenario::{Ending, Stage};
     max_term_width = 100,
     after_help = "\
 Examples:
-  cargo demo                          the story, in about 25 seconds
-  cargo demo -- --keep                the story, then the sandbox stays, to be broken by hand
-  cargo demo -- --keep --no-scenario     the sandbox alone
+  cargo demo                          the scenario, in about 25 seconds
+  cargo demo -- --keep                the scenario, then the sandbox stays, to be broken by hand
+  cargo demo -- --keep --no-scenario  the sandbox alone
   cargo demo -- --serve /tmp/there    the same without repoint, for a repoint of your own
   cargo demo -- repoint --help        repoint itself, without another build
 
 Nothing leaves this machine.
-Exit status: 0 every endpoint ended where it should after each act; 1 it did not, and what is wrong
-is said; 130 interrupted."
+Exit status: 0 every endpoint was right after each step; 1 one was not, and the difference
+is printed; 130 interrupted."
 )]
 struct Arguments {
     /// Leave the sandbox running, with `repoint run` every second, until Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// Do not tell the story
+    /// Skip the scenario
     #[arg(long, requires = "keep")]
     no_scenario: bool,
     /// Run no repoint: write repoint.toml and the URL of the sandbox's controls (`control`) into this folder, until Ctrl-C
@@ -70,7 +70,7 @@ async fn serve(folder: &Path) -> ExitCode {
         let shape = Shape { is_filled: true, ..Shape::default() };
         let sandbox = Sandbox::start(Setup { shape, ..Setup::quick() })?;
         std::fs::write(folder.join("repoint.toml"), sandbox.configuration("/var/lib/repoint/state.json"))?;
-        // Last: who waits for it finds the other one, too.
+        // Last: a script that waits for it finds the other file, too.
         std::fs::write(folder.join("control"), sandbox.control_url())?;
         tokio::signal::ctrl_c().await
     };

@@ -1,6 +1,6 @@
-//! How the story looks.
+//! The demo's output.
 //!
-//! Law: one column for the time, one for who speaks, one for the words; colour only where there is a terminal.
+//! One column for the time, one for the source, one for the text; colour only where there is a terminal.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use repoint_sandbox::Millis;
 /// How wide the column of words is.
 const WORDS: usize = 80;
 
-/// How a piece of text is meant.
+/// How a piece of text is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     Plain,
@@ -66,7 +66,7 @@ fn wrapped(words: &str) -> Vec<String> {
     lines
 }
 
-/// Who speaks.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
     Operator,
@@ -88,7 +88,7 @@ impl Voice {
     }
 }
 
-/// Standard output. A reader that has gone away does not stop the story.
+/// Standard output. A closed pipe does not stop the scenario.
 pub struct Page {
     out: anstream::AutoStream<std::io::Stdout>,
 }
@@ -131,6 +131,6 @@ impl Page {
 
     pub fn interrupted(&mut self) {
         self.line("");
-        self.line(&paint(Tone::Faint, "interrupted; the sandbox is gone, and nothing is left behind"));
+        self.line(&paint(Tone::Faint, "interrupted: the sandbox was removed"));
     }
 }

@@ -1,6 +1,6 @@
 //! The real program: being it, and running it.
 //!
-//! Law: a run is a process of its own, which gets no environment but what the sandbox gives it.
+//! A run is a process of its own, which gets no environment but what the sandbox gives it.
 
 use std::ffi::OsString;
 use std::io;
@@ -27,16 +27,16 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     cli::main(cli, &Environment::from_variables(variables))
 }
 
-/// `repoint`, installed: a program, its configuration and its memory.
+/// `repoint`, installed: a program, its configuration and its state.
 pub struct Program {
     executable: PathBuf,
     folder: TempDir,
-    /// One permit for each run that may be under way: to look at the cluster, and to change what differs.
+    /// One permit for each run that may be under way: one that reads the status, and one that changes what differs.
     runs: Arc<Semaphore>,
 }
 
 const RUNS: u32 = 2;
-/// How long a run may go on after nobody waits for it any more.
+/// How long a run may go on after the demo has ended.
 const LAST_RUN: Duration = Duration::from_secs(2);
 
 impl Program {

@@ -1,6 +1,6 @@
-//! The story, act by act.
+//! The scenario, step by step.
 //!
-//! Law: an act is what happens to the world, what is waited for, and what must be true at its end. The end is judged by
+//! A step is what happens to the cluster and AWS, what is waited for, and what must be true at its end. The end is checked by
 //! [`check`](crate::check).
 
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ use crate::program::Program;
 mod table;
 mod watch;
 
-/// How often `repoint run` is begun: as a timer of a poor man's daemon would.
+/// How often `repoint run` is begun: as a timer would.
 const EVERY: Duration = Duration::from_millis(500);
-/// The longest that anything in an act may take.
+/// The longest that one wait of a step may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long AWS goes on refusing calls after the promotion.
 const THROTTLED: Millis = 2_000;
@@ -46,7 +46,7 @@ impl Stage {
     }
 }
 
-/// How the story ended.
+/// How the scenario ended.
 pub enum Ending {
     Passed,
     Failed(Vec<String>),
@@ -57,9 +57,9 @@ struct Switch {
     title: &'static str,
     from: String,
     to: String,
-    /// Who got new connections when nobody led any more.
+    /// The members that got new connections when the cluster had no leader.
     before: String,
-    /// How long nobody could write: from what befell the old primary to the promotion.
+    /// How long no member took writes: from the fault or the switchover to the promotion.
     election: Option<Millis>,
     /// From the promotion to the last write of an endpoint.
     moved: Option<Millis>,
@@ -71,7 +71,7 @@ type Step<T> = Result<T, Vec<String>>;
 /// A promotion.
 struct Promotion {
     at: Millis,
-    /// Who got new connections until then.
+    /// The members that got new connections until then.
     routes: String,
 }
 
@@ -82,7 +82,7 @@ struct Scenario<'a> {
     switches: Vec<Switch>,
 }
 
-/// Tells it.
+/// Plays and prints it.
 pub async fn play(stage: &Stage, page: &mut Page) -> Ending {
     header(stage, page);
     let watch = Watch::new(stage, EVERY);
@@ -163,13 +163,13 @@ impl Scenario<'_> {
         self.page.step(
             1,
             "First adoption",
-            "Nothing points anywhere yet. repoint asks Patroni who the primary is.",
+            "No endpoint points at a member yet. repoint asks Patroni which member is the primary.",
         );
         let began = self.now();
         self.endpoints_follow().await?;
         let to = self.with(|site| listed(&Truth::of(site).writers));
         let moved = self.last_write(began).map(|at| at - began);
-        let before = "nobody".to_owned();
+        let before = "no member".to_owned();
         self.close(Switch { title: "first adoption", from: String::new(), to, before, election: None, moved })
             .await
     }
@@ -178,13 +178,13 @@ impl Scenario<'_> {
         self.page.step(
             2,
             "The primary crashes",
-            "Patroni elects another when the leader key has run out. Until then nobody leads, and repoint holds.",
+            "Patroni elects another when the leader key has run out. Until then there is no leader, and repoint holds.",
         );
         let (began, old) = self.crash_primary()?;
         let held = self.watch.passes_held;
         let promoted = self.promotion_after(began, old).await?;
         if self.watch.passes_held == held {
-            return Err(vec!["nobody led, and no pass of repoint held".to_owned()]);
+            return Err(vec!["the cluster had no leader, and no pass of repoint held".to_owned()]);
         }
         self.endpoints_follow().await?;
         self.switched("crash of the primary", began, promoted, old).await?;
@@ -200,7 +200,7 @@ impl Scenario<'_> {
         let old = self.primary()?;
         let next = self.replica_beside(old)?;
         self.wait("the switchover is refused", |_, site| {
-            // Asked of a copy: what the answer would be.
+            // A copy is asked what the answer would be.
             site.cluster.clone().switchover(site.now, next).is_ok()
         })
         .await?;
@@ -218,8 +218,8 @@ impl Scenario<'_> {
         self.page.step(
             4,
             "Split brain",
-            "A second member takes writes, on the same timeline: nobody can say which is right. repoint never guesses;\n\
-             it leaves everything where it is, and tells people at once.",
+            "A second member takes writes, on the same timeline: neither is known to be right. repoint never guesses;\n\
+             it changes nothing, and publishes an alert at once.",
         );
         self.complete().await?;
         let real = self.primary()?;
@@ -275,7 +275,8 @@ impl Scenario<'_> {
         self.say(Voice::Aws, "refuses every call: ThrottlingException, Rate exceeded");
         let calls = self.with(|site| site.account.calls().len());
         let promoted = self.promotion_after(began, old).await?;
-        self.wait("time stands still", |_, site| site.now >= promoted.at + THROTTLED).await?;
+        self.wait("the clock of the sandbox stands still", |_, site| site.now >= promoted.at + THROTTLED)
+            .await?;
         let refused = self.with(|site| {
             let refused = site.account.calls().len() - calls;
             site.heal_aws();
@@ -283,13 +284,13 @@ impl Scenario<'_> {
         });
         self.say(Voice::Aws, &format!("answers again, after {refused} refusals"));
         if refused == 0 {
-            return Err(vec!["AWS was throttled, and nobody noticed".to_owned()]);
+            return Err(vec!["AWS was throttled, and no call was refused".to_owned()]);
         }
         self.endpoints_follow().await?;
         self.switched("crash, AWS throttled", began, promoted, old).await
     }
 
-    /// The end of an act that moved the primary.
+    /// The end of a step that moved the primary.
     async fn switched(
         &mut self,
         title: &'static str,
@@ -318,7 +319,7 @@ impl Scenario<'_> {
         Ok(())
     }
 
-    /// Waits until clients get to the one who takes writes, and a pass has found nothing more to do.
+    /// Waits until clients get to the member that takes writes, and a pass has found nothing more to do.
     async fn endpoints_follow(&mut self) -> Step<()> {
         let mut set_at = None;
         let waited = self
@@ -335,7 +336,7 @@ impl Scenario<'_> {
         let wrong = self.with(|site| Truth::of(site).wrong());
         match (waited, wrong.is_empty()) {
             (Ok(()), true) => Ok(()),
-            (Err(_), true) => Err(vec!["no pass of repoint found everything as it should be".to_owned()]),
+            (Err(_), true) => Err(vec!["no pass of repoint found every endpoint right".to_owned()]),
             (_, false) => Err(wrong),
         }
     }
@@ -343,7 +344,7 @@ impl Scenario<'_> {
     /// When another than `old` was promoted.
     async fn promotion_after(&mut self, began: Millis, old: MemberId) -> Step<Promotion> {
         let routes = self.with(|site| listed(&Truth::of(site).routes));
-        self.wait("nobody was promoted", |_, site| {
+        self.wait("no member was promoted", |_, site| {
             site.cluster.leader().is_some_and(|(leader, _)| leader != old)
         })
         .await?;
@@ -351,7 +352,7 @@ impl Scenario<'_> {
             let promoted = |event: &&Event| matches!(event.what, EventKind::Promoted(_)) && event.at >= began;
             site.events().iter().find(promoted).map(|event| event.at)
         });
-        Ok(Promotion { at: at.ok_or_else(|| vec!["nobody was promoted".to_owned()])?, routes })
+        Ok(Promotion { at: at.ok_or_else(|| vec!["no member was promoted".to_owned()])?, routes })
     }
 
     /// Starts a member again, and waits until it follows.
@@ -363,7 +364,7 @@ impl Scenario<'_> {
         self.complete().await
     }
 
-    /// Waits until there is one primary, and everybody else is a replica.
+    /// Waits until there is one primary, and the other members are replicas.
     async fn complete(&mut self) -> Step<()> {
         self.wait("a member did not come back", |_, site| {
             let leads = site.cluster.leader().is_some();
@@ -372,9 +373,9 @@ impl Scenario<'_> {
         .await
     }
 
-    /// Waits until there is one primary and everybody follows it.
+    /// Waits until there is one primary and every other member follows it.
     async fn at_ease(&mut self) -> Step<()> {
-        self.wait("the cluster did not come to rest", |_, site| {
+        self.wait("the members did not come to follow the primary", |_, site| {
             let Some((_, timeline)) = site.cluster.leader() else { return false };
             site.cluster.ids().all(|member| {
                 let health = site.cluster.health(site.now, member, OBSERVER);
@@ -384,7 +385,7 @@ impl Scenario<'_> {
         .await
     }
 
-    /// Goes on with the story until `is_so`.
+    /// Prints events until `is_so`.
     async fn wait(&mut self, complaint: &str, mut is_so: impl FnMut(&Turn, &Site) -> bool) -> Step<()> {
         let waiting = async {
             loop {
@@ -476,11 +477,11 @@ impl Scenario<'_> {
             Tone::Faint,
             "   Real AWS needs time of its own until traffic follows; infra/guide/entry-points.md says how much.",
         ));
-        self.page.line(&paint(Tone::Faint, "   Break it yourself: cargo demo -- --keep"));
+        self.page.line(&paint(Tone::Faint, "   Break it by hand: cargo demo -- --keep"));
     }
 }
 
-/// Who was the newest primary since when, by address.
+/// The newest primary and since when, by address.
 fn promotions(site: &Site) -> Vec<(Millis, String)> {
     let address = |member| site.cluster.spec(member).postgres.0.to_string();
     let first = (0, address(MemberId(0)));

@@ -1,6 +1,6 @@
 //! Orders to the sandbox, over HTTP.
 //!
-//! Law: an order does one thing, at once; what it leads to is seen in the cluster and in AWS.
+//! A command does one thing, at once; its consequences show in the cluster and in AWS.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::patroni::rest::Silence;
 const HELP: &str = "\
 The sandbox's own controls. Everything else is on the members' ports and on AWS's.
 
-curl URL/status                             who is who, and who gets the connections
-curl URL/events                             what happened in the cluster
+curl URL/status                             the members, and which of them gets the connections
+curl URL/events                             events of the cluster
 curl URL/writes                             the writes of targets and records that reached AWS
-curl URL/messages                           what SNS got
+curl URL/messages                           messages that SNS received
 
 curl -X POST URL/members/pg1/crash          the node dies; its port refuses
 curl -X POST URL/members/pg1/vanish         the machine is gone; its port is silent

@@ -1,6 +1,6 @@
 //! A Patroni cluster and an AWS account behind real sockets on loopback, in real time.
 //!
-//! Law: the models decide, and their clock is this machine's; the sockets carry out what they decide. A member that is
+//! The models decide, and their clock is this machine's; the sockets carry out what they decide. A member that is
 //! down refuses connections, one that hangs accepts them and never answers.
 
 mod control;
@@ -29,7 +29,7 @@ use crate::Millis;
 use crate::patroni::MemberId;
 use crate::patroni::rest::Silence;
 
-/// How often time is let pass when nobody asks.
+/// How often time advances without a request.
 const TICK: Duration = Duration::from_millis(5);
 /// What a slow reader of the news may be behind.
 const NEWS_KEPT: usize = 4096;
@@ -52,7 +52,7 @@ struct Shared {
 }
 
 impl Sandbox {
-    /// Binds every port and begins to live, as tasks of the runtime that this is called in.
+    /// Binds every port and starts, as tasks of the runtime that this is called in.
     ///
     /// # Errors
     /// If loopback has no ports left.
@@ -94,7 +94,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The world as it is now, and nobody else touches it meanwhile.
+    /// The world as it is now, locked meanwhile.
     pub fn with<T>(&self, act: impl FnOnce(&mut Site) -> T) -> T {
         self.shared.with(act)
     }
@@ -142,7 +142,7 @@ impl Sandbox {
         format!("http://{}", self.control)
     }
 
-    /// A whole configuration of `repoint` for this sandbox, with its memory in `state_file`.
+    /// A whole configuration of `repoint` for this sandbox, with its state in `state_file`.
     #[must_use]
     pub fn configuration(&self, state_file: &str) -> String {
         let endpoint = self.aws_url();

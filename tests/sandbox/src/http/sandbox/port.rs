@@ -1,6 +1,6 @@
 //! A port that can refuse.
 //!
-//! Law: while it is closed, the system itself refuses connections to it, and gives it to nobody else.
+//! While it is closed, the system itself refuses connections to it, and gives it to no other process.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ use super::super::server::{Handler, serve};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// Before a port that somebody else has taken is tried again.
+/// Before a port that another process has taken is tried again.
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// A port of loopback.
@@ -72,7 +72,7 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// A gate that nobody can move any more stays as it is.
+/// A gate whose sender is dropped stays as it is.
 async fn becomes(gate: &mut watch::Receiver<bool>, wanted: bool) {
     if gate.wait_for(|is_open| *is_open == wanted).await.is_err() {
         std::future::pending::<()>().await;

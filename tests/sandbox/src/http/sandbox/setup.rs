@@ -1,4 +1,4 @@
-//! What a sandbox begins with, and what `repoint` is told of it.
+//! What a sandbox begins with, and the configuration of `repoint` for it.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -40,14 +40,14 @@ pub struct Setup {
     pub aws: aws::settings::Settings,
     /// Which endpoints there are.
     pub shape: Shape,
-    /// How long something is wrong that often passes by itself, before people are told; in seconds.
+    /// `alerts.grace_seconds`.
     pub alert_grace: u32,
     /// How many seconds pass in the models while one passes here.
     pub speed: u32,
 }
 
 impl Setup {
-    /// Three members who agree within seconds, an AWS that is as quick, and endpoints that are still empty.
+    /// Three members that agree within seconds, an AWS that is as quick, and endpoints that are still empty.
     #[must_use]
     pub fn quick() -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Setup {
         }
     }
 
-    /// The members, whose REST APIs answer at `addresses`. Nobody ever connects to their PostgreSQL.
+    /// The members, whose REST APIs answer at `addresses`. Nothing connects to their PostgreSQL.
     pub(super) fn specs(&self, addresses: &[SocketAddr]) -> Vec<Spec> {
         let superseded = self.patroni.loop_wait / (self.members as u64 + 1);
         let spec = |(index, address): (usize, &SocketAddr)| {
@@ -93,7 +93,7 @@ impl Setup {
     }
 }
 
-/// The TOML that tells `repoint` of the site.
+/// The configuration of `repoint` for the site.
 pub(super) fn configuration(site: &Site, endpoint: &str, state_file: &str) -> String {
     let grace = site.alert_grace;
     let spec = &site.resources.spec;

@@ -1,6 +1,6 @@
 //! What is behind the sockets: a cluster, an account, and what happened to them.
 //!
-//! Law: whoever holds it, holds it at the current time; everything that happens is told once.
+//! It is always at the current time for its user; every event is sent once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ pub struct Site {
     pub account: Account,
     /// Other accounts.
     pub others: Vec<Account>,
-    /// Whose the access keys are, and the roles of all accounts.
+    /// The access keys and roles of all accounts.
     pub iam: Iam,
     /// What the operators have in it.
     pub resources: Resources,
@@ -118,7 +118,7 @@ impl Site {
         self.news.subscribe()
     }
 
-    /// Lets both models live until `now`.
+    /// Advances both models to `now`.
     pub(super) fn advance(&mut self, now: Millis) {
         self.now = self.now.max(now);
         self.cluster.advance(self.now);
@@ -127,7 +127,7 @@ impl Site {
         self.send_news();
     }
 
-    /// Tells what has happened since the last time.
+    /// Sends what has happened since the last time.
     pub(super) fn send_news(&mut self) {
         for event in self.cluster.take_events() {
             self.events.push(event.clone());
@@ -140,7 +140,7 @@ impl Site {
         }
     }
 
-    /// Nobody may be listening.
+    /// There may be no receiver.
     fn send(&self, news: News) {
         drop(self.news.send(news));
     }
@@ -169,7 +169,7 @@ impl Site {
         &self.cluster.spec(member).name
     }
 
-    /// The member on whose node PostgreSQL has that address.
+    /// The member with that address of PostgreSQL.
     #[must_use]
     pub fn member_at(&self, host: &str) -> Option<MemberId> {
         self.cluster.ids().find(|id| *self.cluster.spec(*id).postgres.0 == *host)
@@ -260,7 +260,7 @@ impl Site {
         })
     }
 
-    /// Answers in the name of who has signed, in the account of that.
+    /// Answers as the caller that has signed, in its account.
     fn as_caller(&mut self, by: &str, service: &str, request: &Request) -> (Reply, Option<Ending>) {
         let caller = match self.iam.caller(by, service) {
             Ok(caller) => caller,

@@ -1,6 +1,6 @@
 //! The writes that reached AWS, as they were asked for.
 //!
-//! Law: read off the wire, not off what became of them; a write that was refused is told too, with the code.
+//! Read from the request, not from its result; a write that was refused is reported too, with the code.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! A member's account of itself (`api.py`, `get_postgresql_status` and `_write_status_response`).
 //!
-//! Law: what PostgreSQL would have to be asked for is absent while it cannot be asked.
+//! What PostgreSQL would have to be asked for is absent while it cannot be asked.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ pub struct Health {
     pub name: Option<Arc<str>>,
     /// `patroni.version`.
     pub version: Version,
-    /// What only a query tells.
+    /// What only a query returns.
     pub postmaster: Option<Postmaster>,
     /// The cluster is in maintenance mode.
     pub paused: bool,
-    /// Nobody holds the leader key, or the DCS cannot be read.
+    /// No member holds the leader key, or the DCS cannot be read.
     pub cluster_unlocked: bool,
     /// Failsafe mode keeps the primary.
     pub failsafe_active: bool,
@@ -49,7 +49,7 @@ pub struct Postmaster {
     pub wal: Wal,
     /// `replication_state: streaming`, since 3.0.4.
     pub streams: bool,
-    /// `replication`: who streams from it.
+    /// `replication`: the members that stream from it.
     pub followers: Vec<Follower>,
 }
 
@@ -102,7 +102,7 @@ impl Cluster {
         }
     }
 
-    /// `pg_is_in_recovery()` where it can be asked, else Patroni's memory. A standby cluster tells its leader apart.
+    /// `pg_is_in_recovery()` where it can be asked, else Patroni's memory. A standby cluster distinguishes its leader.
     pub(super) fn role(&self, id: MemberId) -> Role {
         let member = &self.members[id];
         match member.postgres.state {

@@ -1,6 +1,6 @@
 //! The JSON of the REST API, version by version.
 //!
-//! Law: only writes down what [`Health`] and [`View`] hold; booleans that are false are left out.
+//! Only writes down what [`Health`] and [`View`] hold; booleans that are false are left out.
 
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ impl Health {
         if let Some(postmaster) = &self.postmaster {
             postmaster.write(self.timeline, &mut json);
         }
-        // Until 3.2 `pause` came last; the order means nothing, but so it looks like the real thing.
+        // Until 3.2 `pause` came last; the order has no meaning, but it is Patroni's.
         let pause_last = self.version <= Version::V3_0;
         let mut flag = |name: &str, set: bool| {
             if set {

@@ -1,6 +1,6 @@
 //! A member's REST API (`api.py`), to typed callers and over HTTP.
 //!
-//! Law: both doors read the same structs, so that they cannot disagree; what a member answers comes from what it knows.
+//! Both transports read the same structs, so that they cannot disagree; what a member answers comes from what it knows.
 
 mod health;
 mod json;
@@ -18,7 +18,7 @@ use crate::http::exchange::Reply;
 /// How a member does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// Nobody listens.
+    /// Nothing listens.
     Refused,
     /// Nothing comes back.
     TimedOut,
@@ -27,7 +27,7 @@ pub enum Silence {
 }
 
 impl From<Silence> for Reply {
-    /// A door on loopback that is there cannot refuse: a refusal is the closest thing to it, a closed connection.
+    /// A port on loopback that is open cannot refuse: the closest to a refusal is a closed connection.
     fn from(silence: Silence) -> Self {
         match silence {
             Silence::TimedOut => Self::Hang,
@@ -100,7 +100,7 @@ impl Cluster {
         }
     }
 
-    /// What `do_GET` works out before it looks at the path.
+    /// What `do_GET` works out before it reads the path.
     fn leadership(&self, now: Millis, id: MemberId) -> Leadership {
         let member = &self.members[id];
         let role = self.role(id);

@@ -1,6 +1,6 @@
 //! A member's account of the cluster (`utils.py`, `cluster_as_json`).
 //!
-//! Law: roles come from the leader key alone and states from the members' own keys, so both may be out of date.
+//! Roles come from the leader key alone and states from the members' own keys, so both may be out of date.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct View {
     pub members: Vec<Listed>,
     /// Maintenance mode.
     pub paused: bool,
-    /// Whose words these are.
+    /// The member that answers.
     pub version: Version,
 }
 

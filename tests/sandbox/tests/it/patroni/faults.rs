@@ -1,4 +1,4 @@
-//! Crashes, hangs, zombies: who answers, who takes writes, who leads afterwards.
+//! Crashes, hangs, zombies: which member answers, takes writes and leads afterwards.
 
 use repoint_sandbox::patroni::{Cluster, Settings, Silence, Tags, Wire};
 

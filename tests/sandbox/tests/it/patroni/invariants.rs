@@ -43,7 +43,7 @@ fn disturb(cluster: &mut Cluster, dice: &mut Dice, now: Millis) {
         21 => cluster.cut_from_members(now, id),
         22 => cluster.dcs_down(now, DcsOutage::StaleReads),
         23 if ids.len() < 6 => drop(cluster.join(now, spec(1 + ids.len()))),
-        // Were the last one on the newest timeline to leave, nobody could be promoted, in Patroni either.
+        // Were the last one on the newest timeline to leave, no member could be promoted, in Patroni either.
         24 if cluster.leader().is_some_and(|(leader, _)| leader != id) => cluster.leave(now, id),
         _ => cluster.stop(now, id),
     }

@@ -80,7 +80,7 @@ fn a_standby_cluster_elects_a_new_standby_leader() {
     cluster.follow_upstream(settled, 7, SYSTEM);
     let settled = settle(&mut cluster, settled + 20 * SECOND);
     assert_eq!(cluster.health(settled, PG2, ME).unwrap().1.timeline, Some(7));
-    // The other site was set back, or made anew, and this one is made from it again.
+    // The other site was set back, or recreated, and this one is made from it again.
     cluster.follow_upstream(settled, 2, SYSTEM + 1);
     let settled = settle(&mut cluster, settled + 20 * SECOND);
     assert_eq!(cluster.health(settled, PG2, ME).unwrap().1.timeline, Some(2));

@@ -139,7 +139,7 @@ fn failover(cluster: &mut Cluster, now: Millis, situation: &str) -> Millis {
             now + 45 * SECOND
         }
         "promoting_failover" => until(cluster, now, |cluster, now| !claimants(cluster, now).is_empty()) + 100,
-        // Promoted, and its key not yet written anew.
+        // Promoted, and its key not yet rewritten.
         _ => until(cluster, now, |cluster, _| cluster.leader().is_some()),
     }
 }

@@ -11,7 +11,7 @@ pub const PG1: MemberId = MemberId(0);
 pub const PG2: MemberId = MemberId(1);
 pub const PG3: MemberId = MemberId(2);
 
-/// Somebody who asks.
+/// The observer.
 pub const ME: usize = 0;
 
 pub const SECOND: Millis = 1_000;
@@ -42,7 +42,7 @@ pub fn settle(cluster: &mut Cluster, from: Millis) -> Millis {
     panic!("not settled: {:#?}", notified(cluster));
 }
 
-/// Runs until it is so, looking every ten milliseconds.
+/// Advances in steps of ten milliseconds until it is so.
 #[track_caller]
 pub fn until(cluster: &mut Cluster, from: Millis, so: impl Fn(&Cluster, Millis) -> bool) -> Millis {
     for now in (from..from + 300 * SECOND).step_by(10) {
@@ -58,12 +58,12 @@ pub fn notified(cluster: &mut Cluster) -> Vec<String> {
     cluster.take_events().iter().map(|event| format!("{:>7} {event}", event.at)).collect()
 }
 
-/// The words alone.
+/// The text alone.
 pub fn words(cluster: &mut Cluster) -> Vec<String> {
     cluster.take_events().iter().map(ToString::to_string).collect()
 }
 
-/// Who answers 200 on `/primary`.
+/// The members that answer 200 on `/primary`.
 pub fn claimants(cluster: &Cluster, now: Millis) -> Vec<MemberId> {
     cluster.ids().filter(|id| cluster.health(now, *id, ME).is_ok_and(|(ok, _)| ok)).collect()
 }

@@ -7,7 +7,7 @@ use super::Switch;
 use crate::check::{Truth, listed};
 use crate::page::{Tone, cell, paint};
 
-/// Under the words of the story.
+/// Below the text of the scenario.
 const INDENT: &str = "          ";
 
 /// Members to the left, endpoints to the right, as `repoint status` sees them, with the truth beside it. `name` knows
@@ -71,7 +71,7 @@ fn member(name: &String, member: &Value, truth: &Truth) -> String {
 fn endpoint(endpoint: &Value, name: &dyn Fn(&str) -> Option<String>) -> String {
     let is_group = endpoint["points_at"].to_string().contains(':');
     let all = endpoint["points_at"].as_array().map(Vec::as_slice).unwrap_or_default();
-    // Who is on the way out is no target any more; the row below tells who gets connections all the same.
+    // A draining target is no target any more; the row below says which member still gets connections.
     let stays = |text: &&str| !text.contains("(draining");
     let at = all.iter().filter_map(Value::as_str).filter(stays).map(|text| {
         let address = text.split([':', ' ']).next().unwrap_or_default();
@@ -87,7 +87,7 @@ fn endpoint(endpoint: &Value, name: &dyn Fn(&str) -> Option<String>) -> String {
     format!("{}{}{}", cell(Tone::Plain, what, 17), cell(Tone::Strong, &at.join(", "), 11), paint(tone, word))
 }
 
-/// Where a client ends up that connects now.
+/// The member that a new connection reaches.
 fn served(truth: &Truth, before: Option<&str>) -> String {
     let is_right = truth.routes == truth.resolved && truth.writers == truth.routes;
     let to = if truth.routes == truth.resolved {
@@ -129,7 +129,7 @@ pub fn summary(switches: &[Switch]) -> Vec<String> {
         let cells: String = cells.iter().zip(widths).map(|(text, width)| cell(tone, text, width)).collect();
         format!("   {}", cells.trim_end())
     };
-    let mut lines = vec![row(Tone::Faint, ["act", "", "without a primary", "endpoints moved after"])];
+    let mut lines = vec![row(Tone::Faint, ["step", "", "without a primary", "endpoints moved after"])];
     lines.extend(switches.iter().map(|switch| {
         let way = if switch.from.is_empty() {
             format!("-> {}", switch.to)

@@ -1,6 +1,6 @@
-//! What happens while somebody waits: told as it happens, one thing at a time.
+//! Events, printed one at a time as they happen.
 //!
-//! Law: what the cluster and AWS did comes before what `repoint` says of it.
+//! What the cluster and AWS did comes before what `repoint` reports of it.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::Stage;
 use crate::page::{Page, Tone, Voice};
 
-/// The news are looked at this often even if there are none: time passes too.
+/// Time passes this often even without news.
 const TICK: Duration = Duration::from_millis(20);
 
 /// One thing that happened.
@@ -56,7 +56,7 @@ pub struct Watch<'a> {
     timer: Interval,
     tick: Interval,
     run: Option<Run<'a>>,
-    /// What the last pass said, so that it is said once.
+    /// The last pass's line, so that it is printed once.
     said: String,
     /// How many passes have ended.
     pub passes: usize,
@@ -84,7 +84,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Tells the next thing that happens.
+    /// Prints the next event.
     pub async fn next(&mut self, page: &mut Page) -> Turn {
         loop {
             let is_idle = self.run.is_none();
@@ -111,7 +111,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Whether there was anything to tell.
+    /// Whether there was anything to print.
     fn print(&self, news: &News, page: &mut Page) -> bool {
         match news {
             News::Cluster(event) => {
@@ -173,7 +173,7 @@ fn tone_of(what: EventKind) -> Tone {
 fn summary(report: &Value) -> (Tone, String) {
     let took = format!("{} ms", report["duration_ms"]);
     match report["outcome"].as_str().unwrap_or_default() {
-        "converged" => (Tone::Good, "everything is as it should be".to_owned()),
+        "converged" => (Tone::Good, "every endpoint is right".to_owned()),
         "changed" => {
             let cause = report["cause"].as_str().map_or(String::new(), |cause| format!("{cause}: "));
             let steps = report["steps"].as_array().map_or(0, Vec::len);
