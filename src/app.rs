@@ -38,11 +38,11 @@ use crate::runtime::observe::{connect, observe};
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use crate::unsaved::Unsaved;
+use repoint_domain::alerts::Rules;
 use repoint_domain::rates::{Needs, most_writes, reads, time_for};
 use repoint_domain::report::status::{Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
 use repoint_domain::spec::Spec;
-use repoint_domain::state::update::Rules;
 use repoint_domain::values::arn::GroupArn;
 
 use self::by_role::{ByRole, Owner, Roles};

@@ -4,10 +4,9 @@
 //! reconcilers from acting at once, and it knows what people have been told. It must never name a primary.
 
 mod bounds;
-pub mod condition;
-mod followed;
+mod condition;
+mod kinds;
 mod raw;
-pub mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +20,11 @@ use crate::values::moves::Move;
 use crate::values::primary::{Primary, label};
 use crate::values::target::Target;
 use crate::values::timestamp::Timestamp;
-pub use bounds::{MOST_BYTES, MOST_LETTER_BYTES, MOST_LETTERS, clipped};
-pub use condition::{Condition, ConditionKind};
+pub use bounds::{
+    MOST_BYTES, MOST_MESSAGE_BYTES, MOST_MESSAGES, MOST_SENTENCE_BYTES, MOST_SUBJECT_BYTES, clipped,
+};
+pub use condition::Condition;
+pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
 
 /// What is remembered of one cluster; the default is to know nothing.
@@ -57,8 +59,11 @@ pub struct State {
     pub members_of_sites: BTreeMap<SiteName, KnownMembers>,
     /// Who is between its commit and the end of its writes.
     pub lease: Option<Lease>,
-    /// What is wrong, since when, and whether people know.
+    /// What is wrong, since when, and whether it was alerted.
     pub conditions: Vec<Condition>,
+    /// The targets of warm groups that belong to no member, and since when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surplus: Vec<SurplusTarget>,
     /// Messages that have yet to be published.
     pub outbox: Vec<OutboxMessage>,
     /// What a newer version has written and this one does not know: it is kept.
@@ -134,6 +139,25 @@ pub struct Lease {
     pub since: Timestamp,
     /// What it is about to move, for whoever has to tell of it if this one dies.
     pub moves: Option<Move>,
+}
+
+/// A target of a warm group that belongs to no member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurplusTarget {
+    /// The ARN of the target group.
+    pub group: String,
+    /// The target.
+    pub target: Target,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl SurplusTarget {
+    /// Whether it is that target of that group.
+    #[must_use]
+    pub fn is(&self, group: &str, target: &Target) -> bool {
+        self.group == group && self.target == *target
+    }
 }
 
 /// A message that is to be published once.
@@ -301,12 +325,14 @@ impl State {
 
     /// Whether a target has belonged to no member of the group for so long.
     #[must_use]
-    pub fn has_lasted(&self, arn: &GroupArn, surplus: &Target, milliseconds: u64, now: Timestamp) -> bool {
-        let subject = condition::surplus(arn.as_str(), surplus);
-        self.conditions.iter().any(|condition| {
-            condition.kind == ConditionKind::TargetSurplus
-                && condition.subject.as_ref() == Some(&subject)
-                && now.since(condition.since) >= milliseconds
-        })
+    pub fn is_surplus_for(
+        &self,
+        group: &GroupArn,
+        target: &Target,
+        milliseconds: u64,
+        now: Timestamp,
+    ) -> bool {
+        let known = self.surplus.iter().find(|known| known.is(group.as_str(), target));
+        known.is_some_and(|known| now.since(known.since) >= milliseconds)
     }
 }

@@ -17,9 +17,9 @@ use super::lease_wait::LeaseWait;
 use super::members::Members;
 use super::observe::Observation;
 use crate::ports::Ports;
+use repoint_domain::alerts::Rules;
 use repoint_domain::report::{ClusterReport, PassHold};
 use repoint_domain::spec::Spec;
-use repoint_domain::state::update::Rules;
 
 use attempt::{Attempt, attempt};
 use finish::finish;

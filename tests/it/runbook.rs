@@ -13,7 +13,7 @@ const QUESTIONS: [&str; 4] =
 
 /// Name and severity of every alert.
 fn alerts() -> BTreeSet<(&'static str, &'static str)> {
-    let conditions = ConditionKind::ALL.into_iter().map(|kind| (kind.as_str(), kind.severity()));
+    let conditions = ConditionKind::ALL.into_iter().map(|kind| (kind.as_str(), kind.severity().as_str()));
     conditions.chain(OTHERS).collect()
 }
 

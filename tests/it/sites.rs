@@ -242,10 +242,10 @@ async fn the_names_follow_the_primary_to_the_other_site_and_never_back() {
     repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
     repoint: batman: switchover from us-east-1/pg1 to us-east-1/pg2
     repoint: batman: no primary
-    repoint: batman: nobody in site us-east-1 answers
+    repoint: batman: no member of site us-east-1 answers
     repoint: batman: failover from us-east-1/pg2 to us-west-2/pg1, in another site
     repoint: batman: resolved after N s: no primary
-    repoint: batman: resolved after N s: nobody in site us-east-1 answers
+    repoint: batman: resolved after N s: no member of site us-east-1 answers
     repoint: batman: SPLIT BRAIN, us-east-1/pg2 also claims to be primary
     ");
 }
@@ -289,7 +289,7 @@ async fn names_move_although_a_regions_api_never_answers() {
     insta::assert_snapshot!(regions.notified().join("\n"), @"
     repoint: batman: first adoption, endpoints now point at the primary us-east-1/pg1
     repoint: batman: failover from us-east-1/pg1 to us-west-2/pg1, in another site, 1 not moved
-    repoint: batman: nobody in site us-east-1 answers
+    repoint: batman: no member of site us-east-1 answers
     repoint: batman: writers-by-ip is held
     repoint: batman: endpoints that were held follow the primary us-west-2/pg1 now
     repoint: batman: resolved after N s: writers-by-ip is held

@@ -46,6 +46,9 @@ pub fn full(revision: u64) -> State {
     let condition = |kind, subject: Option<&str>, notified| Condition {
         kind,
         subject: subject.map(str::to_owned),
+        endpoint: None,
+        site: None,
+        title: String::new(),
         message: "for \"a reason\",\nin two lines".to_owned(),
         since: Timestamp(1),
         notified,

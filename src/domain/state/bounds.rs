@@ -3,26 +3,31 @@
 //! Law: bounded (10). `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
 //! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
 
-use super::{Condition, KnownMember, KnownMembers, OutboxMessage, Raw, State, Unknown};
+use super::{
+    Condition, KnownMember, KnownMembers, OutboxMessage, Raw, Severity, State, SurplusTarget, Unknown,
+};
 
 /// The most that the memory of one cluster takes, in bytes of JSON.
 pub const MOST_BYTES: usize = 256 * 1024;
 /// The most letters that wait.
-pub const MOST_LETTERS: usize = 32;
+pub const MOST_MESSAGES: usize = 32;
 /// The most that all of them take. The oldest go first.
 const MOST_OUTBOX_BYTES: usize = 128 * 1024;
 /// The most that one letter's subject and body take: SNS takes 256 KiB, with the attributes.
-pub const MOST_LETTER_BYTES: usize = 32 * 1024;
+pub const MOST_MESSAGE_BYTES: usize = 32 * 1024;
 /// The most that all conditions take.
 const MOST_CONDITION_BYTES: usize = 64 * 1024;
 /// The most that the members of all sites take, and one of them.
 const MOST_MEMBER_BYTES: usize = 32 * 1024;
 const ONE_MEMBER_BYTES: usize = 2 * 1024;
-/// The most that a string from outside takes where it is only read by people, and where conditions are told apart by it.
-const MOST_WORDS: usize = 700;
-const MOST_SUBJECT: usize = 400;
+/// The most that all targets take that belong to no member.
+const MOST_SURPLUS_BYTES: usize = 16 * 1024;
+/// The most that the message of a condition takes.
+pub const MOST_SENTENCE_BYTES: usize = 700;
+/// The most that a name takes by which conditions are distinguished.
+pub const MOST_SUBJECT_BYTES: usize = 400;
 /// Braces, names of fields and numbers.
-const FRAME: usize = 160;
+const FRAME: usize = 200;
 
 impl State {
     /// The same, within its bounds.
@@ -30,6 +35,7 @@ impl State {
     pub fn bounded(mut self) -> Self {
         self.bound_outbox();
         bound_conditions(&mut self.conditions);
+        bound_surplus(&mut self.surplus);
         let mut left = MOST_MEMBER_BYTES;
         bound_members(&mut self.members, &mut left);
         for members in self.members_of_sites.values_mut() {
@@ -40,7 +46,7 @@ impl State {
             primary.address.take_if(|address| weight(&address.host) > ONE_MEMBER_BYTES);
         }
         if let Some(moves) = self.lease.as_mut().and_then(|lease| lease.moves.as_mut()) {
-            moves.previous = moves.previous.take().map(|previous| clipped(&previous, MOST_SUBJECT));
+            moves.previous = moves.previous.take().map(|previous| clipped(&previous, MOST_SUBJECT_BYTES));
         }
         self
     }
@@ -54,11 +60,11 @@ impl State {
     fn bound_outbox(&mut self) {
         let mut left = MOST_OUTBOX_BYTES;
         let fits = |message: &&OutboxMessage| {
-            let weight = weight_of_letter(message);
+            let weight = weight_of_message(message);
             left = left.saturating_sub(weight);
             left > 0
         };
-        let kept = self.outbox.iter().rev().take(MOST_LETTERS).take_while(fits).count();
+        let kept = self.outbox.iter().rev().take(MOST_MESSAGES).take_while(fits).count();
         self.outbox.drain(..self.outbox.len() - kept);
     }
 }
@@ -67,12 +73,24 @@ impl State {
 fn bound_conditions(conditions: &mut Vec<Condition>) {
     let mut total: usize = conditions.iter().map(weight_of_condition).sum();
     while total > MOST_CONDITION_BYTES {
-        let worth =
-            |condition: &Condition| (condition.notified.is_some(), condition.kind.severity() == "critical");
+        let worth = |condition: &Condition| {
+            (condition.notified.is_some(), condition.kind.severity() == Severity::Critical)
+        };
         let least = conditions.iter().map(worth).min();
         let place = conditions.iter().rposition(|condition| Some(worth(condition)) == least);
         let Some(place) = place else { return };
         total -= weight_of_condition(&conditions.remove(place));
+    }
+}
+
+/// The newest go first: what counts is how long the others have been there.
+fn bound_surplus(surplus: &mut Vec<SurplusTarget>) {
+    let weight_of = |known: &SurplusTarget| weight(&known.group) + weight(&known.target.id) + FRAME;
+    let mut total: usize = surplus.iter().map(weight_of).sum();
+    while total > MOST_SURPLUS_BYTES {
+        let newest = (0..surplus.len()).max_by_key(|at| surplus[*at].since);
+        let Some(newest) = newest else { return };
+        total -= weight_of(&surplus.remove(newest));
     }
 }
 
@@ -100,16 +118,6 @@ pub fn clipped(text: &str, most: usize) -> String {
     format!("{}{CUT}", &text[..end])
 }
 
-/// Words that people read.
-pub(super) fn words(text: &str) -> String {
-    clipped(text, MOST_WORDS)
-}
-
-/// What a condition is about.
-pub(super) fn subject(text: &str) -> String {
-    clipped(text, MOST_SUBJECT)
-}
-
 /// The bytes of a string in JSON.
 fn weight(text: &str) -> usize {
     let of_byte = |byte: u8| match byte {
@@ -120,7 +128,7 @@ fn weight(text: &str) -> usize {
     text.bytes().map(of_byte).sum::<usize>() + 4
 }
 
-fn weight_of_letter(message: &OutboxMessage) -> usize {
+fn weight_of_message(message: &OutboxMessage) -> usize {
     let attributes: usize =
         message.attributes.iter().map(|(name, value)| weight(name) + weight(value) + 4).sum();
     let OutboxMessage { id, subject, body, claimed_by, .. } = message;
@@ -128,8 +136,12 @@ fn weight_of_letter(message: &OutboxMessage) -> usize {
 }
 
 fn weight_of_condition(condition: &Condition) -> usize {
-    let subject = condition.subject.as_deref().map_or(0, weight);
-    weight(&condition.message) + subject + weight_of_unknown(&condition.unknown) + FRAME
+    let site = condition.site.as_ref().map_or(0, |site| weight(site.as_str()));
+    let names = [&condition.subject, &condition.endpoint]
+        .into_iter()
+        .flatten()
+        .chain([&condition.title, &condition.message]);
+    names.map(|text| weight(text)).sum::<usize>() + site + weight_of_unknown(&condition.unknown) + FRAME
 }
 
 fn weight_of_unknown(unknown: &Unknown) -> usize {

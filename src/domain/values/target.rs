@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::values::arn::VpcId;
 use crate::values::cluster::Address;
@@ -47,7 +47,7 @@ impl fmt::Display for Family {
 }
 
 /// A target: what `RegisterTargets` and `DeregisterTargets` take.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     /// An IP address or an instance id.
     pub id: String,

@@ -4,9 +4,8 @@ use super::{Ended, Mode, Pass};
 use crate::runtime::notify::{self, notify};
 use crate::runtime::observe::Observation;
 use crate::runtime::save::unavailable;
+use repoint_domain::alerts::{Loaded, PassOutcome, findings};
 use repoint_domain::report::{self, ClusterReport, PassHold, VerdictReport};
-use repoint_domain::state::condition::findings;
-use repoint_domain::state::update::{Loaded, PassOutcome};
 
 /// Reports what a pass ended with; one that may write also saves the next state and publishes alerts.
 pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
@@ -44,7 +43,8 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         findings(spec, &observed, state.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
     let outcome = PassOutcome {
         spec,
-        report: &report,
+        steps: &report.steps,
+        holds: &report.holds,
         loaded: state.as_ref().map(Loaded::from).unwrap_or_default(),
         observed: &observed,
         verdict: &verdict,
@@ -53,7 +53,7 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         // While a write may still arrive, the lease stays, so that other processes wait for it as if this one had died.
         committed: progress.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
-    let notified = notify(spec, &outcome, state, settings, ports).await;
+    let notified = notify(&outcome, &report, state, settings, ports).await;
     notify::add(&mut report, notified);
     report.api_calls = ports.calls.counts();
     report

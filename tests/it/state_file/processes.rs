@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
-use repoint_domain::state::{MOST_LETTERS, State};
+use repoint_domain::state::{MOST_MESSAGES, State};
 use repoint_domain::values::cluster::Timeline;
 use repoint_domain::values::failure::Kind;
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -102,7 +102,7 @@ fn say(words: impl std::fmt::Display) {
 fn of_revision(revision: u64) -> State {
     let mut state =
         State { revision, highest_timeline: u32::try_from(revision).ok().map(Timeline), ..State::default() };
-    for index in 0..MOST_LETTERS {
+    for index in 0..MOST_MESSAGES {
         let mut message = message(&format!("batman-{revision}-{index}"));
         message.body = revision.to_string().repeat(40 + usize::try_from(revision % 97).unwrap());
         state.post(message);

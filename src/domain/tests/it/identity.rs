@@ -140,6 +140,9 @@ fn the_cluster_that_was_replaced_is_not_gone_back_to() {
     let wrong = Condition {
         kind: ConditionKind::WrongCluster,
         subject: None,
+        endpoint: None,
+        site: None,
+        title: String::new(),
         message: format!("pg1 belongs to another cluster: its system identifier is {OTHER}"),
         since: Timestamp(1),
         notified: Some(Timestamp(1)),

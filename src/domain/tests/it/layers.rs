@@ -42,3 +42,10 @@ fn the_core_is_pure() {
         never(name, &outside.map(str::to_owned));
     }
 }
+#[test]
+fn a_layer_imports_only_those_before_it() {
+    for (at, name) in LAYERS.into_iter().enumerate() {
+        let later: Vec<String> = LAYERS[at + 1..].iter().map(|later| format!("crate::{later}")).collect();
+        never(name, &later);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repoint_domain::alerts::{Alert, Phase, of_condition, retargeted};
+use repoint_domain::alerts::{Alert, Event, Phase};
 use repoint_domain::plan::TargetStep;
 use repoint_domain::report::{ClusterReport, Outcome, PrimaryReport, StepReport, VerdictReport};
 use repoint_domain::state::{Condition, ConditionKind, Unknown};
@@ -42,12 +42,30 @@ fn report() -> ClusterReport {
 
 fn moved(cause: MoveCause, previous: Option<&str>) -> Alert {
     let moves = Move { cause, previous: previous.map(str::to_owned), previous_site: None };
-    retargeted(&report(), &moves, &BTreeSet::new())
+    retargeted(&report(), moves)
 }
 
 fn condition(kind: ConditionKind, subject: Option<&str>) -> Condition {
-    let (subject, message) = (subject.map(str::to_owned), "for a reason".to_owned());
-    Condition { kind, subject, message, since: Timestamp(1_000), notified: None, unknown: Unknown::new() }
+    let name = subject.map_or("", |subject| if subject == GROUP { "pg-writer" } else { subject });
+    Condition {
+        kind,
+        subject: subject.map(str::to_owned),
+        endpoint: None,
+        site: None,
+        title: kind.title().replace("{}", name),
+        message: "for a reason".to_owned(),
+        since: Timestamp(1_000),
+        notified: None,
+        unknown: Unknown::new(),
+    }
+}
+
+fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now: Timestamp) -> Alert {
+    Alert::of(&Event::Condition { condition: condition.clone(), phase }, report, now)
+}
+
+fn retargeted(report: &ClusterReport, moves: Move) -> Alert {
+    Alert::of(&Event::Moved { moves, left: BTreeSet::new() }, report, Timestamp(0))
 }
 
 fn notified(condition: &Condition, phase: Phase, now: u64) -> String {
@@ -76,9 +94,9 @@ fn a_move_is_told_with_old_and_new_and_why() {
     repoint: batman: switchover from pg1 to pg2
     repoint: batman: failover from pg1 to pg2
     repoint: batman: failover to pg2
-    repoint: batman: somebody else's change corrected, back from 10.0.1.99 to pg2
-    repoint: batman: somebody else's change corrected, the primary is still pg2
-    repoint: batman: another standby is pointed at, the primary is still pg2
+    repoint: batman: external change reverted: 10.0.1.99 -> pg2
+    repoint: batman: external change reverted, the primary is still pg2
+    repoint: batman: standby endpoints moved, the primary is still pg2
     repoint: batman: endpoints now point at the primary pg2
     ");
     insta::assert_snapshot!(moved(MoveCause::Failover, Some("pg1")).text, @"
@@ -126,12 +144,8 @@ fn a_message_and_its_resolution_share_their_key() {
 #[test]
 fn a_subject_is_short_plain_ascii_whatever_the_names() {
     let long = ClusterReport { name: EntryName::new(format!("böse\n{}", "x".repeat(200))), ..report() };
-    let subject = retargeted(
-        &long,
-        &Move { cause: MoveCause::Adoption, previous: None, previous_site: None },
-        &BTreeSet::new(),
-    )
-    .subject;
+    let subject =
+        retargeted(&long, Move { cause: MoveCause::Adoption, previous: None, previous_site: None }).subject;
     assert!(
         subject.chars().count() < 100 && subject.chars().all(|message| (' '..='~').contains(&message)),
         "{subject}"

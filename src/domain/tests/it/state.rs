@@ -4,10 +4,10 @@ mod invariants;
 
 use std::collections::BTreeSet;
 
+use repoint_domain::alerts::Rules;
 use repoint_domain::observed::Observed;
-use repoint_domain::state::update::Rules;
 use repoint_domain::state::{
-    Condition, ConditionKind, KnownMember, MOST_BYTES, MOST_LETTERS, OutboxMessage, State, Unknown,
+    Condition, ConditionKind, KnownMember, MOST_BYTES, MOST_MESSAGES, OutboxMessage, State, Unknown,
 };
 use repoint_domain::values::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
 use repoint_domain::values::primary::Primary;
@@ -322,8 +322,8 @@ fn somebody_elses_change_is_corrected() {
     history.group.push(healthy_target(99));
     every_ten_seconds(&mut history, 40, 60, &healthy(1, 3));
     insta::assert_snapshot!(history.lines(), @"
-    at 10 s: repoint: batman: somebody else's change corrected, back from pg3 to pg1
-    at 40 s: repoint: batman: somebody else's change corrected, back from 10.0.1.109 to pg1
+    at 10 s: repoint: batman: external change reverted: pg3 -> pg1
+    at 40 s: repoint: batman: external change reverted: 10.0.1.109 -> pg1
     ");
 }
 
@@ -344,7 +344,7 @@ fn another_standby_is_no_correction() {
     every_ten_seconds(&mut history, 10, 30, &healthy(1, 3));
     assert_eq!(history.lines(), "");
     every_ten_seconds(&mut history, 40, 60, &without(2, 1, 3));
-    insta::assert_snapshot!(history.lines(), @"at 40 s: repoint: batman: another standby is pointed at, the primary is still pg1");
+    insta::assert_snapshot!(history.lines(), @"at 40 s: repoint: batman: standby endpoints moved, the primary is still pg1");
 }
 
 /// With two members, a failover leaves no standby: that keeps the standby's record, and must keep nobody uninformed.
@@ -371,7 +371,7 @@ fn a_failover_that_leaves_no_standby_is_told() {
     at 10 s: repoint: batman: failover from pg1 to pg2
     at 70 s: repoint: batman: member pg1 does not answer, for 1 min 0 s now
     at 70 s: repoint: batman: writer.db.example.com/A/secondary is held, for 1 min 0 s now
-    at 110 s: repoint: batman: another standby is pointed at, the primary is still pg2
+    at 110 s: repoint: batman: standby endpoints moved, the primary is still pg2
     at 110 s: repoint: batman: resolved after 1 min 40 s: member pg1 does not answer
     at 110 s: repoint: batman: resolved after 1 min 40 s: writer.db.example.com/A/secondary is held
     ");
@@ -499,7 +499,7 @@ fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
 #[test]
 fn the_outbox_keeps_the_newest() {
     let mut state = State::default();
-    for number in 0..MOST_LETTERS + 5 {
+    for number in 0..MOST_MESSAGES + 5 {
         state.post(OutboxMessage {
             id: number.to_string(),
             subject: String::new(),
@@ -509,7 +509,7 @@ fn the_outbox_keeps_the_newest() {
             claimed_at: Timestamp(0),
         });
     }
-    assert_eq!(state.outbox.len(), MOST_LETTERS);
+    assert_eq!(state.outbox.len(), MOST_MESSAGES);
     assert_eq!(state.outbox[0].id, "5");
 }
 
@@ -520,6 +520,9 @@ fn whatever_comes_memory_stays_small() {
     let condition = |number| Condition {
         kind: ConditionKind::EndpointHeld,
         subject: Some(format!("{number}")),
+        endpoint: None,
+        site: None,
+        title: String::new(),
         message: "x".repeat(700),
         since: at(0),
         notified: (number % 3 == 0).then(|| at(1)),

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use repoint_domain::alerts::findings;
 use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::decide::verdict::verdict;
 use repoint_domain::observed::Observed;
 use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, TargetStep, WarningReason, plan};
 use repoint_domain::spec::{GroupRole, GroupSpec, Spec};
-use repoint_domain::state::condition::findings;
-use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
+use repoint_domain::state::{State, SurplusTarget};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::target::{HealthCheck, TargetGroup, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
@@ -36,15 +36,12 @@ fn of(group: GroupSpec) -> Spec {
 
 /// Since when each target has belonged to nobody.
 fn state(surplus: &[(&str, u64)]) -> State {
-    let condition = |(id, since): &(&str, u64)| Condition {
-        kind: ConditionKind::TargetSurplus,
-        subject: Some(format!("{GROUP} {id}:5432")),
-        message: String::new(),
+    let surplus = surplus.iter().map(|(id, since)| SurplusTarget {
+        group: GROUP.to_owned(),
+        target: target(id, 5432),
         since: Timestamp(*since),
-        notified: None,
-        unknown: Unknown::new(),
-    };
-    State { conditions: surplus.iter().map(condition).collect(), ..State::default() }
+    });
+    State { surplus: surplus.collect(), ..State::default() }
 }
 
 fn planned(observed: &Observed, state: &State, now: u64) -> Plan {

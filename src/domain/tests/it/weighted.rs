@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use repoint_domain::alerts::findings;
 use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::observed::{Observed, Read};
@@ -12,7 +13,6 @@ use repoint_domain::report::status::{Standing, status};
 use repoint_domain::report::{describe, planned_steps, warnings};
 use repoint_domain::spec::part::parts;
 use repoint_domain::spec::{Spec, Strategy};
-use repoint_domain::state::condition::findings;
 use repoint_domain::state::{LastPrimary, State};
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::cluster::Address;

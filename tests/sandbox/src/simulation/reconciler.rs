@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use repoint::runtime::pass::{Mode, Settings, pass};
+use repoint_domain::alerts::Rules;
 use repoint_domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
-use repoint_domain::state::update::Rules;
 use tokio::time::{Instant, sleep};
 
 use super::invariants::Invariant;

@@ -129,7 +129,7 @@ fn external_edits() {
     let notified =
         received(&[(10, Event::EditGroup { member: PG2, register: true }), (30, Event::EditRecord(PG3))]);
     insta::assert_snapshot!(notified, @"
-    11 s  somebody else's change corrected, back from pg2 to pg1
-    31 s  somebody else's change corrected, back from pg3 to pg1
+    11 s  external change reverted: pg2 -> pg1
+    31 s  external change reverted: pg3 -> pg1
     ");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repoint::ports::Ports;
 use repoint::runtime::pass::Settings;
-use repoint_domain::state::update::Rules;
+use repoint_domain::alerts::Rules;
 use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
 use repoint_sandbox::simulation::World;
 use repoint_sandbox::transport::{Link, Shape, ports};

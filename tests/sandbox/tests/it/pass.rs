@@ -285,7 +285,7 @@ async fn a_pass_with_a_conflict_reports_what_it_did_and_not_its_plan() {
         subjects(&link),
         [
             "repoint: batman: switchover from pg1 to pg2",
-            "repoint: batman: somebody else's change corrected, back from pg3 to pg2"
+            "repoint: batman: external change reverted: pg3 -> pg2"
         ]
     );
 }

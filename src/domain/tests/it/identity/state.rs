@@ -65,7 +65,7 @@ fn the_state_of_others_is_told_once_and_left_as_it_is() {
     staging.state = production.state.clone();
     let made = staging.make_of_others(&healthy(2, 9));
     assert!(staging.update(10, &made));
-    insta::assert_snapshot!(staging.lines(), @"at 10 s: repoint: batman: CANNOT ACT, its state belongs to other endpoints");
+    insta::assert_snapshot!(staging.lines(), @"at 10 s: repoint: batman: STATE OF OTHER ENDPOINTS, changes blocked");
     let shared = |state: &State| State { revision: 0, conditions: Vec::new(), ..state.clone() };
     assert_eq!(shared(&staging.state), shared(&before));
 
@@ -98,10 +98,7 @@ fn what_the_owner_has_to_tell_is_told_by_the_owner() {
     staging.state = production.state.clone();
     let made = staging.make_of_others(&healthy(2, 9));
     staging.update(3600, &made);
-    assert_eq!(
-        staging.lines(),
-        "at 3600 s: repoint: batman: CANNOT ACT, its state belongs to other endpoints"
-    );
+    assert_eq!(staging.lines(), "at 3600 s: repoint: batman: STATE OF OTHER ENDPOINTS, changes blocked");
     let kept = |kind| staging.state.conditions.iter().find(|known| known.kind == kind).cloned();
     for condition in &production.state.conditions {
         assert_eq!(kept(condition.kind).as_ref(), Some(condition));
@@ -124,5 +121,5 @@ fn adopting_takes_the_state_over() {
     assert!(
         other.state.conditions.iter().all(|condition| condition.kind != ConditionKind::StateOfOtherEndpoints)
     );
-    assert!(other.lines().contains("resolved after 10 s: CANNOT ACT"), "{:?}", other.notified);
+    assert!(other.lines().contains("resolved after 10 s: STATE OF OTHER"), "{:?}", other.notified);
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use repoint_domain::alerts::findings;
 use repoint_domain::audit::audit;
 use repoint_domain::decide::verdict::verdict;
 use repoint_domain::observed::{ClusterMember, Observed, Read};
 use repoint_domain::plan::{EndpointReasonKind, Plan, StepGroup, WarningReason, plan};
 use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
-use repoint_domain::state::condition::findings;
-use repoint_domain::state::{ConditionKind, State};
+use repoint_domain::state::{ConditionKind, Severity, State};
 use repoint_domain::values::record::{Answer, RecordType};
 use repoint_domain::values::target::{TargetGroup, TargetHealth, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
@@ -112,7 +112,7 @@ fn one_without_an_instance_is_left_out_and_told_of() {
     let verdict = verdict(&spec, &observed, &State::default());
     let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     assert!(format!("{found:?}").contains("MemberUnplaced"), "{found:?}");
-    assert_eq!(ConditionKind::MemberUnplaced.severity(), "warning");
+    assert_eq!(ConditionKind::MemberUnplaced.severity(), Severity::Warning);
 }
 
 #[test]
@@ -144,7 +144,8 @@ fn who_is_left_out_is_not_known_of_a_held_endpoint() {
     let verdict = verdict(&spec, &observed, &State::default());
     let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     assert!(
-        format!("{found:?}").contains(&format!("held: [\"{}\"]", crate::support::evidence::GROUP)),
+        format!("{found:?}")
+            .contains(&format!("held: [Group(GroupArn(\"{}\"))]", crate::support::evidence::GROUP)),
         "{found:?}"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use repoint_domain::alerts::findings;
 use repoint_domain::audit::{Refusal, audit};
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
@@ -10,7 +11,6 @@ use repoint_domain::plan::{Plan, StepGroup, TargetStep, plan};
 use repoint_domain::report::{Outcome, holds, outcome};
 use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::State;
-use repoint_domain::state::condition::findings;
 use repoint_domain::values::cluster::{ClusterRole, PostgresState, Role, Timeline};
 use repoint_domain::values::record::RecordType;
 use repoint_domain::values::target::TargetGroup;
@@ -201,8 +201,11 @@ fn what_is_wrong_with_readers_is_found() {
     let verdict = verdict(&spec, &observed, &State::default());
     let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
     let found = format!("{:?}", findings(&spec, &observed, None, &verdict, &plan, &[], None));
-    assert!(found.contains(&format!("(EndpointHeld, Some(\"{GROUP}\")")), "{found}");
-    assert!(found.contains(&format!("left_alone: [\"{WRITERS}\"]")), "{found}");
+    assert!(
+        found.contains(&format!("kind: EndpointHeld, subject: Some(Endpoint(Group(GroupArn(\"{GROUP}\"))))")),
+        "{found}"
+    );
+    assert!(found.contains(&format!("left_alone: [Group(GroupArn(\"{WRITERS}\"))]")), "{found}");
 }
 
 #[test]

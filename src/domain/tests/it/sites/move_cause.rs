@@ -27,7 +27,7 @@ fn the_site_is_lost_and_the_other_one_is_promoted_and_the_lost_one_returns() {
     }
     insta::assert_snapshot!(history.lines(), @"
     at 90 s: repoint: batman: no primary, for 1 min 10 s now
-    at 90 s: repoint: batman: nobody in site east answers, for 1 min 10 s now
+    at 90 s: repoint: batman: no member of site east answers, for 1 min 10 s now
     ");
     pass(&mut history, 100, How::Dark, How::Leads(1, 7));
     pass(&mut history, 160, How::Dark, How::Leads(1, 7));
@@ -43,22 +43,22 @@ fn the_site_is_lost_and_the_other_one_is_promoted_and_the_lost_one_returns() {
     pass(&mut history, 200, How::Leads(1, 8), How::Leads(1, 7));
     pass(&mut history, 210, How::Leads(1, 8), How::Leads(1, 7));
     insta::assert_snapshot!(history.lines(), @"
-    at 200 s: repoint: batman: resolved after 3 min 0 s: nobody in site east answers
+    at 200 s: repoint: batman: resolved after 3 min 0 s: no member of site east answers
     at 200 s: repoint: batman: SPLIT BRAIN, east/pg1 also claims to be primary
     ");
     for second in [220, 280] {
         pass(&mut history, second, How::Leads(1, 8), How::Dark);
     }
     insta::assert_snapshot!(history.lines(), @"
-    at 280 s: repoint: batman: only a site that was left claims to hold the primary, for 1 min 0 s now
-    at 280 s: repoint: batman: nobody in site west answers, for 1 min 0 s now
+    at 280 s: repoint: batman: only a superseded site claims to hold the primary, for 1 min 0 s now
+    at 280 s: repoint: batman: no member of site west answers, for 1 min 0 s now
     ");
     assert_eq!(history.state.highest_timeline, Some(Timeline(7)));
     pass(&mut history, 300, How::Follows(7), How::Leads(1, 7));
     insta::assert_snapshot!(history.lines(), @"
     at 300 s: repoint: batman: resolved after 1 min 40 s: SPLIT BRAIN, east/pg1 also claims to be primary
-    at 300 s: repoint: batman: resolved after 1 min 20 s: only a site that was left claims to hold the primary
-    at 300 s: repoint: batman: resolved after 1 min 20 s: nobody in site west answers
+    at 300 s: repoint: batman: resolved after 1 min 20 s: only a superseded site claims to hold the primary
+    at 300 s: repoint: batman: resolved after 1 min 20 s: no member of site west answers
     ");
     assert!(history.state.superseded.is_empty());
     // And back, on purpose.

@@ -8,9 +8,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
+use repoint_domain::alerts::Rules;
 use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::observed::Observed;
-use repoint_domain::state::update::Rules;
 
 use super::{contested, leaderless, unreadable, without};
 use crate::support::cases::members;

@@ -10,7 +10,7 @@ use repoint_domain::decide::verdict::verdict;
 use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Observed, Read};
 use repoint_domain::plan::{Plan, plan};
 use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
-use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
+use repoint_domain::state::{State, SurplusTarget};
 use repoint_domain::values::cluster::{ApiUrl, ClusterRole, PostgresState, Role, Scope, SystemId, Timeline};
 use repoint_domain::values::listener::{Forward, Listener, Stickiness};
 use repoint_domain::values::record::{Failover, RecordSet, RecordType};
@@ -211,14 +211,11 @@ pub fn warm_case() -> impl Strategy<Value = (Spec, Observed, State)> {
         }
         let surplus = [target_of(4, 5432), target_of(5, 5432), target_of(1, 6432)];
         let old = surplus.iter().zip(old).filter(|(_, is_old)| *is_old);
-        state.conditions = old
-            .map(|(target, _)| Condition {
-                kind: ConditionKind::TargetSurplus,
-                subject: Some(format!("{GROUP} {target}")),
-                message: String::new(),
+        state.surplus = old
+            .map(|(target, _)| SurplusTarget {
+                group: GROUP.to_owned(),
+                target: target.clone(),
                 since: Timestamp(0),
-                notified: None,
-                unknown: Unknown::new(),
             })
             .collect();
         (spec, observed, state)

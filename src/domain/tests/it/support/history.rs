@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use repoint_domain::alerts::Alert;
+use repoint_domain::alerts::{Alert, Findings, Loaded, PassOutcome, Rules, findings, next_state};
 use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::observed::Observed;
 use repoint_domain::plan::moves::moves;
@@ -13,8 +13,6 @@ use repoint_domain::report::{
 };
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
-use repoint_domain::state::condition::{Findings, findings};
-use repoint_domain::state::update::{Loaded, PassOutcome, Rules, next_state};
 use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::moves::Move;
@@ -62,7 +60,8 @@ impl Made {
     pub fn ended(&self) -> PassOutcome<'_> {
         PassOutcome {
             spec: &self.spec,
-            report: &self.report,
+            steps: &self.report.steps,
+            holds: &self.report.holds,
             loaded: self.loaded.clone(),
             observed: &self.observed,
             verdict: &self.verdict,
@@ -131,14 +130,14 @@ impl History {
 
     /// Remembers and tells; whether there was anything to remember.
     pub fn update(&mut self, second: i64, made: &Made) -> bool {
-        let (next, alerts) = next_state(&self.state, &made.ended(), &self.rules, at(second));
-        assert!(next.is_some() || alerts.is_empty(), "told, and not remembered: {alerts:?}");
+        let (next, events) = next_state(&self.state, &made.ended(), &self.rules, at(second));
+        assert!(next.is_some() || events.is_empty(), "alerted, and not recorded: {events:?}");
         let is_new = next.is_some();
         if let Some(next) = next {
             assert_eq!(next.revision, self.state.revision + 1);
             self.state = next;
         }
-        self.notified.extend(alerts.into_iter().map(|alert| (second, alert)));
+        self.notified.extend(events.iter().map(|event| (second, Alert::of(event, &made.report, at(second)))));
         is_new
     }
 

@@ -1,11 +1,12 @@
 //! Whether endpoints follow the primary, and which do not.
 //!
-//! Laws: alert once, never silent (12), and independent endpoints (15): an endpoint that has been held for a year neither
-//! keeps a failover of the others from being told nor from being remembered.
+//! Invariants 12, alert once and never silent, and 15, independent endpoints: an endpoint that has been held for a year
+//! neither keeps a failover of the others from being alerted nor from being recorded.
 
 use std::collections::BTreeSet;
 
-use crate::report::{ClusterReport, Outcome, Reason, StepResult};
+use super::update::PassOutcome;
+use crate::report::{Reason, StepResult};
 use crate::spec::{GroupRole, PointsTo, Spec};
 use crate::values::endpoint::Endpoint;
 use crate::values::primary::Primary;
@@ -20,16 +21,14 @@ pub(super) struct Followed {
 
 /// Whether the endpoints that could be read, and be changed where that was needed, follow the primary now. One that waits
 /// for a standby, or for a replica to read from, does not count: of two members, one is left after a failover.
-pub(super) fn followed(spec: &Spec, report: &ClusterReport, primary: &Primary) -> Option<Followed> {
-    let is_held_as_a_whole = report.holds.iter().any(|hold| matches!(hold.reason, Reason::Pass(_)));
-    if report.outcome == Outcome::Planned || is_held_as_a_whole {
+pub(super) fn followed(pass: &PassOutcome, primary: &Primary) -> Option<Followed> {
+    if pass.holds.iter().any(|hold| matches!(hold.reason, Reason::Pass(_))) {
         return None;
     }
-    let failed =
-        report.steps.iter().filter(|step| step.result != StepResult::Done).map(|step| &step.endpoint);
-    let held = report.holds.iter().filter_map(|hold| hold.endpoint.as_ref());
+    let failed = pass.steps.iter().filter(|step| step.result != StepResult::Done).map(|step| &step.endpoint);
+    let held = pass.holds.iter().filter_map(|hold| hold.endpoint.as_ref());
     let not: BTreeSet<&Endpoint> = failed.chain(held).collect();
-    let all = writers(spec, primary);
+    let all = writers(pass.spec, primary);
     let left: BTreeSet<Endpoint> = all.iter().filter(|endpoint| not.contains(endpoint)).cloned().collect();
     (left.is_empty() || left.len() < all.len()).then_some(Followed { left })
 }

@@ -1,0 +1,115 @@
+//! When a condition begins, is alerted, and ends.
+//!
+//! Invariant 12, alert once: a condition is alerted when it has lasted as long as its grace, again at the configured
+//! interval, and when it has ended, if its beginning was alerted.
+
+use super::detect::own_subject;
+use super::subject::Subject;
+use super::update::{Event, PassOutcome};
+use crate::state::{Alerted, Condition, ConditionKind, State};
+use crate::values::timestamp::Timestamp;
+
+/// How long the note of another entry that this state is not its own is kept, so that it is not alerted each time.
+const OTHERS_KEPT_FOR_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// When conditions are alerted. All in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a condition that often ends by itself must last.
+    pub grace_ms: u64,
+    /// How long a contested cluster must last.
+    pub contested_grace_ms: u64,
+    /// How often an alert is repeated; never if unset.
+    pub reminder_ms: Option<u64>,
+}
+
+impl Rules {
+    fn grace_of(&self, kind: ConditionKind) -> u64 {
+        match kind.alerted() {
+            Alerted::AtOnce => 0,
+            Alerted::AfterGrace => self.grace_ms,
+            Alerted::AfterContestedGrace => self.contested_grace_ms,
+        }
+    }
+}
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It began, and has lasted as long as its grace.
+    Began,
+    /// It is still there.
+    Lasts,
+    /// It is gone.
+    Ended,
+}
+
+/// The conditions that are open after a pass, in their order.
+pub(super) fn conditions(
+    state: &State,
+    pass: &PassOutcome,
+    rules: &Rules,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Vec<Condition> {
+    let mut open = Vec::new();
+    for known in &state.conditions {
+        match pass.findings.of(known) {
+            Some(finding) => open.push(finding.renewed(known)),
+            None if is_of_another_entry(known, pass) => {
+                // That entry refreshes nothing here, and may have a state of its own by now.
+                let is_kept = now.since(known.since) < OTHERS_KEPT_FOR_MS;
+                open.extend(is_kept.then(|| known.clone()));
+            }
+            None if !pass.findings.knows(known) => open.push(known.clone()),
+            None if known.notified.is_some() => {
+                events.push(Event::Condition { condition: known.clone(), phase: Phase::Ended });
+            }
+            None => {}
+        }
+    }
+    for finding in &pass.findings.present {
+        if !open.iter().any(|known| finding.is(known)) {
+            open.push(finding.begun(now));
+        }
+    }
+    open.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
+    for condition in open.iter_mut().filter(|condition| is_ours_to_alert(condition, pass)) {
+        count_from(condition, now);
+        let phase = match condition.notified {
+            // The version that knows it alerts it.
+            _ if condition.kind == ConditionKind::Unrecognized => continue,
+            None if now.since(condition.since) >= rules.grace_of(condition.kind) => Phase::Began,
+            Some(notified) if rules.reminder_ms.is_some_and(|interval| now.since(notified) >= interval) => {
+                Phase::Lasts
+            }
+            _ => continue,
+        };
+        condition.notified = Some(now);
+        events.push(Event::Condition { condition: condition.clone(), phase });
+    }
+    open
+}
+
+/// Whether it was put there by an entry that this state is not kept for.
+fn is_of_another_entry(condition: &Condition, pass: &PassOutcome) -> bool {
+    condition.kind == ConditionKind::StateOfOtherEndpoints
+        && condition.subject != own_subject(pass.spec).as_ref().map(Subject::name)
+}
+
+/// Whether this entry alerts the condition: in the state of another entry, only that the state is another's.
+fn is_ours_to_alert(condition: &Condition, pass: &PassOutcome) -> bool {
+    let is_of_others = condition.kind == ConditionKind::StateOfOtherEndpoints;
+    !is_of_another_entry(condition, pass) && (is_of_others || !pass.findings.is_of_others)
+}
+
+/// A time ahead of `now` was written by a clock that was ahead, or the own clock was set back. It counts from now, so that
+/// no alert is later than by one grace, or one reminder.
+fn count_from(condition: &mut Condition, now: Timestamp) {
+    if condition.since.is_ahead_of(now) {
+        condition.since = now;
+    }
+    if condition.notified.is_some_and(|notified| notified.is_ahead_of(now)) {
+        condition.notified = Some(now);
+    }
+}

@@ -1,0 +1,218 @@
+//! An event as it is published: text for the reader, then one JSON document for programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::conditions::Phase;
+use super::cut;
+use super::update::Event;
+use crate::report::{self, ClusterReport, VerdictReport};
+use crate::state::{Condition, Severity, clipped};
+use crate::values::endpoint::Endpoint;
+use crate::values::moves::{Move, MoveCause};
+use crate::values::timestamp::Timestamp;
+
+/// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
+const SUBJECT_LIMIT: usize = 99;
+/// The most bytes of an attribute: what programs filter by is short.
+const ATTRIBUTE_LIMIT: usize = 256;
+/// The most bytes in which the endpoints that were not moved are named.
+const LEFT_LIMIT: usize = 1000;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// One line of ASCII, under 100 characters.
+    pub subject: String,
+    /// For the reader.
+    pub text: String,
+    /// For programs: it follows the text, as one line of JSON.
+    pub document: Document,
+    /// What stands before the report in the text.
+    pub(super) lead: String,
+}
+
+impl Alert {
+    /// The alert of an event, with the report of the pass that found it.
+    #[must_use]
+    pub fn of(event: &Event, report: &ClusterReport, now: Timestamp) -> Self {
+        match event {
+            Event::Moved { moves, left } => retargeted(report, moves, left),
+            Event::Condition { condition, phase } => of_condition(report, condition, *phase, now),
+        }
+    }
+}
+
+/// The message for programs. Its first five fields are SNS message attributes as well, for filter policies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Document {
+    /// The cluster.
+    pub cluster: String,
+    /// `retargeted`, or the name of the condition.
+    pub event: &'static str,
+    /// `info`, `warning` or `critical`.
+    pub severity: Severity,
+    /// `triggered`, `reminder` or `resolved`.
+    pub status: &'static str,
+    /// The same for a condition's beginning, reminders and end.
+    pub dedup_key: String,
+    /// Why endpoints moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<MoveCause>,
+    /// The member or endpoint that a condition is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How long a condition has lasted, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasted_seconds: Option<u64>,
+    /// What was left out of the report, which would have been too long for a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+    /// The pass that noticed.
+    pub report: ClusterReport,
+}
+
+/// How much of a report is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// So many steps.
+    pub steps: usize,
+    /// So many holds.
+    pub holds: usize,
+    /// So many warnings.
+    pub warnings: usize,
+}
+
+impl Document {
+    /// The attributes of the message.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::from([
+            ("cluster", self.cluster.clone()),
+            ("event", self.event.to_owned()),
+            ("severity", self.severity.as_str().to_owned()),
+            ("status", self.status.to_owned()),
+            ("dedup_key", self.dedup_key.clone()),
+        ]);
+        attributes.extend(self.cause.map(|cause| ("cause", cause.as_str().to_owned())));
+        let short = |value: String| clipped(&value, ATTRIBUTE_LIMIT);
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), short(value))).collect()
+    }
+}
+
+/// Endpoints have moved: all but those that are `left` behind, which are held or whose change failed.
+fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>) -> Alert {
+    let (primary, timeline) = match &report.verdict {
+        VerdictReport::Primary(primary) => {
+            let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
+            (name, primary.timeline.to_string())
+        }
+        VerdictReport::Hold { .. } => ("no member".to_owned(), "unknown".to_owned()),
+    };
+    let from = moves.previous.as_ref().filter(|previous| **previous != primary);
+    let to = match &moves.previous_site {
+        Some(_) => format!("{primary}, in another site"),
+        None => primary.clone(),
+    };
+    let move_cause = match (moves.cause, from) {
+        (MoveCause::Adoption, _) => format!("first adoption, endpoints now point at the primary {primary}"),
+        (MoveCause::Switchover, Some(from)) => format!("switchover from {from} to {to}"),
+        (MoveCause::Failover, Some(from)) => format!("failover from {from} to {to}"),
+        (MoveCause::Standby, _) => format!("standby endpoints moved, the primary is still {primary}"),
+        (MoveCause::Members, _) => {
+            format!("endpoint members changed, the primary is still {primary}")
+        }
+        (MoveCause::Unknown, _) => format!("endpoints now point at the primary {primary}"),
+        (MoveCause::Late, _) => format!("endpoints that were held follow the primary {primary} now"),
+        (cause @ (MoveCause::Switchover | MoveCause::Failover), None) => {
+            format!("{} to {to}", cause.as_str())
+        }
+        (MoveCause::Correction, Some(from)) => {
+            format!("external change reverted: {from} -> {primary}")
+        }
+        (MoveCause::Correction, None) => {
+            format!("external change reverted, the primary is still {primary}")
+        }
+    };
+    let document = Document {
+        cluster: report.name.to_string(),
+        event: "retargeted",
+        severity: Severity::Info,
+        status: "triggered",
+        dedup_key: format!("{}/retargeted/{timeline}", report.name),
+        cause: Some(moves.cause),
+        subject: None,
+        lasted_seconds: None,
+        left_out: None,
+        report: report.clone(),
+    };
+    let left_behind: Vec<String> = left.iter().map(report::describe).collect();
+    let names = clipped(&left_behind.join(", "), LEFT_LIMIT);
+    let (behind, words) = match left_behind.len() {
+        0 => (String::new(), String::new()),
+        1 => (", 1 not moved".to_owned(), format!("Not moved: {names}.\n\n")),
+        count => (format!(", {count} not moved"), format!("Not moved: {names}.\n\n")),
+    };
+    message(&format!("{}: {move_cause}{behind}", report.name), &words, document)
+}
+
+/// A condition began, lasts or ended.
+fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now: Timestamp) -> Alert {
+    let lasted = now.since(condition.since) / 1000;
+    let what = title(condition);
+    let (status, move_cause) = match phase {
+        Phase::Began if lasted == 0 => ("triggered", what),
+        Phase::Began => ("triggered", format!("{what}, for {} now", format_duration(lasted))),
+        Phase::Lasts => ("reminder", format!("still {what}, for {} now", format_duration(lasted))),
+        Phase::Ended => ("resolved", format!("resolved after {}: {what}", format_duration(lasted))),
+    };
+    let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
+    let document = Document {
+        cluster: report.name.to_string(),
+        event: condition.kind.as_str(),
+        severity: if phase == Phase::Ended { Severity::Info } else { condition.kind.severity() },
+        status,
+        dedup_key: format!("{}/{}{subject}", report.name, condition.kind.as_str()),
+        cause: None,
+        subject: condition.subject.clone(),
+        lasted_seconds: Some(lasted),
+        left_out: None,
+        report: report.clone(),
+    };
+    let words = if phase == Phase::Ended {
+        format!("It was: {}\n\n", condition.message)
+    } else {
+        format!("{}\n\n", condition.message)
+    };
+    message(&format!("{}: {move_cause}", report.name), &words, document)
+}
+
+/// A condition in a few words. An older version has stored none: then its kind and subject serve.
+fn title(condition: &Condition) -> String {
+    if condition.title.is_empty() {
+        let subject = condition.subject.as_deref().unwrap_or("it");
+        return condition.kind.title().replace("{}", subject).replace("{part}", "a member");
+    }
+    condition.title.clone()
+}
+
+/// Seconds as people say them.
+fn format_duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+fn message(headline: &str, words: &str, document: Document) -> Alert {
+    let lead = format!("{headline}.\n\n{words}");
+    Alert { subject: subject(headline), text: cut::words(&lead, &document), document, lead }
+}
+
+/// SNS wants ASCII without control characters, and the name of a cluster may be anything.
+fn subject(headline: &str) -> String {
+    let plain = |message: char| if message.is_ascii_graphic() || message == ' ' { message } else { '?' };
+    format!("repoint: {headline}").chars().map(plain).take(SUBJECT_LIMIT).collect()
+}
