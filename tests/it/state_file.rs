@@ -11,9 +11,10 @@ use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
 use repoint_domain::state::{
     Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Lease, OutboxMessage, Raw, State,
-    Unknown,
+    SurplusTarget, Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
+use repoint_domain::values::endpoint::Target;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::timestamp::Timestamp;
 use tempfile::TempDir;
@@ -40,22 +41,24 @@ fn message(id: &str) -> OutboxMessage {
     }
 }
 
-/// Memory with something of everything.
+const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg/0";
+
+/// A state with something of everything.
 pub fn full(revision: u64) -> State {
     let address = Address { host: host(1), port: 5432 };
     let condition = |kind, subject: Option<&str>, notified| Condition {
         kind,
         subject: subject.map(str::to_owned),
-        endpoint: None,
-        site: None,
-        title: String::new(),
+        endpoint: Some(GROUP.to_owned()),
+        site: Some(SiteName::new("us-east-1")),
+        title: "a title".to_owned(),
         message: "for \"a reason\",\nin two lines".to_owned(),
         since: Timestamp(1),
         notified,
         unknown: Unknown::new(),
     };
     State {
-        endpoints: ["arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg/0".to_owned()].into(),
+        endpoints: [GROUP.to_owned()].into(),
         revision,
         highest_timeline: Some(Timeline(4)),
         system_id: Some(SystemId::new(SYSTEM)),
@@ -89,6 +92,11 @@ pub fn full(revision: u64) -> State {
             condition(ConditionKind::NoPrimary, None, None),
             condition(ConditionKind::MemberUnreachable, Some("pg2"), Some(Timestamp(3))),
         ],
+        surplus: vec![SurplusTarget {
+            group: GROUP.to_owned(),
+            target: Target { id: host(9), port: 5432 },
+            since: Timestamp(4),
+        }],
         outbox: vec![message("batman-1-0")],
         unknown: Unknown::new(),
     }
@@ -349,8 +357,11 @@ async fn a_full_disk_leaves_the_old_file() {
 async fn every_version_is_read() {
     let folder = folder();
     let path = folder.path().join("state.json");
-    // The first ones told neither the leader nor the endpoints.
-    let first = State { leader: None, endpoints: [].into(), ..full(1) };
+    // The first ones had neither the leader, the endpoints, nor the parts of a condition's subject.
+    let mut first = State { leader: None, endpoints: [].into(), surplus: Vec::new(), ..full(1) };
+    for condition in &mut first.conditions {
+        (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
+    }
     for (golden, expected) in [
         (include_str!("state_file/version-1.json"), full(1)),
         (include_str!("state_file/version-1-first.json"), first),
