@@ -84,7 +84,7 @@ async fn a_state_file_that_cannot_be_written_holds() {
       held     state store unavailable, so changes are blocked: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
                `[state] required = false` lets repoint act without memory
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
-      warning  memory was not saved, so the next pass may tell this again: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
+      warning  the state was not saved, so the next pass may send its alerts again: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
     --- stderr
     ");
     assert!(written(&aws).is_empty());

@@ -102,6 +102,16 @@ pub fn full(revision: u64) -> State {
     }
 }
 
+/// The same as the first versions wrote it: without the leader, the endpoints, the surplus, and the parts of a condition's
+/// subject.
+pub fn first() -> State {
+    let mut first = State { leader: None, endpoints: [].into(), surplus: Vec::new(), ..full(1) };
+    for condition in &mut first.conditions {
+        (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
+    }
+    first
+}
+
 fn empty(revision: u64) -> State {
     State { revision, ..State::default() }
 }
@@ -218,13 +228,13 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 46 column 9), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 87 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 60 column 5), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 103 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 89 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 105 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 88 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 104 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 3, and this repoint knows version 1: a newer repoint wrote it, so run that one; it was left as it is, and must not be deleted, since it tells which primary is newest
     ");
 }
@@ -357,14 +367,9 @@ async fn a_full_disk_leaves_the_old_file() {
 async fn every_version_is_read() {
     let folder = folder();
     let path = folder.path().join("state.json");
-    // The first ones had neither the leader, the endpoints, nor the parts of a condition's subject.
-    let mut first = State { leader: None, endpoints: [].into(), surplus: Vec::new(), ..full(1) };
-    for condition in &mut first.conditions {
-        (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
-    }
     for (golden, expected) in [
         (include_str!("state_file/version-1.json"), full(1)),
-        (include_str!("state_file/version-1-first.json"), first),
+        (include_str!("state_file/version-1-first.json"), first()),
     ] {
         fs::write(&path, golden).unwrap();
         assert_eq!(StateFile::new(path.clone()).load(&batman()).await, Ok(expected));

@@ -348,7 +348,7 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
     let spec = link.world().resources.spec.clone();
     let report = pass(&spec, &named(&link, "lenient"), &lenient, Mode::Apply).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
-    assert!(report.warnings.iter().any(|warning| warning.contains("memory was not saved")), "{report:?}");
+    assert!(report.warnings.iter().any(|warning| warning.contains("the state was not saved")), "{report:?}");
 }
 
 /// A process that runs on reports once that the state store is unavailable, and that it is back.
