@@ -42,16 +42,16 @@ pub async fn notify(
     let by_fifth = |fifth: u32| began + settings.notify_within * fifth / 5;
     let spec = pass.spec;
     let mut notified = Notified::default();
-    let past = ports.unsaved.of(&spec.name);
+    let earlier = ports.unsaved.of(&spec.name);
     let alone =
-        Alone { report, rules: &settings.alerts, has_past: past.is_some(), ports, until: by_fifth(4) };
+        Alone { report, rules: &settings.alerts, has_past: earlier.is_some(), ports, until: by_fifth(4) };
     let Ok(state) = state else {
-        let base = past.as_ref().map(Past::known).unwrap_or_default();
+        let base = earlier.as_ref().map(Past::known).unwrap_or_default();
         notified.without_state(pass, base, alone).await;
         return notified;
     };
     let and_notified =
-        |state: &State| past.as_ref().map_or_else(|| state.clone(), |past| past.and_notified(state));
+        |state: &State| earlier.as_ref().map_or_else(|| state.clone(), |earlier| earlier.and_notified(state));
     let before = and_notified(&state);
     let mut alerts = Vec::new();
     let saved = update(spec, state, ports, by_fifth(2), |state| {

@@ -14,8 +14,8 @@ use repoint_domain::state::{
     SurplusTarget, Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
-use repoint_domain::values::endpoint::Target;
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::target::Target;
 use repoint_domain::values::timestamp::Timestamp;
 use tempfile::TempDir;
 

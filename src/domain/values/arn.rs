@@ -144,9 +144,13 @@ impl ListenerArn {
     /// The name of its load balancer and its own id: a load balancer may have several listeners.
     #[must_use]
     pub fn name(&self) -> String {
-        let mut parts = self.0.split('/').skip(2);
-        let balancer = parts.next().unwrap_or_default();
-        format!("{balancer}/{}", parts.nth(1).unwrap_or_default())
+        format!("{}/{}", self.balancer(), self.0.split('/').nth(4).unwrap_or_default())
+    }
+
+    /// The name of its load balancer.
+    #[must_use]
+    pub fn balancer(&self) -> &str {
+        self.0.split('/').nth(2).unwrap_or_default()
     }
 }
 
