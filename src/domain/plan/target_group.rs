@@ -20,7 +20,9 @@ pub(super) fn plan(context: &Context, plan: &mut Plan) {
             Strategy::Exclusive => exclusive::steps(wanted, hosts, primary, settling),
             Strategy::Warm { deregister_after_ms } => {
                 warm::group(wanted, spec, hosts, primary).map(|group| {
-                    group.needs(|surplus| state.is_surplus_for(&wanted.arn, surplus, *deregister_after_ms, now))
+                    group.needs(|surplus| {
+                        state.is_surplus_for(&wanted.arn, surplus, *deregister_after_ms, now)
+                    })
                 })
             }
         };
