@@ -69,6 +69,8 @@ pub struct Document {
     /// What was left out of the report, which would have been too long for a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
+    /// The alert's heading in the runbook, as the packages install it.
+    pub runbook: String,
     /// The pass that noticed.
     pub report: ClusterReport,
 }
@@ -145,6 +147,7 @@ fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>) -
         subject: None,
         lasted_seconds: None,
         left_out: None,
+        runbook: runbook("retargeted"),
         report: report.clone(),
     };
     let left_behind: Vec<String> = left.iter().map(report::describe).collect();
@@ -178,6 +181,7 @@ fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now
         subject: condition.subject.clone(),
         lasted_seconds: Some(lasted),
         left_out: None,
+        runbook: runbook(condition.kind.as_str()),
         report: report.clone(),
     };
     let words = if phase == Phase::Ended {
@@ -206,8 +210,12 @@ fn format_duration(seconds: u64) -> String {
     }
 }
 
+fn runbook(event: &str) -> String {
+    format!("/usr/share/doc/repoint/infra/guide/runbook.md#{event}")
+}
+
 fn message(headline: &str, words: &str, document: Document) -> Alert {
-    let lead = format!("{headline}.\n\n{words}");
+    let lead = format!("{headline}.\n\n{words}Runbook: {}\n\n", document.runbook);
     Alert { subject: subject(headline), text: cut::words(&lead, &document), document, lead }
 }
 

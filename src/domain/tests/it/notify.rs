@@ -102,6 +102,8 @@ fn a_move_is_told_with_old_and_new_and_why() {
     insta::assert_snapshot!(moved(MoveCause::Failover, Some("pg1")).text, @"
     batman: failover from pg1 to pg2.
 
+    Runbook: /usr/share/doc/repoint/infra/guide/runbook.md#retargeted
+
     batman  changed  47 ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (failover)
       done     register 10.0.1.12:5432  target group pg-writer (us-east-1)  at 41 ms
