@@ -78,7 +78,7 @@ impl Roles {
         self.names.get(&(place.zone.clone(), place.name.clone())).cloned().flatten()
     }
 
-    fn remember(&self, change: &ChangeId, owner: &Owner) {
+    fn record(&self, change: &ChangeId, owner: &Owner) {
         if owner.is_some() {
             let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
             if changes.len() == CHANGES_KEPT {
@@ -193,7 +193,7 @@ impl Zones for ByRole<Arc<dyn Zones>> {
                 Ok(port) => port.change(zone, &its, guard).await,
                 Err(failure) => vec![Err(failure); its.len()],
             };
-            results.iter().flatten().for_each(|change| self.roles.remember(change, owner));
+            results.iter().flatten().for_each(|change| self.roles.record(change, owner));
             numbers.iter().copied().zip(results).collect::<Vec<_>>()
         });
         let results: BTreeMap<usize, _> = join_all(sent).await.into_iter().flatten().collect();

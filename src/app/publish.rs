@@ -20,9 +20,9 @@ impl App {
     /// # Errors
     /// If SNS does not take it.
     pub async fn call(&self, topic: &TopicArn, scope: &str, action: &str, role: &str) -> Result<(), Failure> {
-        let words = json!({ "repoint": "look", "cluster": scope, "action": action, "role": role, "from": self.identity });
+        let body = json!({ "repoint": "look", "cluster": scope, "action": action, "role": role, "from": self.identity });
         let attributes = [("event", "look")];
-        self.publish(topic, &format!("repoint: {scope}: look"), words.to_string(), &attributes).await
+        self.publish(topic, &format!("repoint: {scope}: look"), body.to_string(), &attributes).await
     }
 
     /// Publishes a test message as an alert would be, and returns the topic; `None` if none is configured. The message has the

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::backoff::Backoff;
 use super::deadline::Span;
 use super::insync::Insync;
 use super::members::Members;
@@ -18,9 +19,6 @@ use repoint_domain::spec::Spec;
 
 /// How often the members are asked while none is the primary.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-/// The wait before a pass that was not finished is made again although members say the same; it doubles, since each pass
-/// asks AWS.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// Makes passes until one finds or makes everything right, or time runs out; returns the last one's report. What an earlier
 /// pass has changed is in its own report, and not waited for.
@@ -31,7 +29,9 @@ pub async fn follow(
     insync: &Insync,
 ) -> ClusterReport {
     let deadline = Instant::now() + settings.limit;
-    let mut wait = FIRST_RETRY;
+    // Before a pass is made again where members say the same.
+    let mut backoff = Backoff::default();
+    let mut wait = backoff.next(settings.limit);
     let mut members = Members::default();
     loop {
         let ports = new_ports();
@@ -57,7 +57,7 @@ pub async fn follow(
                 break;
             }
             if now.names_a_primary() && Instant::now() >= retry_at {
-                wait *= 2;
+                wait = backoff.next(settings.limit);
                 break;
             }
         }

@@ -4,32 +4,32 @@
 //! is a host that drops packets: neither an answer nor a refusal. A member that was silent last time is asked beside the
 //! others and not waited for; until it answers it is unreadable, whatever it said before.
 
+mod answers;
+mod seat;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use self::answers::{as_clients_reach, is_asked, is_seen_by_others, listed, unasked};
+use self::seat::{GRACE, Rest, Seat, unanswered};
 use super::deadline::too_late;
 use crate::limits::Asked;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
-use repoint_domain::observed::member::members;
-use repoint_domain::observed::{Answers, ClusterView, MemberAnswer, Observed, Sites};
+use repoint_domain::observed::{Answers, MemberAnswer, Observed, Sites};
 use repoint_domain::spec::{Site, Spec};
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::{ApiUrl, MemberName, Scope, SiteName, Timeline};
-use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::primary::Primary;
 
 /// The most members of a site that are asked: far above any real cluster, and a bound on the requests that a faulty
 /// `/cluster` can cause.
 const MOST_MEMBERS: usize = 64;
-/// How long a request may take once a new primary is known and every member that has answered agrees.
-const GRACE: Duration = Duration::from_millis(300);
 /// The same, once another member names that primary and every member that Patroni lists has answered. A member that is not
 /// listed has not reached the DCS for a `ttl` (`dcs/__init__.py`, `touch_member`): a former primary, which could add a
 /// warning, or a restored clone, which must not be followed.
@@ -60,63 +60,6 @@ pub struct Members {
     loaded: BTreeMap<Place, MemberName>,
     /// The highest timeline that was acted for, if the state has been loaded.
     applied: Option<Timeline>,
-}
-
-/// One member.
-#[derive(Debug, Default)]
-struct Seat {
-    /// Its last answer, and when that came.
-    answer: Option<(MemberAnswer, Instant)>,
-    /// The request under way.
-    question: Option<Asked>,
-    under_way: Option<AbortHandle>,
-    /// Its last request was met by silence.
-    is_silent: bool,
-}
-
-impl Seat {
-    /// What is known of it now: with a request under way, nothing.
-    fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
-        let failed = |answer: &MemberAnswer| answer.health.is_err() && answer.view.is_err();
-        match (&self.answer, &self.question) {
-            (Some((answer, _)), None) => Some(answer.clone()),
-            // In the words of last time, so that a member that stays silent has the same message in each observation.
-            (Some((answer, _)), Some(_)) if failed(answer) => Some(answer.clone()),
-            (_, Some(question)) => Some(unanswered(url, question)),
-            (None, None) => None,
-        }
-    }
-
-    /// When the request under way was sent.
-    fn asked(&self) -> Option<Instant> {
-        self.question.as_ref()?.at()
-    }
-
-    /// Until when it is waited for, if it is: one that was silent last time only where there is doubt. A grace counts from
-    /// when the request was sent: a callback asks while the promotion is under way, and has waited for most of it when the new
-    /// primary is there. A request that has not been sent yet has no grace: queueing is not silence.
-    fn awaited_until(&self, rest: Rest, is_doubtful: bool, until: Instant) -> Option<Instant> {
-        self.question.as_ref()?;
-        let within = |grace| self.asked().map_or(until, |asked| until.min(asked + grace));
-        let end = match (self.is_silent, rest) {
-            (true, _) if !is_doubtful => return None,
-            (true, _) => within(GRACE),
-            (false, Rest::Grace(grace)) => within(grace),
-            (false, Rest::Whole | Rest::Promoting) => until,
-        };
-        Some(end).filter(|end| Instant::now() < *end)
-    }
-}
-
-/// How long the other members may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    /// As long as a request may take: their answers may change the verdict.
-    Whole,
-    /// So long from when the request was sent: a new primary is known.
-    Grace(Duration),
-    /// [`PROMOTING_GRACE`], and then every member is asked again.
-    Promoting,
 }
 
 impl Members {
@@ -357,70 +300,10 @@ impl Members {
     }
 }
 
-/// Whether another member that answers names it as the leader.
-fn is_seen_by_others(primary: Option<&MemberName>, answers: &Answers) -> bool {
-    let Some(name) = primary else { return false };
-    let is_leader = |view: &ClusterView| view.member(name).is_some_and(|listed| listed.role.leads());
-    let seen = members(answers);
-    let mut others = seen.iter().filter(|other| other.name.as_ref() != Some(name));
-    others.any(|other| other.view().is_some_and(is_leader))
-}
-
 /// What every member says that is configured, or listed by one that is.
 pub async fn configured(spec: &Spec, ports: &Ports, deadline: Instant) -> Sites {
     let mut members = Members::default();
     members.ask(spec, ports, Duration::ZERO, deadline);
     members.settle(spec, ports, deadline).await;
     members.sites(spec)
-}
-
-/// The URLs of the members that some `/cluster` of this scope lists.
-fn listed<'a>(expected: &'a Scope, answers: &'a Answers) -> impl Iterator<Item = &'a ApiUrl> {
-    let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
-    let ours = views.filter(move |view| view.scope.as_ref().is_none_or(|scope| scope == expected));
-    ours.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref())
-}
-
-/// The members that some `/cluster` of this scope lists and that have not been asked under any name.
-fn unasked(expected: &Scope, answers: &Answers) -> BTreeSet<ApiUrl> {
-    let named: BTreeSet<&MemberName> =
-        answers.values().filter_map(|answer| answer.health.as_ref().ok()?.name.as_ref()).collect();
-    let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
-    views
-        .filter(|view| view.scope.as_ref().is_none_or(|scope| scope == expected))
-        .flat_map(|view| &view.members)
-        .filter(|listed| !named.contains(&listed.name))
-        .filter_map(|listed| listed.api_url.as_ref())
-        .filter(|url| !is_asked(answers, url))
-        .cloned()
-        .collect()
-}
-
-/// Whether the URL, or the address that it stands for, has answered or is being asked.
-fn is_asked(answers: &Answers, url: &ApiUrl) -> bool {
-    let mut peers = answers.values().filter_map(|answer| answer.peer);
-    let address = url.host().parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, url.port()));
-    answers.contains_key(url) || address.is_some_and(|address| peers.any(|peer| peer == address))
-}
-
-/// A member that has been asked and has not answered yet, or has not even been asked.
-fn unanswered(url: &ApiUrl, question: &Asked) -> MemberAnswer {
-    let message = match question.at() {
-        Some(_) => "no answer yet",
-        None => {
-            "not asked yet: the limit of open files bounds how many members are asked at the same time; if this lasts, \
-             raise it (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
-        }
-    };
-    let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), message);
-    MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
-}
-
-/// The same, with the addresses that the configuration gives to members.
-fn as_clients_reach(site: &Site, mut answers: Answers) -> Answers {
-    let views = answers.values_mut().filter_map(|answer| answer.view.as_mut().ok());
-    for listed in views.flat_map(|view| &mut view.members) {
-        listed.address = site.reached(&listed.name, listed.reported.clone());
-    }
-    answers
 }

@@ -4,6 +4,7 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod backoff;
 pub mod commit;
 pub mod deadline;
 pub mod endpoints;

@@ -1,6 +1,6 @@
 //! One pass over one cluster: attempts until one finishes, then the report and the alerts.
 //!
-//! Invariants: idempotent (8), so a pass that finds everything right writes nothing and notifies nobody; explained (11), so it
+//! Invariants: idempotent (8), so a pass that finds everything right writes and publishes nothing; explained (11), so it
 //! always ends with a report; crash anywhere (9), so it may end between any two of its calls.
 
 mod acting;

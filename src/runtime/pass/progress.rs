@@ -1,7 +1,7 @@
 //! What the attempts of a pass have done so far.
 //!
 //! An attempt is given it, and returns the next one; nothing of it changes meanwhile. A write whose answer was late may have
-//! been done, or may still arrive: only a later observation for the same primary tells which (invariant 4).
+//! been done, or may still arrive: only a later observation for the same primary shows which (invariant 4).
 
 use repoint_domain::plan::{Plan, StepGroup};
 use repoint_domain::report::{self, StepReport, StepResult};

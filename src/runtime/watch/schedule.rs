@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::runtime::backoff::Backoff;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::plan::EndpointReasonKind;
 use repoint_domain::rates::Urgency;
@@ -19,8 +20,6 @@ const URGENT: Duration = Duration::from_millis(200);
 const URGENT_FOR: Duration = Duration::from_mins(1);
 /// And after a wake: a callback comes before the promotion is finished, and perhaps before anything of it can be observed.
 const WOKEN_FOR: Duration = Duration::from_secs(10);
-/// The first wait before an unfinished pass is made again.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait after one that failed.
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
 /// What members say may change without another primary, as when one comes and goes: such changes set off no more than one
@@ -72,8 +71,9 @@ pub struct Schedule {
     rng: fastrand::Rng,
     ask_at: Instant,
     audit_at: Instant,
-    /// When an unfinished pass is made again, and how long that waited.
-    retry: Option<(Instant, Duration)>,
+    /// When an unfinished pass is made again.
+    retry_at: Option<Instant>,
+    backoff: Backoff,
     /// The last pass has left writes undone: it may not act, or a step failed on an endpoint that follows the primary.
     is_behind: bool,
     urgent_until: Option<Instant>,
@@ -89,7 +89,8 @@ impl Schedule {
             rng: fastrand::Rng::new(),
             ask_at: first,
             audit_at: first,
-            retry: None,
+            retry_at: None,
+            backoff: Backoff::default(),
             is_behind: false,
             urgent_until: None,
             is_woken: false,
@@ -117,7 +118,7 @@ impl Schedule {
             Some(Reason::Wake)
         } else if has_changed {
             Some(Reason::Change)
-        } else if self.retry.is_some_and(|(at, _)| at <= now) {
+        } else if self.retry_at.is_some_and(|at| at <= now) {
             Some(Reason::Retry)
         } else {
             (self.audit_at <= now).then_some(Reason::Audit)
@@ -151,10 +152,12 @@ impl Schedule {
             Reason::Wake | Reason::Retry | Reason::Audit => {}
         }
         let is_new = matches!(reason, Reason::Start | Reason::Change | Reason::Wake);
-        let before = self.retry.filter(|_| !is_new).map(|(_, wait)| wait);
-        self.retry = self.unfinished(report).map(|longest| {
-            let wait = before.map_or(FIRST_RETRY, |wait| wait * 2).min(longest);
-            (now + self.jittered(wait), wait)
+        if is_new || self.retry_at.is_none() {
+            self.backoff = Backoff::default();
+        }
+        self.retry_at = self.unfinished(report).map(|longest| {
+            let wait = self.backoff.next(longest);
+            now + self.jittered(wait)
         });
         self.audit_at = now + self.jittered(self.intervals.audit_interval);
         self.ask_at = self.next_ask(now);
