@@ -1,9 +1,9 @@
-# Who watches the watcher. What `repoint` finds it tells itself; these are for when it cannot.
+# Alarms for what `repoint` cannot report itself.
 
 locals {
   alarm_actions = concat([local.alert_topic_arn], var.alarm_actions)
 
-  # The rates of the schedules in minutes; a cron expression says nothing here.
+  # The rates of the schedules, in minutes; those of cron expressions are unknown.
   unit_minutes = { minute = 1, minutes = 1, hour = 60, hours = 60, day = 1440, days = 1440 }
   rates        = flatten([for schedule in values(var.schedules) : regexall("^rate\\(([0-9]+) ([a-z]+)\\)$", schedule.expression)])
   rate_minutes = [for i in range(0, length(local.rates), 2) : tonumber(local.rates[i]) * local.unit_minutes[local.rates[i + 1]]]
@@ -19,28 +19,28 @@ locals {
       at_least    = 3
     }
     throttles = {
-      description = "${var.name}: Lambda refuses invocations. Raise `reserved_concurrency`, or look who uses up the account's."
+      description = "${var.name}: Lambda throttles invocations. Raise `reserved_concurrency`, or check the account's concurrency."
       source      = local.function_metric
       metric      = "Throttles"
       of          = 5
       at_least    = 3
     }
     dropped = {
-      description = "${var.name}: invocations were given up. The failure queue has them, with their errors."
+      description = "${var.name}: Lambda has discarded invocations. The failure queue has them, with their errors."
       source      = local.function_metric
       metric      = "AsyncEventsDropped"
       of          = 5
       at_least    = 1
     }
     undelivered = {
-      description = "${var.name}: Lambda could not hand failed invocations to the failure queue. See the function's role and the queue's policy and key."
+      description = "${var.name}: Lambda could not send failed invocations to the failure queue. Check the function's role and the queue's policy and key."
       source      = local.function_metric
       metric      = "DestinationDeliveryFailures"
       of          = 5
       at_least    = 1
     }
     failures = {
-      description = "${var.name}: the failure queue holds what failed for good, with the errors. Read it, mend the cause, and purge it."
+      description = "${var.name}: the failure queue has invocations that failed finally, with their errors. Read it, correct the cause, and purge it."
       source      = { namespace = "AWS/SQS", dimensions = { QueueName = reverse(split(":", local.failure_queue_arn))[0] } }
       metric      = "ApproximateNumberOfMessagesVisible"
       of          = 1
@@ -54,7 +54,7 @@ locals {
       at_least    = 1
     }
     alerts = {
-      description = "${var.name}: SNS could not deliver alerts. See the subscriptions of the topic."
+      description = "${var.name}: SNS could not deliver alerts. Check the subscriptions of the topic."
       source      = { namespace = "AWS/SNS", dimensions = { TopicName = reverse(split(":", local.alert_topic_arn))[0] } }
       metric      = "NumberOfNotificationsFailed"
       of          = 5
@@ -85,7 +85,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   lifecycle {
     precondition {
       condition     = split(":", local.alert_topic_arn)[3] == local.region
-      error_message = "Alarms reach only topics of their own Region, and the alert topic is in ${split(":", local.alert_topic_arn)[3]}. Give an `alert_topic` in ${local.region}, or set `alarms_enabled = false`."
+      error_message = "Alarms reach only topics of their own Region, but the alert topic is in ${split(":", local.alert_topic_arn)[3]}. Set `alert_topic` to a topic in ${local.region}, or set `alarms_enabled = false`."
     }
   }
 }
@@ -94,13 +94,13 @@ resource "aws_cloudwatch_metric_alarm" "no_success" {
   count = var.alarms_enabled && var.no_success_minutes > 0 ? 1 : 0
 
   alarm_name          = "${var.name}-no-success"
-  alarm_description   = "${var.name}: no invocation has succeeded for ${var.no_success_minutes} minutes. A failover now is not followed."
+  alarm_description   = "${var.name}: no invocation has succeeded for ${var.no_success_minutes} minutes. A failover would not be followed."
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   evaluation_periods  = var.no_success_minutes
-  # No data is what a schedule that stopped calling looks like.
+  # Missing data means that the schedule has stopped calling.
   treat_missing_data = "breaching"
-  # Nothing is called on purpose: nothing to tell.
+  # Triggers are disabled on purpose: no alarm.
   actions_enabled = var.triggers_enabled
   alarm_actions   = local.alarm_actions
   ok_actions      = local.alarm_actions
@@ -130,7 +130,7 @@ resource "aws_cloudwatch_metric_alarm" "no_success" {
   lifecycle {
     precondition {
       condition     = length(local.rate_minutes) == 0 || try(min(local.rate_minutes...) < var.no_success_minutes, false)
-      error_message = "The alarm would ring between two looks: the most frequent schedule calls every ${try(min(local.rate_minutes...), 0)} minutes. Raise `no_success_minutes` (${var.no_success_minutes}) above that, or set it to 0."
+      error_message = "The alarm would be raised between two invocations: the most frequent schedule calls every ${try(min(local.rate_minutes...), 0)} minutes. Raise `no_success_minutes` (${var.no_success_minutes}) above that, or set it to 0."
     }
   }
 }

@@ -9,10 +9,10 @@ locals {
   region    = data.aws_region.current.id
   account   = data.aws_caller_identity.current.account_id
 
-  # IAM's names are those of the account: a second Region needs others.
+  # IAM names are unique in the account, so each Region needs its own.
   role_name = "${var.name}-${local.region}"
 
-  # Written out rather than asked of the resources, so that they are known when planning.
+  # Built from the names instead of the resources' attributes, so that they are known when planning.
   trigger_topic_arn = var.trigger_topic == null ? "arn:${local.partition}:sns:${local.region}:${local.account}:${var.name}-look" : var.trigger_topic.arn
   alert_topic_arn   = var.alert_topic == null ? "arn:${local.partition}:sns:${local.region}:${local.account}:${var.name}-alerts" : var.alert_topic.arn
   failure_queue_arn = var.failure_queue == null ? "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failures" : var.failure_queue.arn

@@ -1,11 +1,12 @@
-# Ways to AWS that need no NAT.
+# VPC endpoints, which make a NAT unnecessary.
 
 locals {
   services   = var.vpc == null ? toset([]) : var.endpoints.services
   interfaces = setsubtract(local.services, ["dynamodb"])
   gateways   = setintersection(local.services, ["dynamodb"])
 
-  # Route 53 has one control plane, in us-east-1, and one endpoint service there, which other Regions reach across.
+  # Route 53 has one control plane, in us-east-1, and one endpoint service there, which other Regions use across
+  # Regions.
   service_names   = { for it in local.interfaces : it => it == "route53" ? "com.amazonaws.route53" : "com.amazonaws.${local.region}.${it}" }
   service_regions = { for it in local.interfaces : it => it == "route53" && local.region != "us-east-1" ? "us-east-1" : null }
 
@@ -35,7 +36,7 @@ resource "aws_vpc_endpoint" "interface" {
   lifecycle {
     precondition {
       condition     = data.aws_vpc.this[0].enable_dns_support && data.aws_vpc.this[0].enable_dns_hostnames
-      error_message = "The endpoints are found by AWS's own names, which takes a VPC with both `enable_dns_support` and `enable_dns_hostnames`. Turn them on in ${var.vpc.id}."
+      error_message = "The endpoints are resolved by AWS's public names, which requires `enable_dns_support` and `enable_dns_hostnames`. Enable both in ${var.vpc.id}."
     }
   }
 }
@@ -50,8 +51,8 @@ resource "aws_vpc_endpoint" "gateway" {
   tags              = merge({ Name = "${var.name}-${each.key}" }, var.tags)
 }
 
-# With private DNS everybody in the VPC now finds AWS behind these addresses, so everybody in the VPC is let in: or the
-# neighbours, such as a `repoint` on the database nodes, would be cut off.
+# With private DNS all hosts in the VPC resolve AWS's names to these endpoints, so all of them are allowed to connect:
+# otherwise others, such as a `repoint` on the database nodes, would lose access to AWS.
 resource "aws_security_group" "endpoints" {
   count = length(local.interfaces) > 0 ? 1 : 0
 
@@ -73,7 +74,7 @@ resource "aws_vpc_security_group_egress_rule" "interfaces" {
   count = length(local.interfaces) > 0 ? 1 : 0
 
   security_group_id            = aws_security_group.function[0].id
-  description                  = "AWS, by its VPC endpoints"
+  description                  = "AWS, through the VPC endpoints"
   referenced_security_group_id = aws_security_group.endpoints[0].id
   ip_protocol                  = "tcp"
   from_port                    = 443
@@ -85,7 +86,7 @@ resource "aws_vpc_security_group_egress_rule" "gateway" {
   for_each = local.gateways
 
   security_group_id = aws_security_group.function[0].id
-  description       = "DynamoDB, by its gateway"
+  description       = "DynamoDB, through the gateway"
   prefix_list_id    = aws_vpc_endpoint.gateway[each.key].prefix_list_id
   ip_protocol       = "tcp"
   from_port         = 443

@@ -1,10 +1,10 @@
-# What happens to an invocation that nobody waits for and that fails.
+# Failed asynchronous invocations.
 
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name = aws_lambda_function.this.function_name
   qualifier     = aws_lambda_alias.live.name
 
-  # A trigger only says "look now", and the next one says the same: an old one is worth nothing.
+  # A trigger only says "look now", and the next one says the same: an old one has no value.
   maximum_event_age_in_seconds = 300
   maximum_retry_attempts       = 1
 
@@ -14,7 +14,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
     }
   }
 
-  # Lambda tries the destination out with the role's rights.
+  # Lambda tests the destination with the role's rights when it is configured.
   depends_on = [aws_sqs_queue.failures, aws_iam_role_policy.own]
 }
 
@@ -27,12 +27,12 @@ resource "aws_sqs_queue" "failures" {
   kms_master_key_id         = local.kms_key_arn
   tags                      = var.tags
 
-  # In one with the queue: the provider waits half a minute for each change of either.
+  # A single policy with the queue's: the provider waits 30 s for each change of either.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "OnlyEncrypted"
+        Sid       = "DenyUnencryptedTransport"
         Effect    = "Deny"
         Principal = "*"
         Action    = "sqs:*"
@@ -40,7 +40,7 @@ resource "aws_sqs_queue" "failures" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "Undelivered"
+        Sid       = "ReceiveUndeliveredCallbacks"
         Effect    = "Allow"
         Principal = { Service = "sns.amazonaws.com" }
         Action    = "sqs:SendMessage"

@@ -1,4 +1,5 @@
-# What the function may do: what its configuration needs, as `repoint iam` says, and what Lambda needs to run it.
+# The rights of the function: what its configuration needs, as printed by `repoint iam`, and what Lambda needs to run
+# it.
 
 resource "aws_iam_role" "function" {
   count = var.role == null ? 1 : 0
@@ -15,8 +16,9 @@ resource "aws_iam_role" "function" {
       Effect    = "Allow"
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Lambda is to act with this role for this function and for no other (AWS Lambda Developer Guide, "Working with AWS
-      # managed policies in the execution role"). A version or an alias has the function's ARN with one part more.
+      # Only Lambda may assume this role, and only for this function (AWS Lambda Developer Guide, "Working with AWS
+      # managed policies in the execution role"). The ARN of a version or an alias has one more part than the
+      # function's.
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account }
         ArnLike      = { "aws:SourceArn" = [local.function_arn, "${local.function_arn}:*"] }
@@ -48,7 +50,7 @@ locals {
 
   function_arn = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}"
 
-  # What Lambda does in a subnet, with the function's role; and no list of resources would fit all of it.
+  # What Lambda does in a subnet with the function's role; no list of resources covers all of it.
   interface_actions = [
     "ec2:CreateNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
@@ -63,35 +65,35 @@ locals {
     Statement = concat(
       [
         {
-          Sid      = "Log"
+          Sid      = "WriteLog"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
           Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}:*"
         },
         {
-          Sid      = "HandOverFailures"
+          Sid      = "SendFailures"
           Effect   = "Allow"
           Action   = "sqs:SendMessage"
           Resource = local.failure_queue_arn
         },
       ],
       [for _ in var.vpc == null ? [] : [0] : {
-        Sid      = "StandInTheVpc"
+        Sid      = "ManageNetworkInterfaces"
         Effect   = "Allow"
         Action   = local.interface_actions
         Resource = "*"
       }],
-      # Those rights are for Lambda; the code that runs in the function has none of them.
+      # Those rights are for Lambda; the code in the function does not get them.
       [for _ in var.vpc == null ? [] : [0] : {
-        Sid       = "NotFromTheCode"
+        Sid       = "DenyNetworkInterfacesToFunctionCode"
         Effect    = "Deny"
         Action    = local.interface_actions
         Resource  = "*"
         Condition = { ArnLike = { "lambda:SourceFunctionArn" = [local.function_arn, "${local.function_arn}:*"] } }
       }],
-      # Only by way of the services that hold what is encrypted.
+      # Only through the services that hold the encrypted resources.
       [for arn in local.kms_key_arn == null ? [] : [local.kms_key_arn] : {
-        Sid      = "UseTheKey"
+        Sid      = "UseKmsKey"
         Effect   = "Allow"
         Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource = arn

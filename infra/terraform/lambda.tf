@@ -12,7 +12,7 @@ resource "aws_lambda_function" "this" {
   handler           = "bootstrap"
   architectures     = [var.architecture]
   layers            = local.layers
-  # Each change is a version that stays: what the alias may go back to.
+  # Each change is published as a version, which the alias can be pointed back to.
   publish = true
 
   memory_size                    = var.memory_mb
@@ -36,8 +36,8 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # The role's rights must outlive the function, which gives its network interfaces back with them, and the log group
-  # must be there first: Lambda would make one that keeps everything for ever.
+  # The role's rights must outlive the function, whose deletion releases its network interfaces with them, and the log
+  # group must exist first: Lambda would create one without a retention period.
   depends_on = [
     terraform_data.checked,
     aws_iam_role_policy.own,
@@ -46,10 +46,10 @@ resource "aws_lambda_function" "this" {
   ]
 }
 
-# What schedules and callbacks call. The function itself is always the newest, for a first look by hand.
+# The target of schedules and callbacks. The function itself always has the newest code, for a manual dry run.
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "What is called by itself"
+  description      = "The version that schedules and callbacks call"
   function_name    = aws_lambda_function.this.function_name
   function_version = coalesce(var.function_version, aws_lambda_function.this.version)
 }

@@ -1,11 +1,11 @@
-# Out to Patroni and to AWS, and nobody in.
+# Outbound connections to Patroni and AWS, and no inbound ones.
 
 locals {
   patroni_cidr_blocks = var.vpc == null ? [] : var.vpc.patroni_cidr_blocks
   patroni_groups      = var.vpc == null ? [] : var.vpc.patroni_security_group_ids
   opened_groups       = try(var.vpc.open_patroni_security_groups, false) ? local.patroni_groups : []
 
-  # With endpoints of its own the function needs no way to anywhere else.
+  # With its own endpoints the function needs no other outbound route.
   https_cidr_blocks = var.vpc == null ? [] : var.vpc.https_cidr_blocks != null ? var.vpc.https_cidr_blocks : length(var.endpoints.services) > 0 ? [] : ["0.0.0.0/0"]
 }
 
@@ -20,16 +20,16 @@ resource "aws_security_group" "function" {
   lifecycle {
     precondition {
       condition     = length(local.out_of_reach) == 0
-      error_message = "With these endpoints alone the function would not reach ${join(", ", local.out_of_reach)}, which its configuration needs. Add them to `endpoints.services`${contains(local.out_of_reach, "ec2") ? " (or, if no target group is of type `instance`, make the bundle with `repoint bundle --no-instances`)" : ""}, or name another way to AWS in `vpc.https_cidr_blocks` ([\"0.0.0.0/0\"] where there is NAT)."
+      error_message = "With only these endpoints the function would not reach ${join(", ", local.out_of_reach)}, which its configuration needs. Add them to `endpoints.services`${contains(local.out_of_reach, "ec2") ? " (or, if no target group is of type `instance`, create the bundle with `repoint bundle --no-instances`)" : ""}, or set `vpc.https_cidr_blocks` to another route to AWS ([\"0.0.0.0/0\"] with NAT)."
     }
     precondition {
       condition     = length(local.regions_away) == 0
-      error_message = "The configuration names load balancers in ${join(", ", local.regions_away)}, which the endpoint of elasticloadbalancing in ${local.region} does not lead to. Name another way to AWS in `vpc.https_cidr_blocks` ([\"0.0.0.0/0\"] where there is NAT)."
+      error_message = "The configuration has load balancers in ${join(", ", local.regions_away)}, which the endpoint of elasticloadbalancing in ${local.region} does not reach. Set `vpc.https_cidr_blocks` to another route to AWS ([\"0.0.0.0/0\"] with NAT)."
     }
   }
 }
 
-# Counted, not keyed: a group that is made together with this has no id yet when planning.
+# `count`, not `for_each`: the id of a group that is created in the same apply is unknown when planning.
 resource "aws_vpc_security_group_egress_rule" "patroni_block" {
   count = length(local.patroni_cidr_blocks)
 

@@ -1,4 +1,4 @@
-# The safety net: a look every minute, whoever else calls or fails to.
+# A check every minute, in case callbacks fail.
 
 resource "aws_scheduler_schedule_group" "this" {
   name = var.name
@@ -10,7 +10,7 @@ resource "aws_scheduler_schedule" "this" {
 
   name                = each.key
   group_name          = aws_scheduler_schedule_group.this.name
-  description         = length(each.value.clusters) == 0 ? "Looks at every cluster" : "Looks at ${length(each.value.clusters)} clusters"
+  description         = length(each.value.clusters) == 0 ? "Checks all clusters" : "Checks ${length(each.value.clusters)} clusters"
   schedule_expression = each.value.expression
   state               = var.triggers_enabled ? "ENABLED" : "DISABLED"
   kms_key_arn         = local.kms_key_arn
@@ -28,7 +28,7 @@ resource "aws_scheduler_schedule" "this" {
       length(each.value.clusters) == 0 ? {} : { cluster = each.value.clusters },
     ))
 
-    # The next minute brings the next one.
+    # The next invocation comes within a minute.
     retry_policy {
       maximum_event_age_in_seconds = 60
       maximum_retry_attempts       = 1
@@ -51,7 +51,7 @@ resource "aws_iam_role" "schedule" {
   permissions_boundary = local.permissions_boundary_arn
   tags                 = var.tags
 
-  # Nobody else's schedules may use it.
+  # Only this group's schedules may use it.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -78,20 +78,20 @@ resource "aws_iam_role_policy" "schedule" {
     Statement = concat(
       [
         {
-          Sid      = "Call"
+          Sid      = "InvokeFunction"
           Effect   = "Allow"
           Action   = "lambda:InvokeFunction"
           Resource = "${local.function_arn}:live"
         },
         {
-          Sid      = "HandOverFailures"
+          Sid      = "SendFailures"
           Effect   = "Allow"
           Action   = "sqs:SendMessage"
           Resource = local.failure_queue_arn
         },
       ],
       [for arn in local.kms_key_arn == null ? [] : [local.kms_key_arn] : {
-        Sid      = "UseTheKey"
+        Sid      = "UseKmsKey"
         Effect   = "Allow"
         Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource = arn

@@ -1,4 +1,4 @@
-# Memory: an item for each cluster, read and written with conditions.
+# The state: one item per cluster, read and written with conditions.
 
 resource "aws_dynamodb_table" "this" {
   count = var.table == null ? 1 : 0
@@ -14,12 +14,12 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
-  # An item that is damaged is never overwritten: this is how to have the earlier one back.
+  # repoint never overwrites a damaged item: point-in-time recovery brings the earlier one back.
   point_in_time_recovery {
     enabled = true
   }
 
-  # Without a key of one's own DynamoDB encrypts with AWS's, and there is nothing to say.
+  # Without `kms_key` DynamoDB uses an AWS owned key, which needs no block.
   dynamic "server_side_encryption" {
     for_each = local.kms_key_arn == null ? [] : [local.kms_key_arn]
     content {

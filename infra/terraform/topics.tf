@@ -1,4 +1,4 @@
-# Two topics: one calls the function, the other tells people.
+# Two topics: one calls the function, the other has the alerts.
 
 locals {
   made_topics = merge(
@@ -15,8 +15,7 @@ resource "aws_sns_topic" "this" {
   tags              = var.tags
 }
 
-# A policy of one's own takes the place of SNS's, so it says again that the account's IAM decides and that CloudWatch's
-# alarms may come.
+# A custom policy replaces SNS's default policy, so it has to allow the account's IAM, and CloudWatch's alarms.
 resource "aws_sns_topic_policy" "this" {
   for_each = local.made_topics
 
@@ -26,14 +25,14 @@ resource "aws_sns_topic_policy" "this" {
     Statement = concat(
       [
         {
-          Sid       = "ThisAccount"
+          Sid       = "AllowAccount"
           Effect    = "Allow"
           Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
           Action    = ["sns:GetTopicAttributes", "sns:Publish", "sns:Subscribe"]
           Resource  = each.value
         },
         {
-          Sid       = "OnlyEncrypted"
+          Sid       = "DenyUnencryptedTransport"
           Effect    = "Deny"
           Principal = "*"
           Action    = "sns:Publish"
@@ -42,7 +41,7 @@ resource "aws_sns_topic_policy" "this" {
         },
       ],
       [for _ in each.key == "alerts" ? [0] : [] : {
-        Sid       = "Alarms"
+        Sid       = "AllowAlarms"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
@@ -60,7 +59,7 @@ resource "aws_sns_topic_subscription" "look" {
   protocol  = "lambda"
   endpoint  = aws_lambda_alias.live.arn
 
-  # What SNS cannot deliver, such as to a function that is throttled for an hour.
+  # Messages that SNS cannot deliver, for example to a function that is throttled for an hour.
   redrive_policy = jsonencode({ deadLetterTargetArn = local.failure_queue_arn })
 
   depends_on = [aws_lambda_permission.look, aws_sqs_queue.failures]
@@ -74,7 +73,7 @@ resource "aws_lambda_permission" "look" {
   function_name = aws_lambda_function.this.function_name
   qualifier     = aws_lambda_alias.live.name
   principal     = "sns.amazonaws.com"
-  # The ARN has the topic's account. A `source_account` beside it would be one more condition, and where SNS does not say
-  # its account, no callback would ever arrive.
+  # The ARN contains the topic's account. A `source_account` would be one more condition, and if SNS omits its
+  # account, no callback would ever arrive.
   source_arn = local.trigger_topic_arn
 }

@@ -1,6 +1,6 @@
-//! Where the configuration comes from: the environment, a file, or a layer.
+//! The source of the configuration: the environment, a file, or a layer.
 //!
-//! Law: there is one place, and it is named. Two that could be meant are an error, never a choice.
+//! There is one source, and messages name it. Two possible sources are an error, never a choice.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use repoint::config::{self, Environment, Settings, StateStore};
 
-/// Names the file.
+/// The variable with the path of the file.
 const FILE: &str = "REPOINT_CONFIG";
-/// Holds the TOML text itself.
+/// The variable with the TOML text itself.
 const INLINE: &str = "REPOINT_CONFIG_INLINE";
-/// The file's name where nothing names one.
+/// The default name of the file.
 const NAME: &str = "repoint.toml";
 /// Where Lambda puts the files of layers ("Working with layers").
 const LAYERS: &str = "/opt";
 
-/// Finds, reads and checks the configuration; `folder` is the one that the binary lies in.
+/// Finds, reads and checks the configuration; `folder` is that of the binary.
 ///
 /// # Errors
-/// If there is none, or two, or it is bad: then with the file, the line and the key of each problem.
+/// If there is none, or two, or it is invalid: then with the file, line and key of each problem.
 pub fn settings(variables: &BTreeMap<String, String>, folder: &Path) -> anyhow::Result<Settings> {
     let environment = Environment::from_variables(variables.clone());
     let named = environment.get(&[FILE]).map(|(_, path)| PathBuf::from(path));
     let path = match (named, environment.get(&[INLINE])) {
         (Some(_), Some(_)) => {
-            bail!("{FILE} and {INLINE} are both set: keep the one that is meant, and remove the other")
+            bail!("{FILE} and {INLINE} are both set: remove one of them")
         }
         (None, Some((_, text))) => return Ok(config::read(Path::new(INLINE), text, &environment)?),
         (Some(path), None) => path,
@@ -37,7 +37,7 @@ pub fn settings(variables: &BTreeMap<String, String>, folder: &Path) -> anyhow::
                 let [beside, layer] = places.map(|path| path.display().to_string());
                 format!(
                     "there is no configuration: neither {beside} (beside the binary) nor {layer} (in a layer) exists\n  \
-                     hint: put it there, name another file with {FILE}, or set {INLINE} to its text"
+                     hint: create one of them, set {FILE} to another path, or set {INLINE} to its text"
                 )
             })?
         }
@@ -45,13 +45,13 @@ pub fn settings(variables: &BTreeMap<String, String>, folder: &Path) -> anyhow::
     Ok(config::load(&path, &environment)?)
 }
 
-/// What can be configured and makes little sense in a Lambda.
+/// Warns about settings that make little sense in a Lambda.
 pub fn warnings(settings: &Settings) -> Vec<String> {
     match &settings.state.store {
         StateStore::DynamoDb(_) => Vec::new(),
         StateStore::File(path) => vec![format!(
-            "memory is kept in the file {}, which lasts no longer than this execution environment and which no other \
-             one sees: set `state.dynamodb_table`",
+            "the state is kept in the file {}, which exists only in this execution environment and is lost with it: set \
+             `state.dynamodb_table`",
             path.display()
         )],
     }

@@ -1,29 +1,28 @@
-//! How long the passes of an invocation may take.
+//! The time limits of an invocation's passes.
 //!
-//! Law: the answer comes before Lambda's deadline. At the deadline Lambda kills the process, and nobody is answered or
-//! told.
+//! The answer comes before Lambda's deadline, at which Lambda kills the process, and no answer or alert is sent.
 
 use std::time::Duration;
 
 use repoint::app::Limits;
 
-/// Kept back of the invocation's time: to write the answer, to send it, and to send the log. It also covers that Lambda's
-/// clock and this machine's are not the same.
+/// Reserved at the end of the invocation: to write the answer, to send it, and to send the log. It also covers a
+/// difference between Lambda's clock and this machine's.
 const KEPT_FOR_THE_ANSWER: Duration = Duration::from_millis(400);
-/// A pass that got less than this would mostly end in the middle: a look alone takes Patroni and AWS a few hundred
+/// A pass with less time would usually be cut off: reading from Patroni and AWS alone takes several hundred
 /// milliseconds.
 const LEAST: Duration = Duration::from_secs(1);
-/// The part of the time that is kept for telling people, if there is not enough of it for everything.
+/// The part of the time that is reserved for alerts if there is not enough time for everything.
 const TELLING: u32 = 4;
 
-/// The limits of a pass that begins now, `left` before the invocation's deadline; `None` if that is too late to begin.
+/// The limits of a pass that begins now, `left` before the invocation's deadline; `None` if there is too little time.
 pub fn limits(configured: Limits, left: Duration) -> Option<Limits> {
     let usable = usable(left).filter(|usable| *usable >= LEAST)?;
     let notify = configured.notify.min(usable / TELLING);
     Some(Limits { pass: configured.pass.min(usable.saturating_sub(notify)), notify })
 }
 
-/// The time that passes may use, telling included.
+/// The time for passes, alerts included.
 pub fn usable(left: Duration) -> Option<Duration> {
     left.checked_sub(KEPT_FOR_THE_ANSWER)
 }

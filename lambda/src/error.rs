@@ -1,47 +1,47 @@
-//! What an invocation can end with instead of an answer.
+//! The failures of an invocation.
 //!
-//! Law: `error_type` is a contract: retries, destinations and alarms are built on it.
+//! `error_type` is a contract: retries, destinations and alarms depend on it.
 
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
 
-/// Why an invocation, or the start, failed. Its `Display` is the whole story for people.
+/// Why an invocation or the start failed. Its `Display` is complete, with what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The event is none of those that are understood, or is not what it should be.
+    /// The event is of no known kind, or is malformed.
     #[error("{0}")]
     UnknownEvent(String),
-    /// A cluster was asked for that is not configured.
+    /// A requested cluster is not configured.
     #[error("no cluster is called `{unknown}`; the configuration has {}", .known.join(", "))]
     UnknownCluster {
-        /// The name that was given.
+        /// The requested name.
         unknown: String,
-        /// The names that there are.
+        /// The configured names.
         known: Vec<String>,
     },
-    /// A Function URL was called by a caller that IAM has not authorised.
+    /// A Function URL was called without IAM authorisation.
     #[error(
-        "the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, \
+        "the caller is not authorised by IAM, so no cluster was checked: set the Function URL's AuthType to AWS_IAM, \
          and sign the request (Signature Version 4)"
     )]
     Forbidden,
-    /// A Function URL was called by a method that means nothing here.
-    #[error("the method `{method}` is not understood: GET plans (a dry run), POST makes a pass")]
+    /// A Function URL was called with an unknown method.
+    #[error("the method `{method}` is not allowed: use GET for a dry run, POST for a pass")]
     MethodNotAllowed {
-        /// The request's.
+        /// The method of the request.
         method: String,
     },
-    /// Something could not be read or written.
+    /// A cluster failed.
     #[error("{0}")]
     ClusterFailed(String),
-    /// Something was left alone, and `lambda.fail_on_hold` is set.
+    /// A cluster was held, and `lambda.fail_on_hold` is set.
     #[error("{0}")]
     ClusterHeld(String),
     /// The invocation's deadline is too near.
     #[error("{0}; raise the function's timeout")]
     OutOfTime(String),
-    /// A test could not be told.
+    /// An alert or a test alert could not be published.
     #[error("{0}")]
     AlertFailed(String),
     /// The function cannot start.
@@ -66,7 +66,7 @@ impl Failure {
     }
 }
 
-/// The runtime logs the error that it reports, in this form.
+/// The runtime logs the failures that it reports, in this form.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {self}", self.error_type())

@@ -1,8 +1,8 @@
-//! What an invocation is told, and what it asks for.
+//! The events of invocations, and what each one requests.
 //!
-//! Law: a trigger carries no facts (1): each event means "look now". Only the direct form orders something. The message
-//! of a callback selects the clusters of its scope, and nothing else that an event or a message says is read beyond its
-//! kind. What is not understood is refused, never guessed.
+//! A trigger carries no facts (invariant 1): each event means "look now". Only the direct form is a request with
+//! parameters. The message of a callback selects the clusters of its scope; nothing else in an event or a message is
+//! used beyond its kind. An unknown event is refused, never guessed.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use serde_json::{Value, json};
 
 use crate::error::Failure;
 
-/// What an event asks for, and which form its answer has.
+/// What an event requests, and the form of the answer.
 #[derive(Debug, PartialEq)]
 pub enum Trigger {
-    /// Look at everything; what happened is only told in the log.
+    /// Check all clusters; the result is only logged.
     Event(&'static str),
-    /// SNS messages: look at these scopes.
+    /// SNS messages: check these scopes.
     Notified(Scopes),
-    /// SQS messages with these ids, which are answered for: look at these scopes.
+    /// SQS messages with these ids, which are acknowledged: check these scopes.
     Messages(Vec<String>, Scopes),
-    /// An HTTP request, whose mistakes are answered too.
+    /// An HTTP request; its errors are answered, too.
     Http(Result<Order, Failure>),
-    /// What somebody ordered.
+    /// A direct request.
     Direct(Order),
-    /// Only tell people that this is a test.
+    /// Only publish a test alert.
     TestAlert,
 }
 
@@ -45,14 +45,14 @@ impl Trigger {
     }
 }
 
-/// The scopes that callbacks' messages name; `None` if one of the messages is no callback's, so that everything is meant.
+/// The scopes in callbacks' messages; `None` means all clusters, if one of the messages is not a callback's.
 pub type Scopes = Option<BTreeSet<String>>;
 
 /// The direct form.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// Only these clusters; all of them if it is missing.
+    /// Only these clusters; all of them if it is absent.
     pub cluster: Option<Vec<String>>,
     /// Change nothing.
     #[serde(default)]
@@ -64,10 +64,10 @@ const TEST_ALERT: &str = r#"{"test_alert": true}"#;
 const EXPECTED: &str = "a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an \
     Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form";
 
-/// Tells the kind of an event.
+/// Recognises the kind of an event.
 ///
 /// # Errors
-/// If it is none of those that are understood.
+/// If it is of no known kind.
 pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     let known = if event.get("Records").is_some() {
         records(event)
@@ -84,25 +84,25 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     };
     known.ok_or_else(|| {
         Failure::UnknownEvent(format!(
-            "this event is none that repoint understands: {}; expected {EXPECTED}, {DIRECT}, or {TEST_ALERT}",
+            "unknown event: {}; expected {EXPECTED}, {DIRECT}, or {TEST_ALERT}",
             text::message(&seen(event))
         ))
     })
 }
 
-/// EventBridge's envelope; Scheduler sends one, too, if it is given no input of its own.
+/// EventBridge's envelope; Scheduler sends one, too, if it has no input of its own.
 fn bridged(event: &Value) -> Option<&'static str> {
     let kind = event["detail-type"].as_str()?;
     match (event["source"].as_str()?, kind) {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => Some("schedule"),
         ("aws.ec2", "EC2 Instance State-change Notification") => Some("ec2_state_change"),
-        // "EC2 Instance-launch Lifecycle Action", "EC2 Instance Terminate Successful" and their kin.
+        // "EC2 Instance-launch Lifecycle Action", "EC2 Instance Terminate Successful" and the like.
         ("aws.autoscaling", kind) if kind.starts_with("EC2 Instance") => Some("auto_scaling"),
         _ => None,
     }
 }
 
-/// SNS and SQS differ in the case of their keys.
+/// The keys of SNS and SQS differ in case.
 fn records(event: &Value) -> Option<Trigger> {
     let records = event["Records"].as_array().filter(|records| !records.is_empty())?;
     if records.iter().all(|record| record["EventSource"] == "aws:sns") {
@@ -117,8 +117,8 @@ fn records(event: &Value) -> Option<Trigger> {
     Some(Trigger::Messages(ids, records.iter().map(|record| scope(&record["body"])).collect()))
 }
 
-/// The scope that a callback's message names, as `repoint callback` publishes it. A queue behind a topic has it as it is
-/// (raw message delivery), or in the envelope of SNS.
+/// The scope in a callback's message, as `repoint callback` publishes it. A queue that subscribes to a topic gets it
+/// unchanged (raw message delivery), or in SNS's envelope.
 fn scope(message: &Value) -> Option<String> {
     let message: Value = serde_json::from_str(message.as_str()?).ok()?;
     if message["Type"] == "Notification" {
@@ -132,8 +132,8 @@ fn is_request(event: &Value) -> bool {
     event["version"] == "2.0" && event["requestContext"]["http"].is_object()
 }
 
-/// What an HTTP request orders. Whoever can reach a Function URL without IAM could start passes and read the account's
-/// ARNs, so Lambda must have authorised the caller: then it names that caller in `authorizer.iam`, which no client can
+/// The request of an HTTP call. A client that reaches a Function URL without IAM could start passes and read the
+/// account's ARNs, so Lambda must have authorised the caller: then it sets `authorizer.iam`, which no client can
 /// ("Invoking Lambda function URLs", request payload format). GET changes nothing (RFC 9110, 9.2.1).
 fn request(event: &Value) -> Result<Order, Failure> {
     let context = &event["requestContext"];
@@ -147,29 +147,32 @@ fn request(event: &Value) -> Result<Order, Failure> {
     }
 }
 
-/// What the body of an HTTP request orders.
+/// The request in the body of an HTTP call.
 fn body(event: &Value) -> Result<Order, Failure> {
-    // Somebody who asks for `?dry_run=true` must not get a real pass.
+    // A caller that sends `?dry_run=true` must not get a real pass.
     if let Some(query) = event["rawQueryString"].as_str().filter(|query| !query.is_empty()) {
         let query = text::message(query);
-        let message = format!("the query `{query}` is not read: put the order into the body, {DIRECT}");
+        let message =
+            format!("the query `{query}` is not supported: put the request into the body, {DIRECT}");
         return Err(Failure::UnknownEvent(message));
     }
-    let bad = |why: String| Failure::UnknownEvent(format!("the body is {why}; expected none, or {DIRECT}"));
+    let bad = |why: String| {
+        Failure::UnknownEvent(format!("the body is {why}; expected an empty body, or {DIRECT}"))
+    };
     let sent = event["body"].as_str().unwrap_or_default();
     let bytes = if event["isBase64Encoded"] == true {
-        BASE64_STANDARD.decode(sent).map_err(|error| bad(format!("no base64: {error}")))?
+        BASE64_STANDARD.decode(sent).map_err(|error| bad(format!("not base64: {error}")))?
     } else {
         sent.as_bytes().to_vec()
     };
     if bytes.trim_ascii().is_empty() {
         return Ok(Order::default());
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(format!("no JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(format!("not JSON: {error}")))?;
     order(&value)
 }
 
-/// An object without any key orders everything, as a scheduled or tried-out `{}` does.
+/// An object without keys requests all clusters, as the default test event `{}` does.
 fn is_direct(event: &Value) -> bool {
     let is_key = |key: &String| ["cluster", "dry_run"].contains(&key.as_str());
     event.as_object().is_some_and(|object| object.is_empty() || object.keys().any(is_key))
@@ -178,19 +181,19 @@ fn is_direct(event: &Value) -> bool {
 fn order(value: &Value) -> Result<Order, Failure> {
     let bad = |why: &dyn std::fmt::Display| {
         let why = text::message(&why.to_string());
-        Failure::UnknownEvent(format!("this order is not understood: {why}; expected {DIRECT}"))
+        Failure::UnknownEvent(format!("invalid request: {why}; expected {DIRECT}"))
     };
     if !value.is_object() {
-        return Err(bad(&"it is no JSON object"));
+        return Err(bad(&"it is not a JSON object"));
     }
     let order = Order::deserialize(value).map_err(|error| bad(&error))?;
     if order.cluster.as_ref().is_some_and(Vec::is_empty) {
-        return Err(bad(&"`cluster` is an empty list; leave it out for every cluster"));
+        return Err(bad(&"`cluster` is an empty list; omit it for all clusters"));
     }
     Ok(order)
 }
 
-/// What came instead, in a few words.
+/// A short description of an unknown event.
 fn seen(event: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("unnamed").to_owned();
     if let Some(records) = event["Records"].as_array() {
@@ -215,6 +218,6 @@ fn seen(event: &Value) -> String {
             let keys: Vec<&str> = event.keys().map(String::as_str).take(8).collect();
             format!("its keys are {}", keys.join(", "))
         }
-        _ => "it is no JSON object".to_owned(),
+        _ => "it is not a JSON object".to_owned(),
     }
 }

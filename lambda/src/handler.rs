@@ -1,7 +1,7 @@
 //! One invocation: from the event to the answer.
 //!
-//! Law: the passes are made by what is configured and by the time that is left, and the answer is the report. A cluster
-//! that failed fails the invocation, so that retries and the failure destination work.
+//! The passes depend only on the configuration and the time that is left, and the answer is the report. A failed
+//! cluster fails the invocation, so that retries and the failure destination work.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -21,26 +21,26 @@ use crate::event::{Order, Scopes, Trigger, trigger};
 use crate::summary::{blocked, sentences, unnotified, with_hint};
 use crate::{http, logs};
 
-/// What is under way at SIGTERM gets this long: Lambda kills 500 ms after it ("Execution environment lifecycle"). A pass
-/// that does not end in it is continued by the next one.
+/// How long running passes may take after SIGTERM: Lambda kills 500 ms after it ("Execution environment lifecycle").
+/// The next pass continues a pass that is cut off.
 const FINISH_WITHIN: Duration = Duration::from_millis(400);
-/// And then its answer this long, to reach the Runtime API on this machine.
+/// How long their answer may then take to reach the Runtime API on this machine.
 const ANSWER_WITHIN: Duration = Duration::from_millis(50);
 
 /// Answers invocations.
 pub struct Handler {
     app: App,
-    /// Held for reading by every invocation that is under way.
+    /// Held for reading by every running invocation.
     under_way: RwLock<()>,
 }
 
 impl Handler {
-    /// With clients that are built.
+    /// With existing clients.
     pub fn new(app: App) -> Self {
         Self { app, under_way: RwLock::new(()) }
     }
 
-    /// Waits until no invocation is under way; `false` if that takes too long.
+    /// Waits until no invocation is running; `false` if that takes too long.
     pub async fn finish(&self) -> bool {
         if self.under_way.try_write().is_ok() {
             return true;
@@ -70,7 +70,7 @@ impl Handler {
         }
     }
 
-    /// The report, or what failed.
+    /// The report, or the failure.
     async fn reported(&self, chosen: &[&Spec], mode: Mode, deadline: u64) -> Result<Value, Failure> {
         let report = self.observe(chosen, mode, deadline).await?;
         self.check(&report)?;
@@ -78,8 +78,8 @@ impl Handler {
             .map_err(|error| Failure::ClusterFailed(format!("the report cannot be written as JSON: {error}")))
     }
 
-    /// One pass for the whole batch. Nobody can tell which message was about which cluster, so all of them come again if
-    /// one failed.
+    /// One pass for the whole batch. Messages cannot be attributed to clusters, so all of them are redelivered if one
+    /// cluster failed.
     async fn acknowledged(&self, ids: &[String], chosen: &[&Spec], deadline: u64) -> Result<Value, Failure> {
         let report = self.observe(chosen, Mode::Apply, deadline).await?;
         let failed = match self.check(&report) {
@@ -93,21 +93,21 @@ impl Handler {
         Ok(json!({"batchItemFailures": failures}))
     }
 
-    /// A test instead of a pass.
+    /// Publishes a test alert instead of a pass.
     async fn tested(&self) -> Result<Value, Failure> {
         match self.app.test_alert().await {
             None => Err(Failure::AlertFailed(
-                "there is nobody to tell: the configuration has no [alerts] sns_topic_arn".to_owned(),
+                "no alert topic is configured: set [alerts] sns_topic_arn".to_owned(),
             )),
             Some(Ok(topic)) => Ok(json!({"test_alert": "published", "topic": topic.as_str()})),
             Some(Err(failure)) => Err(Failure::AlertFailed(with_hint(
-                format!("the test was not published: {failure}"),
+                format!("the test alert was not published: {failure}"),
                 failure.hint.as_deref(),
             ))),
         }
     }
 
-    /// Whatever happens is an HTTP status.
+    /// Every result is an HTTP status.
     async fn responded(&self, order: Result<Order, Failure>, deadline: u64) -> Result<Value, Failure> {
         let looked = async {
             let order = order?;
@@ -132,7 +132,7 @@ impl Handler {
         if let Some(move_cause) = sentences(report, Outcome::Failed) {
             return Err(Failure::ClusterFailed(move_cause));
         }
-        // What will block the next failover fails this invocation, and not that one.
+        // What will block the next failover fails this invocation already (invariant 12).
         if let Some(move_cause) = blocked(report) {
             return Err(Failure::ClusterFailed(move_cause));
         }
@@ -145,17 +145,17 @@ impl Handler {
         }
     }
 
-    /// One pass over the chosen clusters, within the time that is left.
+    /// One pass over the selected clusters, within the time that is left.
     async fn observe(&self, chosen: &[&Spec], mode: Mode, deadline: u64) -> Result<Report, Failure> {
         let began_with = left(deadline);
         let usable = usable(began_with).unwrap_or_default();
-        // Each pass gets what is left when it begins, since with many clusters not all begin at once.
+        // Each pass gets the time that is left when it begins, since with many clusters not all begin at once.
         let limits = || limits(self.app.limits(), left(deadline));
         let until = Instant::now() + usable;
         let passes = self.app.passes(chosen, mode, limits, Some(until), logs::notify);
         let ended = timeout_at(until, passes).await.map_err(|_| {
             Failure::OutOfTime(format!(
-                "{} ms were left of the invocation, and the passes did not end in them; the next invocation goes on",
+                "the passes did not end within the {} ms that were left of the invocation; the next invocation continues",
                 millis(began_with)
             ))
         })?;
@@ -164,7 +164,7 @@ impl Handler {
             names.zip(&ended).filter(|(_, report)| report.is_none()).map(|(name, _)| name).collect();
         if !late.is_empty() {
             return Err(Failure::OutOfTime(format!(
-                "{} ms were left of the invocation, too few for a pass, so nothing was looked at in {}",
+                "only {} ms were left of the invocation, too few for a pass, so these clusters were not checked: {}",
                 millis(began_with),
                 late.join(", ")
             )));
@@ -173,8 +173,8 @@ impl Handler {
         Ok(Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters })
     }
 
-    /// The clusters that callbacks are about, every entry of each scope. A scope that is not configured is no reason to
-    /// look at nothing: a callback from a node with another configuration is still a reason to look.
+    /// The clusters of callbacks' messages: every entry of each scope. A scope that is not configured selects all
+    /// clusters: a callback from a node with another configuration is still a trigger.
     fn of_scopes(&self, scopes: Scopes) -> Vec<&Spec> {
         let settings = self.app.settings();
         let all = || settings.clusters.iter().collect();
@@ -182,14 +182,14 @@ impl Handler {
         let unknown = scopes.iter().find(|scope| settings.entries_of_scope(scope).is_empty());
         if let Some(unknown) = unknown {
             let scope = text::message(unknown);
-            warn!(scope, "a message names a scope that is not configured; looking at every cluster");
+            warn!(scope, "a message has a scope that is not configured; checking all clusters");
             return all();
         }
         let is_meant = |spec: &&Spec| scopes.iter().any(|scope| spec.has_scope(scope));
         settings.clusters.iter().filter(is_meant).collect()
     }
 
-    /// The clusters that are meant, in the order of the configuration.
+    /// The selected clusters, in the order of the configuration.
     fn chosen(&self, order: &Order) -> Result<Vec<&Spec>, Failure> {
         let settings = self.app.settings();
         let known = &settings.clusters;

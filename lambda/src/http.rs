@@ -17,7 +17,7 @@ pub fn response(status: u16, body: &impl Serialize) -> Result<Value, Failure> {
     }))
 }
 
-/// The answer to a request that nothing came of.
+/// The answer to a failed request.
 pub fn refusal(failure: &Failure) -> Result<Value, Failure> {
     let status = match failure {
         Failure::UnknownEvent(_) => 400,

@@ -1,7 +1,7 @@
-//! Before the first invocation.
+//! The start of the function, before the first invocation.
 //!
-//! Law: Lambda gives the start ten seconds ("Lambda execution environment lifecycle", init phase), and the first
-//! invocation waits for it: what takes long is cut short.
+//! Lambda allows 10 s for the start ("Lambda execution environment lifecycle", init phase), and the first invocation
+//! waits for it: slow connections are cut off.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,15 +18,15 @@ use crate::configuration::{settings, warnings};
 use crate::error::Failure;
 use crate::handler::Handler;
 
-/// Connecting to four services over TLS takes a second on the smallest function.
+/// Connecting to four services over TLS takes 1 s on the smallest function.
 const WARM_WITHIN: Duration = Duration::from_secs(3);
-/// A member that is up answers within milliseconds. One that is silent may be the very primary whose failure this is started
-/// for, and must not hold up the pass.
+/// A member that works answers within milliseconds. A silent one may be the primary whose failure has triggered this
+/// start, and must not delay the pass.
 const WARM_MEMBERS_WITHIN: Duration = Duration::from_millis(300);
 /// The Runtime API is on this machine.
 const REPORT_WITHIN: Duration = Duration::from_secs(2);
 
-/// Reads the configuration, builds the clients and connects them.
+/// Reads the configuration, and creates and connects the clients.
 ///
 /// # Errors
 /// [`Failure::BadConfiguration`].
@@ -46,13 +46,13 @@ pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Fa
     Ok(Handler::new(app))
 }
 
-/// Tells Lambda, and the log, why the function cannot start.
+/// Reports to Lambda, and to the log, why the function cannot start.
 pub async fn report(failure: &Failure) {
     error!("{failure:?}");
     match timeout(REPORT_WITHIN, post(failure)).await {
         Ok(Ok(())) => {}
-        Ok(Err(problem)) => error!("Lambda was not told of it: {problem}"),
-        Err(_) => error!("Lambda was not told of it: its Runtime API does not answer"),
+        Ok(Err(problem)) => error!("the failure could not be reported to Lambda: {problem}"),
+        Err(_) => error!("the failure could not be reported to Lambda: its Runtime API does not answer"),
     }
 }
 

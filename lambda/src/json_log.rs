@@ -1,7 +1,8 @@
-//! An event of the log as one line of JSON.
+//! A log event as one line of JSON.
 //!
-//! Law: the keys are those of Lambda's own runtimes (`timestamp`, `level`, `message`, `requestId` at the top), by which
-//! Lambda filters, and by which one query finds what the platform and the function said about an invocation.
+//! The keys are those of Lambda's own runtimes (`timestamp`, `level`, `message`, `requestId` at the top), so that
+//! Lambda's log level filter works, and one query finds the lines of the platform and of the function for an
+//! invocation.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// The format.
+/// The formatter.
 pub struct JsonLine;
 
 impl<S> FormatEvent<S, JsonFields> for JsonLine

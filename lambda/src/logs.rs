@@ -1,8 +1,8 @@
 //! The log: JSON lines on stdout, for CloudWatch.
 //!
-//! Law: each line within an invocation carries its request id, whatever the level. Lambda throws the report of an
-//! asynchronous invocation away, so the log has all of it that an engineer needs afterwards: one line that sums up each
-//! pass, and one for each of its steps, as fields.
+//! Each line within an invocation has its request id, at every level. Lambda discards the answer of an asynchronous
+//! invocation, so the log has everything that an engineer needs afterwards: one line that summarises each pass, and
+//! one for each of its steps, as fields.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use tracing_subscriber::fmt::format::JsonFields;
 use crate::json_log::JsonLine;
 use crate::summary::reasons;
 
-/// The runtime's span around an invocation holds the request id, so it is never filtered out.
+/// The runtime's span around an invocation has the request id, so it is never filtered out.
 const REQUEST_ID: &str = "lambda_runtime::layers::trace";
 
-/// Begins to log. `REPOINT_LOG` is a filter, and overrules the level that Lambda's own logging controls set
+/// Starts logging. `REPOINT_LOG` is a filter, and overrides the level of Lambda's logging controls
 /// (`AWS_LAMBDA_LOG_LEVEL`).
 pub fn init(variables: &BTreeMap<String, String>) {
     let wanted = LogFilter::from_environment(&Environment::from_variables(variables.clone()));
@@ -32,7 +32,7 @@ pub fn init(variables: &BTreeMap<String, String>) {
     };
     let (filter, problem) = match wanted {
         Ok(filter) => (filter.unwrap_or_else(default), None),
-        // A function that does not run is worse than one that says too much.
+        // A function that does not start is worse than a log that is too long.
         Err(problem) => (default(), Some(problem)),
     };
     let filter = EnvFilter::new(filter.and(REQUEST_ID, LogLevel::Info).to_string());
@@ -42,7 +42,7 @@ pub fn init(variables: &BTreeMap<String, String>) {
         .event_format(JsonLine)
         .with_env_filter(filter)
         .with_writer(Arc::new(LogStream::stdout()));
-    // It fails only where something logs already.
+    // Fails only if a logger is installed already.
     drop(log.try_init());
     panics::log();
     if let Some(problem) = problem {
@@ -50,7 +50,7 @@ pub fn init(variables: &BTreeMap<String, String>) {
     }
 }
 
-/// Writes down what a pass over a cluster did, and sums it up.
+/// Logs what a pass over a cluster did, and a summary.
 pub fn notify(cluster: &ClusterReport) {
     for step in &cluster.steps {
         tell_step(cluster, step);
@@ -66,7 +66,7 @@ pub fn notify(cluster: &ClusterReport) {
     let (cause, previous_primary) =
         (cluster.cause.map(MoveCause::as_str), cluster.previous_primary.as_deref());
     let why = (!reasons(cluster).is_empty()).then(|| reasons(cluster).join("; "));
-    // One macro call for each level: the level is part of what the compiler builds for it.
+    // One macro call for each level: the level is part of the code that the compiler generates.
     macro_rules! line {
         ($level:ident) => {
             $level!(cluster.name = %name, outcome, verdict, primary, cause, previous_primary, steps, duration_ms, why, "pass ended")

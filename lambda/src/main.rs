@@ -1,19 +1,19 @@
 //! `bootstrap`: `repoint` as an AWS Lambda function, for the runtime provided.al2023 on arm64 and `x86_64`.
 //!
-//! | event | looks at | answers |
+//! | event | checks | answers |
 //! |---|---|---|
-//! | schedule, EC2 state change, Auto Scaling | everything | the report of `repoint run --format json` |
-//! | SNS | the scopes of callbacks' messages, or everything | the report |
-//! | `{"cluster": ["batman"], "dry_run": true}`, both optional | what is chosen | the report |
+//! | schedule, EC2 state change, Auto Scaling | all clusters | the report of `repoint run --format json` |
+//! | SNS | the scopes in callbacks' messages, or all clusters | the report |
+//! | `{"cluster": ["batman"], "dry_run": true}`, both optional | the selected clusters | the report |
 //! | SQS | the same as SNS, once for the batch | `batchItemFailures`: every message if a cluster failed, or none |
-//! | Function URL, authorised by IAM; its body may be the direct form | what is chosen; GET changes nothing | an HTTP status, and the report or the error |
+//! | Function URL, authorised by IAM; its body may be the direct form | the selected clusters; GET changes nothing | an HTTP status, and the report or the error |
 //!
 //! An invocation fails with an `errorType` of [`error::Failure::error_type`]. The configuration is the file
 //! `repoint.toml` beside the binary or in a layer, the file that `REPOINT_CONFIG` names, or the text in
-//! `REPOINT_CONFIG_INLINE`. Memory belongs into DynamoDB. `events/` has a sample of each event.
+//! `REPOINT_CONFIG_INLINE`. The state belongs in DynamoDB. `events/` has a sample of each event.
 //!
-//! Law: everything that an invocation can do without is done before the first one, and once: the configuration, the
-//! clients, and their connections. What cannot start says so to Lambda, whole.
+//! What an invocation does not depend on is done once, before the first one: reading the configuration, and creating
+//! and connecting the clients. A failed start is reported to Lambda, with the complete reason.
 
 mod configuration;
 mod deadline;
@@ -39,14 +39,14 @@ use self::handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // A variable that is not UTF-8 cannot be one of ours.
+    // A variable that is not UTF-8 cannot be one of repoint's.
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     logs::init(&variables);
     if !variables.contains_key("AWS_LAMBDA_RUNTIME_API") {
         error!(
-            "this program is started by AWS Lambda, and AWS_LAMBDA_RUNTIME_API is not set; elsewhere, use `repoint`"
+            "AWS_LAMBDA_RUNTIME_API is not set: this program runs in AWS Lambda; elsewhere, use `repoint`"
         );
         return ExitCode::from(2);
     }
@@ -60,13 +60,13 @@ async fn main() -> ExitCode {
     match serve(handler).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            error!("Lambda's Runtime API is lost: {problem}");
+            error!("the connection to Lambda's Runtime API failed: {problem}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Answers invocations until Lambda ends the process: one after the other, or as many at once as Lambda sends
+/// Answers invocations until Lambda ends the process: one after the other, or as many concurrently as Lambda sends
 /// (`AWS_LAMBDA_MAX_CONCURRENCY`).
 async fn serve(handler: Arc<Handler>) -> Result<(), lambda_runtime::Error> {
     let busy = handler.clone();

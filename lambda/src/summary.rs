@@ -1,8 +1,8 @@
-//! What went wrong, for the person who is woken by it.
+//! Summaries of what failed or was held, for messages to operators.
 
 use repoint_domain::report::{ClusterReport, Outcome, Report, StepResult, describe};
 
-/// Every cluster that ended so, and why: one sentence each, with what helps. `None` if none did.
+/// Every cluster with this outcome, with the reasons and hints; `None` if there is none.
 pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {
     let clusters = report.clusters.iter().filter(|cluster| cluster.outcome == outcome);
     let all: Vec<String> = clusters
@@ -11,13 +11,13 @@ pub fn sentences(report: &Report, outcome: Outcome) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Every cluster whose changes state blocks. `None` if there is none.
+/// Every cluster whose changes the state store blocks; `None` if there is none.
 pub fn blocked(report: &Report) -> Option<String> {
     let clusters = report.clusters.iter().filter(|cluster| cluster.is_blocked_by_state());
     notified(clusters.map(|cluster| format!("{} held: {}", cluster.name, reasons(cluster).join("; "))))
 }
 
-/// Every cluster of which something could not be told. `None` if there is none.
+/// Every cluster with an unpublished alert; `None` if there is none.
 pub fn unnotified(report: &Report) -> Option<String> {
     let clusters = report.clusters.iter().filter(|cluster| cluster.is_unnotified);
     notified(clusters.map(|cluster| format!("{}: {}", cluster.name, cluster.warnings.join("; "))))
@@ -41,7 +41,7 @@ pub fn reasons(cluster: &ClusterReport) -> Vec<String> {
                 ))
             }
             StepResult::Skipped => {
-                Some(format!("did not {} in {place}, since a step before it failed", step.summary()))
+                Some(format!("skipped: {} in {place}, because an earlier step failed", step.summary()))
             }
             StepResult::Planned | StepResult::Done => None,
         }
@@ -54,7 +54,7 @@ pub fn reasons(cluster: &ClusterReport) -> Vec<String> {
     steps.chain(holds).collect()
 }
 
-/// What went wrong, and what helps.
+/// A message with its hint.
 pub fn with_hint(message: String, hint: Option<&str>) -> String {
     match hint {
         Some(hint) => format!("{message} (hint: {hint})"),

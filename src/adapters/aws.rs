@@ -1,8 +1,10 @@
-//! What the AWS adapters share: one configuration, one way to name a failure, one way to count requests.
+//! What the AWS adapters share: one client configuration, one mapping of errors, one interceptor of calls.
 //!
-//! Law: every call is bounded. The SDK sets no attempt or operation timeout of its own (aws-config, "Timeouts").
+//! Invariant 10 (bounded): every call has a timeout. The SDK sets no attempt or operation timeout of its own
+//! (aws-config, "Timeouts").
 
 mod access;
+mod call;
 mod credentials;
 mod denial;
 mod endpoint;
@@ -11,52 +13,48 @@ pub mod refusal;
 mod renewal;
 mod role;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_route53::config::http::HttpResponse;
-use aws_sdk_route53::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_route53::error::{ProvideErrorMetadata, SdkError};
 
-use crate::limits::{Calls, LeaseGuard};
 pub use access::{Access, Options};
+pub use call::Call;
 pub use credentials::Renewable;
 use credentials::Unloaded;
 pub use owner::Owner;
 use refusal::refusal_of;
-use repoint_domain::rates::RateKey;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
 
-/// A healthy control plane answers within a second, and TCP sends its first packet again after one.
+/// A healthy control plane answers within 1 s, and TCP retransmits the first packet after 1 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1200);
-/// One attempt to read. `DescribeInstances` on a large account takes a few seconds.
+/// One attempt to read. `DescribeInstances` in a large account takes several seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
-/// One attempt to write, or to ask the state's table: less than half of the 3 s that a commit and the writes after it may
-/// take, so that a request on a pooled connection that has died is sent once more in that time.
+/// One attempt to write, or to access the state table: less than half of the 3 s that a commit and the writes after
+/// it may take, so that a request on a dead pooled connection can be sent once more within that time.
 const PROMPT_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1400);
-/// A call with all its retries; the pass's deadline may end it sooner.
+/// A call with all its retries; the deadline of the pass may end it earlier.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
-/// With a back-off from 100 ms to 2 s, jittered, ten attempts ride out about ten seconds of throttling.
+/// With a jittered back-off from 100 ms to 2 s, ten attempts cover about 10 s of throttling.
 const ATTEMPTS: u32 = 10;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
-/// In the place of the SDK's account of every provider that it asked.
-const NO_CREDENTIALS: &str = "no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), \
-    or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+/// Replaces the SDK's debug output, which lists every provider that it tried.
+const NO_CREDENTIALS: &str = "no AWS credentials were found: attach an instance or task role, or set a profile \
+    (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
-/// A load of state is given up after 3 s, and a save after 2 s where people are told: by then it has failed by AWS's own
-/// word and not by ours, since the back-offs take 2.7 s and 1.5 s at most. Whoever saves tries again.
+/// Loading the state ends after 3 s, and saving it for alerts after 2 s. The back-offs take at most 2.7 s and 1.5 s,
+/// so that the call fails with AWS's error and not with our timeout. The caller of a save retries.
 const LOAD_ATTEMPTS: u32 = 9;
 const SAVE_ATTEMPTS: u32 = 6;
 const LONGEST_STATE_BACKOFF: Duration = Duration::from_millis(400);
 
-/// Takes credentials and defaults from where the SDK looks for them, and sets the bounds.
+/// Takes credentials and defaults from where the SDK finds them, and sets timeouts and retries.
 fn loader(region: Option<&str>) -> ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
@@ -82,106 +80,31 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// The bounds of a call that is made within the time of a commit.
+/// The timeouts of a call that is made between the commit and the end of the writes.
 #[must_use]
 pub fn prompt() -> TimeoutConfig {
     timeouts(PROMPT_ATTEMPT_TIMEOUT)
 }
 
-/// How often a load of state is sent, so that what refuses it is known in time.
+/// The retries of loading the state: few enough that AWS's error is known before the load's time is over.
 #[must_use]
 pub fn load_retries() -> RetryConfig {
     retries(LOAD_ATTEMPTS).with_max_backoff(LONGEST_STATE_BACKOFF)
 }
 
-/// The same for a save.
+/// The retries of saving the state.
 #[must_use]
 pub fn save_retries() -> RetryConfig {
     retries(SAVE_ATTEMPTS).with_max_backoff(LONGEST_STATE_BACKOFF)
 }
 
-/// The configuration for another Region.
+/// The same configuration for another Region.
 #[must_use]
 pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.clone().into_builder().region(Region::new(region.to_owned())).build()
 }
 
-/// Counts each attempt of a call, as AWS does.
-#[derive(Debug)]
-pub struct Counted {
-    calls: Calls,
-    action: &'static str,
-    /// Whose token the first attempt has.
-    line: Option<RateKey>,
-    is_retry: AtomicBool,
-}
-
-impl Counted {
-    /// For one call of that IAM action.
-    #[must_use]
-    pub fn new(calls: &Calls, action: &'static str) -> Self {
-        Self { calls: calls.clone(), action, line: None, is_retry: AtomicBool::new(false) }
-    }
-
-    /// A call that has a token.
-    #[must_use]
-    pub fn on(mut self, line: &RateKey) -> Self {
-        self.line = Some(line.clone());
-        self
-    }
-}
-
-impl Intercept for Counted {
-    fn name(&self) -> &'static str {
-        "repoint counts requests"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _runtime_components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.calls.count(self.action);
-        if let Some(line) = self.line.as_ref().filter(|_| self.is_retry.swap(true, Ordering::Relaxed)) {
-            self.calls.retried(line);
-        }
-        Ok(())
-    }
-}
-
-/// Refuses to send what comes too late: asked for each attempt, after signing, when only the connection is left.
-#[derive(Debug)]
-pub struct Fenced {
-    guard: LeaseGuard,
-    action: &'static str,
-    resource: String,
-}
-
-impl Fenced {
-    /// For one write of that IAM action.
-    #[must_use]
-    pub fn new(guard: &LeaseGuard, action: &'static str, resource: &str) -> Self {
-        Self { guard: guard.clone(), action, resource: resource.to_owned() }
-    }
-}
-
-impl Intercept for Fenced {
-    fn name(&self) -> &'static str {
-        "repoint sends nothing that is out of date"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _runtime_components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        Ok(self.guard.check(self.action, &self.resource)?)
-    }
-}
-
-/// Names a failed call: which IAM action, on which resource, what AWS said.
+/// Describes a failed call: the IAM action, the resource, and AWS's error.
 pub fn failure<E>(action: &str, resource: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -196,7 +119,7 @@ where
             refusal_of(&Owner::of(service.raw()), action, resource, &code, &words)
         }
         SdkError::TimeoutError(_) => {
-            Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed")
+            Failure::new(Kind::Unavailable, action, resource, "no answer before the timeout")
         }
         other => {
             if let Some(Unloaded::Role(refused)) = cause::<Unloaded>(other) {
@@ -212,8 +135,8 @@ where
     }
 }
 
-/// An error that is not wrapped in `<ErrorResponse>`, which the SDK does not read: Route 53 sends
-/// `<InvalidChangeBatch><Messages><Message>…` (its API reference, `ChangeResourceRecordSets`, "Errors").
+/// Reads an error that is not wrapped in `<ErrorResponse>`, which the SDK does not parse: Route 53 sends
+/// `<InvalidChangeBatch><Messages><Message>…` (Route 53 API reference, `ChangeResourceRecordSets`, "Errors").
 fn unwrapped(response: &HttpResponse) -> (String, String) {
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
     let mut code = None;
@@ -230,12 +153,12 @@ fn unwrapped(response: &HttpResponse) -> (String, String) {
     (code.unwrap_or_else(|| format!("HTTP status {status}")), words.join(" "))
 }
 
-/// The cause of that kind, if there is one.
+/// The first error of that type in the chain of causes.
 fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// The chain of causes without the SDK's debugging output, and nothing said twice.
+/// The chain of causes without the SDK's debug output and without repetitions.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut cause = Some(error);

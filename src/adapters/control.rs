@@ -1,6 +1,7 @@
 //! The daemon's control socket: one line in, one line out.
 //!
-//! Law: whoever can reach the socket can say "look", and nothing else. Its file is for the daemon's own user and group.
+//! A client of the socket can trigger a check, and nothing else (invariant 1). Only the daemon's own user and group
+//! may open its file.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -20,25 +21,25 @@ pub use shards::{shard, sockets};
 
 /// The longest line; a scope is a path in the DCS, and far shorter.
 const LONGEST_LINE: u64 = 1024;
-/// The longest answer of the daemon: a line and what is said of it.
+/// The longest answer of the daemon: the client's line and a message about it.
 const LONGEST_ANSWER: u64 = 4 * LONGEST_LINE;
-/// Whoever connects and says nothing is not waited for.
+/// How long a client may take to send its line.
 const LINE_WITHIN: Duration = Duration::from_secs(2);
-/// What is asked of the daemon, before the scope.
+/// The trigger, before the scope.
 const LOOK: &str = "look ";
 const DONE: &str = "ok";
 
-/// The daemon's end.
+/// The daemon's end of the socket.
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Control {
-    /// Listens at `path`. A socket that a dead daemon has left is replaced.
+    /// Listens at `path`. A socket that a dead daemon has left behind is replaced.
     ///
     /// # Errors
-    /// If another daemon listens there, or the place cannot be written.
+    /// If another daemon listens there, or the path cannot be written.
     pub fn listen(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
@@ -48,7 +49,7 @@ impl Control {
                 if BlockingStream::connect(path).is_ok() {
                     return Err(io::Error::new(
                         ErrorKind::AddrInUse,
-                        "another `repoint watch` listens there",
+                        "another `repoint watch` listens on it",
                     ));
                 }
                 std::fs::remove_file(path)?;
@@ -59,16 +60,16 @@ impl Control {
         Ok(Self { listener, path: path.to_owned() })
     }
 
-    /// Where it listens.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Somebody who wants something.
+    /// Waits for a client.
     ///
     /// # Errors
-    /// If no more connections can be had.
+    /// If no more connections can be accepted.
     pub async fn accept(&self) -> io::Result<Caller> {
         let (stream, _) = self.listener.accept().await?;
         Ok(Caller { stream })
@@ -82,7 +83,7 @@ impl Drop for Control {
     }
 }
 
-/// Nobody else may connect, from the first moment on.
+/// Creates the socket with a mode that keeps other users out from the start.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     let before = umask(Mode::RWXO | Mode::XUSR | Mode::XGRP);
     let bound = UnixListener::bind(path);
@@ -90,24 +91,25 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     bound
 }
 
-/// What comes of a call to look.
+/// The daemon's answer to a trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Looks {
-    /// The daemon looks, and can act.
+    /// The daemon checks the cluster, and can act.
     Able,
-    /// It looks, but what it needs for acting was refused or unavailable when it was last needed; what that was.
+    /// The daemon checks the cluster, but an AWS call or the state store that it needs for acting has failed last;
+    /// the reason.
     Unable(String),
-    /// It watches no such cluster.
+    /// The daemon does not watch the cluster.
     Unknown,
 }
 
-/// Somebody who has connected.
+/// A connected client.
 pub struct Caller {
     stream: UnixStream,
 }
 
 impl Caller {
-    /// Hears what is wanted, and answers: `observation` is given the scope, and says what comes of it.
+    /// Reads the trigger and answers it: `check` gets the scope, and returns the answer.
     pub async fn serve(self, check: impl FnOnce(&str) -> Looks) {
         let mut stream = AsyncBufReader::new(self.stream);
         let mut line = String::new();
@@ -116,23 +118,23 @@ impl Caller {
         let answer = match line.trim_end().strip_prefix(LOOK).map(|scope| (scope, check(scope))) {
             Some((_, Looks::Able)) => DONE.to_owned(),
             Some((scope, Looks::Unknown)) => {
-                format!("the daemon watches no cluster `{}`", text::message(scope))
+                format!("the daemon does not watch the cluster `{}`", text::message(scope))
             }
-            // A callback takes every answer but the first for a refusal, and looks by itself.
+            // A callback treats every answer but the first as a refusal, and then checks the cluster itself.
             Some((_, Looks::Unable(why))) => {
-                format!("the daemon cannot act at present: {}", text::message(&why))
+                format!("the daemon cannot act: {}", text::message(&why))
             }
-            None => format!("`{}` means nothing to the daemon", text::message(&line)),
+            None => format!("unknown request `{}`", text::message(&line)),
         };
-        // Who does not wait for the answer has been heard all the same.
+        // A client that does not wait for the answer has triggered the check all the same.
         drop(timeout(LINE_WITHIN, stream.write_all(format!("{answer}\n").as_bytes())).await);
     }
 }
 
-/// Tells the daemon that listens at `path` to look at a cluster, and waits for its word, `within` at the longest.
+/// Triggers the daemon that listens at `path` to check a cluster, and waits up to `within` for its answer.
 ///
 /// # Errors
-/// If nobody listens there, nobody answers in time, or the daemon refuses.
+/// If no daemon listens there, or it does not answer in time, or it refuses.
 pub fn observe(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
     let mut stream = BlockingStream::connect(path)?;
     stream.set_read_timeout(Some(within))?;
@@ -149,7 +151,7 @@ pub fn observe(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
     })?;
     match answer.trim_end() {
         DONE => Ok(()),
-        "" => Err(io::Error::new(ErrorKind::UnexpectedEof, "it hung up")),
+        "" => Err(io::Error::new(ErrorKind::UnexpectedEof, "the daemon closed the connection")),
         refusal => Err(io::Error::other(text::message(refusal))),
     }
 }

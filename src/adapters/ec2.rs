@@ -1,7 +1,7 @@
 //! Instances over the EC2 API.
 //!
-//! Law: an answer is checked, not trusted. An instance counts only if it runs and one of its addresses is one that was
-//! asked for: there are EC2 endpoints that pass over filters.
+//! An answer is checked, not trusted: an instance counts only if it is running and has one of the requested
+//! addresses. Some EC2-compatible endpoints ignore filters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, InstanceStateName};
 use futures::future::try_join_all;
 
-use super::aws::{Counted, failure};
+use super::aws::{Call, failure};
 use crate::limits::Calls;
 use repoint_domain::observed::{self, InstancesByAddress, Read};
 use repoint_domain::values::arn::{InstanceId, VpcId};
@@ -20,9 +20,9 @@ use repoint_domain::values::failure::{Failure, Kind};
 const DESCRIBE: &str = "ec2:DescribeInstances";
 /// A filter takes 200 values (`DescribeInstances`, "Filters").
 const VALUES: usize = 200;
-/// The filter for an IPv4 address of any interface, the first or another one of it (`DescribeInstances`, "Filters").
+/// The filter for an IPv4 address of any interface, primary or secondary (`DescribeInstances`, "Filters").
 const IPV4: &str = "network-interface.addresses.private-ip-address";
-/// The same for IPv6.
+/// The filter for an IPv6 address.
 const IPV6: &str = "network-interface.ipv6-addresses.ipv6-address";
 
 /// One client for each Region that has a target group.
@@ -33,7 +33,7 @@ pub struct Ec2 {
 }
 
 impl Ec2 {
-    /// Shares the clients, counts in `calls`.
+    /// Shares the clients; counts requests in `calls`.
     #[must_use]
     pub fn new(clients: Arc<BTreeMap<String, Client>>, calls: Calls) -> Self {
         Self { clients, calls }
@@ -44,7 +44,7 @@ impl Ec2 {
     /// Finds the running instances that have these private addresses.
     ///
     /// # Errors
-    /// What AWS refuses, or does not answer.
+    /// AWS's error, or a timeout.
     pub async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
         let client = self
             .clients
@@ -63,7 +63,7 @@ impl Ec2 {
 }
 
 impl Ec2 {
-    /// The running instances that have some of these addresses, which the filter is for.
+    /// The running instances that the filter finds for some of these addresses.
     async fn with(&self, client: &Client, filter: &str, some: &[IpAddr]) -> Read<InstancesByAddress> {
         let mut found = InstancesByAddress::new();
         let mut next: Option<String> = None;
@@ -75,7 +75,7 @@ impl Ec2 {
                 .filters(Filter::builder().name("instance-state-name").values("running").build())
                 .set_next_token(next.take())
                 .customize()
-                .interceptor(Counted::new(&self.calls, DESCRIBE))
+                .interceptor(Call::new(&self.calls, DESCRIBE))
                 .send()
                 .await
                 .map_err(|error| failure(DESCRIBE, "*", &error))?;
@@ -98,7 +98,7 @@ fn is_running(instance: &Instance) -> bool {
     instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running)
 }
 
-/// Every private address of an instance, of each interface and of both families, with the interface's VPC.
+/// All private addresses of an instance, of every interface and both families, with the interface's VPC.
 fn addresses_of(instance: &Instance) -> impl Iterator<Item = (IpAddr, Option<VpcId>)> {
     let of_interface = |interface: &InstanceNetworkInterface| {
         let v4 = interface.private_ip_addresses().iter().filter_map(|one| one.private_ip_address());
@@ -109,7 +109,7 @@ fn addresses_of(instance: &Instance) -> impl Iterator<Item = (IpAddr, Option<Vpc
     };
     let interfaces = instance.network_interfaces().iter().flat_map(of_interface).collect::<Vec<_>>();
     let first = instance.private_ip_address().and_then(|text| text.parse().ok());
-    // An endpoint need not list the interfaces; the first address is the first interface's.
+    // An endpoint may omit the interfaces; the first address is that of the first interface.
     let first = first.filter(|first| interfaces.iter().all(|(ip, _)| ip != first));
     interfaces.into_iter().chain(first.map(|ip| (ip, instance.vpc_id().map(VpcId::new))))
 }

@@ -1,8 +1,8 @@
-//! Target groups, and in a file of their own listeners, over the Elastic Load Balancing API.
+//! Target groups (and in `listener.rs` listeners) over the Elastic Load Balancing API.
 //!
-//! Law: a group costs one `DescribeTargetHealth`. One `DescribeTargetGroups` comes with it where its health check is asked
-//! for; and once in a process where it is empty, since there is then no target to tell its type and address family by, or
-//! where it has instances, whose addresses rest on its VPC.
+//! A group costs one `DescribeTargetHealth`. It also costs one `DescribeTargetGroups` if its health check is needed;
+//! and one per process if it is empty, since no target then shows its type and address family, or if it has
+//! instances, whose addresses depend on its VPC.
 
 mod known;
 mod listener;
@@ -22,7 +22,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use tokio::time::timeout;
 
 use super::aws::refusal::missing;
-use super::aws::{Counted, Fenced, failure, prompt};
+use super::aws::{Call, failure, prompt};
 use crate::limits::{Calls, LeaseGuard};
 use crate::ports::TargetGroups;
 pub use known::Known;
@@ -38,7 +38,7 @@ const DESCRIBE_GROUPS: &str = "elasticloadbalancing:DescribeTargetGroups";
 const REGISTER: &str = "elasticloadbalancing:RegisterTargets";
 const DEREGISTER: &str = "elasticloadbalancing:DeregisterTargets";
 
-/// The longest wait for the VPC of a group of instances: it is needed only where two instances have one address.
+/// The longest wait for the VPC of a group of instances, which is needed only if two instances have the same address.
 const VPC_WITHIN: Duration = Duration::from_secs(1);
 
 /// One client for each Region that has a group.
@@ -50,7 +50,7 @@ pub struct Elbv2 {
 }
 
 impl Elbv2 {
-    /// Shares the clients and what is known of groups, counts in `calls`.
+    /// Shares the clients and what is known about groups; counts requests in `calls`.
     #[must_use]
     pub fn new(clients: Arc<BTreeMap<String, Client>>, known: Arc<Known>, calls: Calls) -> Self {
         Self { clients, known, calls }
@@ -75,7 +75,7 @@ impl Elbv2 {
             .describe_target_groups()
             .target_group_arns(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE_GROUPS).on(&line))
+            .interceptor(Call::new(&self.calls, DESCRIBE_GROUPS).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_GROUPS, arn.as_str(), &error))?;
@@ -92,7 +92,7 @@ impl Elbv2 {
         })
     }
 
-    /// What never changes of a group, asked for if it is not known yet.
+    /// The properties of a group that never change, requested once.
     async fn facts(&self, arn: &GroupArn, asked: Option<&types::TargetGroup>) -> Read<Facts> {
         if let Some(facts) = self.known.facts(arn) {
             return Ok(facts);
@@ -113,7 +113,7 @@ impl Elbv2 {
             .describe_target_health()
             .target_group_arn(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE_HEALTH).on(&line))
+            .interceptor(Call::new(&self.calls, DESCRIBE_HEALTH).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE_HEALTH, arn.as_str(), &error))?;
@@ -129,7 +129,7 @@ impl Elbv2 {
         Ok(targets)
     }
 
-    /// Registers them once, in the zones that are given.
+    /// Registers the targets once, in the given zones.
     async fn register_in(
         &self,
         arn: &GroupArn,
@@ -146,8 +146,7 @@ impl Elbv2 {
             ))
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
-            .interceptor(Counted::new(&self.calls, REGISTER).on(&line))
-            .interceptor(Fenced::new(guard, REGISTER, arn.as_str()))
+            .interceptor(Call::new(&self.calls, REGISTER).on(&line).fenced(guard, arn.as_str()))
             .send()
             .await
             .map(drop)
@@ -184,7 +183,7 @@ impl TargetGroups for Elbv2 {
         let mut placed: Vec<Placed> = targets.iter().map(in_zone).collect();
         loop {
             let Err(failure) = self.register_in(arn, &placed, guard).await else { return Ok(()) };
-            // Each round corrects one at least, and none twice.
+            // Each round corrects at least one target, and none twice.
             match as_asked_for(&placed, &failure.message) {
                 Some(corrected) => placed = corrected,
                 None => return Err(failure),
@@ -207,8 +206,7 @@ impl TargetGroups for Elbv2 {
             .set_targets(Some(targets.iter().map(as_read).collect()))
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
-            .interceptor(Counted::new(&self.calls, DEREGISTER).on(&line))
-            .interceptor(Fenced::new(guard, DEREGISTER, arn.as_str()))
+            .interceptor(Call::new(&self.calls, DEREGISTER).on(&line).fenced(guard, arn.as_str()))
             .send()
             .await
             .map(drop)
@@ -224,7 +222,7 @@ fn facts_of(arn: &GroupArn, group: &types::TargetGroup) -> Read<Facts> {
             return Err(unsupported(DESCRIBE_GROUPS, arn, other.map_or("unknown", TargetTypeEnum::as_str)));
         }
     };
-    // A group made before there were IPv6 ones need not say (ELB API, `TargetGroup`: the default is `ipv4`).
+    // A group that is older than IPv6 target groups may omit it (ELB API, `TargetGroup`: the default is `ipv4`).
     let family = match group.ip_address_type() {
         Some(TargetGroupIpAddressTypeEnum::Ipv6) => Family::Ipv6,
         _ => Family::Ipv4,

@@ -1,6 +1,6 @@
-//! A sign that repoint works, for a service that raises an alarm when it stays away.
+//! Heartbeats for a dead man's switch: a service that raises an alarm when they stop.
 //!
-//! Law: bounded (10), and nothing hinges on it. The URL is a secret: no message has it.
+//! Invariant 10 (bounded); no pass waits for it. The URL is a secret: no message contains it.
 
 use std::error::Error;
 use std::iter::successors;
@@ -10,20 +10,20 @@ use reqwest::{Client, Response};
 
 use repoint_domain::values::text;
 
-/// The service is somewhere on the internet, and asked beside the work.
+/// The service is on the internet; a request does not delay a pass.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Sends signs of life.
+/// Sends heartbeats.
 pub struct Heartbeat {
     client: Client,
     url: String,
 }
 
 impl Heartbeat {
-    /// Makes a client; by the environment's proxy, if there is one.
+    /// Creates an HTTP client, which uses the proxy of the environment, if any.
     ///
     /// # Errors
-    /// If none can be made.
+    /// If no client can be created.
     pub fn new(url: &str) -> reqwest::Result<Self> {
         let client = Client::builder()
             .user_agent(concat!("repoint/", env!("CARGO_PKG_VERSION")))
@@ -32,10 +32,10 @@ impl Heartbeat {
         Ok(Self { client, url: url.to_owned() })
     }
 
-    /// Asks for the URL, once.
+    /// Requests the URL once.
     ///
     /// # Errors
-    /// Why it was not taken.
+    /// Why the heartbeat was not accepted.
     pub async fn send(&self) -> Result<(), String> {
         let answer = self.client.get(&self.url).send().await;
         answer.and_then(Response::error_for_status).map(drop).map_err(|error| why(&error.without_url()))

@@ -1,8 +1,8 @@
-//! Where log lines go.
+//! The streams of log lines.
 //!
-//! Law: a diagnostic never stops or delays what it is about. A line that the stream does not take (a full disk, a reader
-//! that has gone) is dropped. So is one for which a pipe has no room: whoever reads it may have been stopped, and a write
-//! would wait for as long.
+//! Logging never stops or delays a pass. A line that the stream does not accept (a full disk, a closed pipe) is
+//! dropped, and so is a line for which a pipe has no room: its reader may be stopped, and a write would block for as
+//! long.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// A pipe that has room has room for so many bytes (`PIPE_BUF` of Linux), and takes them whole.
+/// A pipe with room accepts this many bytes at once (`PIPE_BUF` of Linux).
 const CHUNK: usize = 4096;
-/// How long a reader that was busy is waited for. Once it was waited for in vain, it is not until it reads again.
+/// How long to wait for a busy reader. After a wait in vain there is none until it reads again.
 const ROOM_WITHIN: Duration = Duration::from_millis(250);
 
-/// A stream for log lines. Every write to it succeeds.
+/// A stream of log lines. Every write to it succeeds.
 #[derive(Debug)]
 pub struct LogStream<S> {
     stream: S,
@@ -25,7 +25,7 @@ pub struct LogStream<S> {
 }
 
 impl LogStream<io::Stderr> {
-    /// For programs whose data goes to stdout.
+    /// For programs that write data to stdout.
     #[must_use]
     pub fn stderr() -> Self {
         Self::new(io::stderr())
@@ -33,7 +33,7 @@ impl LogStream<io::Stderr> {
 }
 
 impl LogStream<io::Stdout> {
-    /// For a Lambda function, whose log is its standard output.
+    /// For a Lambda function, whose log is stdout.
     #[must_use]
     pub fn stdout() -> Self {
         Self::new(io::stdout())
@@ -41,12 +41,12 @@ impl LogStream<io::Stdout> {
 }
 
 impl<S: AsFd> LogStream<S> {
-    /// Lines go straight to the file descriptor, without a buffer.
+    /// Writes to the file descriptor directly, without a buffer.
     pub fn new(stream: S) -> Self {
         Self { stream, is_stalled: AtomicBool::new(false) }
     }
 
-    /// Writes as much of the line as the stream takes.
+    /// Writes as much of the line as the stream accepts.
     pub fn line(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let is_stalled = !self.has_room();
@@ -63,7 +63,7 @@ impl<S: AsFd> LogStream<S> {
         }
     }
 
-    /// Whether a write would not wait. It may fail all the same.
+    /// Whether a write would not block. It may still fail.
     fn has_room(&self) -> bool {
         let wait = if self.is_stalled.load(Ordering::Relaxed) { Duration::ZERO } else { ROOM_WITHIN };
         let wait = Timespec::try_from(wait).ok();

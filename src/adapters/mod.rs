@@ -1,6 +1,6 @@
-//! The outside world behind the [`ports`](crate::ports): everything that talks, and nothing that decides.
+//! The implementations of the [`ports`](crate::ports): all input and output, and no decisions.
 //!
-//! Law: the types of SDKs and HTTP clients end here; an answer is checked before it is passed on.
+//! No type of an SDK or an HTTP client leaves this module, and every answer is checked before it is passed on.
 
 pub mod aws;
 pub mod clock;
@@ -9,7 +9,6 @@ pub mod control;
 pub mod ec2;
 pub mod elbv2;
 pub mod heartbeat;
-mod last_error;
 pub mod log_stream;
 pub mod open_files;
 pub mod panics;

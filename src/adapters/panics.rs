@@ -1,22 +1,22 @@
-//! What is said of a panic.
+//! Logging of panics.
 //!
-//! Law: it is a line of the log like any other, so it goes where they go, has their form, and ends and delays nothing. What
-//! Rust does by itself is to write to stderr, and to wait for as long as that takes.
+//! A panic is a log line like any other, so that it has the configured format and never blocks. Rust's default hook
+//! writes to stderr and may block.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 
 use tracing::error;
 
-/// From now on, a panic is logged. `RUST_BACKTRACE=1` adds where it came from.
+/// Logs every panic from now on. `RUST_BACKTRACE=1` adds the backtrace.
 pub fn log() {
     panic::set_hook(Box::new(log_one));
 }
 
 fn log_one(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload_as_str().unwrap_or("it has no message");
+    let message = panic.payload_as_str().unwrap_or("no message");
     let at = panic.location().map(ToString::to_string);
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-    error!(at, backtrace, "a panic, which is a fault of repoint; please report it: {message}");
+    error!(at, backtrace, "panic, which is a bug in repoint; please report it: {message}");
 }

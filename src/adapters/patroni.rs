@@ -1,7 +1,7 @@
 //! Patroni's REST API over HTTP.
 //!
-//! Law: whatever is on that port, asking it is bounded in time and size, and what is not Patroni's answer is a failure
-//! with its reason: never a crash, and never "not the primary".
+//! Invariants 2 and 10: whatever listens on the port, a request is limited in time and size, and an answer that is
+//! not Patroni's is a failure with a reason: never a crash, and never "not the primary".
 
 mod reason;
 mod tls;
@@ -28,29 +28,30 @@ use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
 
-/// The longest answer that is read. `/cluster` takes about 300 bytes a member, so this is thousands of members.
+/// The longest answer that is read. `/cluster` has about 300 bytes per member, so this is enough for thousands of
+/// members.
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
-/// So many members are asked at the same time: what is queued here has no time that runs, and what is queued in an
-/// overloaded process looks like a member that hangs.
+/// The number of members that are asked at the same time. A request that waits here has no timeout running, while a
+/// request that waits in an overloaded process makes its member appear to hang.
 const SWIFT_AT_ONCE: usize = 64;
-/// Who has not answered by then keeps no other one waiting.
+/// After this time a slow request no longer counts toward the limit.
 const SWIFT: Duration = Duration::from_millis(250);
 
-/// How members are asked.
+/// How to ask members.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The longest wait for a connection, TLS included.
+    /// The connect timeout, TLS included.
     pub connect_timeout: Duration,
-    /// The longest wait for the whole answer.
+    /// The timeout of the whole answer.
     pub timeout: Duration,
-    /// The authorities to trust, instead of the system's; a member's own certificate is one as well.
+    /// The trusted authorities and members' own certificates, instead of the system's authorities.
     pub ca: Option<Vec<CertificateDer<'static>>>,
     /// A client certificate and its key.
     pub identity: Option<Arc<CertifiedKey>>,
-    /// Whether a member's certificate must have the name or address by which it is asked.
+    /// Whether a member's certificate must have the name or address of its URL.
     pub verify_hostname: bool,
-    /// How many members are asked at the same time; each takes two connections.
+    /// The number of members that are asked at the same time; each takes two connections.
     pub at_once: usize,
 }
 
@@ -59,28 +60,28 @@ pub struct Options {
 pub struct Rest {
     client: Client,
     reasons: Reasons,
-    /// For each member that is asked.
+    /// One permit for each member that is being asked.
     places: Arc<Semaphore>,
-    /// For each that may still be about to answer.
+    /// One permit for each member that may still answer.
     swift: Arc<Semaphore>,
 }
 
-/// Why no client could be made.
+/// Why no client could be created.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
-    /// Certificates.
+    /// The certificates are unusable.
     #[error("the certificates of `[patroni]` cannot be used")]
     Tls(#[source] rustls::Error),
     /// Anything else.
-    #[error("no HTTP client can be made")]
+    #[error("the HTTP client cannot be created")]
     Client(#[source] reqwest::Error),
 }
 
 impl Rest {
-    /// Makes a client that follows no redirects and uses no proxy.
+    /// Creates a client that follows no redirects and uses no proxy.
     ///
     /// # Errors
-    /// If a certificate cannot be used.
+    /// If a certificate is unusable.
     pub fn new(options: &Options) -> Result<Self, OptionsError> {
         let (ca, identity) = (options.ca.as_deref(), options.identity.clone());
         let tls = tls::client(ca, identity, options.verify_hostname).map_err(OptionsError::Tls)?;
@@ -92,7 +93,7 @@ impl Rest {
             .no_proxy()
             .http1_only()
             .tls_backend_preconfigured(tls)
-            // Patroni speaks HTTP/1.0 and closes each connection (its `api.py`).
+            // Patroni speaks HTTP/1.0 and closes each connection (Patroni, `api.py`).
             .pool_max_idle_per_host(0);
         let client = builder.build().map_err(OptionsError::Client)?;
         Ok(Self {
@@ -118,7 +119,7 @@ impl Rest {
         let status = response.status();
         let read = async {
             if !expected.contains(&status) {
-                return Err(failure(Kind::Invalid, format!("answered {status}, which Patroni would not")));
+                return Err(failure(Kind::Invalid, format!("unexpected status {status} for Patroni")));
             }
             let mut body = Vec::new();
             loop {
@@ -127,11 +128,11 @@ impl Rest {
                     Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_ANSWER => {
                         return Err(failure(
                             Kind::Invalid,
-                            format!("answered more than {LONGEST_ANSWER} bytes"),
+                            format!("the answer exceeds {LONGEST_ANSWER} bytes"),
                         ));
                     }
                     Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                    // Whoever closes a TLS connection says so first, but not everybody does; half an answer is no JSON.
+                    // A TLS connection may end without `close_notify`; an incomplete answer is not valid JSON anyway.
                     Err(error) if is_end(&error) && !body.is_empty() => break,
                     Err(error) => return Err(failure(Kind::Unavailable, self.reasons.of(url, &error))),
                 }
@@ -140,7 +141,7 @@ impl Rest {
                 Ok(json) => Ok((status, json)),
                 Err(error) => {
                     let why = text::message(&error.to_string());
-                    Err(failure(Kind::Invalid, format!("answered what is not Patroni's JSON: {why}")))
+                    Err(failure(Kind::Invalid, format!("the answer is not Patroni's JSON: {why}")))
                 }
             }
         };
@@ -158,7 +159,7 @@ impl Patroni for Rest {
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
         // Both statuses of `/primary` come with the member's own JSON.
         let statuses = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
-        // Nobody closes them, so nobody is refused.
+        // The semaphores are never closed.
         let _place = self.places.acquire().await;
         let swift = self.swift.acquire().await;
         asked.now();
@@ -187,9 +188,9 @@ impl Patroni for Rest {
     }
 }
 
-/// An answer with something in it that nothing may be known by.
+/// The failure of an answer with an invalid name, host or address.
 fn refused(call: &str, url: &ApiUrl, error: &wire::WireError) -> Failure {
-    Failure::new(Kind::Invalid, call, url.to_string(), format!("the answer is refused: {error}"))
+    Failure::new(Kind::Invalid, call, url.to_string(), format!("invalid answer: {error}"))
 }
 
 #[cfg(test)]

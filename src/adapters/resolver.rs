@@ -1,4 +1,4 @@
-//! Host names by the system's resolver.
+//! Host names, by the system's resolver.
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::host::is_name;
 use repoint_domain::values::text;
 
-/// So many names are looked up at the same time. Each takes a thread of those that the runtime has for what blocks, 512.
+/// The number of names that are resolved at the same time. Each takes one of the runtime's 512 blocking threads.
 const AT_ONCE: usize = 64;
 
-/// The system's resolver, with a bound of its own.
+/// The system's resolver with a timeout.
 #[derive(Clone, Debug)]
 pub struct SystemResolver {
-    /// The longest wait for one name, from when it is looked up.
+    /// The timeout of one name, from when its resolution begins.
     timeout: Duration,
     turns: Arc<Semaphore>,
 }
 
 impl SystemResolver {
-    /// With the longest wait for one name.
+    /// With this timeout for one name.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
         Self { timeout, turns: Arc::new(Semaphore::new(AT_ONCE)) }
@@ -37,11 +37,11 @@ impl SystemResolver {
 impl Resolver for SystemResolver {
     async fn resolve(&self, host: &str) -> Read<Vec<IpAddr>> {
         let failure = |message: String| Failure::new(Kind::Unavailable, "DNS", host, message);
-        // The system's resolver takes `010.0.0.1` and `127.1` for addresses, each in its own way.
+        // The system's resolver accepts `010.0.0.1` and `127.1` as addresses, and platforms differ in how.
         if !is_name(host) {
-            return Err(Failure { kind: Kind::Invalid, ..failure("it is no host name".to_owned()) });
+            return Err(Failure { kind: Kind::Invalid, ..failure("not a host name".to_owned()) });
         }
-        // Nobody closes them. A look-up that hangs keeps its turn, as it keeps its thread.
+        // The semaphore is never closed. A resolution that hangs keeps its permit, as it keeps its thread.
         let turn = self.turns.clone().acquire_owned().await;
         let name = host.to_owned();
         let observing = tokio::task::spawn_blocking(move || {

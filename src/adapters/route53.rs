@@ -1,7 +1,10 @@
 //! Record sets over the Route 53 API.
 //!
-//! Law: a change is DELETE of exactly what was read and CREATE of what is wanted, in one batch, which Route 53 applies
-//! whole or not at all. So it is a compare-and-swap: somebody else's edit makes it fail, and is never overwritten.
+//! A change is a DELETE of exactly what was read and a CREATE of what is wanted, in one batch, which Route 53 applies
+//! completely or not at all. So it is a compare-and-swap: it fails if the record set has changed since it was read,
+//! and never overwrites another change (invariant 7).
+
+mod last_error;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +19,10 @@ use aws_sdk_route53::types::{
 };
 use tokio::time::timeout_at;
 
-use super::aws::{Counted, Fenced, failure, prompt};
-use super::last_error::LastError;
+use super::aws::{Call, failure, prompt};
 use crate::limits::{Calls, LeaseGuard};
 use crate::ports::Zones;
+use last_error::LastError;
 use repoint_domain::observed::Read;
 use repoint_domain::rates::RateKey;
 use repoint_domain::values::failure::{Failure, Kind};
@@ -31,7 +34,7 @@ use repoint_domain::values::record::{
 const LIST: &str = "route53:ListResourceRecordSets";
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
 const GET_CHANGE: &str = "route53:GetChange";
-/// The most that one page holds (`ListResourceRecordSets`, `MaxItems`).
+/// The most record sets of one page (`ListResourceRecordSets`, `MaxItems`).
 const PAGE: i32 = 300;
 
 /// Hosted zones.
@@ -42,7 +45,7 @@ pub struct Route53 {
 }
 
 impl Route53 {
-    /// Shares the client, counts in `calls`.
+    /// Shares the client; counts requests in `calls`.
     #[must_use]
     pub fn new(client: Client, calls: Calls) -> Self {
         Self { client, calls }
@@ -51,8 +54,8 @@ impl Route53 {
 
 #[async_trait]
 impl Zones for Route53 {
-    /// Reads from the first name that is wanted, and goes on from the first one that the page did not reach: names
-    /// that stand near each other share a page, and a large zone is not read through.
+    /// Reads from the first wanted name on, and continues at the first wanted name that the page did not reach:
+    /// neighbouring names share a page, and a large zone is not read completely.
     async fn read(&self, zone: &ZoneId, places: &BTreeSet<RecordPlace>) -> Read<Listing> {
         let mut found: Listing = places.iter().map(|place| (place.clone(), Vec::new())).collect();
         let mut missing: BTreeSet<(String, &str)> = places.iter().map(listing_key).collect();
@@ -70,7 +73,7 @@ impl Zones for Route53 {
                 .set_start_record_identifier(identifier.take())
                 .max_items(PAGE)
                 .customize()
-                .interceptor(Counted::new(&self.calls, LIST).on(&RateKey::Route53))
+                .interceptor(Call::new(&self.calls, LIST).on(&RateKey::Route53))
                 .send()
                 .await
                 .map_err(|error| failure(LIST, zone.as_str(), &error))?;
@@ -84,7 +87,7 @@ impl Zones for Route53 {
             let next = answer.next_record_name().zip(answer.next_record_type());
             let Some((name, next_type)) = next.filter(|_| answer.is_truncated()) else { break };
             let next = (RecordName::new(name).listing_key(), next_type.as_str());
-            // A page may end among the record sets of one name and type; it then goes on within them.
+            // A page may end within the record sets of one name and type; the next one continues there.
             if next.0 == key && next.1 == record_type {
                 identifier = answer.next_record_identifier().map(str::to_owned);
                 if identifier.is_none() {
@@ -100,7 +103,7 @@ impl Zones for Route53 {
         Ok(found)
     }
 
-    /// All of them in one batch, so all results are the same.
+    /// All changes are one batch, so all results are the same.
     async fn change(
         &self,
         zone: &ZoneId,
@@ -115,7 +118,7 @@ impl Zones for Route53 {
 
     async fn is_insync(&self, change: &ChangeId) -> Read<bool> {
         let _leave = self.calls.read(&RateKey::Route53).await;
-        // Whoever asks again does so later, and needs no retry.
+        // The caller asks again later, so the client does not retry.
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let answer = self
             .client
@@ -123,7 +126,7 @@ impl Zones for Route53 {
             .id(change.as_str())
             .customize()
             .config_override(once)
-            .interceptor(Counted::new(&self.calls, GET_CHANGE).on(&RateKey::Route53))
+            .interceptor(Call::new(&self.calls, GET_CHANGE).on(&RateKey::Route53))
             .send()
             .await
             .map_err(|error| failure(GET_CHANGE, change.as_str(), &error))?;
@@ -148,8 +151,7 @@ impl Route53 {
             .change_batch(batch)
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
-            .interceptor(Counted::new(&self.calls, CHANGE).on(&RateKey::Route53))
-            .interceptor(Fenced::new(guard, CHANGE, zone.as_str()))
+            .interceptor(Call::new(&self.calls, CHANGE).on(&RateKey::Route53).fenced(guard, zone.as_str()))
             .interceptor(last_error.clone())
             .send();
         match timeout_at(guard.until(), call).await {
@@ -172,7 +174,7 @@ fn invalid(call: &str, zone: &ZoneId, message: &str) -> Failure {
     Failure::new(Kind::Invalid, call, zone.to_string(), message)
 }
 
-/// A record set in our words; `None` for types that cannot point at a node.
+/// Converts a record set; `None` for types that cannot point at a member.
 fn record_set(zone: &ZoneId, set: &ResourceRecordSet) -> Option<RecordSet> {
     let record_type = match set.r#type() {
         RrType::A => RecordType::A,
@@ -224,7 +226,7 @@ fn routing(set: &ResourceRecordSet) -> Routing {
     }
 }
 
-/// All deletions before all creations: two records may trade values.
+/// All deletions before all creations: two records may exchange values.
 fn batch(changes: &[RecordChange]) -> Result<ChangeBatch, BuildError> {
     let before =
         changes.iter().filter_map(|change| change.before.as_ref()).map(|set| (ChangeAction::Delete, set));

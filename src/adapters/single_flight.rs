@@ -1,9 +1,9 @@
-//! The same work, wanted by several processes of this machine, done by one of them.
+//! One process does a job that several processes of this machine want done.
 //!
-//! Law: no wish is lost. The process that leads answers each one that comes, and what it does next begins after its last
-//! answer; who gets no answer does the work itself. The name is one of the kernel's abstract sockets (`unix(7)`): it goes
-//! with its process, however that ends, and there is nothing to be made, owned or cleaned up. Any user of the machine can
-//! take such a name, so a process of another user is taken for none.
+//! No request is lost: the leader answers each request, and the round that it begins afterwards covers it; a process
+//! without an answer does the job itself. The name is an abstract socket of the kernel (`unix(7)`): it disappears
+//! with its process, so nothing has to be created, owned or cleaned up. Every user of the machine can take such a
+//! name, so a process of another user does not count as the leader.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,21 +16,21 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-/// The leader answers within a millisecond, unless it was stopped.
+/// The leader answers within 1 ms, unless it is stopped.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// The name is taken and nobody answers only for a moment: the leader has just ended, or not begun yet.
+/// A name without a listener is short-lived: its leader has just ended, or is about to listen.
 const ATTEMPTS: u32 = 20;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 const ANSWER: [u8; 3] = *b"ok\n";
 
-/// The right, and the duty, to do the work.
+/// The right and the duty to do the job.
 #[derive(Debug)]
 pub struct Lead(Option<UnixListener>);
 
-/// Takes the lead in some work; `None` if another process has it, and begins anew what it does.
+/// Becomes the leader of a job; `None` if another process leads, and begins another round.
 ///
 /// # Errors
-/// If it cannot be told whether there is another one. The work is to be done then.
+/// If it is unknown whether another process leads. The caller should then do the job.
 pub async fn lead(work: &str) -> io::Result<Option<Lead>> {
     let name = PathBuf::from(format!("\0repoint/{}/{work}", geteuid().as_raw()));
     let mut last = ErrorKind::AddrInUse.into();
@@ -45,7 +45,7 @@ pub async fn lead(work: &str) -> io::Result<Option<Lead>> {
             Ok(Err(error)) if is_gone(&error) => last = error,
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                let message = format!("it has not answered for {} s", ANSWER_WITHIN.as_secs());
+                let message = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
                 return Err(io::Error::new(ErrorKind::TimedOut, message));
             }
         }
@@ -55,16 +55,16 @@ pub async fn lead(work: &str) -> io::Result<Option<Lead>> {
 }
 
 impl Lead {
-    /// That of one who could not be told whether there are others.
+    /// The leader if it is unknown whether another process leads.
     #[must_use]
     pub fn alone() -> Self {
         Self(None)
     }
 
-    /// Does the work, and again for those who come while it is under way; what came of it last.
+    /// Does the job, and repeats it for requests that arrive meanwhile; returns the last result.
     pub async fn work<F: Future>(self, mut work: impl FnMut() -> F) -> F::Output {
         loop {
-            // Whoever waits already is served by what begins now.
+            // A request that is already waiting is covered by the round that begins now.
             while self.is_wanted().now_or_never().is_some() {}
             let mut done = pin!(work());
             let mut again = false;
@@ -81,32 +81,32 @@ impl Lead {
         }
     }
 
-    /// Waits for another process that wants the work done, and answers it.
+    /// Waits for the request of another process, and answers it.
     async fn is_wanted(&self) {
         let Some(listener) = &self.0 else { return std::future::pending().await };
         loop {
             match listener.accept().await {
-                // Who has not waited for the answer does the work, too.
+                // A process that has not waited for the answer does the job, too.
                 Ok((other, _)) if is_of_this_user(&other) => return drop(answer(other)),
                 Ok(_) => {}
-                // Such as too many open files: they are closed as the work goes on.
+                // Such as too many open files: they are closed as the job goes on.
                 Err(_) => sleep(BETWEEN_ATTEMPTS).await,
             }
         }
     }
 }
 
-/// Asks the leader to begin anew.
+/// Asks the leader for another round.
 async fn ask(name: &Path) -> io::Result<()> {
     let mut leader = UnixStream::connect(name).await?;
     if !is_of_this_user(&leader) {
-        return Err(io::Error::new(ErrorKind::PermissionDenied, "another user's process has its name"));
+        return Err(io::Error::new(ErrorKind::PermissionDenied, "a process of another user holds the name"));
     }
     let mut answer = ANSWER;
     leader.read_exact(&mut answer).await.map(drop)
 }
 
-/// A socket that is new has room for the few bytes.
+/// A new socket has room for these few bytes.
 fn answer(other: UnixStream) -> io::Result<()> {
     other.into_std()?.write_all(&ANSWER)
 }
@@ -115,7 +115,7 @@ fn is_of_this_user(other: &UnixStream) -> bool {
     other.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw())
 }
 
-/// Whether the leader has ended since its name was seen, or is too busy for one more.
+/// Whether the leader has ended since its name was seen, or has no room for another connection.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,12 +1,12 @@
 //! Alerts over SNS.
 //!
-//! Law: a letter is sent as it was written.
+//! A message is published exactly as it was queued.
 
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use super::aws::{Counted, failure};
+use super::aws::{Call, failure};
 use crate::limits::Calls;
 use crate::ports::Topic;
 use repoint_domain::state::OutboxMessage;
@@ -24,7 +24,7 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// Publishes to `topic`, counts in `calls`.
+    /// Publishes to `topic`; counts requests in `calls`.
     #[must_use]
     pub fn new(client: Client, topic: TopicArn, calls: Calls) -> Self {
         Self { client, topic, calls }
@@ -51,7 +51,7 @@ impl Topic for Sns {
         }
         request
             .customize()
-            .interceptor(Counted::new(&self.calls, PUBLISH))
+            .interceptor(Call::new(&self.calls, PUBLISH))
             .send()
             .await
             .map(drop)

@@ -1,8 +1,8 @@
-//! Memory in DynamoDB, for Lambdas and for several machines.
+//! State in DynamoDB, for Lambdas and for several machines.
 //!
-//! Law: one item an entry, read consistently, and replaced only if its revision is still the one that was read
-//! (`PutItem`, `ConditionExpression`). What is put replaces the whole item, so what only a newer repoint knows of it is
-//! put back.
+//! One item per entry, read consistently, and replaced only if its revision is still the one that was read
+//! (`PutItem`, `ConditionExpression`). A put replaces the whole item, so attributes that only a newer repoint knows
+//! are put back.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::aws::{Counted, failure, load_retries, save_retries};
+use super::aws::{Call, failure, load_retries, save_retries};
 use crate::limits::Calls;
 use crate::ports::Store;
 use repoint_domain::observed::Read;
@@ -22,14 +22,14 @@ use repoint_domain::values::failure::{Failure, Kind};
 
 const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
-/// The version of the item's shape. It rises when something is added; what an older repoint does not know it keeps.
+/// The version of the item's format. It rises when something is added; an older repoint keeps what it does not know.
 const VERSION: u32 = 1;
-/// The oldest version that reads what this one writes. It rises when something changes its meaning.
+/// The oldest version that can read this format. It rises when the meaning of something changes.
 const MIN_READER: u32 = 1;
 /// The table's partition key, a string. It holds the entry's name, which is the scope unless the configuration says
 /// otherwise.
 const KEY: &str = "scope";
-/// What an item has by this version.
+/// The attributes of this version.
 const OURS: [&str; 5] = [KEY, "version", "min_reader", "revision", "state"];
 
 /// One table.
@@ -38,36 +38,36 @@ pub struct StateTable {
     client: Client,
     table: String,
     calls: Calls,
-    /// The items as they were last read or put here.
+    /// The items as last read or written.
     known: Arc<Mutex<BTreeMap<EntryName, Known>>>,
 }
 
-/// What an item has beside its key and its memory.
+/// The attributes of an item besides its key and its state.
 #[derive(Clone, Default)]
 struct Known {
     revision: u64,
     version: u32,
     min_reader: u32,
-    /// What a newer repoint has put there, and is to find again.
+    /// Attributes of a newer repoint, which are put back.
     unknown: HashMap<String, AttributeValue>,
 }
 
 impl StateTable {
-    /// Keeps memory in `table`, counts in `calls`.
+    /// Keeps the state in `table`; counts requests in `calls`.
     #[must_use]
     pub fn new(client: Client, table: String, calls: Calls) -> Self {
         Self { client, table, calls, known: Arc::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<EntryName, Known>> {
-        // Nothing is half done where one panicked: an item is only replaced.
+        // Items are only replaced, so a panic leaves no partial change.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn damaged(&self, entry: &EntryName, what: &str) -> Failure {
         self.unreadable(format!(
-            "the item `{entry}` {what}, and was left as it is; restore the table to an earlier point, or delete the item: \
-             repoint then begins anew and takes the cluster as it finds it"
+            "the item `{entry}` {what}, and was not changed; restore the table to an earlier point in time, or delete the \
+             item: repoint then starts with empty state for this cluster"
         ))
     }
 
@@ -87,7 +87,7 @@ impl StateTable {
             .consistent_read(true)
             .customize()
             .config_override(Builder::new().retry_config(load_retries()))
-            .interceptor(Counted::new(&self.calls, GET))
+            .interceptor(Call::new(&self.calls, GET))
             .send()
             .await
             .map_err(|error| failure(GET, &format!("table {}", self.table), &error))?;
@@ -97,8 +97,8 @@ impl StateTable {
         let min_reader = number("min_reader").unwrap_or(version);
         if min_reader > VERSION {
             return Err(self.unreadable(format!(
-                "the item `{entry}` has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so \
-                 run that one; it was left as it is, and must not be deleted, since it tells which primary is newest"
+                    "the item `{entry}` has version {version}, and this repoint supports version {VERSION}: use the newer \
+                     repoint that wrote it; the item was not changed; do not delete it, it holds the highest timeline"
             )));
         }
         let text = item.get("state").and_then(|state| state.as_s().ok());
@@ -107,14 +107,14 @@ impl StateTable {
             .map_err(|error| self.damaged(entry, &format!("cannot be read ({error})")))?;
         let revision = item.get("revision").and_then(|revision| revision.as_n().ok());
         if revision != Some(&state.revision.to_string()) {
-            return Err(self.damaged(entry, "has a revision that is not its memory's"));
+            return Err(self.damaged(entry, "has a revision that differs from its state's"));
         }
         item.retain(|name, _| !OURS.contains(&name.as_str()));
         let known = Known { revision: state.revision, version, min_reader, unknown: item };
         Ok((state, known))
     }
 
-    /// What is to be put back with the revision that follows this one. It was read a moment ago, as a rule.
+    /// What to write back with the next revision. As a rule it was read a moment ago.
     async fn known_at(&self, entry: &EntryName, revision: u64) -> Read<Known> {
         let known = self.known().get(entry).filter(|known| known.revision == revision).cloned();
         match known {
@@ -161,7 +161,7 @@ impl Store for StateTable {
         request
             .customize()
             .config_override(Builder::new().retry_config(save_retries()))
-            .interceptor(Counted::new(&self.calls, PUT))
+            .interceptor(Call::new(&self.calls, PUT))
             .send()
             .await
             .map_err(|error| failure(PUT, &resource, &error))?;

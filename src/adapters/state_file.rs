@@ -1,8 +1,8 @@
-//! Memory in a file, for one machine.
+//! State in a file, for one machine.
 //!
-//! Law: the file is always whole. A save takes the lock, reads, checks the revision, writes a new file beside the old
-//! one, syncs it, and renames it over the old one. A file that cannot be read is never replaced: it may hold the only
-//! record of the highest timeline. What is known of the file is believed only while it is the very file that was read.
+//! The file is always complete. A save takes the lock, reads, checks the revision, writes a new file beside the old
+//! one, syncs it, and renames it over the old one. An unreadable file is never replaced: it may hold the only record
+//! of the highest timeline. Cached contents are used only while the file on disk is the one that was read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -26,18 +26,18 @@ use repoint_domain::values::failure::{Failure, Kind};
 pub mod lock;
 mod place;
 
-/// The version of the file's shape. It rises when something is added; what an older repoint does not know it keeps.
+/// The version of the file's format. It rises when something is added; an older repoint keeps what it does not know.
 const VERSION: u32 = 1;
-/// The oldest version that reads what this one writes. It rises when something changes its meaning.
+/// The oldest version that can read this format. It rises when the meaning of something changes.
 const MIN_READER: u32 = 1;
 const READ: &str = "reading the state file";
 const WRITE: &str = "writing the state file";
-/// The lock is held for milliseconds, unless its holder was stopped. Whoever saves gives up later than this, so that it
-/// hears of the lock and not of the time that went by: a pass has 2 s for the first save of what it tells.
+/// The lock is held for milliseconds, unless its holder is stopped. A save gives up later than this, so that it
+/// reports the lock and not a timeout: a pass has 2 s for the first save of its alerts.
 const LOCKED_FOR: Duration = Duration::from_millis(1500);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A file with the memory of every cluster that this machine looks after.
+/// A file with the state of every cluster of this machine.
 #[derive(Clone)]
 pub struct StateFile {
     path: PathBuf,
@@ -47,23 +47,23 @@ pub struct StateFile {
 /// What the clusters of this process share.
 #[derive(Default)]
 struct Shared {
-    /// Who saves; the lock on the file is between processes.
+    /// Held by the writer of this process; the lock on the file is between processes.
     turn: Mutex<()>,
-    /// The file as it was last read or written. Whoever holds this may wait for the disk, and for nobody.
+    /// The file as last read or written. The holder may wait for the disk, and for nothing else.
     known: std::sync::Mutex<Option<Known>>,
-    /// Those who want to save. Those who come together are written together, since a sync takes its time.
+    /// Pending saves. Saves that are pending together are written together, since a sync takes time.
     waiting: std::sync::Mutex<Vec<Draft>>,
 }
 
 /// A file whose contents are known.
 struct Known {
-    /// Kept open, so that its number is given to no other file.
+    /// Kept open, so that the kernel reuses its inode number for no other file.
     _file: File,
     mark: Mark,
     contents: Arc<Contents>,
 }
 
-/// What tells a file from one that took its place, and from itself before somebody edited it.
+/// Distinguishes a file from a replacement, and from itself before an edit.
 #[derive(PartialEq, Eq)]
 struct Mark {
     device: u64,
@@ -73,24 +73,24 @@ struct Mark {
     changed: (i64, i64),
 }
 
-/// A state file that no other process writes meanwhile, wherever the link to it may lead by then.
+/// The path of a state file that is locked against other processes, wherever its symbolic link leads meanwhile.
 struct Locked {
     real: PathBuf,
     _lock: File,
 }
 
-/// What one who wants to save waits for.
+/// A pending save.
 struct Draft {
     entry: EntryName,
     state: State,
     reply: oneshot::Sender<Result<(), Failure>>,
 }
 
-/// What the file holds. The versions are read first, since the rest may mean something else to a later one.
+/// The contents of the file. The versions are read first, since the rest may have another meaning in a later version.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
-    /// The least version that may read it; absent in the first files.
+    /// The lowest version that may read it; absent in the first files.
     min_reader: Option<u32>,
 }
 
@@ -100,7 +100,7 @@ struct Contents {
     #[serde(default = "first")]
     min_reader: u32,
     clusters: BTreeMap<EntryName, State>,
-    /// What a newer repoint has written, and is to find again.
+    /// Keys of a newer repoint, which are written back.
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -117,18 +117,19 @@ impl Default for Contents {
 }
 
 impl StateFile {
-    /// Keeps memory at `path`, whose folder is made if it is missing. Nothing is touched yet.
+    /// Keeps the state at `path`, whose folder is created if it is missing. Nothing is accessed yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, shared: Arc::default() }
     }
 
-    /// The file itself, links followed: processes that know it by different names share it and what lies beside it.
+    /// The file itself, symbolic links followed: processes that know it by different paths share it and its lock.
     fn real(&self, call: &str) -> Result<PathBuf, Failure> {
         place::real(&self.path).map_err(|why| failure(Kind::Invalid, call, &self.path, why))
     }
 
-    /// The lock, on a file of its own: the state file itself is replaced at each save. And the file that it is about.
+    /// The lock is a separate file, since the state file itself is replaced at each save. Returns it with the file
+    /// that it protects.
     async fn lock(&self) -> Result<Locked, Failure> {
         let real = self.real(WRITE)?;
         let path = place::beside(&real, ".lock");
@@ -144,7 +145,7 @@ impl StateFile {
                 Err(TryLockError::Error(error)) => return Err(unlockable(&path, &error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                     let message = format!(
-                        "another process has held the lock for {} s: it hangs or was stopped; find it with `fuser {}`",
+                        "another process has held the lock for {} s: it hangs or is stopped; find it with `fuser {}`",
                         LOCKED_FOR.as_secs_f32(),
                         path.display()
                     );
@@ -168,10 +169,11 @@ impl Store for StateFile {
     async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
         held(&self.shared.waiting).push(Draft { entry: entry.clone(), state: state.clone(), reply });
-        // On its own: if this caller gives up, the others are saved all the same. And each anew: no save rests on one that
-        // came before, and may have died.
+        // A task of its own: if this caller gives up, the other saves are written all the same. And a new one each
+        // time: no save depends on an earlier task, which may have died.
         tokio::spawn(self.clone().save_waiting());
-        let lost = |_| Err(failure(Kind::Unavailable, WRITE, &self.path, "it was given up".to_owned()));
+        let lost =
+            |_| Err(failure(Kind::Unavailable, WRITE, &self.path, "the save was abandoned".to_owned()));
         answer.await.unwrap_or_else(lost)
     }
 
@@ -187,7 +189,7 @@ impl Store for StateFile {
 }
 
 impl StateFile {
-    /// Saves for all who wait when the turn has come, if another turn has not.
+    /// Writes all pending saves when its turn comes, unless an earlier turn has written them.
     async fn save_waiting(self) {
         let _turn = self.shared.turn.lock().await;
         if held(&self.shared.waiting).is_empty() {
@@ -203,11 +205,11 @@ impl StateFile {
             }
             Ok(())
         };
-        // Who is left without an answer hears of that.
+        // A caller that is left without an answer sees the closed channel.
         drop(blocking(WRITE, &self.path, save).await);
     }
 
-    /// Writes once, whatever can be saved of this.
+    /// Writes once what can be saved of the pending saves.
     fn save_all(&self, drafts: Vec<Draft>, locked: &Locked) {
         let contents = match self.contents(&locked.real) {
             Ok(contents) => contents,
@@ -215,15 +217,14 @@ impl StateFile {
         };
         let mut contents = Contents::clone(&contents);
         let mut accepted = Vec::new();
-        // Who gave up meanwhile has not saved.
+        // A caller that has given up has not saved.
         for draft in drafts.into_iter().filter(|draft| !draft.reply.is_closed()) {
             let stored = contents.clusters.get(&draft.entry).map_or(0, |stored| stored.revision);
             if stored + 1 == draft.state.revision {
                 contents.clusters.insert(draft.entry.clone(), draft.state.clone());
                 accepted.push(draft);
             } else {
-                let message =
-                    format!("revision {stored} is stored, and {} was to follow", draft.state.revision);
+                let message = format!("the stored revision is {stored}, expected {}", draft.state.revision);
                 draft.answer(Err(failure(Kind::Conflict, WRITE, &self.path, message)));
             }
         }
@@ -241,7 +242,7 @@ impl StateFile {
         }
     }
 
-    /// What the file holds, which is read again only if it is another one than before.
+    /// The contents of the file, which are read again only if the file has changed.
     fn contents(&self, real: &Path) -> Result<Arc<Contents>, Failure> {
         let mut known = held(&self.shared.known);
         if let (Some(known), Ok(found)) = (&*known, fs::metadata(real))
@@ -260,7 +261,7 @@ impl StateFile {
 }
 
 impl Draft {
-    /// Whoever gave up does not hear it.
+    /// A caller that has given up does not receive it.
     fn answer(self, result: Result<(), Failure>) {
         drop(self.reply.send(result));
     }
@@ -278,12 +279,12 @@ impl Mark {
     }
 }
 
-/// Nothing is half done where one panicked: what is held is only replaced.
+/// Values are only replaced, so a panic leaves no partial change.
 fn held<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs what may wait for a disk where it stops nobody else.
+/// Runs disk I/O on a thread where it blocks no other task.
 async fn blocking<T: Send + 'static>(
     call: &'static str,
     path: &Path,
@@ -293,14 +294,14 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(failure(Kind::Unavailable, call, path, error.to_string())))
 }
 
-/// A file, and what it was at some moment.
+/// A file, and its identity at some moment.
 type Marked = Option<(File, Mark)>;
 
-/// What the file held; no file is an empty one.
+/// The contents of the file; a missing file is an empty one.
 fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
     let opened = || -> std::io::Result<_> {
         let mut file = File::open(path)?;
-        // Before it is read: what changes later is seen by this.
+        // Taken before the file is read, so that a later change is noticed.
         let mark = Mark::of(&file.metadata()?);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -315,31 +316,31 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
     };
     let damaged = |error: serde_json::Error| {
         let message = format!(
-            "it is damaged ({error}), and was left as it is; restore it from a backup, or move it away: repoint then begins \
-             anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads"
+            "it is damaged ({error}), and was not changed; restore it from a backup, or move it away: repoint then starts \
+             with empty state, so check first with `patronictl list` that the right primary leads"
         );
         failure(Kind::Invalid, READ, path, message)
     };
     let Version { version, min_reader } = serde_json::from_slice(&bytes).map_err(damaged)?;
     if min_reader.unwrap_or(version) > VERSION {
         let message = format!(
-            "it has version {version}, and this repoint knows version {VERSION}: a newer repoint wrote it, so run that one; it was \
-             left as it is, and must not be deleted, since it tells which primary is newest"
+            "it has version {version}, and this repoint supports version {VERSION}: use the newer repoint that wrote it; it was \
+             not changed; do not delete it, it holds the highest timelines"
         );
         return Err(failure(Kind::Invalid, READ, path, message));
     }
     Ok((Some((file, mark)), serde_json::from_slice(&bytes).map_err(damaged)?))
 }
 
-/// Writes a draft, syncs it, renames it, and syncs the folder: after a crash at any point there is the old file or the
-/// new one.
+/// Writes a draft, syncs it, renames it, and syncs the folder: after a crash at any point there is the old file or
+/// the new one.
 fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failure> {
     let mut bytes = serde_json::to_vec_pretty(contents)
         .map_err(|error| failure(Kind::Invalid, WRITE, path, error.to_string()))?;
     bytes.push(b'\n');
     let put = || {
         let mut file = place::create(draft)?;
-        // Before there is anything in it.
+        // Before the file has contents.
         place::own(&file, path, draft, |mode| mode);
         file.write_all(&bytes)?;
         file.sync_all()?;
@@ -349,7 +350,7 @@ fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failu
         Ok(file)
     };
     let file = put().map_err(|error| io(WRITE, path, &error))?;
-    // It is written in any case; at worst it is read again.
+    // The file is written in any case; at worst it is read again.
     let mark = file.metadata().ok().map(|found| Mark::of(&found));
     Ok(mark.map(|mark| (file, mark)))
 }
@@ -358,13 +359,12 @@ fn io(call: &str, path: &Path, error: &std::io::Error) -> Failure {
     let kind = match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             let message = format!(
-                "{error}: run repoint as the user that may write there, or name another place with `[state] file`"
+                "{error}: run repoint as a user that may write there, or set `[state] file` to another path"
             );
             return failure(Kind::Invalid, call, path, message);
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            let message =
-                format!("{error}: free some space there, or name another place with `[state] file`");
+            let message = format!("{error}: free some space there, or set `[state] file` to another path");
             return failure(Kind::Unavailable, call, path, message);
         }
         _ => Kind::Unavailable,
@@ -372,7 +372,7 @@ fn io(call: &str, path: &Path, error: &std::io::Error) -> Failure {
     failure(kind, call, path, error.to_string())
 }
 
-/// A file system without locks keeps no two processes apart.
+/// A file system without locks cannot exclude other processes.
 fn unlockable(path: &Path, error: &std::io::Error) -> Failure {
     let message = format!(
         "it cannot be locked ({error}): keep the state file on a local disk, or use `[state] dynamodb_table`"

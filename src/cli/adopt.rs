@@ -1,4 +1,4 @@
-//! `repoint adopt`: accept a new system identifier.
+//! `repoint adopt`: accept a new system identifier, or an older timeline.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use repoint_domain::decide::verdict::HoldKind;
 use repoint_domain::report::Tone;
 use repoint_domain::values::cluster::EntryName;
 
-/// Changes memory, and nothing else.
+/// Changes the state, and nothing else.
 pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {
     let spec = match &settings.entries_called(called)[..] {
         [] => return print::usage_error(&format!("the configuration has no cluster `{called}`")),
@@ -21,7 +21,7 @@ pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode 
             let names: Vec<&str> = several.iter().map(|spec| spec.name.as_str()).collect();
             let names = names.join(", ");
             return print::usage_error(&format!(
-                "several entries have the scope `{called}`; say which one: {names}"
+                "several entries have the scope `{called}`; use the name of one: {names}"
             ));
         }
     };
@@ -65,7 +65,7 @@ fn text(name: &EntryName, adopted: &Adopted) -> String {
     let is_adopted = print::paint(Tone::Good, "adopted");
     format!(
         "{name}  {is_adopted} system {} on timeline {}, whose primary is {member}; before: {known}\n  \
-         nothing was moved; see `repoint plan --cluster {name}`\n",
+         no endpoint was changed; see `repoint plan --cluster {name}`\n",
         primary.system_id, primary.timeline,
     )
 }
@@ -80,11 +80,11 @@ fn error_text(error: &AdoptError) -> String {
 fn hint(error: &AdoptError) -> String {
     match error {
         AdoptError::Hold(hold) if hold.kind() == HoldKind::WrongCluster => {
-            "the configuration itself expects another cluster: change its `scope` or `system_id`".to_owned()
+            "the configuration expects another cluster: change its `scope` or `system_id`".to_owned()
         }
         AdoptError::Hold(hold) => hold.kind().remedy().to_owned(),
         AdoptError::State(failure) => {
-            failure.hint.clone().unwrap_or_else(|| "mend that, and try again".to_owned())
+            failure.hint.clone().unwrap_or_else(|| "correct the state store, and try again".to_owned())
         }
     }
 }

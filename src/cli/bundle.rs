@@ -1,4 +1,4 @@
-//! `repoint bundle`: the configuration and what follows from it, for whatever deploys the function.
+//! `repoint bundle`: the configuration and what follows from it, for deployment tools.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use super::print;
 use crate::config::{Settings, bundle, text};
 
-/// Prints the bundle. Nobody is asked.
+/// Prints the bundle, without any request.
 pub fn main(settings: &Settings, path: &Path, is_part: bool, has_instances: bool) -> ExitCode {
     if is_part {
         return print::usage_error(
-            "a bundle is of the whole configuration, whose text it holds: leave out `--cluster`, or part the file",
+            "a bundle contains the whole configuration: omit `--cluster`, or split the file",
         );
     }
     match text(path) {

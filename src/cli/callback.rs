@@ -1,8 +1,8 @@
-//! `repoint callback`: hand over, and be gone.
+//! `repoint callback`: trigger a check and return.
 //!
-//! Law: Patroni never waits, and is never failed. What it says is a reason to look, not a fact: the next callback kills
-//! this process with all its children (`patroni/postgresql/callback_executor.py`), and `on_role_change` comes before the
-//! promotion is finished.
+//! Patroni never waits, and never sees a failure. A callback is a trigger without facts (invariant 1): the next
+//! callback kills this process with all its children (`patroni/postgresql/callback_executor.py`), and
+//! `on_role_change` comes before the promotion is finished.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -17,29 +17,30 @@ use crate::app::control;
 use crate::config::{CallbackMode, Settings};
 use repoint_domain::spec::Spec;
 
-/// A daemon on the same host answers within a millisecond; one that does not is passed over.
+/// A daemon on the same host answers within 1 ms; a slower one is skipped.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);
 
-/// What Patroni appends to the command.
+/// The arguments that Patroni appends to the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Called<'a> {
     /// `on_start`, `on_stop`, `on_restart`, `on_reload` or `on_role_change`.
     pub action: &'a str,
-    /// `master`, `primary`, `promoted` (3.0.0), `replica`, `standby_leader`, `demoted`, `uninitialized`, and whatever comes.
+    /// `master`, `primary`, `promoted` (3.0.0), `replica`, `standby_leader`, `demoted`, `uninitialized`, or another
+    /// word.
     pub role: &'a str,
-    /// The cluster.
+    /// The scope.
     pub scope: &'a str,
 }
 
 impl<'a> Called<'a> {
-    /// The last three arguments: the command in `patroni.yml` may have some of its own before.
+    /// The last three arguments: the command in `patroni.yml` may have arguments of its own before them.
     pub fn from(arguments: &'a [String]) -> Option<Self> {
         let [.., action, role, scope] = arguments else { return None };
         Some(Self { action, role, scope })
     }
 }
 
-/// Hands over to whoever is configured.
+/// Triggers a check as configured.
 pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCode {
     let Some(called) = Called::from(arguments) else {
         return print::usage_error("Patroni appends three arguments: ACTION ROLE SCOPE");
@@ -48,7 +49,7 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
     if settings.entries_of_scope(scope).is_empty() {
         let known: BTreeSet<&str> = settings.clusters.iter().flat_map(Spec::scopes).collect();
         return print::usage_error(&format!(
-            "{} has no cluster `{scope}`; it has {}",
+            "{} has no cluster `{scope}`; its clusters are {}",
             config.display(),
             known.into_iter().collect::<Vec<_>>().join(", ")
         ));
@@ -56,12 +57,12 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
     let detached = match &settings.callback.mode {
         CallbackMode::Daemon => match call_daemon(settings, scope) {
             Ok(()) => {
-                info!(cluster.name = scope, action, role, "callback: the daemon looks");
+                info!(cluster.name = scope, action, role, "callback: the daemon checks the cluster");
                 return ExitCode::SUCCESS;
             }
             Err(error) => {
                 let socket = settings.watch.socket.display();
-                warn!(cluster.name = scope, %error, "callback: no daemon at {socket} takes over, so repoint looks by itself");
+                warn!(cluster.name = scope, %error, "callback: no daemon at {socket} accepted the trigger, so repoint checks the cluster in a process of its own");
                 detach(config, called)
             }
         },
@@ -69,29 +70,31 @@ pub fn main(settings: &Settings, config: &Path, arguments: &[String]) -> ExitCod
     };
     match detached {
         Ok(process) => {
-            info!(cluster.name = scope, action, role, process, "callback: handed over");
+            info!(
+                cluster.name = scope,
+                action, role, process, "callback: a process of its own checks the cluster"
+            );
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            print::error(&format!("callback: it cannot hand over to a process of its own: {error}"))
-        }
+        Err(error) => print::error(&format!("callback: cannot start a process: {error}")),
     }
 }
 
-/// To the daemons of this host: each entry of the scope to one that watches it, be it that of all clusters or of a shard.
+/// Triggers the daemons of this host: for each entry of the scope one that watches it, be it that of all clusters or
+/// of a shard.
 fn call_daemon(settings: &Settings, scope: &str) -> io::Result<()> {
     let sockets = control::sockets(&settings.watch.socket);
     let entries = settings.entries_of_scope(scope);
     entries.into_iter().try_for_each(|entry| observe(&sockets, entry.name.as_str()))
 }
 
-/// Says "look" at one socket after the other until a daemon takes it; or else why none does.
+/// Triggers one socket after the other until a daemon accepts; else returns why none does.
 fn observe(sockets: &[PathBuf], name: &str) -> io::Result<()> {
     let mut why = io::Error::from(ErrorKind::NotFound);
     for socket in sockets {
         match control::observe(socket, name, ANSWER_WITHIN) {
             Ok(()) => return Ok(()),
-            // What a daemon says tells more than that there is none, such as where one was killed.
+            // A daemon's refusal says more than a missing socket, such as that of a killed daemon.
             Err(error) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 why = error;
             }
@@ -101,8 +104,8 @@ fn observe(sockets: &[PathBuf], name: &str) -> io::Result<()> {
     Err(why)
 }
 
-/// Starts what goes on when this process is gone. It leaves Patroni's process tree when this one ends, at once, and makes
-/// itself a session of its own.
+/// Starts a process that outlives this one. It leaves Patroni's process tree when this one ends, and makes itself the
+/// leader of a new session.
 fn detach(config: &Path, called: Called) -> io::Result<u32> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
@@ -111,7 +114,7 @@ fn detach(config: &Path, called: Called) -> io::Result<u32> {
         .arg("--config")
         .arg(config)
         .args(["--detached", called.action, called.role, called.scope])
-        // Patroni's own, which is not to hear of us.
+        // Patroni's own pipes, which must not get our output.
         .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null())
         .stdout(Stdio::null());

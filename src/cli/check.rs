@@ -1,4 +1,4 @@
-//! `repoint check`: the configuration as it was understood.
+//! `repoint check`: the effective configuration.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use super::{Format, print};
 use crate::app::patroni_client;
 use crate::config::{Settings, show};
 
-/// Prints the configuration. Certificates are tried, and nobody is asked.
+/// Prints the configuration. Certificates are checked; no request is made.
 pub fn main(settings: &Settings, format: Format) -> ExitCode {
     if let Err(error) = patroni_client(&settings.patroni) {
         return print::usage_error(&format!("{:#}", anyhow::Error::from(error)));

@@ -1,4 +1,4 @@
-//! `repoint completions`: what a shell needs to complete the command line.
+//! `repoint completions`: completions of the command line for a shell.
 
 use std::process::ExitCode;
 

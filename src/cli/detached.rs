@@ -1,4 +1,4 @@
-//! What a callback has handed over to: one bounded look, by a process that Patroni cannot find.
+//! The process that a callback starts: one check of the cluster, in a process that Patroni cannot find.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,17 +14,17 @@ use crate::app::single_flight::{Lead, lead};
 use crate::config::{CallbackMode, Settings, show};
 use repoint_domain::report::{ClusterReport, Outcome};
 
-/// Looks until the cluster has a primary and its endpoints follow it, or tells SNS that somebody should. Of several such
-/// processes one does it, and begins anew for those that come while it does.
+/// Makes passes until the cluster has a primary and its endpoints point at it, or publishes the trigger to SNS. One
+/// of several such processes does this, and begins again for those that start meanwhile.
 pub fn main(settings: Settings, config: &Path, arguments: &[String]) -> ExitCode {
     let Some(called) = Called::from(arguments) else {
         return print::usage_error("Patroni appends three arguments: ACTION ROLE SCOPE");
     };
-    // It fails only for the leader of a process group, which has left its parent's anyway.
+    // Fails only for the leader of a process group, which has left its parent's group anyway.
     if let Err(error) = setsid() {
-        warn!(%error, "callback: no session of its own");
+        warn!(%error, "callback: cannot create a session");
     }
-    // One that reads the same file and understands something else, since the file was edited, does something else.
+    // A process that reads another version of the file has another job.
     let job = job::digest(config, (called.scope, show(&settings).to_string()));
     block_on(look_once(settings, called, job))
 }
@@ -33,11 +33,14 @@ async fn look_once(settings: Settings, called: Called<'_>, job: String) -> ExitC
     let lead = match lead(&job).await {
         Ok(Some(lead)) => lead,
         Ok(None) => {
-            info!(cluster.name = called.scope, "callback: another process looks, and begins anew");
+            info!(
+                cluster.name = called.scope,
+                "callback: another process checks the cluster, and begins again"
+            );
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            warn!(cluster.name = called.scope, %error, "callback: another process may be looking at the same time");
+            warn!(cluster.name = called.scope, %error, "callback: another process may check the cluster at the same time");
             Lead::alone()
         }
     };
@@ -53,11 +56,11 @@ async fn observe(app: &App, called: Called<'_>) -> ExitCode {
     if let CallbackMode::Sns(topic) = &app.settings().callback.mode {
         return match app.call(topic, scope, action, role).await {
             Ok(()) => {
-                info!(cluster.name = scope, topic = topic.as_str(), "callback: SNS was told");
+                info!(cluster.name = scope, topic = topic.as_str(), "callback: trigger published to SNS");
                 ExitCode::SUCCESS
             }
             Err(failure) => {
-                error!(cluster.name = scope, %failure, "callback: SNS was not told");
+                error!(cluster.name = scope, %failure, "callback: trigger not published to SNS");
                 ExitCode::FAILURE
             }
         };

@@ -1,4 +1,4 @@
-//! `repoint iam`: what IAM has to allow.
+//! `repoint iam`: the IAM policies that a configuration needs.
 
 use std::process::ExitCode;
 
@@ -8,14 +8,14 @@ use super::print;
 use crate::config::{CallbackMode, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
 use repoint_domain::values::arn::RoleArn;
 
-/// What `--role` calls the process's own credentials.
+/// The value of `--role` for the process's own credentials.
 const OWN: &str = "self";
 
-/// Prints the policies for this configuration, or the one of `role`. AWS is not asked.
+/// Prints the policies for this configuration, or the one of `role`. No request is made.
 pub fn main(settings: &Settings, rights: Rights, has_instances: bool, role: Option<&str>) -> ExitCode {
     if rights == Rights::Callback && !matches!(settings.callback.mode, CallbackMode::Sns(_)) {
         return print::usage_error(
-            "[callback] mode is not `sns`, so a callback passes itself if it has to: take `--for run`",
+            "[callback] mode is not `sns`, so a callback may make passes itself: use `--for run`",
         );
     }
     let policies = policies(settings, rights, has_instances);
@@ -29,7 +29,7 @@ pub fn main(settings: &Settings, rights: Rights, has_instances: bool, role: Opti
             }
             let known: Vec<&str> = all.iter().map(name).collect();
             print::usage_error(&format!(
-                "--role {role}: the configuration has no such role; it has {}",
+                "--role {role}: the configuration has no such role; its roles are {}",
                 known.join(", ")
             ))
         }
@@ -44,8 +44,8 @@ fn warn_of_length(policy: &PolicyOf) {
     let length = policy.policy.to_string().chars().count();
     if length > LONGEST_MANAGED {
         tracing::warn!(
-            "the policy of {} has {length} characters, and a managed policy may have {LONGEST_MANAGED}: make one for each \
-             part of the clusters with `--cluster`, and attach them all",
+            "the policy of {} has {length} characters, but a managed policy may have {LONGEST_MANAGED}: split the clusters \
+             with `--cluster`, and attach one policy for each part",
             name(policy)
         );
     }

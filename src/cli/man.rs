@@ -1,4 +1,4 @@
-//! `repoint man`: the manual pages, from what `--help` says.
+//! `repoint man`: the manual pages, from the texts of `--help`.
 
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ fn write(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The examples stand in lines of their own, which `clap_mangen` would fill up as it does with prose.
+/// Keeps the line breaks of the examples, which `clap_mangen` would fill as prose.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     Man::new(command.clone().after_help(Resettable::Reset)).render(&mut page)?;

@@ -1,8 +1,8 @@
 //! The command line: one file per command.
 //!
-//! Law: data goes to stdout, everything else to stderr. Exit 0: every cluster is as it should be; 1: some cluster was
-//! held or failed, or the answer could not be printed; 2: usage or configuration. Nothing is printed before the work is
-//! done, and no failure of stdout or stderr changes what is done.
+//! Data goes to stdout, everything else to stderr. Exit status 0: every cluster is as it should be; 1: some cluster
+//! was held or failed, or the output could not be printed; 2: usage or configuration. Nothing is printed before the
+//! work is done, and no failure of stdout or stderr changes what is done.
 
 mod adopt;
 mod bundle;
@@ -36,7 +36,7 @@ use crate::app::{LogStream, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use repoint_domain::values::cluster::EntryName;
 
-/// Keeps NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
+/// Keep NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -44,17 +44,17 @@ use repoint_domain::values::cluster::EntryName;
     max_term_width = 100,
     after_help = "\
 Examples:
-  repoint check                      is the configuration sound? (asks nobody)
-  repoint plan                       what would be changed, and why (changes nothing)
-  repoint run                        change it, once; for cron
-  repoint watch                      change it whenever it has to be; for systemd
+  repoint check                      check the configuration (makes no requests)
+  repoint plan                       show what would be changed, and why (changes nothing)
+  repoint run                        make one pass; for cron
+  repoint watch                      make passes whenever something changes; for systemd
   repoint run --cluster batman --format json
-  repoint adopt batman               accept its new system identifier
-  repoint status                     members, verdict and endpoints, as a table
-  repoint test-alert                 does an alert reach you?
+  repoint adopt batman               accept the cluster's new system identifier
+  repoint status                     show members, verdict and endpoints
+  repoint test-alert                 publish a test alert
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
-or the answer could not be printed; 2 usage or configuration; 3 changes are planned
+or the output could not be printed; 2 usage or configuration; 3 changes are planned
 (`plan --exit-code`).
 Logs go to stderr; REPOINT_LOG sets their level (off, error, warn, info, debug, trace)."
 )]
@@ -67,7 +67,7 @@ pub struct Cli {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// The configuration
+    /// Path of the configuration file
     #[arg(
         long,
         short,
@@ -77,28 +77,28 @@ struct Common {
         default_value = "repoint.toml"
     )]
     config: PathBuf,
-    /// Only this cluster, by its name or scope; may be given several times
+    /// Only this cluster, by name or scope; may be repeated
     #[arg(long, global = true, value_name = "NAME")]
     cluster: Vec<String>,
-    /// How the answer is written
+    /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-/// How an answer is written.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people
+    /// Text for a terminal
     Text,
-    /// For programs
+    /// JSON for programs
     Json,
 }
 
-/// How the answer of a pass is written.
+/// The output of a pass.
 #[derive(Clone, Copy, Debug)]
 struct Printing {
     format: Format,
-    /// Not at all, if there is nothing to say.
+    /// Prints nothing if nothing was changed, held or failed.
     quiet: bool,
 }
 
@@ -113,27 +113,27 @@ Examples:
   repoint completions zsh > ~/.zfunc/_repoint
   repoint completions fish > ~/.config/fish/completions/repoint.fish
 
-The Debian package brings those of bash, zsh and fish along.")]
+The Debian package installs those of bash, zsh and fish.")]
     Completions {
-        /// Which shell
+        /// Shell to print completions for
         shell: Shell,
     },
-    /// Write the manual pages: repoint(1), and one for each command
+    /// Write the manual pages: repoint(1) and one for each command
     #[command(after_help = "\
 Example:
   repoint man ~/.local/share/man/man1 && man repoint-plan
 
-The Debian package brings them along.")]
+The Debian package installs them.")]
     Man {
-        /// Where to; made if need be
+        /// Folder to write to; created if it does not exist
         folder: PathBuf,
     },
 }
 
-/// What takes a configuration.
+/// The commands that need a configuration.
 #[derive(Debug, Subcommand)]
 enum Work {
-    /// Show what one pass would change, and why; change nothing
+    /// Show what one pass would change, and why, without changing anything
     #[command(after_help = "\
 Examples:
   repoint plan
@@ -143,38 +143,38 @@ Examples:
 Exit status with --exit-code: 0 nothing would be changed, and nothing is held; 3 changes are planned, and nothing is
 held; 1 some cluster is held or failed; 2 usage or configuration.")]
     Plan {
-        /// Exit with 3 if changes are planned, with 0 only if there are none
+        /// Exit with status 3 if changes are planned, and with 0 only if none are
         #[arg(long)]
         exit_code: bool,
-        /// Print and log nothing but warnings where nothing would be changed, is held or failed
+        /// Print nothing, and log only warnings, if nothing would be changed, is held or failed
         #[arg(long, short)]
         quiet: bool,
     },
-    /// Make one pass: point every endpoint at its primary, and tell SNS
+    /// Make one pass: point every endpoint at its primary, and publish alerts
     #[command(after_help = "\
 Examples:
   repoint run                                             once
   * * * * *  postgres  repoint run --quiet --config /etc/repoint.toml     in /etc/cron.d
   repoint run --dry-run                                   the same as `repoint plan`")]
     Run {
-        /// Change nothing, only say what would be changed
+        /// Show what would be changed, without changing anything
         #[arg(long)]
         dry_run: bool,
-        /// Print and log nothing but warnings where nothing was changed, held or failed: cron mails what is printed
+        /// Print nothing, and log only warnings, if nothing was changed, held or failed: cron mails all output
         #[arg(long, short)]
         quiet: bool,
     },
-    /// Watch every cluster for ever, and act within a fraction of a second when its primary changes
+    /// Watch all clusters, and make a pass within a fraction of a second when a primary changes
     #[command(after_help = "\
 Examples:
   repoint watch --config /etc/repoint.toml
-  repoint watch --format json                             logs as JSON, one object a line
+  repoint watch --format json                             logs as JSON, one object per line
 
-It asks Patroni every second ([watch] interval_seconds), and AWS only when something has changed, when a callback
-says so, when something is unfinished, and every minute (audit_interval_seconds). SIGHUP loads the configuration
-anew; SIGTERM ends it after the pass under way. Under systemd it tells when it is ready and that it is alive.")]
+The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
+callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
+configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness.")]
     Watch,
-    /// Be Patroni's callback: hand over to whoever looks, and return within milliseconds
+    /// Handle a Patroni callback: trigger a check and return
     #[command(after_help = "\
 In patroni.yml, as the user that runs Patroni:
   postgresql:
@@ -182,14 +182,15 @@ In patroni.yml, as the user that runs Patroni:
       on_role_change: repoint callback --config /etc/repoint.toml
       on_start: repoint callback --config /etc/repoint.toml
 
-Patroni appends the action, the role and the scope. What they say is not believed: they only mean that it is time to
-look. [callback] mode says who looks: `daemon` (a `repoint watch` on this host, or repoint itself if there is
-none), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which Patroni cannot kill).")]
+Patroni appends the action, the role and the scope. They are not trusted as facts: a callback only triggers a check of
+the cluster, and returns within milliseconds. [callback] mode says what checks it: `daemon` (a `repoint watch` on this
+host, or else a process of its own), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which
+Patroni cannot kill).")]
     Callback {
-        /// What Patroni appends: ACTION ROLE SCOPE
+        /// Arguments that Patroni appends: ACTION ROLE SCOPE
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, num_args = 3..)]
         arguments: Vec<String>,
-        /// This is the process to which a callback has handed over
+        /// Set for the process that a callback starts
         #[arg(long, hide = true)]
         detached: bool,
     },
@@ -199,45 +200,45 @@ Examples:
   repoint status
   watch --color repoint status --cluster batman")]
     Status,
-    /// Publish a test to the topic of alerts; look at nothing, change nothing
+    /// Publish a test alert, without checking or changing anything
     #[command(after_help = "\
 Example:
   repoint test-alert && echo published
 
-It is published as an alert would be, with the attributes event=test and severity=info. Of the Lambda, ask for one by
+It is published like an alert, with the attributes event=test and severity=info. To test the Lambda, invoke it with
 the event {\"test_alert\": true}.")]
     TestAlert,
-    /// Accept a cluster's new system identifier, or an older timeline after a restore; moves nothing
+    /// Accept a cluster's new system identifier, or an older timeline after a restore; changes no endpoint
     #[command(after_help = "\
 Example:
   repoint adopt batman && repoint plan --cluster batman
 
-A cluster that was made anew or restored to an earlier point is held (`wrong_cluster`, `stale`) until somebody says
-that this is meant: an old copy of a database that comes back must not get the traffic by itself.")]
+A cluster that was recreated, or restored to an earlier point in time, is held (`wrong_cluster`, `stale`) until it is
+adopted: an old copy of a database must not get the traffic automatically.")]
     Adopt {
-        /// The cluster, by its name; or by its scope, if only one entry has it
+        /// The cluster, by name; or by scope, if only one entry has it
         name: String,
     },
-    /// Print the IAM policy that this configuration needs, and no more
+    /// Print the least-privilege IAM policy for this configuration
     #[command(after_help = "\
 Examples:
   repoint iam > policy.json                     for run, watch and the Lambda
-  repoint iam --for plan                        looking only
+  repoint iam --for plan                        read-only
   repoint iam --for callback                    nodes that only call the Lambda ([callback] mode = \"sns\")
-  repoint iam --role self                       the process's own policy, where roles are configured (role_arn)
-  repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     that of a role which it assumes
+  repoint iam --role self                       the process's own policy, if roles are configured (role_arn)
+  repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     the policy of an assumed role
   aws iam create-policy --policy-name repoint --policy-document file://policy.json
 
-Where the configuration has roles, it prints {\"policies\": [{\"role_arn\", \"policy\"}, …]}, the process's own first, with a
-null for its role. AWS is not asked. When AWS refuses a call, repoint names the statement that is missing.")]
+If the configuration has roles, the output is {\"policies\": [{\"role_arn\", \"policy\"}, …]}, the process's own first,
+with null as its role. No request is made. When AWS denies a call, repoint names the missing statement.")]
     Iam {
-        /// Who is to be allowed
+        /// What the policy is for
         #[arg(long = "for", value_enum, default_value_t = For::Run)]
         whom: For,
-        /// No target group holds instances: leave out ec2:DescribeInstances
+        /// Omit ec2:DescribeInstances, because no target group holds instances
         #[arg(long)]
         no_instances: bool,
-        /// Only the policy of this role, or of the process's own credentials: `self`
+        /// Print only the policy of this role, or `self` for that of the process's own credentials
         #[arg(long, value_name = "ARN")]
         role: Option<String>,
     },
@@ -246,16 +247,16 @@ null for its role. AWS is not asked. When AWS refuses a call, repoint names the 
 Examples:
   repoint bundle > bundle.json                  then in Terraform: bundle = file(\"bundle.json\")
   repoint bundle --no-instances > bundle.json   if every target group is of type `ip`
-  jq .policy bundle.json                        what the function will be allowed
+  jq .policy bundle.json                        the policy of the function
 
-It holds the configuration's text, the policy, and the names of clusters, scopes, target groups, listeners, Regions, zones,
-topics, table and services. Nothing is asked of AWS or Patroni. Print it anew whenever the configuration changes.")]
+It contains the configuration's text, the policy, and the names of clusters, scopes, target groups, listeners, Regions,
+zones, topics, table and services. No request is made. Print it again whenever the configuration changes.")]
     Bundle {
-        /// No target group holds instances: leave out ec2:DescribeInstances
+        /// Omit ec2:DescribeInstances, because no target group holds instances
         #[arg(long)]
         no_instances: bool,
     },
-    /// Check the configuration and print it as it was understood, without asking anybody
+    /// Check the configuration and print it with all defaults, without any request
     #[command(after_help = "\
 Examples:
   repoint check --config /etc/repoint.toml
@@ -269,14 +270,14 @@ impl Work {
     }
 }
 
-/// Who is to be allowed something.
+/// What a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum For {
-    /// `run`, `watch`, the Lambda, and a callback that does not hand over to it
+    /// `run`, `watch`, the Lambda, and a callback that makes passes itself
     Run,
     /// `plan` and `status`
     Plan,
-    /// `callback`, where it hands over to the Lambda
+    /// `callback` with mode `sns`
     Callback,
 }
 
@@ -290,15 +291,15 @@ impl For {
     }
 }
 
-/// The command line.
+/// Parses the command line.
 ///
 /// # Errors
-/// The exit status, where there is nothing more to do: help was asked for, or the command line is wrong.
+/// The exit status if nothing remains to be done: help was requested, or the command line is wrong.
 pub fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| print::instead_of_a_command(&error))
 }
 
-/// Does what the command line says.
+/// Runs the command.
 #[must_use]
 pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
     match cli.command {
@@ -364,12 +365,12 @@ fn log_to_stderr(filter: &LogFilter, as_json: bool) {
     } else {
         log.with_target(false).try_init()
     };
-    // It fails only where something logs already.
+    // Fails only if a logger is installed already.
     drop(begun);
     panics::log();
 }
 
-/// Runs it to its end, and waits for nothing that it has left behind, such as a look-up of a name that hangs.
+/// Runs a future to its end, and waits for nothing that it has left behind, such as a name resolution that hangs.
 fn block_on(main: impl Future<Output = ExitCode>) -> ExitCode {
     match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
@@ -381,7 +382,7 @@ fn block_on(main: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// The configuration, with only the chosen clusters.
+/// The configuration with only the selected clusters.
 fn settings(common: &Common, environment: &Environment) -> Result<Settings, String> {
     let mut settings = config::load(&common.config, environment).map_err(|error| error.to_string())?;
     let mut chosen: BTreeSet<EntryName> = BTreeSet::new();
@@ -390,7 +391,7 @@ fn settings(common: &Common, environment: &Environment) -> Result<Settings, Stri
         if called.is_empty() {
             let known: BTreeSet<String> = settings.names().into_iter().collect();
             return Err(format!(
-                "--cluster {wanted}: {} has no such cluster; it has {}",
+                "--cluster {wanted}: {} has no such cluster; its clusters are {}",
                 common.config.display(),
                 known.into_iter().collect::<Vec<_>>().join(", ")
             ));

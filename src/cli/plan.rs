@@ -7,11 +7,11 @@ use crate::app::Mode;
 use crate::config::Settings;
 use repoint_domain::report::{Outcome, Report};
 
-/// Exit status 3, where it was asked for: changes are planned. Terraform's `-detailed-exitcode` has 2 for that, which here is
-/// usage.
+/// Exit status 3 of `--exit-code`: changes are planned. Terraform's `-detailed-exitcode` uses 2, which here means
+/// wrong usage.
 const PLANNED: u8 = 3;
 
-/// Looks, decides, and changes nothing.
+/// Makes a dry run.
 pub async fn main(settings: Settings, printing: Printing, exit_code: bool) -> ExitCode {
     let report = match run::pass(settings, Mode::DryRun).await {
         Ok((_, report)) => report,

@@ -14,22 +14,22 @@ use crate::app::{App, Mode};
 use crate::config::{Settings, StateStore};
 use repoint_domain::report::{ClusterReport, Outcome, Report, text};
 
-/// A pass ends by its own deadlines; what outlives them by this hangs where nothing can be waited for with a limit.
+/// A pass ends by its own deadlines; if it exceeds them by this, it hangs in something without a timeout.
 const OVERDUE: Duration = Duration::from_secs(5);
 
-/// Looks, changes what differs, and tells people, unless another run does just that.
+/// Makes one pass and publishes alerts, unless another run with the same clusters is in progress.
 pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
     let lock = match &settings.state.store {
         StateStore::File(state) => match lock(state, config, &settings) {
             Ok(lock) => lock,
             Err(code) => return code,
         },
-        // It is for several machines, whose runs are kept apart by the state alone.
+        // Several machines share the state, which alone keeps their runs apart.
         StateStore::DynamoDb(_) => None,
     };
     block_on(async {
         let passed = pass(settings, Mode::Apply).await;
-        // Given up before the report is printed: whoever reads it may take any time to.
+        // Released before the report is printed: its reader may take any time.
         drop(lock);
         let (app, report) = match passed {
             Ok(passed) => passed,
@@ -43,33 +43,33 @@ pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
     })
 }
 
-/// The lock that runs over the same clusters share, beside the state; or the exit status, if another run has it.
+/// The lock that runs with the same clusters share, beside the state file; or the exit status, if another run has it.
 fn lock(state: &Path, config: &Path, settings: &Settings) -> Result<Option<JobLock>, ExitCode> {
     let job = job::digest(config, settings.names());
     match try_lock(state, &job) {
         Ok(Some(lock)) => Ok(Some(lock)),
         Ok(None) => Err(print::error(&format!(
-            "another `repoint run` with {} is under way, so nothing was done; `fuser {}` tells which",
+            "another `repoint run` with {} is in progress, so nothing was done; `fuser {}` shows its process",
             config.display(),
             job_path(state, &job).display()
         ))),
-        // The pass says what is wrong with the state.
+        // The pass itself reports what is wrong with the state.
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             debug!(%error, "no lock beside {}", state.display());
             Ok(None)
         }
-        // Passes at the same time do no harm: the state sees to that.
+        // Concurrent passes do no harm: the state prevents conflicting writes.
         Err(error) => {
-            warn!(%error, "runs at the same time cannot be kept apart by a lock beside {}", state.display());
+            warn!(%error, "concurrent runs cannot be excluded by a lock beside {}", state.display());
             Ok(None)
         }
     }
 }
 
-/// One pass, and what made it.
+/// Makes one pass; returns its report and what made it.
 ///
 /// # Errors
-/// The exit status, if there is no report; stderr says why.
+/// The exit status, if there is no report; stderr has the reason.
 pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitCode> {
     let app = App::new(settings)
         .await
@@ -79,8 +79,8 @@ pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitC
     let passed = timeout(within, app.run(mode)).await;
     let report = passed.map_err(|_| {
         print::error(&format!(
-            "no end within {} s although the pass may take {} s: something hangs, perhaps the disk of the state file or \
-             the resolver; what was done is done, and the next run goes on from there",
+                "the pass has not ended after {} s, although its limit is {} s: something hangs, perhaps the disk of the state \
+                 file or the resolver; completed changes stay, and the next run continues",
             within.as_secs(),
             app.limits().pass.as_secs()
         ))
@@ -88,7 +88,7 @@ pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitC
     Ok((app, report))
 }
 
-/// Prints the report of a pass; where `--quiet` was given, only if there is something to say.
+/// Prints the report of a pass; with `--quiet` only if something was changed, held or failed.
 pub fn print(report: &Report, Printing { format, quiet }: Printing) -> ExitCode {
     let is_shown = |cluster: &&ClusterReport| !quiet || has_news(cluster);
     if !report.clusters.iter().any(|cluster| is_shown(&cluster)) {

@@ -13,7 +13,7 @@ use repoint_domain::report::status::{
 use repoint_domain::report::{Tone, VerdictReport, describe};
 use repoint_domain::values::primary::label;
 
-/// Looks, and changes nothing.
+/// Makes a dry run, and prints it as tables.
 pub async fn main(settings: Settings, format: Format) -> ExitCode {
     let app = match App::new(settings).await {
         Ok(app) => app,
@@ -55,7 +55,7 @@ fn cluster(status: &ClusterStatus) -> String {
     let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
     let conditions: String = status.conditions.iter().map(condition).collect();
     let conditions = match &status.memory_error {
-        Some(error) => format!("\n {}: {error}\n", print::paint(Tone::Bad, "memory is out of reach")),
+        Some(error) => format!("\n {}: {error}\n", print::paint(Tone::Bad, "state store unavailable")),
         None if conditions.is_empty() => String::new(),
         None => format!("\n{conditions}"),
     };
@@ -72,7 +72,7 @@ fn cluster(status: &ClusterStatus) -> String {
 
 fn condition(condition: &ConditionStatus) -> String {
     let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!(" {subject}"));
-    let notified = if condition.notified { "people were told" } else { "nobody was told yet" };
+    let notified = if condition.notified { "alert published" } else { "alert pending" };
     format!(
         " {}{subject} for {} s, {notified}: {}\n",
         print::paint(Tone::Notice, condition.kind.as_str()),
@@ -130,7 +130,7 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Bytes in the unit that people read.
+/// Bytes in a readable unit.
 fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;

@@ -1,7 +1,7 @@
 //! `repoint watch`: the daemon.
 //!
-//! Law: it always ends: on SIGTERM after the pass under way, and no later than the grace time. A configuration that cannot
-//! be used never replaces one that can.
+//! The daemon always ends: on SIGTERM after the running passes, and no later than the grace period. A configuration
+//! that cannot be used never replaces a working one.
 
 use std::io;
 use std::pin::pin;
@@ -21,15 +21,15 @@ use crate::config::Settings;
 use repoint_domain::report::{ClusterReport, Outcome};
 use repoint_domain::values::text;
 
-/// How often it is looked whether clusters are stuck, where nobody asks for a sign of life.
+/// The interval of checking for stuck clusters if systemd requests no watchdog notifications.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Watches until a signal says otherwise. `load` reads the configuration anew.
+/// Runs the daemon until a signal ends it. `load` reads the configuration again.
 pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String>) -> ExitCode {
-    // First, so that none that comes early is met by its default.
+    // First, so that an early signal does not have its default effect.
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
-        Err(error) => return print::error(&format!("signals cannot be heard: {error}")),
+        Err(error) => return print::error(&format!("signal handlers cannot be installed: {error}")),
     };
     let mut daemon = match Daemon::start(settings).await {
         Ok(daemon) => daemon,
@@ -52,14 +52,14 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
             _ = daemon.heartbeats.tick() => daemon.send_heartbeat(),
         }
     }
-    info!("ending after what is under way");
+    info!("ending after the running passes");
     let grace = daemon.app.settings().watch.grace;
     systemd::notify(&[NotifyState::Stopping]);
     systemd::notify(&[systemd::may_take(grace)]);
     print::exit(daemon.stop().await)
 }
 
-/// A daemon that is told its clusters listens beside the one that watches them all.
+/// A daemon with `--cluster` has a socket beside that of the daemon of all clusters.
 pub fn sharded(mut settings: Settings, common: &Common) -> Settings {
     if !common.cluster.is_empty() {
         settings.watch.socket = control::shard(&settings.watch.socket, &settings.names());
@@ -73,7 +73,8 @@ fn signs_of_life() -> Interval {
     signs
 }
 
-/// The first one is due when there was time to look at all clusters: a daemon that ends again and again sends none.
+/// The first heartbeat is due when there was time to check all clusters: a daemon that fails again and again sends
+/// none.
 fn heartbeats(app: &App) -> Interval {
     let every = app.audit_interval();
     let mut heartbeats = interval_at(Instant::now() + every, every);
@@ -81,7 +82,7 @@ fn heartbeats(app: &App) -> Interval {
     heartbeats
 }
 
-/// Does what ends by a limit of its own, which may be longer than systemd waits for a sign of life.
+/// Runs something that has a time limit of its own, which may be longer than systemd's watchdog interval.
 async fn alive<T>(work: impl Future<Output = T>) -> T {
     let (mut work, mut signs) = (pin!(work), signs_of_life());
     loop {
@@ -113,9 +114,9 @@ struct Daemon {
     watching: Watching,
     control: Control,
     heartbeats: Interval,
-    /// Why the configuration is not the one that was to be loaded last, if it is not.
+    /// Why the last configuration could not be loaded, if so.
     refused: Option<String>,
-    /// The status that systemd was told last.
+    /// The status that was last sent to systemd.
     notified: String,
 }
 
@@ -130,29 +131,29 @@ impl Daemon {
         Ok(Self { app, watching, control, heartbeats, refused: None, notified: String::new() })
     }
 
-    /// With the new configuration, if it is one.
+    /// Continues with the new configuration, if it is valid.
     async fn reload(mut self, loaded: Result<Settings, String>) -> Self {
         match self.prepare(loaded).await {
             Ok((app, control)) => {
                 let Self { watching, control: before, app: old, notified, .. } = self;
                 if !watching.stop(old.settings().watch.grace).await {
-                    warn!("a pass was cut off, since the configuration was loaded anew");
+                    warn!("a pass was cut off because the configuration was reloaded");
                 }
                 let watching = Watching::start(&app, log);
-                info!(clusters = watching.count(), "SIGHUP: the configuration was loaded anew");
+                info!(clusters = watching.count(), "SIGHUP: configuration reloaded");
                 tell_of_stretching(&app);
                 let (control, heartbeats) = (control.unwrap_or(before), heartbeats(&app));
                 Self { app, watching, control, heartbeats, refused: None, notified }
             }
             Err(message) => {
-                error!("SIGHUP: the configuration is refused, and the old one kept: {message}");
+                error!("SIGHUP: the new configuration is invalid, and the old one stays in use: {message}");
                 self.refused = Some(text::message(message.lines().next().unwrap_or_default()));
                 self
             }
         }
     }
 
-    /// All that may fail, before anything is given up.
+    /// Everything that may fail, before the old configuration is given up.
     async fn prepare(&self, loaded: Result<Settings, String>) -> Result<(Arc<App>, Option<Control>), String> {
         let settings = loaded?;
         let is_elsewhere = settings.watch.socket != self.control.path();
@@ -162,7 +163,7 @@ impl Daemon {
 
     async fn answer(&self, caller: io::Result<Caller>) {
         match caller {
-            // Whoever connects and says nothing keeps nobody waiting.
+            // A client that connects and sends nothing does not delay others.
             Ok(caller) => {
                 let (app, wake) = (self.app.clone(), self.watching.wake());
                 tokio::spawn(caller.serve(move |scope| {
@@ -175,14 +176,14 @@ impl Daemon {
                 }));
             }
             Err(error) => {
-                warn!(%error, "a caller was lost");
+                warn!(%error, "a control connection failed");
                 // Such as too many open files: they are closed as passes end.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 
-    /// Says to the outside that repoint works.
+    /// Reports that the daemon works.
     fn send_heartbeat(&self) {
         if self.watching.is_working() {
             let app = self.app.clone();
@@ -190,7 +191,7 @@ impl Daemon {
         }
     }
 
-    /// systemd starts us anew if this stays away (`systemd.service`, `WatchdogSec`).
+    /// systemd restarts the daemon without these notifications (`systemd.service`, `WatchdogSec`).
     fn watchdog(&mut self) {
         self.tell_status();
         let stuck = self.watching.stuck();
@@ -200,7 +201,7 @@ impl Daemon {
             let names: Vec<&str> =
                 stuck.into_iter().map(repoint_domain::values::cluster::EntryName::as_str).collect();
             error!(
-                "not watched any more, since no look has begun for too long or each one panics: {}",
+                "no longer watched, because no check has begun for too long, or every check panics: {}",
                 names.join(", ")
             );
         }
@@ -210,18 +211,18 @@ impl Daemon {
         let (wanted, possible) = (self.app.settings().watch.audit_interval, self.app.audit_interval());
         let seldom = (possible > wanted).then(|| format!(", each audited every {} s", possible.as_secs()));
         let panics = self.watching.panics();
-        let panics = (panics > 0).then(|| format!(", begun anew after {panics} panics"));
+        let panics = (panics > 0).then(|| format!(", restarted after {panics} panics"));
         let stuck = self.watching.stuck().len();
-        let stuck = (stuck > 0).then(|| format!(", {stuck} of them not watched any more"));
+        let stuck = (stuck > 0).then(|| format!(", {stuck} of them no longer watched"));
         let refused = self
             .refused
             .as_ref()
-            .map(|why| format!("; the new configuration is refused, the old one is used: {why}"));
+            .map(|why| format!("; the new configuration is invalid, and the old one stays in use: {why}"));
         let more: String = [seldom, panics, stuck, refused].into_iter().flatten().collect();
         format!("watching {} clusters{more}", self.watching.count())
     }
 
-    /// Tells systemd what is new in it.
+    /// Sends changes of the status to systemd.
     fn tell_status(&mut self) {
         let status = self.status();
         if status != self.notified {
@@ -230,24 +231,24 @@ impl Daemon {
         }
     }
 
-    /// Whether all that was under way was finished.
+    /// Returns whether all running passes have finished.
     async fn stop(self) -> bool {
         let grace = self.app.settings().watch.grace;
         let is_finished = self.watching.stop(grace).await;
         if !is_finished {
-            warn!("cut off after {} s; the next pass goes on from there", grace.as_secs());
+            warn!("passes cut off after {} s; the next pass continues", grace.as_secs());
         }
         is_finished
     }
 }
 
-/// So many clusters that AWS does not let each be asked as often as is configured.
+/// Warns if there are so many clusters that AWS's limits do not allow the configured audit interval.
 fn tell_of_stretching(app: &App) {
     let (wanted, possible) = (app.settings().watch.audit_interval, app.audit_interval());
     if possible > wanted {
         info!(
-            "AWS's request limits let each cluster be audited every {} s instead of every {} s; a failover waits for no \
-             audit (infra/guide/fleets.md)",
+            "AWS's request limits allow an audit of each cluster every {} s instead of every {} s; a failover does not wait \
+             for an audit (infra/guide/fleets.md)",
             possible.as_secs(),
             wanted.as_secs()
         );
@@ -258,7 +259,7 @@ fn listen(settings: &Settings) -> Result<Control, String> {
     let socket = &settings.watch.socket;
     Control::listen(socket).map_err(|error| {
         format!(
-            "the control socket {}: {error}\n  hint: put it where this user may write ([watch] socket)",
+            "the control socket {}: {error}\n  hint: set [watch] socket to a path where this user may write",
             socket.display()
         )
     })
@@ -279,15 +280,15 @@ fn log(news: News, report: &ClusterReport) {
     }
 }
 
-/// When Route 53's servers had what was changed.
+/// Logs when Route 53's servers had a change.
 pub fn log_arrivals(report: &ClusterReport) {
     for step in report.steps.iter().filter(|step| step.insync_at_ms.is_some()) {
         let (endpoint, at_ms) = (&step.endpoint, step.insync_at_ms);
-        info!(cluster.name = report.name.as_str(), %endpoint, at_ms, "on all of Route 53's servers");
+        info!(cluster.name = report.name.as_str(), %endpoint, at_ms, "Route 53 has applied the change on all servers");
     }
 }
 
-/// A line for each pass that somebody may want to read about; what was as it should be is for the curious.
+/// Logs each pass: at info level what may interest an operator, and at debug level a pass that changed nothing.
 fn log_pass(reason: &str, report: &ClusterReport) {
     let (name, outcome) = (report.name.as_str(), report.outcome.as_str());
     let duration_ms = report.duration_ms;

@@ -1,6 +1,6 @@
-//! What a deployment needs to know of a configuration, so that nothing but `repoint` has to read TOML.
+//! What a deployment needs to know about a configuration, so that only `repoint` has to read TOML.
 //!
-//! Law: the names here are a contract with `infra/terraform`, which decodes them. One that changes its meaning raises
+//! The names here are a contract with `infra/terraform`, which decodes them. A change of a name's meaning raises
 //! [`FORMAT`].
 
 use std::collections::BTreeSet;
@@ -13,48 +13,48 @@ use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::TopicArn;
 
-/// Which of these forms this is.
+/// The version of this format.
 const FORMAT: u32 = 1;
 
-/// A configuration and what follows from it. Lists are sorted and name each thing once.
+/// A configuration and what follows from it. Lists are sorted, without duplicates.
 #[derive(Debug, Serialize)]
 pub struct Bundle<'a> {
     /// [`FORMAT`].
     #[serde(rename = "bundle")]
     format: u32,
-    /// The version of `repoint` that made it.
+    /// The version of the `repoint` that wrote it.
     version: &'static str,
     /// The names of the clusters.
     clusters: BTreeSet<&'a str>,
-    /// Their scopes, those of their sites included.
+    /// The scopes of the clusters, those of their sites included.
     scopes: BTreeSet<&'a str>,
     /// The ARNs of the target groups.
     target_groups: BTreeSet<&'a str>,
-    /// The ARNs of the listeners whose weights are set.
+    /// The ARNs of the listeners whose weights are managed.
     listeners: BTreeSet<&'a str>,
     /// The Regions of the load balancers.
     regions: BTreeSet<&'a str>,
     /// The ids of the hosted zones.
     zones: BTreeSet<&'a str>,
-    /// The DynamoDB table of the state; none if it is kept in a file.
+    /// The DynamoDB table of the state; `None` if it is kept in a file.
     table: Option<&'a str>,
-    /// The ARNs of the topics that alerts are published to.
+    /// The ARNs of the alert topics.
     alert_topics: BTreeSet<&'a str>,
     /// The ARN of the topic that callbacks publish to.
     trigger_topic: Option<&'a str>,
     /// The AWS services that a pass calls, as VPC endpoints name them.
     services: BTreeSet<&'static str>,
-    /// What the process that makes passes may do.
+    /// The policy of the process that makes the passes.
     policy: Value,
-    /// What each role may do that it assumes.
+    /// The policies of the roles that it assumes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     role_policies: Vec<PolicyOf>,
     /// The text of the configuration.
     configuration: &'a str,
 }
 
-/// The bundle of a configuration, whose text that is. `has_instances` says whether a target group holds instances, which
-/// no configuration tells.
+/// The bundle of a configuration; `text` is its TOML. `has_instances` says whether a target group holds instances,
+/// which the configuration does not show.
 #[must_use]
 pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances: bool) -> Bundle<'a> {
     let clusters = || settings.clusters.iter();

@@ -1,23 +1,24 @@
-//! Environment variables that overrule the file.
+//! Environment variables that override the file.
 //!
-//! Law: a variable that begins with `REPOINT_` and means nothing is an error, as an unknown key is: a misspelt one
-//! would be passed over in silence on the night it matters.
+//! An unknown variable that begins with `REPOINT_` is an error, as an unknown key is: a misspelt one would otherwise
+//! be ignored silently.
 
 use std::collections::BTreeMap;
 
 use super::problem::Problem;
 
-/// Read elsewhere: the file itself, its text for a Lambda, and the log filter.
+/// Read elsewhere: the path of the file, the file's text for a Lambda, and the log filter.
 const OTHERS: [&str; 3] = ["REPOINT_CONFIG", "REPOINT_CONFIG_INLINE", "REPOINT_LOG"];
 
-/// The variables that bear on the configuration.
+/// The variables that affect the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// Takes what begins with `REPOINT_`, and the variables by which AWS's own tools choose the Region and endpoint.
+    /// Takes the variables that begin with `REPOINT_`, and those by which AWS's own tools choose the Region and
+    /// endpoint.
     #[must_use]
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let known =
@@ -31,19 +32,19 @@ impl Environment {
         Self { variables }
     }
 
-    /// The value of a variable, and the name by which it was found.
+    /// The value of a variable, and the name under which it was found.
     #[must_use]
     pub fn get<'a>(&'a self, names: &[&'a str]) -> Option<(&'a str, &'a str)> {
         names.iter().find_map(|name| Some((*name, self.variables.get(*name)?.as_str())))
     }
 
-    /// Variables that look like ours and are not.
+    /// Variables that begin with `REPOINT_` and are unknown.
     #[must_use]
     pub fn unknown(&self, known: &[&str]) -> Vec<Problem> {
         let ours = self.variables.keys().filter(|name| name.starts_with("REPOINT_"));
         ours.filter(|name| !known.contains(&name.as_str()) && !OTHERS.contains(&name.as_str()))
             .map(|name| {
-                Problem::of_variable(name, "it is no variable of repoint").with_hint(format!(
+                Problem::of_variable(name, "unknown variable").with_hint(format!(
                     "the variables are {}, {}",
                     OTHERS.join(", "),
                     known.join(", ")

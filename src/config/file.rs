@@ -1,16 +1,14 @@
-//! The TOML file as it is written. Nothing is checked here but its shape.
+//! The TOML file as it is written. Only its shape is checked here.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Spanned;
 
+use super::endpoint::{Record, TargetGroup};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
-use repoint_domain::values::record::{Failover, RecordType};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +93,7 @@ pub struct Callback {
     pub sns_topic_arn: Option<Spanned<String>>,
 }
 
-/// To whom a callback hands over.
+/// How a callback triggers a check.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackModeName {
@@ -152,119 +150,22 @@ pub struct Alias {
     pub evaluate_target_health: Option<Spanned<bool>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TargetGroup {
-    pub arn: Spanned<String>,
-    #[serde(default)]
-    pub role: TargetRole,
-    #[serde(default)]
-    pub strategy: Strategy,
-    pub port: Option<Spanned<u16>>,
-    pub availability_zone: Option<Spanned<String>>,
-    pub max_lag_bytes: Option<Spanned<u64>>,
-    pub primary_fallback: Option<Spanned<bool>>,
-    pub deregister_after_seconds: Option<Spanned<f64>>,
-    pub listener: Option<Spanned<OneOrSeveral>>,
-    pub member: Option<Spanned<String>>,
-    pub role_arn: Option<Spanned<String>>,
-    pub external_id: Option<Spanned<String>>,
-}
-
-/// A text, or a list of texts.
-pub struct OneOrSeveral(pub Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrSeveral {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-
-        impl<'de> Visitor<'de> for Texts {
-            type Value = OneOrSeveral;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, or a list of strings")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrSeveral, E> {
-                Ok(OneOrSeveral(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrSeveral, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(OneOrSeveral(texts))
-            }
-        }
-
-        deserializer.deserialize_any(Texts)
-    }
-}
-
-/// Who belongs into a target group.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetRole {
-    #[default]
-    Writer,
-    Reader,
-}
-
-/// How a target group follows the primary.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    #[default]
-    Exclusive,
-    Warm,
-    Weighted,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    pub zone_id: Spanned<String>,
-    pub name: Spanned<String>,
-    #[serde(rename = "type")]
-    pub kind: RecordType,
-    pub set_identifier: Option<Spanned<String>>,
-    pub failover: Option<Spanned<Failover>>,
-    pub points_to: Spanned<PointsTo>,
-    pub ttl: Option<Spanned<u32>>,
-    pub health_check_id: Option<Spanned<String>>,
-    pub max_lag_bytes: Option<Spanned<u64>>,
-    pub primary_fallback: Option<Spanned<bool>>,
-    pub role_arn: Option<Spanned<String>>,
-    pub external_id: Option<Spanned<String>>,
-}
-
-/// Where a record points.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PointsTo {
-    Primary,
-    Standby,
-    Readers,
-    Site,
-}
-
 /// The file's text.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     let problem = |message: String| Problem::of_file(path, message);
     let bytes = std::fs::read(path).map_err(|error| match unexpanded(path) {
         Some(message) => problem(format!("the configuration cannot be read: {message}")),
         None => problem(format!("the configuration cannot be read: {error}"))
-            .with_hint("name another one with --config FILE or REPOINT_CONFIG"),
+            .with_hint("set another path with --config FILE or REPOINT_CONFIG"),
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = String::from_utf8_lossy(&error.as_bytes()[..at]).matches('\n').count() + 1;
-        Problem::of_line(path, line, "the configuration is not UTF-8: a byte in this line is no text").into()
+        Problem::of_line(path, line, "the configuration is not UTF-8: this line has an invalid byte").into()
     })
 }
 
-/// The file's shape.
+/// Parses the file.
 pub fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let source = Source::new(path, text);

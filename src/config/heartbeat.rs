@@ -1,28 +1,28 @@
-//! Where repoint says that it works.
+//! The URL for heartbeats.
 //!
-//! Law: the URL is a secret, since whoever has it can say that all is well. Only whose it is is ever printed.
+//! The URL is a secret, since its knowledge is enough to send heartbeats. Only its host is ever printed.
 
 use std::fmt;
 
 use url::Url;
 
-/// The URL of a service that raises an alarm when it is not asked for it any more.
+/// The URL of a service that raises an alarm when requests stop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeartbeatUrl(Url);
 
 impl HeartbeatUrl {
-    /// Takes an HTTP or HTTPS URL.
+    /// Parses an HTTP or HTTPS URL.
     ///
     /// # Errors
-    /// What it should be.
+    /// What a valid URL is.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Self(url)),
-            _ => Err("it is no URL that begins with http:// or https://"),
+            _ => Err("it must be a URL that begins with http:// or https://"),
         }
     }
 
-    /// The whole URL, to be asked for.
+    /// The whole URL, for the request.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.0.as_str()

@@ -1,44 +1,45 @@
-//! The IAM policies that fit a configuration: the process's own, and one for each role that it assumes.
+//! The IAM policies for a configuration: one for the process's own credentials, and one for each role that it
+//! assumes.
 //!
-//! Law: least privilege. What the configuration never leads to is not allowed, and what it leads to is allowed on nothing
-//! but what it names.
+//! Least privilege: only calls that the configuration can lead to are allowed, and only on the resources that it
+//! names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::endpoint::{self, KINDS};
 use super::{CallbackMode, Settings, StateStore};
-use repoint_domain::permission::{Permission, needed};
+use crate::permission::{Permission, needed};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::{RoleArn, TopicArn};
-use repoint_domain::values::record::ZoneId;
 
-/// What somebody is to be allowed.
+/// What a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// Whole passes: `run`, `watch`, the Lambda, and a callback that does not hand over to the Lambda.
+    /// Whole passes: `run`, `watch`, the Lambda, and a callback that makes passes itself.
     Pass,
-    /// Looking: `plan` and `status`.
+    /// Reading: `plan` and `status`.
     Plan,
-    /// Calling the Lambda through its topic: a callback that hands over to it.
+    /// Calling the Lambda through its topic: a callback with mode `sns`.
     Callback,
 }
 
-/// The most characters of a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
+/// The longest managed policy, in characters without white space (IAM User Guide, "IAM and AWS STS quotas").
 pub const LONGEST_MANAGED: usize = 6144;
 
-/// A policy, and whose it is.
+/// A policy and its role.
 #[derive(Clone, Debug, Serialize)]
 pub struct PolicyOf {
-    /// The role that has it; absent for the process's own credentials.
+    /// The role that needs it; `None` for the process's own credentials.
     pub role_arn: Option<RoleArn>,
-    /// The policy's document.
+    /// The policy document.
     pub policy: Value,
 }
 
-/// The policies: first that of the process's own credentials, then that of each role, in the order of their ARNs.
-/// `has_instances` says whether a target group holds instances, which no configuration tells.
+/// The policies: first that of the process's own credentials, then those of the roles, in the order of their ARNs.
+/// `has_instances` says whether a target group holds instances, which the configuration does not show.
 #[must_use]
 pub fn policies(settings: &Settings, rights: Rights, has_instances: bool) -> Vec<PolicyOf> {
     let roles = match rights {
@@ -70,10 +71,10 @@ pub(super) fn policy(
             let writes = rights == Rights::Pass;
             let clusters: Vec<Spec> =
                 settings.clusters.iter().map(|cluster| cluster.under_role(role)).collect();
-            policy.allow_endpoints(&clusters, writes, has_instances);
-            let has_records = clusters.iter().any(|cluster| !cluster.records.is_empty());
-            if writes && has_records && settings.wait_insync.is_some() {
-                policy.allow(&["route53:GetChange"], "");
+            let usage =
+                endpoint::Usage { writes, has_instances, waits_insync: settings.wait_insync.is_some() };
+            for kind in KINDS {
+                (kind.allow)(&mut policy, &clusters, usage);
             }
             if role.is_none() {
                 policy.allow_around(settings, writes);
@@ -83,9 +84,10 @@ pub(super) fn policy(
     policy.into_json()
 }
 
-struct Policy {
+/// A policy under construction.
+pub(super) struct Policy {
     partition: String,
-    /// In the order in which they are read best.
+    /// The order of the statements in the policy.
     statements: Vec<Statement>,
 }
 
@@ -97,54 +99,8 @@ struct Statement {
 }
 
 impl Policy {
-    fn allow_endpoints(&mut self, clusters: &[Spec], writes: bool, has_instances: bool) {
-        let groups: Vec<_> = clusters.iter().flat_map(|cluster| &cluster.groups).collect();
-        for group in &groups {
-            let arn = group.arn.as_str();
-            self.allow(
-                &["elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTargetGroups"],
-                arn,
-            );
-            for listener in group.strategy.listeners() {
-                self.allow(&["elasticloadbalancing:DescribeListeners"], listener.as_str());
-            }
-        }
-        if has_instances && !groups.is_empty() {
-            let regions: BTreeSet<&str> = groups.iter().map(|group| group.arn.region()).collect();
-            let there = json!({ "StringEquals": { "ec2:Region": regions } });
-            self.allow_if(&["ec2:DescribeInstances"], "*", Some(&there));
-        }
-        if writes {
-            for group in &groups {
-                self.allow(
-                    &["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
-                    group.arn.as_str(),
-                );
-            }
-            for group in &groups {
-                for listener in group.strategy.listeners() {
-                    self.allow(&["elasticloadbalancing:ModifyListener"], listener.as_str());
-                }
-            }
-        }
-        for (zone, places) in zones(clusters) {
-            self.allow(&["route53:ListResourceRecordSets"], zone.as_str());
-            if writes {
-                let names: BTreeSet<&str> = places.iter().map(|(name, _)| *name).collect();
-                let types: BTreeSet<&str> = places.iter().map(|(_, record_type)| *record_type).collect();
-                let of_these = json!({ "ForAllValues:StringEquals": {
-                    "route53:ChangeResourceRecordSetsNormalizedRecordNames": names,
-                    "route53:ChangeResourceRecordSetsRecordTypes": types,
-                    // Never UPSERT: a change deletes exactly what was read, and creates what is wanted.
-                    "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
-                } });
-                self.allow_if(&["route53:ChangeResourceRecordSets"], zone.as_str(), Some(&of_these));
-            }
-        }
-    }
-
-    /// What is not an endpoint, and so is done with the process's own credentials: assuming roles, publishing alerts, keeping
-    /// state.
+    /// Rights beside those on endpoints, needed by the process's own credentials: assuming roles, publishing alerts,
+    /// keeping state.
     fn allow_around(&mut self, settings: &Settings, writes: bool) {
         for role in settings.roles() {
             self.allow(&["sts:AssumeRole"], role.arn.as_str());
@@ -155,8 +111,8 @@ impl Policy {
         if let StateStore::DynamoDb(table) = &settings.state.store {
             let actions: &[&str] =
                 if writes { &["dynamodb:GetItem", "dynamodb:PutItem"] } else { &["dynamodb:GetItem"] };
-            // A key that is missing would satisfy `ForAllValues`; both actions always have one, that of their item (DynamoDB
-            // Developer Guide, "Using IAM policy conditions for fine-grained access control").
+            // A missing key would satisfy `ForAllValues`, but both actions always have one, that of their item
+            // (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control").
             let names: BTreeSet<String> =
                 settings.clusters.iter().map(|cluster| literal(cluster.name.as_str())).collect();
             let of_these = json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": names } });
@@ -164,11 +120,11 @@ impl Policy {
         }
     }
 
-    fn allow(&mut self, actions: &[&str], resource: &str) {
+    pub(super) fn allow(&mut self, actions: &[&str], resource: &str) {
         self.allow_if(actions, resource, None);
     }
 
-    fn allow_if(&mut self, actions: &[&str], resource: &str, condition: Option<&Value>) {
+    pub(super) fn allow_if(&mut self, actions: &[&str], resource: &str, condition: Option<&Value>) {
         for action in actions {
             let Some(Permission { statement, resource }) = needed(action, resource, &self.partition) else {
                 continue;
@@ -206,19 +162,8 @@ impl Policy {
     }
 }
 
-/// The names and types of record sets by zone. IAM wants names in lower case, special characters as octal escapes, and no dot
-/// at the end (Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access control").
-fn zones(clusters: &[Spec]) -> BTreeMap<&ZoneId, BTreeSet<(&str, &'static str)>> {
-    let mut zones: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for record in clusters.iter().flat_map(|cluster| &cluster.records) {
-        let place = &record.key.place;
-        let name = place.name.as_str().trim_end_matches('.');
-        zones.entry(&place.zone).or_default().insert((name, place.record_type.as_str()));
-    }
-    zones
-}
-
-/// The configuration names the table alone. Its account is that of what is reached without a role.
+/// The ARN of the state table. The configuration has only its name; its account is that of the resources without a
+/// role.
 fn table_arn(settings: &Settings, table: &str) -> String {
     let own = settings.groups().find(|group| group.assume.is_none());
     let account = own.map(|group| group.arn.account());
@@ -227,7 +172,7 @@ fn table_arn(settings: &Settings, table: &str) -> String {
     format!("arn:{}:dynamodb:{region}:{account}:table/{table}", settings.partition())
 }
 
-/// A text in a condition that stands for itself: `${` would begin a variable (IAM User Guide, "Policy variables").
+/// Escapes a text for a condition: `${` would begin a policy variable (IAM User Guide, "Policy variables").
 fn literal(text: &str) -> String {
     text.replace("${", "${$}{")
 }

@@ -1,32 +1,31 @@
-//! `REPOINT_LOG`: how much is logged.
+//! `REPOINT_LOG`: the log level.
 //!
-//! Law: a filter that is misspelt never silences the log. The common spellings of levels are understood, and everything else
-//! is refused.
+//! A misspelt filter never silences the log: the common names of levels are accepted, and everything else is refused.
 
 use std::fmt;
 
 use super::environment::Environment;
 use super::problem::{ConfigError, Problem};
 
-/// How much is logged; each level has those before it.
+/// How much is logged; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What has failed.
+    /// Failures.
     Error,
     /// What needs attention.
     Warn,
-    /// What was done.
+    /// Changes.
     Info,
-    /// Why it was done.
+    /// Reasons for changes.
     Debug,
     /// Everything.
     Trace,
 }
 
 impl LogLevel {
-    /// Reads a level by any of its common names, in upper or lower case.
+    /// Parses a level by any of its common names, in upper or lower case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.trim().to_ascii_lowercase().as_str() {
@@ -52,41 +51,41 @@ impl LogLevel {
     }
 }
 
-/// A level for everything, and levels for parts of the program. Its text is a filter as `tracing_subscriber` reads it.
+/// A level for everything, and levels for parts of the program. It prints as a filter for `tracing_subscriber`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter(Vec<(Option<String>, LogLevel)>);
 
 impl LogFilter {
-    /// That level for what repoint says, and errors alone for what the libraries say.
+    /// That level for repoint, and only errors for libraries.
     #[must_use]
     pub fn ours(level: LogLevel) -> Self {
         Self(vec![(None, LogLevel::Error.min(level)), (Some("repoint".to_owned()), level)])
     }
 
-    /// The filter of `REPOINT_LOG`, if that is set.
+    /// The filter of `REPOINT_LOG`, if it is set.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is invalid.
     pub fn from_environment(environment: &Environment) -> Result<Option<Self>, ConfigError> {
         let Some((name, text)) = environment.get(&["REPOINT_LOG"]) else { return Ok(None) };
         Self::parse(text).map(Some).map_err(|message| Problem::of_variable(name, message).into())
     }
 
-    /// Reads a level (`debug`), or a list with levels for targets (`error,repoint=debug`).
+    /// Parses a level (`debug`), or a list with levels for targets (`error,repoint=debug`).
     ///
     /// # Errors
-    /// Says which part is neither, and what would be.
+    /// Names the invalid part, and lists what is valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.split(',').map(directive).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The same, with no level above `most`.
+    /// The same filter without levels above `most`.
     #[must_use]
     pub fn at_most(self, most: LogLevel) -> Self {
         Self(self.0.into_iter().map(|(target, level)| (target, level.min(most))).collect())
     }
 
-    /// The same, and a level for one target more.
+    /// The same filter with a level for one more target.
     #[must_use]
     pub fn and(mut self, target: &str, level: LogLevel) -> Self {
         self.0.push((Some(target.to_owned()), level));
@@ -117,8 +116,8 @@ fn directive(part: &str) -> Result<(Option<String>, LogLevel), String> {
     match LogLevel::parse(level) {
         Some(level) if target.is_none_or(is_target) => Ok((target.map(str::to_owned), level)),
         _ => Err(format!(
-            "`{}` is no log level: it takes off, error, warn, info, debug or trace, or a list with levels for parts of the \
-             program, such as `error,repoint=debug`",
+            "`{}` is not a log level: use off, error, warn, info, debug or trace, or a list with levels for parts of the \
+         program, such as `error,repoint=debug`",
             part.trim()
         )),
     }

@@ -1,10 +1,10 @@
-//! Keeps passwords out of what is printed.
+//! Masks passwords in what is printed.
 
 use repoint_domain::values::text;
 
-/// What was written for a URL, or a text that holds such, without user names and passwords. A password may have any character,
-/// so all before the last `@` is taken for one, from the scheme on, or else, where it has the colon of a user name and a
-/// password, from where the text is quoted. More may be masked than need be.
+/// A URL, or a text with URLs, without user names and passwords. A password may contain any character, so everything
+/// up to the last `@` is masked: from the scheme on, or, if the text has the colon of a user name and a password,
+/// from the opening quote on. More than necessary may be masked.
 pub fn masked(text: &str) -> String {
     let Some(at) = text.rfind('@') else { return text.to_owned() };
     if text[..at].contains("://") {
@@ -16,7 +16,7 @@ pub fn masked(text: &str) -> String {
     }
 }
 
-/// The same of a line of TOML: only what stands in a string with such a URL, where it is plain where strings begin and end.
+/// The same for a line of TOML: only strings with such a URL are masked, if the line's strings can be delimited.
 pub fn masked_line(line: &str) -> String {
     let is_plain =
         |(is_string, part): &(bool, &str)| !part.contains('@') || (*is_string && part.contains("://"));
@@ -26,7 +26,7 @@ pub fn masked_line(line: &str) -> String {
     }
 }
 
-/// What stands in strings, and what around them; `None` for a string without an end, or of several lines.
+/// The parts inside and outside strings; `None` if a string does not end on this line.
 fn parts(line: &str) -> Option<Vec<(bool, &str)>> {
     if line.contains(r#"""""#) || line.contains("'''") {
         return None;
@@ -44,7 +44,7 @@ fn parts(line: &str) -> Option<Vec<(bool, &str)>> {
     Some(parts)
 }
 
-/// Where a basic string ends: at the first quotation mark without a backslash of its own.
+/// The end of a basic string: the first unescaped quotation mark.
 fn end_of_basic(string: &str) -> Option<usize> {
     let mut is_escaped = false;
     string.char_indices().find_map(|(at, one)| {

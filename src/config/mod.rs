@@ -1,9 +1,10 @@
-//! From a TOML file and the environment to what repoint works with.
+//! From a TOML file and the environment to checked settings.
 //!
-//! Law: a bad configuration is refused whole, before anything is called, with the file, the line and the key of each
-//! problem. The file is overruled by the environment, and that by flags.
+//! An invalid configuration is refused as a whole before any call, with the file, line and key of each problem. The
+//! environment overrides the file, and flags override the environment.
 
 mod bundle;
+mod endpoint;
 mod environment;
 mod file;
 mod heartbeat;
@@ -35,20 +36,20 @@ use repoint_domain::values::partition;
 pub use show::show;
 pub use triggers::{Callback, CallbackMode, Lambda, Watch};
 
-/// Everything that can be configured, checked.
+/// The whole checked configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How AWS is reached.
+    /// How to reach AWS.
     pub aws: Aws,
-    /// How members are asked.
+    /// How to ask members.
     pub patroni: Patroni,
-    /// The longest that a pass may take.
+    /// The deadline of a pass.
     pub deadline: Duration,
-    /// How much of that it may wait for Route 53's servers to have what was changed; not at all if unset.
+    /// How long of that a pass may wait until Route 53's servers have a change; `None` means no wait.
     pub wait_insync: Option<Duration>,
-    /// Where memory is kept.
+    /// Where the state is kept.
     pub state: State,
-    /// Where alerts go, and when.
+    /// Where alerts are published, and when.
     pub alerts: Alerts,
     /// The daemon.
     pub watch: Watch,
@@ -60,27 +61,27 @@ pub struct Settings {
     pub clusters: Vec<Spec>,
 }
 
-/// How AWS is reached.
+/// How to reach AWS.
 #[derive(Clone, Debug)]
 pub struct Aws {
     /// The default Region; target groups and topics are reached in the Region of their ARN.
     pub region: Option<String>,
-    /// Instead of AWS's own endpoints.
+    /// An endpoint to use instead of AWS's own.
     pub endpoint_url: Option<String>,
-    /// How many hundredths of AWS's request limits this process may use.
+    /// The percentage of AWS's request limits that this process may use.
     pub limit_percent: u32,
 }
 
-/// Where memory is kept.
+/// Where the state is kept.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The place.
+    /// The store.
     pub store: StateStore,
-    /// Whether a pass that cannot reach it must leave everything as it is.
+    /// Whether a pass without access to the state must change nothing.
     pub required: bool,
 }
 
-/// A place for memory.
+/// A store for the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateStore {
     /// A file on this machine.
@@ -89,38 +90,38 @@ pub enum StateStore {
     DynamoDb(String),
 }
 
-/// Where alerts go, and when.
+/// Where alerts are published, and when.
 #[derive(Clone, Debug)]
 pub struct Alerts {
-    /// The topic; nobody is told without one.
+    /// The topic; without one no alert is published.
     pub topic: Option<TopicArn>,
-    /// How long a condition that often passes by itself must last before people are told.
+    /// How long a condition that is often transient must last before its alert is published.
     pub grace: Duration,
     /// The same for a contested cluster.
     pub contested_grace: Duration,
-    /// How often people are told again of a condition that lasts; never if unset.
+    /// The interval of reminders for a condition that lasts; `None` means no reminders.
     pub reminder: Option<Duration>,
-    /// Who is asked for while repoint works; nobody if unset.
+    /// The URL to send heartbeats to; `None` means no heartbeats.
     pub heartbeat: Option<HeartbeatUrl>,
 }
 
-/// How members are asked.
+/// How to ask members.
 #[derive(Clone, Debug)]
 pub struct Patroni {
-    /// The longest wait for a connection.
+    /// The connect timeout.
     pub connect_timeout: Duration,
-    /// The longest wait for an answer.
+    /// The timeout of an answer.
     pub timeout: Duration,
-    /// The certificates to trust, instead of the system's authorities.
+    /// The trusted certificates, instead of the system's authorities.
     pub ca: Option<Authorities>,
     /// The client certificate and its key.
     pub identity: Option<Identity>,
-    /// Whether a member's certificate must have the name or address by which the member is asked.
+    /// Whether a member's certificate must have the name or address of its URL.
     pub verify_hostname: bool,
 }
 
 impl Settings {
-    /// The entries that are meant by a name, or else by the scope of an entry: several entries may have one.
+    /// The entries with this name, or else all entries with this scope.
     #[must_use]
     pub fn entries_called(&self, name: &str) -> Vec<&Spec> {
         let named: Vec<&Spec> = self.clusters.iter().filter(|spec| spec.name.as_str() == name).collect();
@@ -131,7 +132,7 @@ impl Settings {
         }
     }
 
-    /// The entries that a callback of that scope is about: all that have the scope, or a site that has it.
+    /// The entries that a callback of this scope concerns: all that have the scope, or a site that has it.
     #[must_use]
     pub fn entries_of_scope(&self, scope: &str) -> Vec<&Spec> {
         self.clusters.iter().filter(|spec| spec.has_scope(scope)).collect()
@@ -142,7 +143,7 @@ impl Settings {
         self.clusters.iter().flat_map(|cluster| &cluster.groups)
     }
 
-    /// The roles that are assumed, each once.
+    /// The roles that are assumed, without duplicates.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&AssumedRole> {
         let records = self.clusters.iter().flat_map(|cluster| &cluster.records);
@@ -150,14 +151,14 @@ impl Settings {
         self.groups().filter_map(|group| group.assume.as_ref()).chain(of_records).collect()
     }
 
-    /// The partition of everything that is configured, as far as that can be told without asking the SDK for a Region.
+    /// The partition of the whole configuration, as far as it is known without the SDK's Region.
     #[must_use]
     pub fn partition(&self) -> &str {
         let of_region = || partition::of_region(self.aws.region.as_deref()?);
         self.partition_by_arns().or_else(of_region).unwrap_or(partition::USUAL)
     }
 
-    /// The partition of whatever has an ARN.
+    /// The partition of the first ARN.
     #[must_use]
     pub fn partition_by_arns(&self) -> Option<&str> {
         let group = self.groups().map(|group| group.arn.partition());
@@ -166,7 +167,7 @@ impl Settings {
         group.chain(topics).chain(roles).next()
     }
 
-    /// The Region to take where none is configured, neither here nor for the SDK: that of the first ARN that has one.
+    /// The Region to use if neither the configuration nor the SDK has one: that of the first ARN with a Region.
     #[must_use]
     pub fn region_by_arns(&self) -> Option<&str> {
         let topics = self.topics().map(TopicArn::region);
@@ -181,17 +182,17 @@ impl Settings {
         self.alerts.topic.iter().chain(called)
     }
 
-    /// The names of all entries, for an error that says which there are.
+    /// The names of all entries, for error messages.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.clusters.iter().map(|spec| spec.name.to_string()).collect()
     }
 }
 
-/// Reads, checks and completes the configuration.
+/// Reads and checks the configuration, and fills in its defaults.
 ///
 /// # Errors
-/// Every problem that was found, each with its place.
+/// All problems, each with its place.
 pub fn load(path: &Path, environment: &Environment) -> Result<Settings, ConfigError> {
     read(path, &text(path)?, environment)
 }
@@ -204,11 +205,11 @@ pub fn text(path: &Path) -> Result<String, ConfigError> {
     file::read(path)
 }
 
-/// Checks and completes a configuration whose text is at hand; `path` is what it is called, and where the files that it
-/// names lie.
+/// Checks a configuration whose text is given, and fills in its defaults. `path` is its name in messages, and the
+/// base of relative paths in it.
 ///
 /// # Errors
-/// Every problem that was found, each with its place.
+/// All problems, each with its place.
 pub fn read(path: &Path, text: &str, environment: &Environment) -> Result<Settings, ConfigError> {
     let file = file::parse(path, text)?;
     resolve::resolve(path, text, &file, environment)

@@ -1,11 +1,11 @@
-//! Paths as a configuration names them.
+//! Paths in the configuration.
 //!
-//! Law: nothing in a path is expanded. A shell does that for its own user; here it would be another user's home, or a
-//! folder of that very name.
+//! Paths are not expanded. A shell expands them for its own user; here the result would be another user's home, or a
+//! folder with that literal name.
 
 use std::path::Path;
 
-/// What looks as if it were to be expanded: a home, a variable of the environment, a specifier of systemd.
+/// The part of a path that looks like an expansion: a home, an environment variable, a systemd specifier.
 #[must_use]
 pub fn unexpanded(path: &Path) -> Option<String> {
     let text = path.to_str()?;
@@ -18,14 +18,14 @@ pub fn unexpanded(path: &Path) -> Option<String> {
     Some(format!("`{text}`: `{part}` is not expanded here: write the full path"))
 }
 
-/// `$HOME` or `${HOME}`, anywhere in a part.
+/// `$HOME` or `${HOME}` within a part.
 fn is_variable(part: &str) -> bool {
     part.split('$').skip(1).any(|after| {
         after.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '{')
     })
 }
 
-/// `%h` or `%t` alone (`systemd.unit`, "Specifiers").
+/// `%h` or `%t` as a whole part (`systemd.unit`, "Specifiers").
 fn is_specifier(part: &str) -> bool {
     part.strip_prefix('%')
         .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_alphabetic()))

@@ -1,6 +1,6 @@
-//! Certificates and keys, as PEM has them.
+//! Certificates and keys in PEM.
 //!
-//! Law: what cannot be used is refused when the configuration is read, with the mistake that was made, and not at the first
+//! An unusable file is refused when the configuration is read, with the specific mistake, and not at the first
 //! handshake.
 
 use std::fmt;
@@ -13,21 +13,21 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
-/// What `patroni.ca_file` holds.
+/// The contents of `patroni.ca_file`.
 #[derive(Clone)]
 pub struct Authorities {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Authorities, or the members' own certificates.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// A client certificate and its key, which belong together.
+/// A client certificate with its key.
 #[derive(Clone)]
 pub struct Identity {
-    /// Where the certificate lies.
+    /// The path of the certificate.
     pub certificate: PathBuf,
-    /// Where the key lies.
+    /// The path of the key.
     pub key: PathBuf,
     /// Both; the key is never printed.
     pub pair: Arc<CertifiedKey>,
@@ -48,18 +48,18 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Why two files are no pair of a certificate and its key.
+/// Why a certificate and a key do not form a pair.
 pub enum PairError {
-    /// It is the certificate's fault.
+    /// The certificate is at fault.
     Certificate(String),
-    /// It is the key's.
+    /// The key is at fault.
     Key(String),
 }
 
-/// The certificates of a file, each fit to be trusted.
+/// The certificates of a file, each usable as a trust anchor.
 ///
 /// # Errors
-/// What is wrong with it, after the file's name.
+/// What is wrong with the file; the message continues after the file's name.
 pub fn authorities(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = certificates(bytes)?;
     for (number, certificate) in (1..).zip(&certificates) {
@@ -73,13 +73,13 @@ pub fn authorities(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String>
 /// The certificates of a file, in its order.
 ///
 /// # Errors
-/// What is wrong with it, after the file's name.
+/// What is wrong with the file; the message continues after the file's name.
 pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|error| damaged(&error))?;
     match certificates.as_slice() {
-        [] if is_binary(bytes) => Err("is not PEM but binary (DER or PKCS #12): convert it, as in \
-                                       `openssl x509 -inform der -in FILE -out FILE.pem`"
+        [] if is_binary(bytes) => Err("is binary (DER or PKCS #12), not PEM: convert it, for example with \
+             `openssl x509 -inform der -in FILE -out FILE.pem`"
             .to_owned()),
         [] if holds(bytes, "PRIVATE KEY-----") => Err("holds a private key and no certificate".to_owned()),
         [] => Err("holds no PEM certificate, which begins with `-----BEGIN CERTIFICATE-----`".to_owned()),
@@ -90,16 +90,16 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String
 /// The private key of a file.
 ///
 /// # Errors
-/// What is wrong with it, after the file's name.
+/// What is wrong with the file; the message continues after the file's name.
 pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     if holds(bytes, "BEGIN ENCRYPTED PRIVATE KEY") || holds(bytes, "Proc-Type: 4,ENCRYPTED") {
-        let message = "holds an encrypted key, and repoint has no passphrase: write it without one, as in \
-                       `openssl pkey -in FILE -out FILE.plain`, into a file that only repoint's user may read";
+        let message = "holds an encrypted key, which repoint cannot decrypt: write an unencrypted copy, for example with \
+             `openssl pkey -in FILE -out FILE.plain`, which only repoint's user may read";
         return Err(message.to_owned());
     }
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         pem::Error::NoItemsFound if is_binary(bytes) => {
-            "is not PEM but binary (DER or PKCS #12): convert it, as in \
+            "is binary (DER or PKCS #12), not PEM: convert it, for example with \
              `openssl pkey -inform der -in FILE -out FILE.pem`"
                 .to_owned()
         }
@@ -114,7 +114,7 @@ pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 /// A certificate (first in its chain) and its key.
 ///
 /// # Errors
-/// If they do not belong together, or one of them cannot be used.
+/// If they do not belong together, or one of them is unusable.
 pub fn pair(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -132,9 +132,7 @@ pub fn pair(
 
 fn damaged(error: &pem::Error) -> String {
     match error {
-        pem::Error::MissingSectionEnd { .. } => {
-            "is damaged PEM: a section has no line that ends it".to_owned()
-        }
+        pem::Error::MissingSectionEnd { .. } => "is damaged PEM: a section has no END line".to_owned(),
         error => format!("is damaged PEM: {error}"),
     }
 }
@@ -143,7 +141,7 @@ fn holds(bytes: &[u8], words: &str) -> bool {
     bytes.windows(words.len()).any(|part| part == words.as_bytes())
 }
 
-/// Whether it begins as every DER file does that holds a certificate, a key or both: with a sequence.
+/// Whether a file begins with an ASN.1 sequence, as every DER file with a certificate or a key does.
 fn is_binary(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x30)
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Problems of a configuration, and their places.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,19 +10,19 @@ use repoint_domain::values::text::shown;
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// In the order of the file.
+    /// The problems, in the order of the file.
     pub problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file and line, or the environment variable.
     place: String,
-    /// The key, where it is about one.
+    /// The key, if the problem is about one.
     key: Option<String>,
     message: String,
-    /// The line as it stands, without passwords.
+    /// The text of the line, without passwords.
     source: Option<(usize, String)>,
     hint: Option<String>,
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// About the file as a whole.
+    /// A problem of the file as a whole.
     pub fn of_file(path: &Path, message: impl Into<String>) -> Self {
         Self {
             place: path.display().to_string(),
@@ -76,12 +76,12 @@ impl Problem {
         }
     }
 
-    /// About a line of the file, counted from 1, that cannot be shown.
+    /// A problem of a line of the file, counted from 1, that cannot be printed.
     pub fn of_line(path: &Path, line: usize, message: impl Into<String>) -> Self {
         Self::of_file(Path::new(&format!("{}:{line}", path.display())), message)
     }
 
-    /// About an environment variable.
+    /// A problem of an environment variable.
     pub fn of_variable(name: &str, message: impl Into<String>) -> Self {
         Self {
             place: format!("environment variable {name}"),
@@ -92,7 +92,7 @@ impl Problem {
         }
     }
 
-    /// With what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -100,17 +100,17 @@ impl Problem {
     }
 }
 
-/// The text of a file and how to point into it.
+/// The text of a file with its lines.
 #[derive(Clone, Debug)]
 pub struct Source<'a> {
     path: PathBuf,
     text: &'a str,
-    /// Where each line begins: thousands of endpoints are each asked for theirs.
+    /// The start of each line, so that thousands of endpoints find their lines quickly.
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    /// The file at `path` holds `text`.
+    /// The file at `path` with this text.
     pub fn new(path: &Path, text: &'a str) -> Self {
         let after = text.match_indices('\n').map(|(end, _)| end + 1);
         Self { path: path.to_owned(), text, lines: std::iter::once(0).chain(after).collect() }
@@ -121,13 +121,13 @@ impl<'a> Source<'a> {
         self.lines.partition_point(|begin| *begin <= span.start)
     }
 
-    /// A problem with what stands at a span.
+    /// A problem of the text at a span.
     pub fn problem(&self, span: &Range<usize>, key: Option<&str>, message: impl Into<String>) -> Problem {
         let number = self.line(span);
         let begin = self.lines[number - 1];
         let line = self.text[begin..].lines().next().unwrap_or_default().trim_end();
         let source = if span.end > begin + line.len() {
-            // A URL may go on in the next line, and its `@` stand there.
+            // A multi-line string may have a URL whose `@` is in another line.
             line.split_inclusive("://").next().unwrap_or_default().to_owned()
         } else {
             masked_line(line)
@@ -141,7 +141,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The key that stands on the line of a span: what is left of its `=`, if it looks like one.
+    /// The key on the line of a span: the text before its `=`, if it looks like a key.
     pub fn key_at(&self, span: &Range<usize>) -> Option<String> {
         let line = self.text[self.lines[self.line(span) - 1]..].lines().next()?;
         let (key, _) = line.split_once('=')?;

@@ -1,14 +1,15 @@
-//! The configuration as it was understood, secrets masked.
+//! The effective configuration, secrets masked.
 
 use serde_json::{Map, Value, json};
 
+use super::endpoint::KINDS;
 use super::mask::masked;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
-use repoint_domain::spec::{GroupSpec, PointsTo, RecordSpec, Site, Spec};
+use repoint_domain::spec::{Site, Spec};
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::cluster::SiteName;
 
-/// The configuration with everything that was left open filled in, in the shape of the file.
+/// The configuration with all defaults, in the shape of the file.
 #[must_use]
 pub fn show(settings: &Settings) -> Value {
     let patroni = &settings.patroni;
@@ -76,62 +77,40 @@ fn site(site: &Site, spec: &Spec) -> Option<Value> {
             "evaluate_target_health": alias.evaluate_target_health,
         })
     });
-    Some(json!({
+    let mut shown = json!({
         "name": site.name.as_ref()?,
         "region": site.region,
         "scope": site.scope,
         "members": site.members,
         "addresses": site.addresses,
         "alias": alias,
-        "target_group": groups_of(spec, site.name.as_ref()),
-    }))
-}
-
-fn groups_of<'a>(spec: &'a Spec, site: Option<&SiteName>) -> Vec<&'a GroupSpec> {
-    spec.groups.iter().filter(|group| group.site.as_ref() == site).collect()
+    });
+    endpoints(&mut shown, spec, site.name.as_ref());
+    Some(shown)
 }
 
 fn cluster(spec: &Spec) -> Value {
     let (members, addresses) = spec.site(None).map(|only| (&only.members, &only.addresses)).unzip();
-    json!({
+    let mut shown = json!({
         "name": spec.name,
         "scope": spec.scope,
         "members": members,
         "addresses": addresses,
         "site": spec.sites.iter().filter_map(|its| site(its, spec)).collect::<Vec<_>>(),
         "system_id": spec.system_id,
-        "target_group": groups_of(spec, None),
-        "record": spec.records.iter().map(record).collect::<Vec<_>>(),
-    })
+    });
+    endpoints(&mut shown, spec, None);
+    shown
 }
 
-fn record(record: &RecordSpec) -> Value {
-    let place = &record.key.place;
-    let (points_to, readers) = match record.points_to {
-        PointsTo::Primary => ("primary", None),
-        PointsTo::Standby => ("standby", None),
-        PointsTo::Site => ("site", None),
-        PointsTo::Readers { max_lag_bytes, primary_fallback } => {
-            ("readers", Some((max_lag_bytes, primary_fallback)))
-        }
-    };
-    json!({
-        "zone_id": place.zone,
-        "name": place.name.to_string(),
-        "type": place.record_type,
-        "set_identifier": record.key.set_identifier,
-        "failover": record.failover,
-        "points_to": points_to,
-        "max_lag_bytes": readers.map(|(limit, _)| limit),
-        "primary_fallback": readers.map(|(_, fallback)| fallback),
-        "ttl": record.ttl_seconds,
-        "health_check_id": record.health_check_id,
-        "role_arn": record.assume.as_ref().map(|role| &role.arn),
-        "external_id": record.assume.as_ref().and_then(|role| role.external_id.as_ref()),
-    })
+/// The endpoints of a cluster or of one of its sites.
+fn endpoints(shown: &mut Value, spec: &Spec, site: Option<&SiteName>) {
+    for kind in KINDS {
+        shown[kind.key] = Value::Array((kind.show)(spec, site));
+    }
 }
 
-/// TOML has no null: what is not set does not appear, nor does a section with nothing in it.
+/// TOML has no null: values that are not set are left out, and so are empty sections.
 fn without_nothing(value: Value) -> Value {
     let is_nothing = |value: &Value| match value {
         Value::Null => true,

@@ -1,4 +1,4 @@
-//! How each face is triggered, and how it hands over.
+//! How each entry point is triggered.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,35 +10,35 @@ use repoint_domain::values::arn::TopicArn;
 pub struct Watch {
     /// How often Patroni is asked.
     pub interval: Duration,
-    /// How often AWS is asked although nothing seems to have changed.
+    /// How often AWS is asked even if nothing has changed.
     pub audit_interval: Duration,
-    /// How long a pass under way may go on after SIGTERM.
+    /// How long a running pass may continue after SIGTERM.
     pub grace: Duration,
-    /// Where callbacks tell the daemon to look.
+    /// The socket where callbacks trigger the daemon.
     pub socket: PathBuf,
 }
 
 /// Patroni's callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// To whom it hands over.
+    /// How it triggers a check.
     pub mode: CallbackMode,
 }
 
-/// To whom a callback hands over.
+/// How a callback triggers a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallbackMode {
-    /// To the daemon on this host; to itself if it does not answer.
+    /// Through the daemon on this host, or in a process of its own if the daemon does not answer.
     Daemon,
-    /// To an SNS topic, which triggers the Lambda.
+    /// Through an SNS topic, which calls the Lambda.
     Sns(TopicArn),
-    /// To itself, detached.
+    /// In a process of its own, detached from Patroni.
     Detached,
 }
 
 /// The Lambda.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lambda {
-    /// Whether an invocation fails when a cluster is held.
+    /// Whether an invocation fails if a cluster is held.
     pub fail_on_hold: bool,
 }

@@ -21,7 +21,6 @@ pub mod alerts;
 pub mod audit;
 pub mod decide;
 pub mod observed;
-pub mod permission;
 pub mod plan;
 pub mod rates;
 pub mod report;

@@ -221,7 +221,7 @@ async fn missing_credentials_are_said() {
     --- stdout
     batman  failed  N ms
       primary  pg2  10.0.1.12:5432  timeline 4
-      held     target group pg-writer (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: no AWS credentials were found: give it an instance or task role, a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+      held     target group pg-writer (us-east-1): elasticloadbalancing:DescribeTargetHealth on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: no AWS credentials were found: attach an instance or task role, or set a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     --- stderr
     ");
     assert!(aws.requests().is_empty());
@@ -276,7 +276,7 @@ async fn a_register_that_fails_stops_the_deregister() {
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1  (adoption)
       failed   register 10.0.1.12:5432        target group pg-writer (us-east-1)  at N ms
                elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: InvalidTarget: The IP address is not valid
-               the target does not fit the group: compare its VPC, address family and type with the group's; an address outside the VPC needs `availability_zone = "all"`
+               the target does not match the group: compare its VPC, address family and type with the group's; an address outside the VPC needs `availability_zone = "all"`
       skipped  deregister 10.0.1.11:5432      target group pg-writer (us-east-1)
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
@@ -309,7 +309,7 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
       failed   change 10.0.1.11 -> 10.0.1.12  record Z1/a.example.com/A  at N ms
                route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found
-               the record set was changed between the read and the write; the next pass reads it again
+               the record set changed between the read and the write; the next pass reads it again
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2, 1 not moved
       alert    repoint: batman: FAILED to change a.example.com/A
     --- stderr
@@ -332,7 +332,7 @@ async fn an_alert_that_is_not_published_is_reported_and_hinders_nothing() {
       done     register 10.0.1.12:5432    target group pg-writer (us-east-1)  at N ms
       done     deregister 10.0.1.11:5432  target group pg-writer (us-east-1)  at N ms
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
-      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `PublishAlerts` of `repoint iam`), or mend the credentials)
+      warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (statement `PublishAlerts` of `repoint iam`), or use other credentials)
     --- stderr
     ");
 }

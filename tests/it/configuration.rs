@@ -137,12 +137,12 @@ async fn the_environment_overrules_the_file() {
 async fn a_wait_that_a_pass_has_no_time_for_is_refused() {
     let configuration = format!("[pass]\nwait_insync_seconds = 60\n{}", record(""));
     insta::assert_snapshot!(refused(configuration).await, @"
-    error: repoint.toml:2: `pass.wait_insync_seconds`: 60 s are more than a pass may take: raise `pass.deadline_seconds` (30) as well
+    error: repoint.toml:2: `pass.wait_insync_seconds`: 60 s exceed the deadline of a pass: also raise `pass.deadline_seconds` (30)
       2 | wait_insync_seconds = 60
     ");
     let configuration = format!("[pass]\nwait_insync_seconds = 1\n{}", record(""));
     insta::assert_snapshot!(refused(configuration).await, @"
-    error: repoint.toml:2: `pass.wait_insync_seconds`: it must be a number of seconds not below 2, and at most 900
+    error: repoint.toml:2: `pass.wait_insync_seconds`: it must be a number of seconds not below 2 and at most 900
       2 | wait_insync_seconds = 1
     ");
 }
@@ -154,7 +154,7 @@ async fn an_unknown_variable_is_refused() {
     exit 2
     --- stdout
     --- stderr
-    error: environment variable REPOINT_DEADLINE: it is no variable of repoint
+    error: environment variable REPOINT_DEADLINE: unknown variable
       hint: the variables are REPOINT_CONFIG, REPOINT_CONFIG_INLINE, REPOINT_LOG, REPOINT_AWS_REGION, REPOINT_AWS_ENDPOINT_URL, REPOINT_AWS_LIMIT_PERCENT, REPOINT_PATRONI_CONNECT_TIMEOUT_SECONDS, REPOINT_PATRONI_TIMEOUT_SECONDS, REPOINT_PATRONI_CA_FILE, REPOINT_PATRONI_CERTIFICATE_FILE, REPOINT_PATRONI_KEY_FILE, REPOINT_PATRONI_VERIFY_HOSTNAME, REPOINT_PASS_DEADLINE_SECONDS, REPOINT_PASS_WAIT_INSYNC_SECONDS, REPOINT_STATE_FILE, REPOINT_STATE_DYNAMODB_TABLE, REPOINT_STATE_REQUIRED, REPOINT_ALERTS_SNS_TOPIC_ARN, REPOINT_ALERTS_GRACE_SECONDS, REPOINT_ALERTS_CONTESTED_GRACE_SECONDS, REPOINT_ALERTS_REMINDER_SECONDS, REPOINT_ALERTS_HEARTBEAT_URL, REPOINT_WATCH_INTERVAL_SECONDS, REPOINT_WATCH_AUDIT_INTERVAL_SECONDS, REPOINT_WATCH_GRACE_SECONDS, REPOINT_WATCH_SOCKET, REPOINT_CALLBACK_MODE, REPOINT_CALLBACK_SNS_TOPIC_ARN, REPOINT_LAMBDA_FAIL_ON_HOLD
     ");
 }
@@ -177,7 +177,7 @@ async fn a_cluster_named_twice_is_refused() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}{CLUSTER}")).await, @r#"
     error: repoint.toml:5: `cluster.scope`: cluster `batman` is named twice, first in line 2
       5 | scope = "batman"
-      hint: give each entry a `name` of its own: several entries may have one scope, as Citus groups have
+      hint: give each entry a unique `name`: several entries may have the same scope, as Citus groups do
     "#);
 }
 
@@ -191,21 +191,21 @@ async fn two_entries_of_one_name_are_refused() {
     for scope in ["batman", "robin"] {
         let said = refused(entry("orders", "batman") + &entry("orders", scope)).await;
         insta::allow_duplicates!(insta::assert_snapshot!(said, @r#"
-        error: repoint.toml:6: `cluster.name`: two entries are called `orders`, the first in line 2
+        error: repoint.toml:6: `cluster.name`: two entries have the name `orders`, the first in line 2
           6 | name = "orders"
-          hint: give each entry a `name` of its own; where none is given, the scope is the name
+          hint: give each entry a unique `name`; the default is the scope
         "#));
     }
     // The scope is a name, too.
     insta::assert_snapshot!(refused(entry("robin", "batman") + &entry("", "robin")).await, @r#"
-    error: repoint.toml:6: `cluster.scope`: two entries are called `robin`, the first in line 2
+    error: repoint.toml:6: `cluster.scope`: two entries have the name `robin`, the first in line 2
       6 | scope = "robin"
-      hint: give each entry a `name` of its own; where none is given, the scope is the name
+      hint: give each entry a unique `name`; the default is the scope
     "#);
     insta::assert_snapshot!(refused(entry("", "robin") + &entry("robin", "robin")).await, @r#"
-    error: repoint.toml:5: `cluster.name`: two entries are called `robin`, the first in line 2
+    error: repoint.toml:5: `cluster.name`: two entries have the name `robin`, the first in line 2
       5 | name = "robin"
-      hint: give each entry a `name` of its own; where none is given, the scope is the name
+      hint: give each entry a unique `name`; the default is the scope
     "#);
 }
 
@@ -213,12 +213,12 @@ async fn two_entries_of_one_name_are_refused() {
 async fn an_endpoint_that_two_clusters_claim_is_refused() {
     let other = record("").replace("batman", "robin").replace("a.example.com", "A.Example.COM.");
     insta::assert_snapshot!(refused(format!("{}{other}", record(""))).await, @r#"
-    error: repoint.toml:15: `cluster.record.name`: record `Z1/a.example.com/A` is claimed twice, first by cluster `batman` in line 6
+    error: repoint.toml:15: `cluster.record.name`: record `Z1/a.example.com/A` is configured twice, first by cluster `batman` in line 6
       15 | name = "A.Example.COM."
     "#);
     let group = format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n");
     insta::assert_snapshot!(refused(format!("{group}{}", group.replace("batman", "robin"))).await, @r#"
-    error: repoint.toml:10: `cluster.target_group.arn`: target group `pg-writer` is claimed twice, first by cluster `batman` in line 5
+    error: repoint.toml:10: `cluster.target_group.arn`: target group `pg-writer` is configured twice, first by cluster `batman` in line 5
       10 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
     "#);
 }
@@ -226,7 +226,7 @@ async fn an_endpoint_that_two_clusters_claim_is_refused() {
 #[tokio::test]
 async fn an_empty_or_senseless_member_list_is_refused() {
     insta::assert_snapshot!(refused("[[cluster]]\nscope = \"batman\"\nmembers = []\n").await, @r#"
-    error: repoint.toml:3: `cluster.members`: it is empty: name at least one member, as in ["http://10.0.1.11:8008"]
+    error: repoint.toml:3: `cluster.members`: it is empty: list at least one member, as in ["http://10.0.1.11:8008"]
       3 | members = []
     "#);
     let members = r#"["10.0.1.11:8008", "http://10.0.1.11", "http://me:pw@10.0.1.11:8008", "http://:8008", "http://pg1:0"]"#;
@@ -272,23 +272,23 @@ async fn senseless_values_are_refused_all_at_once() {
             .replace("a.example.com", "a..com")
     );
     insta::assert_snapshot!(refused(configuration).await, @r#"
-    error: repoint.toml:2: `aws.endpoint_url`: `localhost` is no URL that begins with http:// or https://
+    error: repoint.toml:2: `aws.endpoint_url`: `localhost` is not a URL that begins with http:// or https://
       2 | endpoint_url = "localhost"
-    repoint.toml:4: `patroni.timeout_seconds`: it must be a number of seconds above 0, and at most 900
+    repoint.toml:4: `patroni.timeout_seconds`: it must be a number of seconds above 0 and at most 900
       4 | timeout_seconds = 0
     repoint.toml:5: `patroni.ca_file`: nowhere.pem cannot be read: No such file or directory (os error 2)
       5 | ca_file = "nowhere.pem"
-    repoint.toml:6: `patroni.certificate_file`: it needs `patroni.key_file` beside it
+    repoint.toml:6: `patroni.certificate_file`: it requires `patroni.key_file`
       6 | certificate_file = "repoint.toml"
-    repoint.toml:8: `pass.deadline_seconds`: it must be a number of seconds above 0, and at most 900
+    repoint.toml:8: `pass.deadline_seconds`: it must be a number of seconds above 0 and at most 900
       8 | deadline_seconds = 1e9
-    repoint.toml:13: `cluster.record.zone_id`: `not a zone`: it is no id of a hosted zone; one looks like Z0123456789ABCDEFGHIJ
+    repoint.toml:13: `cluster.record.zone_id`: `not a zone`: it must be the id of a hosted zone, such as Z0123456789ABCDEFGHIJ
       13 | zone_id = "not a zone"
-    repoint.toml:14: `cluster.record.name`: `a..com`: it is no DNS name: labels of 1 to 63 letters, digits, `-` and `_`, with dots between, of 255 bytes at most
+    repoint.toml:14: `cluster.record.name`: `a..com`: it is not a DNS name: labels of 1 to 63 letters, digits, `-` and `_`, separated by dots, at most 255 bytes
       14 | name = "a..com"
     repoint.toml:18: `cluster.record.health_check_id`: it is empty
       18 | health_check_id = ""
-    repoint.toml:17: `cluster.record.ttl`: it is above 2147483647, the most that Route 53 takes
+    repoint.toml:17: `cluster.record.ttl`: it exceeds 2147483647 seconds, Route 53's limit
       17 | ttl = 3000000000
     "#);
 }
@@ -299,15 +299,15 @@ async fn when_people_are_told_is_a_sensible_time() {
         "[alerts]\ngrace_seconds = -1\ncontested_grace_seconds = 604801\nreminder_seconds = 0\n{CLUSTER}"
     );
     insta::assert_snapshot!(refused(configuration).await, @"
-    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0 and at most 604800
       2 | grace_seconds = -1
-    repoint.toml:3: `alerts.contested_grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+    repoint.toml:3: `alerts.contested_grace_seconds`: it must be a number of seconds not below 0 and at most 604800
       3 | contested_grace_seconds = 604801
-    repoint.toml:4: `alerts.reminder_seconds`: it must be a number of seconds above 0, and at most 604800
+    repoint.toml:4: `alerts.reminder_seconds`: it must be a number of seconds above 0 and at most 604800
       4 | reminder_seconds = 0
     ");
     insta::assert_snapshot!(refused(format!("[alerts]\ngrace_seconds = nan\n{CLUSTER}")).await, @"
-    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0, and at most 604800
+    error: repoint.toml:2: `alerts.grace_seconds`: it must be a number of seconds not below 0 and at most 604800
       2 | grace_seconds = nan
     ");
     insta::assert_snapshot!(refused(format!("[alerts]\nreminder_seconds = \"daily\"\n{CLUSTER}")).await, @r#"
@@ -323,8 +323,8 @@ async fn when_people_are_told_is_a_sensible_time() {
     exit 2
     --- stdout
     --- stderr
-    error: environment variable REPOINT_ALERTS_GRACE_SECONDS: it must be a number of seconds not below 0, and at most 604800
-    environment variable REPOINT_ALERTS_REMINDER_SECONDS: it must be a number of seconds above 0, and at most 604800
+    error: environment variable REPOINT_ALERTS_GRACE_SECONDS: it must be a number of seconds not below 0 and at most 604800
+    environment variable REPOINT_ALERTS_REMINDER_SECONDS: it must be a number of seconds above 0 and at most 604800
     ");
     let ran = Repoint::new(format!("[alerts]\nreminder_seconds = 3600\n{CLUSTER}"))
         .with("REPOINT_ALERTS_GRACE_SECONDS", "0")
@@ -340,6 +340,6 @@ async fn an_unknown_cluster_on_the_command_line_is_refused() {
     exit 2
     --- stdout
     --- stderr
-    error: --cluster joker: repoint.toml has no such cluster; it has batman
+    error: --cluster joker: repoint.toml has no such cluster; its clusters are batman
     ");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use repoint_domain::permission::needed;
+use repoint::permission::needed;
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -139,7 +139,7 @@ fn units_and_callbacks_name_the_same_program_and_configuration() {
     // It would end with each run, and take the daemon's socket along.
     assert!(!read("infra/systemd/repoint-run.service").contains("\nRuntimeDirectory"));
     assert!(read("src/config/resolve/triggers.rs").contains("\"/run/repoint/repoint.sock\""));
-    assert!(read("src/config/resolve.rs").contains("\"/var/lib/repoint/state.json\""));
+    assert!(read("src/config/resolve/state.rs").contains("\"/var/lib/repoint/state.json\""));
 }
 
 /// `cargo lambda` sets by itself what the release profile leaves open, panics that end the process among it.

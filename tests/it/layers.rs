@@ -38,14 +38,15 @@ fn never(folder: &str, words: &[&str]) {
 
 #[test]
 fn nothing_points_back() {
-    let all = ["limits", "unsaved", "ports", "runtime", "adapters", "config", "app", "cli"];
+    let all = ["limits", "unsaved", "ports", "runtime", "adapters", "config", "app", "cli", "permission"];
     for (folder, allowed) in [
         ("limits", &["limits"][..]),
         ("unsaved", &["unsaved"]),
         ("ports", &["limits", "unsaved", "ports"]),
         ("runtime", &["limits", "unsaved", "ports", "runtime"]),
-        ("adapters", &["limits", "ports", "adapters"]),
-        ("config", &["config"]),
+        ("permission", &["permission"]),
+        ("adapters", &["limits", "ports", "adapters", "permission"]),
+        ("config", &["config", "permission"]),
         ("app", &["limits", "unsaved", "ports", "runtime", "adapters", "config", "app"]),
         ("cli", &["config", "app", "cli"]),
     ] {

@@ -49,7 +49,7 @@ async fn a_filter_that_is_none_is_an_error_that_says_what_would_be() {
         let ran = Repoint::new("").with("REPOINT_LOG", "verbose").run(arguments).await;
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
         insta::allow_duplicates!(
-            insta::assert_snapshot!(ran.stderr, @"error: environment variable REPOINT_LOG: `verbose` is no log level: it takes off, error, warn, info, debug or trace, or a list with levels for parts of the program, such as `error,repoint=debug`")
+            insta::assert_snapshot!(ran.stderr, @"error: environment variable REPOINT_LOG: `verbose` is not a log level: use off, error, warn, info, debug or trace, or a list with levels for parts of the program, such as `error,repoint=debug`")
         );
     }
 }

@@ -35,5 +35,6 @@ mod support;
 mod tls;
 mod two_processes;
 mod wire;
+mod words;
 mod zone;
 mod zone_batcher;

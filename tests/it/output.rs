@@ -72,7 +72,7 @@ async fn a_run_whose_report_cannot_be_printed_has_moved_and_says_so() {
     place.meddle(PG3);
     let (code, said) = said(&place, &["run"], full_disk()).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("error: the answer cannot be printed: No space left on device"), "{said}");
+    assert!(said.contains("error: the output cannot be printed: No space left on device"), "{said}");
     place.until_right(PG1).await;
 }
 
@@ -179,7 +179,7 @@ async fn an_answer_that_cannot_be_printed_is_a_failure() {
     ] {
         let (code, said) = said(&place, arguments, full_disk()).await;
         assert_eq!(code, Some(1), "{arguments:?}: {said}");
-        assert!(said.contains("the answer cannot be printed"), "{arguments:?}: {said}");
+        assert!(said.contains("the output cannot be printed"), "{arguments:?}: {said}");
     }
 }
 

@@ -221,12 +221,12 @@ async fn json_without_end_is_cut_off() {
         Reply::Raw(answer)
     });
     let answer = rest().ask(&ApiUrl::parse(&server.await.url()).unwrap(), &Asked::default()).await;
-    says(&answer.health.unwrap_err().message, "more than 1048576 bytes");
+    says(&answer.health.unwrap_err().message, "exceeds 1048576 bytes");
 }
 
 #[tokio::test]
 async fn a_port_that_accepts_and_never_answers_is_given_up() {
-    says(&reason(Reply::Hang).await, "within the time allowed");
+    says(&reason(Reply::Hang).await, "before the timeout");
 }
 
 #[tokio::test]

@@ -81,10 +81,10 @@ async fn a_state_file_that_cannot_be_written_holds() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     state store unavailable, so changes are blocked: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
+      held     state store unavailable, so changes are blocked: writing the state file on /sys/repoint: REFUSED: run repoint as a user that may write there, or set `[state] file` to another path
                `[state] required = false` lets repoint act without memory
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
-      warning  the state was not saved, so the next pass may send its alerts again: writing the state file on /sys/repoint: REFUSED: run repoint as the user that may write there, or name another place with `[state] file`
+      warning  the state was not saved, so the next pass may send its alerts again: writing the state file on /sys/repoint: REFUSED: run repoint as a user that may write there, or set `[state] file` to another path
     --- stderr
     ");
     assert!(written(&aws).is_empty());
@@ -102,7 +102,7 @@ async fn a_damaged_state_file_holds_and_stays_as_it_is() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing a string at line 1 column 19), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing a string at line 1 column 19), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
                `[state] required = false` lets repoint act without memory
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
@@ -144,7 +144,7 @@ async fn a_state_store_that_cannot_be_read_is_told_although_nothing_differs() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4
-      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing an object at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
+      held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing an object at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
                `[state] required = false` lets repoint act without memory
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
@@ -241,7 +241,7 @@ async fn another_system_is_held_until_it_is_adopted() {
     exit 0
     --- stdout
     batman  adopted system 7710341171024913225 on timeline 4, whose primary is pg2; before: system 7000000000000000001 on timeline 9
-      nothing was moved; see `repoint plan --cluster batman`
+      no endpoint was changed; see `repoint plan --cluster batman`
     --- stderr
     ");
     assert!(written(&aws).is_empty(), "adopting moves nothing");
@@ -322,7 +322,7 @@ async fn status_tells_what_is_wrong_and_who_knows() {
     let seconds = regex::Regex::new(r"for \d+ s").unwrap();
     let notified =
         status.lines().find(|line| line.contains("no_primary for")).unwrap_or_else(|| panic!("{status}"));
-    insta::assert_snapshot!(seconds.replace_all(notified, "for N s"), @" no_primary for N s, nobody was told yet: the cluster has no primary: pg2 is named as leader but says it is not the primary");
+    insta::assert_snapshot!(seconds.replace_all(notified, "for N s"), @" no_primary for N s, alert pending: the cluster has no primary: pg2 is named as leader but says it is not the primary");
     let at_once = repoint.with("REPOINT_ALERTS_GRACE_SECONDS", "0");
     at_once.run(&["run"]).await;
     let json = at_once.run(&["status", "--format", "json"]).await.json();
@@ -331,7 +331,7 @@ async fn status_tells_what_is_wrong_and_who_knows() {
 
     std::fs::write(at_once.state_file(), "{").unwrap();
     let blind = at_once.run(&["status"]).await;
-    assert!(blind.stdout.contains("memory is out of reach: reading the state file on"), "{blind}");
+    assert!(blind.stdout.contains("state store unavailable: reading the state file on"), "{blind}");
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn only_the_next_revision_is_saved() {
     for revision in [0, 1, 2, 3, 5] {
         let conflict = store.save(&batman(), &full(revision)).await.unwrap_err();
         assert_eq!(conflict.kind, Kind::Conflict);
-        assert!(conflict.message.contains("revision 3 is stored"), "{conflict}");
+        assert!(conflict.message.contains("the stored revision is 3"), "{conflict}");
     }
     assert_eq!(store.load(&batman()).await, Ok(empty(3)));
     store.save(&batman(), &empty(4)).await.unwrap();
@@ -227,15 +227,15 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
         lines.push(format!("{what}: {failure}").replace(&path.display().to_string(), "FILE"));
     }
     insta::assert_snapshot!(lines.join("\n"), @"
-    empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 60 column 5), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 103 column 3), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 105 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 104 column 1), and was left as it is; restore it from a backup, or move it away: repoint then begins anew and takes each cluster as it finds it, so check first with `patronictl list` that the right primary leads
-    a newer version: reading the state file on FILE: it has version 3, and this repoint knows version 1: a newer repoint wrote it, so run that one; it was left as it is, and must not be deleted, since it tells which primary is newest
+    empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 60 column 5), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 103 column 3), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 105 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 104 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    a newer version: reading the state file on FILE: it has version 3, and this repoint supports version 1: use the newer repoint that wrote it; it was not changed; do not delete it, it holds the highest timelines
     ");
 }
 
@@ -320,7 +320,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
     assert_eq!(store.load(&batman()).await, Ok(State::default()));
     let failure = store.save(&batman(), &full(1)).await.unwrap_err();
     assert_eq!((failure.kind, failure.resource.as_str()), (Kind::Invalid, "/sys/repoint"));
-    assert!(failure.message.contains("name another place with `[state] file`"), "{failure}");
+    assert!(failure.message.contains("set `[state] file` to another path"), "{failure}");
 }
 
 #[tokio::test]
@@ -504,7 +504,7 @@ async fn links_in_a_circle_are_refused_and_stay() {
         store.save(&batman(), &full(1)).await.unwrap_err(),
         store.check(&batman()).await.unwrap_err(),
     ] {
-        assert!(failure.kind == Kind::Invalid && failure.message.contains("circle"), "{failure}");
+        assert!(failure.kind == Kind::Invalid && failure.message.contains("form a loop"), "{failure}");
     }
     assert!(fs::symlink_metadata(&one).unwrap().is_symlink());
     assert_eq!(files(folder.path()), ["one.json", "two.json"]);

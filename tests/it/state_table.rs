@@ -110,7 +110,7 @@ async fn an_item_that_only_a_newer_version_reads_is_refused_and_left_as_it_is() 
         let store = store(&aws).await;
         let failure = store.load(&batman()).await.unwrap_err();
         assert_eq!(failure.kind, Kind::Invalid, "{failure}");
-        for word in ["version 2", "run that one", "must not be deleted"] {
+        for word in ["version 2", "use the newer repoint", "do not delete it"] {
             assert!(failure.message.contains(word), "{failure}");
         }
         assert!(!failure.message.contains("or delete"), "{failure}");

@@ -152,7 +152,7 @@ async fn what_openssl_makes_is_trusted_where_it_is_configured_itself() {
     let (its, other) = (self_signed(as_openssl_does(&[ADDRESS])), self_signed(as_openssl_does(&[ADDRESS])));
     let server = member(&its).await;
     accepted(&trust(&server, &trusting(&[&other, &its])).await);
-    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&other])).await), @"the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` makes it), and is not in `patroni.ca_file`: add that very certificate to the file");
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&other])).await), @"the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` creates it), and is not in `patroni.ca_file`: add this certificate to the file");
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_self_signed_leaf_is_trusted_where_it_is_configured_itself() {
     let (its, other) = (self_signed(params(&[ADDRESS])), self_signed(params(&[ADDRESS])));
     let server = member(&its).await;
     accepted(&trust(&server, &trusting(&[&other, &its])).await);
-    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&authority("other")])).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate ones belong into Patroni's `restapi.certfile`)");
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&authority("other")])).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)");
 }
 
 /// Its authority need not be known.
@@ -180,31 +180,31 @@ async fn a_chain_is_trusted_by_its_root_where_it_is_whole() {
     let broken = member(&leaf).await;
     leaf.chain.push(intermediate.own());
     accepted(&trust(&member(&leaf).await, &trusting(&[&root])).await);
-    insta::assert_snapshot!(refused(trust(&broken, &trusting(&[&root])).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate ones belong into Patroni's `restapi.certfile`)");
+    insta::assert_snapshot!(refused(trust(&broken, &trusting(&[&root])).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)");
 }
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused_unless_names_do_not_count() {
     let root = authority("root");
     let server = member(&signed(params(&["pg1.example.com", "10.9.9.9"]), &root)).await;
-    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&root])).await), @"the member's certificate is not for 127.0.0.1, the address at which it is asked; it is for pg1.example.com, 10.9.9.9: issue it anew, as with `openssl req -x509 -addext subjectAltName=IP:127.0.0.1`, or set `patroni.verify_hostname = false`");
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&root])).await), @"the member's certificate is not valid for 127.0.0.1, the host of its URL; it is for pg1.example.com, 10.9.9.9: issue a new one, for example with `openssl req -x509 -addext subjectAltName=IP:127.0.0.1`, or set `patroni.verify_hostname = false`");
     accepted(&trust(&server, &without_name(trusting(&[&root]))).await);
     // What is said of a stranger's certificate is not its name.
     let stranger = authority("stranger");
-    insta::assert_snapshot!(refused(trust(&server, &without_name(trusting(&[&stranger]))).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate ones belong into Patroni's `restapi.certfile`)");
+    insta::assert_snapshot!(refused(trust(&server, &without_name(trusting(&[&stranger]))).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)");
 }
 
 #[tokio::test]
 async fn a_certificate_without_a_name_is_trusted_where_names_do_not_count() {
     let its = self_signed(as_openssl_does(&[]));
     let server = member(&its).await;
-    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&its])).await), @"the member's certificate is not for 127.0.0.1, the address at which it is asked; it has no addresses or names (a common name does not count): issue it anew, as with `openssl req -x509 -addext subjectAltName=IP:127.0.0.1`, or set `patroni.verify_hostname = false`");
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&its])).await), @"the member's certificate is not valid for 127.0.0.1, the host of its URL; it has no addresses or names (a common name does not count): issue a new one, for example with `openssl req -x509 -addext subjectAltName=IP:127.0.0.1`, or set `patroni.verify_hostname = false`");
     accepted(&trust(&server, &without_name(trusting(&[&its]))).await);
 }
 
 /// The clock's own date is in the text.
 fn without_now(message: &str) -> String {
-    regex::Regex::new(r"which says [^;]*GMT").unwrap().replace(message, "which says NOW").into_owned()
+    regex::Regex::new(r"\(now [^)]*GMT\)").unwrap().replace(message, "(now NOW)").into_owned()
 }
 
 #[tokio::test]
@@ -223,10 +223,10 @@ async fn a_certificate_out_of_its_time_is_refused_whoever_is_trusted() {
         without_now(&refused(trust(&member(its).await, &without_name(options)).await))
     };
     let ca = of(&self_signed(expired(as_openssl_does(&[ADDRESS])))).await;
-    insta::assert_snapshot!(ca, @"the member's certificate expired on Wed, 01 Jan 2020 00:00:00 GMT: renew it, or set this machine's clock, which says NOW");
+    insta::assert_snapshot!(ca, @"the member's certificate expired on Wed, 01 Jan 2020 00:00:00 GMT: renew it, or correct this machine's clock (now NOW)");
     assert_eq!(of(&self_signed(expired(params(&[ADDRESS])))).await, ca);
     assert_eq!(of(&signed(expired(params(&[ADDRESS])), &root)).await, ca);
-    insta::assert_snapshot!(of(&self_signed(early(as_openssl_does(&[ADDRESS])))).await, @"the member's certificate is not valid before Sun, 01 Jan 2090 00:00:00 GMT: set this machine's clock, which says NOW, or wait");
+    insta::assert_snapshot!(of(&self_signed(early(as_openssl_does(&[ADDRESS])))).await, @"the member's certificate is not valid before Sun, 01 Jan 2090 00:00:00 GMT: correct this machine's clock (now NOW), or wait");
 }
 
 /// Byte for byte, and with the key: anybody can read a certificate.
@@ -234,7 +234,7 @@ async fn a_certificate_out_of_its_time_is_refused_whoever_is_trusted() {
 async fn a_configured_certificate_without_its_key_is_refused() {
     let its = self_signed(as_openssl_does(&[ADDRESS]));
     let thief = member_with(certified(&its.chain, &KeyPair::generate().unwrap()), None).await;
-    insta::assert_snapshot!(refused(trust(&thief, &trusting(&[&its])).await), @"a signature is wrong: either the member does not have the key of its certificate, or another authority of the same name as a trusted one has signed it; compare Patroni's `restapi.certfile` and `restapi.keyfile`");
+    insta::assert_snapshot!(refused(trust(&thief, &trusting(&[&its])).await), @"a signature is invalid: either the member does not have the key of its certificate, or another authority with the name of a trusted one has signed it; compare Patroni's `restapi.certfile` and `restapi.keyfile`");
     let mut params = as_openssl_does(&[ADDRESS]);
     params.subject_alt_names.push(SanType::DnsName("anything.example.com".try_into().unwrap()));
     let renewed = Pair { chain: vec![params.self_signed(&its.key).unwrap().der().clone()], ..its };
@@ -248,7 +248,7 @@ async fn http_and_https_at_the_other_ones_port_are_told() {
     let secured = member(&its).await;
     let message = refused(ask_by("http", &secured, &trusting(&[&its])).await);
     let (_, hint) = message.split_once("; ").unwrap_or_else(|| panic!("{message}"));
-    insta::assert_snapshot!(hint, @"if Patroni's `restapi` has a `certfile`, the URL begins with https://");
+    insta::assert_snapshot!(hint, @"if Patroni's `restapi` has a `certfile`, use https:// in the URL");
     // As Python's `http.server` answers what it cannot read.
     let plain = tokio::net::TcpListener::bind((ADDRESS, 0)).await.unwrap();
     let port = plain.local_addr().unwrap().port();
@@ -261,7 +261,7 @@ async fn http_and_https_at_the_other_ones_port_are_told() {
     });
     let url = ApiUrl::parse(&format!("https://{ADDRESS}:{port}")).unwrap();
     let answer = Rest::new(&trusting(&[&its])).unwrap().ask(&url, &Asked::default()).await;
-    insta::assert_snapshot!(refused(answer), @"the member answers without TLS: as long as Patroni's `restapi` has no `certfile`, the URL begins with http://");
+    insta::assert_snapshot!(refused(answer), @"the member answers without TLS: use http:// in the URL, or set `certfile` in Patroni's `restapi`");
 }
 
 /// As Python does, unless it is told otherwise. Half an answer is none.

@@ -60,7 +60,7 @@ async fn follow(lab: &Lab, cluster: &Cluster) -> anyhow::Result<()> {
     cluster.wait_healthy().await?;
     deployment.wait_for_group(&old).await?;
     let logs = cluster.whole_logs();
-    ensure!(logs.contains("callback: handed over"), "{logs}");
+    ensure!(logs.contains("callback: a process of its own checks the cluster"), "{logs}");
     ensure!(!logs.contains(WAITED), "{logs}");
     Ok(())
 }

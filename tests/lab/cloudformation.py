@@ -142,7 +142,8 @@ class Complete:
         same(set(policies), {"repoint", "lambda"})
         own = policies["lambda"]["Statement"]
         same([(it["Sid"], it["Effect"]) for it in own],
-             [("Log", "Allow"), ("HandOverFailures", "Allow"), ("StandInTheVpc", "Allow"), ("NotFromTheCode", "Deny")])
+             [("WriteLog", "Allow"), ("SendFailures", "Allow"), ("ManageNetworkInterfaces", "Allow"),
+              ("DenyNetworkInterfacesToFunctionCode", "Deny")])
         same(own[3]["Action"], own[2]["Action"])
         same(own[3]["Condition"], {"ArnEquals": {"lambda:SourceFunctionArn": made["FunctionArn"]}})
 

@@ -38,20 +38,20 @@ def refusals(world):
     refused = [
         ({"Configuration": ""}, "There is no configuration"),
         ({"ConfigurationLayerArn": LAYER}, "There are two configurations"),
-        ({"AlertTopicArn": TOPIC, "TriggerTopicArn": TOPIC}, "Give two topics"),
+        ({"AlertTopicArn": TOPIC, "TriggerTopicArn": TOPIC}, "Use two topics"),
         ({**VPC, "SubnetIds": ""}, "SubnetIds is empty"),
-        ({**VPC, "PatroniCidrBlocks": ""}, "Nothing says where Patroni is"),
-        *(({**VPC, name: value, "VpcId": ""}, "belong to a VPC, and there is none") for name, value in VPC.items()),
-        ({"PatroniSecurityGroupId": "sg-1"}, "belong to a VPC, and there is none"),
-        ({"SecurityGroupIds": "sg-1"}, "belong to a VPC, and there is none"),
-        (BY_NAT, "belong to a VPC, and there is none"),
-        *(({f"{name}Endpoint": "true"}, "Endpoints are made in a VPC") for name in
+        ({**VPC, "PatroniCidrBlocks": ""}, "Patroni's addresses are unknown"),
+        *(({**VPC, name: value, "VpcId": ""}, "belong to a VPC, but there is none") for name, value in VPC.items()),
+        ({"PatroniSecurityGroupId": "sg-1"}, "belong to a VPC, but there is none"),
+        ({"SecurityGroupIds": "sg-1"}, "belong to a VPC, but there is none"),
+        (BY_NAT, "belong to a VPC, but there is none"),
+        *(({f"{name}Endpoint": "true"}, "Endpoints are created in a VPC") for name in
           ("ElasticLoadBalancing", "Sns", "Route53", "Ec2", "DynamoDb")),
         ({**VPC, "OpenPatroniSecurityGroup": "true"}, "which is empty"),
-        *(({**VPC, **BY_NAT, f"{name}Endpoint": "true"}, "give VpcCidrBlocks") for name in
+        *(({**VPC, **BY_NAT, f"{name}Endpoint": "true"}, "set VpcCidrBlocks") for name in
           ("ElasticLoadBalancing", "Sns", "Route53", "Ec2")),
-        ({**VPC, **BY_NAT, **GATEWAY, "RouteTableIds": ""}, "name the route tables"),
-        ({**VPC, **GATEWAY, "DynamoDbPrefixListId": ""}, "give DynamoDbPrefixListId"),
+        ({**VPC, **BY_NAT, **GATEWAY, "RouteTableIds": ""}, "to the route tables"),
+        ({**VPC, **GATEWAY, "DynamoDbPrefixListId": ""}, "set DynamoDbPrefixListId"),
         ({**VPC, **GATEWAY}, "would not reach SNS and DynamoDB"),
         *(({**VPC, "VpcCidrBlocks": "10.0.0.0/16", f"{name}Endpoint": "true"}, "would not reach SNS and DynamoDB")
           for name in ("ElasticLoadBalancing", "Sns", "Route53", "Ec2")),
@@ -60,10 +60,10 @@ def refusals(world):
         ({"Configuration": "[[cluster]]" + "#" * 4096}, "at most 4,096 bytes"),
         ({"ConfigurationLayerArn": LAYER[:-2]}, "ends in a number"),
         ({"PolicyArns": "policy.json"}, "aws iam create-policy"),
-        ({"PolicyArns": ",".join(11 * [GIVEN["PolicyArns"]])}, "ten at most"),
+        ({"PolicyArns": ",".join(11 * [GIVEN["PolicyArns"]])}, "at most ten"),
         ({"Architecture": "arm"}, "arm64"),
         ({"MemoryMb": "64"}, "128"),
-        ({"ReservedConcurrency": "-1"}, "a whole number, or nothing"),
+        ({"ReservedConcurrency": "-1"}, "a whole number, or empty"),
         ({"ScheduleExpression": "every minute"}, "rate(5 minutes)"),
         ({"ScheduleExpression": "rate(1 minutes)"}, "rate(5 minutes)"),
         ({"TriggerTopicArn": TOPIC + ".fifo"}, "FIFO topics cannot call a function"),
@@ -71,7 +71,7 @@ def refusals(world):
         ({"TableName": "arn:aws:dynamodb:us-east-1:123456789012:table/memory"}, "not its ARN"),
         ({"LogRetentionDays": "31"}, "3653"),
         ({"KmsKeyArn": "alias/mine"}, "not of an alias"),
-        ({**VPC, "SubnetIds": "subnet-1, subnet-2"}, "no blanks between"),
+        ({**VPC, "SubnetIds": "subnet-1, subnet-2"}, "without blanks"),
         ({**VPC, "PatroniCidrBlocks": "10.0.0.0"}, "10.0.1.11/32"),
     ]
     for parameters in fine:

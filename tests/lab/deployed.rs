@@ -222,7 +222,7 @@ impl Deployed<'_> {
         args["PolicyDocument"] = json!(deny.to_string());
         self.lab.aws.call("iam", "put_role_policy", args).await?;
         let refused = self.invoke(&json!({})).await?;
-        let missing = "(the statement `MoveTargets` of `repoint iam`)";
+        let missing = "(statement `MoveTargets` of `repoint iam`)";
         let is_named = refused["Payload"].as_str().is_some_and(|error| error.contains(missing));
         ensure!(refused["FunctionError"] == "Unhandled" && is_named, "{refused}");
         self.lab.aws.call("iam", "delete_role_policy", role).await?;

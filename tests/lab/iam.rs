@@ -116,7 +116,7 @@ async fn enough(lab: &Lab) -> anyhow::Result<()> {
         lab.moto.stop_enforcing().await?;
         let report = outcome?.stdout;
         let hint = format!("allow the IAM action `{action}` on ");
-        let named = format!("(the statement `{sid}` of `repoint iam`)");
+        let named = format!("(statement `{sid}` of `repoint iam`)");
         let is_named = report.contains(&hint) && report.contains(&named);
         let is_refused = report.contains(&format!("is not authorized to perform: {action}"));
         ensure!(is_named && is_refused, "{action}, {sid}: {report}");

@@ -108,7 +108,7 @@ class Complete:
             has(written, f'{thing}"')
         has_not(text + written, "123456789012" if ACCOUNT in outputs["alert_topic_arn"] else "Z0123456789")
         own = {it["Sid"] for it in policies["lambda"]["Statement"]}
-        same(own, {"Log", "HandOverFailures", "StandInTheVpc", "NotFromTheCode"})
+        same(own, {"WriteLog", "SendFailures", "ManageNetworkInterfaces", "DenyNetworkInterfacesToFunctionCode"})
 
         function = aws("lambda").get_function(FunctionName=outputs["function_name"])["Configuration"]
         same((function["Runtime"], function["Architectures"], function["MemorySize"], function["Timeout"]),

@@ -117,7 +117,7 @@ def given(world):
         role = world.aws("iam").get_role(RoleName=name)["Role"]
         same((role["Path"], role["PermissionsBoundary"]["PermissionsBoundaryArn"].rsplit("/", 1)[-1]), ("/service/", "boundary"))
     own = {it["Sid"] for it in role_policies(world, "repoint-us-east-1")["lambda"]["Statement"]}
-    has(own, "UseTheKey")
+    has(own, "UseKmsKey")
     schedule = world.aws("scheduler").get_schedule(Name="batman", GroupName="repoint")
     same(json.loads(schedule["Target"]["Input"]), {"dry_run": True, "cluster": ["batman"]})
     topics = {it["TopicArn"].rsplit(":", 1)[-1] for it in world.aws("sns").list_topics()["Topics"]}

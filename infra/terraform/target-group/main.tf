@@ -1,7 +1,8 @@
 locals {
-  # Of a warm group the NLB chooses, by asking Patroni. Of the others repoint does, and the check shall only say that
-  # somebody listens: a REST API that is slow for some seconds must not take the one registered primary away, and a
-  # group at weight 0 that fails its check turns an alias with `EvaluateTargetHealth` against the whole load balancer.
+  # In a warm group the NLB chooses the target through Patroni's health check. In the others repoint chooses it, and
+  # the check only confirms that PostgreSQL listens: a REST API that is slow for some seconds must not remove the only
+  # registered primary, and a group at weight 0 with a failed check makes an alias with `EvaluateTargetHealth` treat
+  # the whole load balancer as unhealthy.
   asks_patroni = var.strategy == "warm"
 }
 
@@ -13,7 +14,7 @@ resource "aws_lb_target_group" "this" {
   port        = var.port
   tags        = var.tags
 
-  # The fastest that an NLB takes: 2 × 5 s until a target counts as healthy, or as not.
+  # The fastest check of an NLB: 2 × 5 s until a target counts as healthy or unhealthy.
   health_check {
     protocol            = local.asks_patroni ? "HTTP" : "TCP"
     port                = local.asks_patroni ? tostring(var.patroni_port) : "traffic-port"
@@ -25,7 +26,7 @@ resource "aws_lb_target_group" "this" {
     unhealthy_threshold = 2
   }
 
-  # Who was the primary gets no long farewell: its sessions could only read.
+  # A former primary needs no long deregistration delay: its sessions could only read.
   deregistration_delay   = var.deregistration_delay_seconds
   connection_termination = true
 
@@ -33,16 +34,16 @@ resource "aws_lb_target_group" "this" {
     enable_unhealthy_connection_termination = true
   }
 
-  # A writer stands in one Availability Zone. Without this the load balancer's addresses in the others lead nowhere.
+  # A writer is in one Availability Zone. Without this the load balancer's addresses in the other zones lead nowhere.
   load_balancing_cross_zone_enabled = "true"
 
-  # Or a node that connects to the writer's endpoint and is the writer would wait for an answer from itself in vain.
+  # Otherwise a node that connects to the writer's endpoint and is the writer itself would time out.
   preserve_client_ip = "false"
 
   lifecycle {
     precondition {
       condition     = var.role == "writer" || var.strategy != "weighted"
-      error_message = "A weighted group is one member's, behind a writer's listener. Give `role = \"writer\"`, or another `strategy`."
+      error_message = "A weighted group belongs to one member behind a writer's listener. Set `role = \"writer\"`, or another `strategy`."
     }
   }
 }

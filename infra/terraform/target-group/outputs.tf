@@ -1,9 +1,9 @@
 output "arn" {
-  description = "For `repoint.toml`, and for the listener that forwards to it."
+  description = "ARN of the group, for `repoint.toml` and for the listener that forwards to it."
   value       = aws_lb_target_group.this.arn
 }
 
 output "name" {
-  description = "The group's name."
+  description = "Name of the group."
   value       = aws_lb_target_group.this.name
 }

@@ -1,48 +1,48 @@
 variable "name" {
-  description = "The group's name."
+  description = "Name of the group."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", var.name))
-    error_message = "A target group's name has up to 32 letters, digits and hyphens, and a hyphen at neither end."
+    error_message = "A target group's name must have at most 32 letters, digits and hyphens, and must not begin or end with a hyphen."
   }
 }
 
 variable "vpc_id" {
-  description = "The VPC of the load balancer."
+  description = "Id of the load balancer's VPC."
   type        = string
 }
 
 variable "strategy" {
-  description = "As in `repoint.toml`: `exclusive`, `warm` or `weighted`. It decides what the health check asks."
+  description = "The strategy in `repoint.toml`: `exclusive`, `warm` or `weighted`. It determines the health check."
   type        = string
   default     = "exclusive"
 
   validation {
     condition     = contains(["exclusive", "warm", "weighted"], var.strategy)
-    error_message = "`strategy` is `exclusive`, `warm` or `weighted`, as in repoint.toml."
+    error_message = "`strategy` must be `exclusive`, `warm` or `weighted`, as in repoint.toml."
   }
 }
 
 variable "role" {
-  description = "As in `repoint.toml`: `writer` or `reader`."
+  description = "The role in `repoint.toml`: `writer` or `reader`."
   type        = string
   default     = "writer"
 
   validation {
     condition     = contains(["writer", "reader"], var.role)
-    error_message = "`role` is `writer` or `reader`, as in repoint.toml."
+    error_message = "`role` must be `writer` or `reader`, as in repoint.toml."
   }
 }
 
 variable "target_type" {
-  description = "`ip` registers members' addresses, `instance` the EC2 instances that have them."
+  description = "`ip` registers members' addresses, `instance` their EC2 instances."
   type        = string
   default     = "ip"
 
   validation {
     condition     = contains(["ip", "instance"], var.target_type)
-    error_message = "`target_type` is `ip` or `instance`."
+    error_message = "`target_type` must be `ip` or `instance`."
   }
 }
 
@@ -53,34 +53,34 @@ variable "port" {
 
   validation {
     condition     = var.port >= 1 && var.port <= 65535
-    error_message = "`port` is from 1 to 65535."
+    error_message = "`port` must be from 1 to 65535."
   }
 }
 
 variable "patroni_port" {
-  description = "The port of Patroni's REST API, which a warm group's health check asks."
+  description = "The port of Patroni's REST API, for the health check of a warm group."
   type        = number
   default     = 8008
 
   validation {
     condition     = var.patroni_port >= 1 && var.patroni_port <= 65535
-    error_message = "`patroni_port` is from 1 to 65535."
+    error_message = "`patroni_port` must be from 1 to 65535."
   }
 }
 
 variable "deregistration_delay_seconds" {
-  description = "How long the connections to a target that left may go on. They are then cut."
+  description = "How long connections to a deregistered target may continue before they are cut."
   type        = number
   default     = 5
 
   validation {
     condition     = var.deregistration_delay_seconds >= 0 && var.deregistration_delay_seconds <= 3600
-    error_message = "`deregistration_delay_seconds` is from 0 to 3600."
+    error_message = "`deregistration_delay_seconds` must be from 0 to 3600."
   }
 }
 
 variable "tags" {
-  description = "The group's tags."
+  description = "Tags of the group."
   type        = map(string)
   default     = {}
 }

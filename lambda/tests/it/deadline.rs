@@ -60,6 +60,6 @@ async fn what_comes_too_late_is_not_begun() {
     let (kind, message) = function.invoke_within("{}", Duration::from_millis(1_200)).await.bad();
     assert_eq!(kind, "OutOfTime");
     let left = regex::Regex::new(r"\d+ ms").unwrap();
-    insta::assert_snapshot!(left.replace(&message, "N ms"), @"N ms were left of the invocation, too few for a pass, so nothing was looked at in batman; raise the function's timeout");
+    insta::assert_snapshot!(left.replace(&message, "N ms"), @"only N ms were left of the invocation, too few for a pass, so these clusters were not checked: batman; raise the function's timeout");
     assert_eq!(site.writes(), 0);
 }

@@ -116,22 +116,22 @@ async fn an_event_that_is_none_of_ours_is_named() {
         notified.push('\n');
     }
     insta::assert_snapshot!(notified, @r#"
-    this event is none that repoint understands: it has records of aws:s3
-    this event is none that repoint understands: its `Records` are empty
-    this event is none that repoint understands: it has records of aws:sqs, aws:s3
-    this event is none that repoint understands: it is `EC2 Spot Instance Interruption Warning` of `aws.ec2`
-    this event is none that repoint understands: its keys are version, httpMethod, path, requestContext
-    this event is none that repoint understands: its keys are clusters
-    this order is not understood: invalid type: string "batman", expected a sequence
-    this order is not understood: `cluster` is an empty list; leave it out for every cluster
-    this order is not understood: unknown field `dryrun`, expected `cluster` or `dry_run`
-    this order is not understood: invalid type: string "yes", expected a boolean
-    this event is none that repoint understands: its keys are test_alert, cluster
-    this event is none that repoint understands: it is no JSON object
-    this event is none that repoint understands: it is no JSON object
+    unknown event: it has records of aws:s3
+    unknown event: its `Records` are empty
+    unknown event: it has records of aws:sqs, aws:s3
+    unknown event: it is `EC2 Spot Instance Interruption Warning` of `aws.ec2`
+    unknown event: its keys are version, httpMethod, path, requestContext
+    unknown event: its keys are clusters
+    invalid request: invalid type: string "batman", expected a sequence
+    invalid request: `cluster` is an empty list; omit it for all clusters
+    invalid request: unknown field `dryrun`, expected `cluster` or `dry_run`
+    invalid request: invalid type: string "yes", expected a boolean
+    unknown event: its keys are test_alert, cluster
+    unknown event: it is not a JSON object
+    unknown event: it is not a JSON object
     "#);
     let (_, message) = function.invoke("[]").await.bad();
-    insta::assert_snapshot!(message, @r#"this event is none that repoint understands: it is no JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form, {"cluster": ["batman"], "dry_run": true}, or {"test_alert": true}"#);
+    insta::assert_snapshot!(message, @r#"unknown event: it is not a JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form, {"cluster": ["batman"], "dry_run": true}, or {"test_alert": true}"#);
     let looks = site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
     assert_eq!(looks, 1, "only the start looked");
 }
@@ -162,7 +162,7 @@ async fn a_test_alert_is_told_and_nothing_is_looked_at() {
     site.deny("sns:Publish");
     let (kind, message) = function.invoke(&event("test_alert")).await.bad();
     assert_eq!(kind, "AlertFailed");
-    assert!(message.contains("the statement `PublishAlerts` of `repoint iam`"), "{message}");
+    assert!(message.contains("statement `PublishAlerts` of `repoint iam`"), "{message}");
 }
 
 #[tokio::test]
@@ -195,10 +195,10 @@ async fn a_function_url_answers_in_http() {
         writeln!(notified, "{status} {}: {}", text("type"), text("message")).unwrap();
     }
     insta::assert_snapshot!(notified, @r#"
-    400 UnknownEvent: the body is no JSON: expected value at line 1 column 1; expected none, or {"cluster": ["batman"], "dry_run": true}
-    400 UnknownEvent: this order is not understood: it is no JSON object; expected {"cluster": ["batman"], "dry_run": true}
-    400 UnknownEvent: this order is not understood: unknown field `dry-run`, expected `cluster` or `dry_run`; expected {"cluster": ["batman"], "dry_run": true}
-    400 UnknownEvent: the query `dry_run=true` is not read: put the order into the body, {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: the body is not JSON: expected value at line 1 column 1; expected an empty body, or {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: invalid request: it is not a JSON object; expected {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: invalid request: unknown field `dry-run`, expected `cluster` or `dry_run`; expected {"cluster": ["batman"], "dry_run": true}
+    400 UnknownEvent: the query `dry_run=true` is not supported: put the request into the body, {"cluster": ["batman"], "dry_run": true}
     404 UnknownCluster: no cluster is called `robin`; the configuration has batman
     "#);
 }
@@ -231,11 +231,11 @@ async fn a_caller_that_iam_has_not_authorised_is_refused() {
             .unwrap();
     }
     insta::assert_snapshot!(notified, @r#"
-    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
-    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
-    403 null Forbidden: the caller is not authorised by IAM, so no cluster was looked at: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
-    405 "GET, POST" MethodNotAllowed: the method `PUT` is not understood: GET plans (a dry run), POST makes a pass
-    405 "GET, POST" MethodNotAllowed: the method `HEAD` is not understood: GET plans (a dry run), POST makes a pass
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was checked: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was checked: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    403 null Forbidden: the caller is not authorised by IAM, so no cluster was checked: set the Function URL's AuthType to AWS_IAM, and sign the request (Signature Version 4)
+    405 "GET, POST" MethodNotAllowed: the method `PUT` is not allowed: use GET for a dry run, POST for a pass
+    405 "GET, POST" MethodNotAllowed: the method `HEAD` is not allowed: use GET for a dry run, POST for a pass
     "#);
     assert_eq!((site.asked().len(), site.writes()), (before, 0));
     let (_, log) = function.stopped().await;

@@ -146,7 +146,7 @@ async fn a_filter_that_is_none_is_told_and_silences_nothing() {
     let warning = log.first().unwrap();
     assert_eq!(warning["level"], "WARN", "{log:#?}");
     assert!(
-        warning["message"].as_str().unwrap().contains("REPOINT_LOG: `verbose` is no log level"),
+        warning["message"].as_str().unwrap().contains("REPOINT_LOG: `verbose` is not a log level"),
         "{log:#?}"
     );
     assert!(log.iter().any(|line| line["message"] == "pass ended"), "{log:#?}");

@@ -53,7 +53,7 @@ async fn a_certificate_that_is_none_is_told_to_lambda() {
 #[tokio::test]
 async fn two_configurations_are_one_too_many() {
     let both = [("REPOINT_CONFIG", "/etc/repoint.toml"), ("REPOINT_CONFIG_INLINE", "[aws]")];
-    insta::assert_snapshot!(refused(&both).await, @"REPOINT_CONFIG and REPOINT_CONFIG_INLINE are both set: keep the one that is meant, and remove the other");
+    insta::assert_snapshot!(refused(&both).await, @"REPOINT_CONFIG and REPOINT_CONFIG_INLINE are both set: remove one of them");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_misspelt_variable_is_told_to_lambda() {
     let site = Site::start();
     let text = site.configuration();
     let message = refused(&[("REPOINT_CONFIG_INLINE", &text), ("REPOINT_CONFIGURATION", "x")]).await;
-    assert!(message.contains("REPOINT_CONFIGURATION: it is no variable of repoint"), "{message}");
+    assert!(message.contains("REPOINT_CONFIGURATION: unknown variable"), "{message}");
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn no_file_at_all_is_told_with_the_places() {
     assert_eq!(kind, "BadConfiguration");
     insta::assert_snapshot!(message.replace(folder.path().to_str().unwrap(), "FOLDER"), @"
     there is no configuration: neither FOLDER/repoint.toml (beside the binary) nor /opt/repoint.toml (in a layer) exists
-      hint: put it there, name another file with REPOINT_CONFIG, or set REPOINT_CONFIG_INLINE to its text
+      hint: create one of them, set REPOINT_CONFIG to another path, or set REPOINT_CONFIG_INLINE to its text
     ");
     assert_eq!(function.ended().await.0, Some(1));
 }

@@ -1,4 +1,4 @@
-//! Clients for AWS's services, all with one owner's credentials.
+//! Clients for AWS's services, all with the same credentials.
 
 use aws_config::identity::IdentityCache;
 use aws_config::{Region, SdkConfig};
@@ -13,22 +13,22 @@ use super::{in_region, loader, prompt};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::partition::{self, global_region};
 
-/// How AWS is to be reached.
+/// How to reach AWS.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The Region; else what the SDK finds.
+    /// The Region; the default is what the SDK finds.
     pub region: Option<&'a str>,
-    /// For every service that has no endpoint of its own.
+    /// The endpoint of every service that has no endpoint of its own.
     pub endpoint_url: Option<&'a str>,
-    /// The Region where neither is there; else that of the partition's global services.
+    /// The Region if neither `region` nor the SDK has one; the default is that of the partition's global services.
     pub usual_region: Option<&'a str>,
-    /// The partition; else that of the Region.
+    /// The partition; the default is that of the Region.
     pub partition: Option<&'a str>,
-    /// Whether roles are assumed, so that there is more than one policy.
+    /// Whether the configuration assumes roles, so that there is more than one policy.
     pub has_roles: bool,
 }
 
-/// How AWS is reached with the process's own credentials, or under a role.
+/// Access to AWS with the process's own credentials or with those of a role.
 #[derive(Clone, Debug)]
 pub struct Access {
     config: SdkConfig,
@@ -36,7 +36,7 @@ pub struct Access {
     owner: Owner,
 }
 
-/// A client whose calls are made again where its credentials were refused and could be replaced.
+/// Makes a client that repeats a call with new credentials if AWS refused the old ones.
 macro_rules! client {
     ($service:ident, $access:expr, $config:expr) => {{
         let renewal = Renewal::of(&$access.credentials, &$access.owner);
@@ -46,7 +46,8 @@ macro_rules! client {
 }
 
 impl Access {
-    /// With what the SDK finds, which the options outrank; an endpoint of one service alone outranks the general one.
+    /// Loads what the SDK finds. The options take precedence; an endpoint of one service takes precedence over the
+    /// general one.
     pub async fn load(options: &Options<'_>) -> Self {
         let mut config = loader(options.region).load().await;
         if config.region().is_none() {
@@ -67,11 +68,11 @@ impl Access {
     fn new(config: SdkConfig, credentials: Renewable, owner: Owner) -> Self {
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let config = config.into_builder().credentials_provider(provider);
-        // The SDK's own cache would keep what was refused.
+        // The SDK's own cache would return credentials that AWS has refused.
         Self { config: config.identity_cache(IdentityCache::no_cache()).build(), credentials, owner }
     }
 
-    /// The same under a role, which is assumed with these credentials when it is first needed.
+    /// Access under a role, which is assumed with these credentials when it is first needed.
     #[must_use]
     pub fn under(&self, role: &AssumedRole) -> Self {
         let config = self.config.clone().into_builder().timeout_config(prompt()).build();
@@ -81,45 +82,45 @@ impl Access {
         Self::new(self.config.clone(), sessions, owner)
     }
 
-    /// The configuration that all clients have.
+    /// The configuration that all clients share.
     #[must_use]
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Why the credentials are of no use at present, as far as the last calls tell.
+    /// Why the last calls could not use the credentials.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.credentials.trouble()
     }
 
-    /// Elastic Load Balancing in a Region.
+    /// A client for Elastic Load Balancing in a Region.
     #[must_use]
     pub fn elbv2(&self, region: &str) -> aws_sdk_elasticloadbalancingv2::Client {
         client!(aws_sdk_elasticloadbalancingv2, self, &in_region(&self.config, region))
     }
 
-    /// EC2 in a Region.
+    /// A client for EC2 in a Region.
     #[cfg(feature = "ec2")]
     #[must_use]
     pub fn ec2(&self, region: &str) -> aws_sdk_ec2::Client {
         client!(aws_sdk_ec2, self, &in_region(&self.config, region))
     }
 
-    /// Route 53, whose calls are signed for one Region of each partition.
+    /// A client for Route 53, whose calls are signed for one Region of each partition.
     #[must_use]
     pub fn route53(&self) -> aws_sdk_route53::Client {
         let region = global_region(&self.owner.partition).map(|region| in_region(&self.config, region));
         client!(aws_sdk_route53, self, region.as_ref().unwrap_or(&self.config))
     }
 
-    /// SNS in a Region.
+    /// A client for SNS in a Region.
     #[must_use]
     pub fn sns(&self, region: &str) -> aws_sdk_sns::Client {
         client!(aws_sdk_sns, self, &in_region(&self.config, region))
     }
 
-    /// The state's table, which is asked within the time of a commit.
+    /// A client for the state table, with the timeouts of a commit.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let config = self.config.clone().into_builder().timeout_config(prompt()).build();
@@ -127,5 +128,5 @@ impl Access {
     }
 }
 
-/// The Region of a partition that is not known.
+/// The Region of an unknown partition.
 const GLOBAL_REGION: &str = "us-east-1";

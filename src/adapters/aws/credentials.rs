@@ -1,8 +1,8 @@
 //! Credentials that are replaced when AWS refuses them.
 //!
-//! Laws: credentials are loaded by one caller at a time, and kept until shortly before they expire, or until AWS refuses
-//! them. What was refused is then loaded from its source anew: keys that were rotated in a file, the session of a role.
-//! Bounded (10): no load outlasts [`LOAD_WITHIN`].
+//! One caller at a time loads credentials. They are used until shortly before they expire, or until AWS refuses them;
+//! then they are loaded again from their source: keys that were rotated in a file, or the session of a role.
+//! Invariant 10 (bounded): a load ends within [`LOAD_WITHIN`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -17,30 +17,30 @@ use super::role::RoleSource;
 use super::{causes, loader};
 use repoint_domain::values::failure::Failure;
 
-/// An instance's metadata service answers within milliseconds, and a program that logs in within seconds.
+/// An instance's metadata service answers within milliseconds, and a `credential_process` within seconds.
 const LOAD_WITHIN: Duration = Duration::from_secs(5);
-/// How long before their end credentials are replaced.
+/// How long before their expiry credentials are replaced.
 const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
-/// Credentials that were loaded anew, are the same, and are refused again are kept for so long: many calls may be refused at
-/// the same time.
+/// How long reloaded credentials are kept if they are the same and AWS refuses them again: many calls may be refused
+/// at the same time.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Credentials from one source, for all clients that use them.
+/// Credentials from one source, shared by all clients that use them.
 #[derive(Clone, Debug)]
 pub struct Renewable(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     source: Source,
-    /// The one who loads.
+    /// Held by the caller that loads the credentials.
     turn: tokio::sync::Mutex<()>,
     kept: Mutex<Kept>,
 }
 
-/// Where credentials come from.
+/// The source of credentials.
 #[derive(Debug)]
 enum Source {
-    /// Where the SDK looks for them, one place after the other.
+    /// The SDK's default chain of providers.
     Chain {
         region: Option<String>,
     },
@@ -52,18 +52,18 @@ struct Kept {
     current: Option<Credentials>,
     /// The SDK's chain, with what it has read from files.
     chain: Option<SharedCredentialsProvider>,
-    /// The access key id that was refused last, and when.
+    /// The access key id that AWS refused last, and when.
     refused: Option<(String, Instant)>,
-    /// How the last load failed, and when.
+    /// The error of the last load, and when it occurred.
     failed: Option<(Unloaded, Instant)>,
-    /// What AWS refused last, if it has not taken the credentials since.
+    /// AWS's last refusal of these credentials, unless a call has succeeded since.
     trouble: Option<String>,
 }
 
 /// Why there are no credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unloaded {
-    /// What each of the SDK's places said.
+    /// What each provider of the SDK's chain reported.
     #[error("{0}")]
     Chain(String),
     /// The role could not be assumed.
@@ -72,7 +72,7 @@ pub enum Unloaded {
 }
 
 impl Renewable {
-    /// From where the SDK looks for them; `first` is what it has found before anything was refused.
+    /// Credentials of the SDK's default chain; `first` is the provider that was found at the start.
     #[must_use]
     pub fn chain(region: Option<&str>, first: Option<SharedCredentialsProvider>) -> Self {
         let new = Self::from_source(Source::Chain { region: region.map(str::to_owned) });
@@ -80,7 +80,7 @@ impl Renewable {
         new
     }
 
-    /// The sessions of a role.
+    /// Credentials of a role's sessions.
     #[must_use]
     pub fn role(source: RoleSource) -> Self {
         Self::from_source(Source::Role(source))
@@ -91,12 +91,12 @@ impl Renewable {
         Self(Arc::new(shared))
     }
 
-    /// AWS has refused a call with that access key: the next one loads the credentials anew, unless that was done a moment
-    /// ago.
+    /// AWS has refused a call with that access key: the next call loads the credentials again, unless that was done a
+    /// moment ago.
     pub fn refused(&self, access_key_id: &str) {
         let mut kept = self.kept();
         if kept.current.as_ref().is_none_or(|current| current.access_key_id() != access_key_id) {
-            // Another call has been refused before.
+            // Another call was refused before this one.
             return;
         }
         let was_refused = |(key, at): &(String, Instant)| key == access_key_id && at.elapsed() < AGAIN_AFTER;
@@ -106,29 +106,28 @@ impl Renewable {
         let refused = Some((access_key_id.to_owned(), Instant::now()));
         *kept = Kept { refused, trouble: kept.trouble.take(), ..Kept::default() };
         drop(kept);
-        info!("AWS refused the credentials of {}; they are loaded anew", self.describe());
+        info!("AWS refused the credentials of {}; loading them again", self.describe());
     }
 
-    /// AWS has refused a call again, with credentials that were loaded anew.
+    /// AWS has refused a call again, with reloaded credentials.
     pub fn refused_again(&self, code: &str) {
-        self.kept().trouble = Some(format!("AWS refused its credentials ({code})"));
+        self.kept().trouble = Some(format!("AWS refused the credentials ({code})"));
     }
 
-    /// AWS has taken a call with these credentials.
+    /// AWS has accepted a call with these credentials.
     pub fn accepted(&self) {
         self.kept().trouble = None;
     }
 
-    /// Why they are of no use at present, as far as the last calls tell.
+    /// Why the last calls could not use the credentials.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         let kept = self.kept();
-        let unloaded =
-            || kept.failed.as_ref().map(|(failure, _)| format!("it has no credentials: {failure}"));
+        let unloaded = || kept.failed.as_ref().map(|(failure, _)| format!("no credentials: {failure}"));
         kept.trouble.clone().or_else(unloaded)
     }
 
-    /// Where they come from, in words.
+    /// The source of the credentials, for messages.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.0.source {
@@ -153,7 +152,7 @@ impl Renewable {
         }
     }
 
-    /// Whatever the old one had read from files is read again.
+    /// A new chain reads every file again.
     async fn new_chain(&self, region: Option<&str>) -> Result<SharedCredentialsProvider, Unloaded> {
         let chain = loader(region).load().await.credentials_provider();
         let chain = chain.ok_or_else(|| Unloaded::Chain("no credentials found".to_owned()))?;
@@ -161,10 +160,10 @@ impl Renewable {
         Ok(chain)
     }
 
-    /// Those that are there, if they do not end so soon.
+    /// The loaded credentials, unless they expire soon.
     #[expect(
         clippy::disallowed_methods,
-        reason = "a session's end is a date, and the SDK has no clock to ask"
+        reason = "a session's expiry is a date, and the SDK provides no clock"
     )]
     fn current(&self, before_expiry: Duration) -> Option<Credentials> {
         let is_good = |current: &&Credentials| {
@@ -194,15 +193,12 @@ impl Renewable {
                 Ok(credentials)
             }
             Err(failure) => {
-                // A file that was not there, or was half written, is read again.
+                // A file that was missing or half written is read again.
                 kept.chain = None;
                 kept.failed = Some((failure.clone(), Instant::now()));
                 drop(kept);
                 let current = self.current(Duration::ZERO).ok_or_else(|| failure.clone())?;
-                warn!(
-                    "the credentials of {} expire soon, and cannot be replaced: {failure}",
-                    self.describe()
-                );
+                warn!("the credentials of {} expire soon and cannot be renewed: {failure}", self.describe());
                 Ok(current)
             }
         }
@@ -218,7 +214,7 @@ impl Renewable {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing is half done where one panicked: each change is an assignment.
+        // Each change is a single assignment, so a panic leaves no partial change.
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,11 +231,8 @@ impl ProvideCredentials for Renewable {
     }
 }
 
-/// The place that the SDK has found credentials in. It tells the name of the provider in its debugging output alone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only to say which profile the SDK took: it reads these variables itself"
-)]
+/// The provider in whose credentials the SDK succeeded. The SDK shows its name only in its debug output.
+#[expect(clippy::disallowed_methods, reason = "only for the message: the SDK reads these variables itself")]
 fn place(credentials: &Credentials) -> String {
     let text = format!("{credentials:?}");
     let provider = text.split("provider_name: \"").nth(1).and_then(|rest| rest.split('"').next());

@@ -1,24 +1,25 @@
-//! What a refusal for want of a right means: which policy has to change, and how.
+//! What an access-denied error means: which policy has to change, and how.
 //!
-//! Law: what AWS's words name outranks what the call was, since a call may need rights on other things, such as a key.
+//! What AWS's message names takes precedence over the call itself, since a call may need rights on other resources,
+//! such as a key.
 //! Source: IAM User Guide, "Troubleshoot access denied error messages".
 
 use super::owner::Owner;
 use super::role::ASSUME;
-use repoint_domain::permission::{Permission, needed};
+use crate::permission::{Permission, needed};
 
-/// What an encrypted resource needs, where AWS does not name it (SNS Developer Guide, "Key management"; DynamoDB
-/// Developer Guide, "Encryption at rest usage notes").
+/// The rights on an encrypted resource's key if AWS does not name them (SNS Developer Guide, "Key management";
+/// DynamoDB Developer Guide, "Encryption at rest usage notes").
 const PUBLISH_TO_ENCRYPTED: &str = "`kms:GenerateDataKey*` and `kms:Decrypt`";
 const READ_ENCRYPTED: &str = "`kms:Decrypt`";
 
-/// A sort of policy that IAM evaluates.
+/// A kind of policy that IAM evaluates.
 struct Policy {
-    /// As AWS's messages have it.
+    /// Its name in AWS's messages.
     name: &'static str,
-    /// Which one it is.
+    /// Its name in ours.
     whose: &'static str,
-    /// How its deny is lifted.
+    /// How to remove its deny.
     lift: &'static str,
 }
 
@@ -36,27 +37,27 @@ const POLICIES: &[Policy] = &[
     Policy {
         name: "permissions boundary",
         whose: "the permissions boundary of the role or user",
-        lift: "remove the deny there",
+        lift: "remove the deny from it",
     },
     Policy {
         name: "session policy",
         whose: "the session policy that the credentials were issued with",
-        lift: "remove the deny where they are issued",
+        lift: "remove the deny from it",
     },
     Policy {
         name: "VPC endpoint policy",
         whose: "the policy of the VPC endpoint that the call goes through",
-        lift: "remove the deny there",
+        lift: "remove the deny from it",
     },
     Policy {
         name: "resource-based policy",
         whose: "the policy of the resource itself",
-        lift: "remove the deny there",
+        lift: "remove the deny from it",
     },
     Policy {
         name: "identity-based policy",
         whose: "a policy of the role or user",
-        lift: "remove the deny there",
+        lift: "remove the deny from it",
     },
 ];
 
@@ -67,7 +68,7 @@ pub fn hint(owner: &Owner, call: &str, resource: &str, words: &str) -> String {
     let named =
         after(words, "not authorized to perform: ").filter(|action| !action.eq_ignore_ascii_case(call));
     let (action, permission) = match named {
-        // Another right than that of the call itself.
+        // AWS names another right than that of the call itself.
         Some(action) => (action, None),
         None => (call, needed(call, resource, partition)),
     };
@@ -80,32 +81,30 @@ pub fn hint(owner: &Owner, call: &str, resource: &str, words: &str) -> String {
         if words.contains(&format!("explicit deny in a {name}"))
             || words.contains(&format!("explicit deny in an {name}"))
         {
-            return format!(
-                "{whose} denies `{action}` on `{on}`, and no allow elsewhere outweighs that: {lift}"
-            );
+            return format!("{whose} denies `{action}` on `{on}`, which overrides every allow: {lift}");
         }
         if words.contains(&format!("no {name} allows")) && *name != "identity-based policy" {
             return format!(
-                "allow `{action}` on `{on}` in {whose}, too: the role's own policy is not enough"
+                "also allow `{action}` on `{on}` in {whose}: the role's own policy is not enough"
             );
         }
     }
     let role = owner.role.as_ref().map_or_else(String::new, |role| format!(" --role {role}"));
     match permission {
         Some(Permission { statement, resource }) if call == ASSUME => format!(
-            "let the trust policy of `{resource}` name these credentials; where it asks for an `sts:ExternalId`, set the same \
-             `external_id` beside `role_arn`; and allow the IAM action `{action}` on it (the statement `{statement}` of \
+            "allow these credentials in the trust policy of `{resource}`; if it requires an `sts:ExternalId`, set the same \
+             `external_id` beside `role_arn`; and allow the IAM action `{action}` on the role (statement `{statement}` of \
              `repoint iam{role}`)"
         ),
         Some(Permission { statement, resource }) => format!(
-            "allow the IAM action `{action}` on `{resource}` (the statement `{statement}` of `repoint iam{role}`), or mend the \
-             credentials"
+            "allow the IAM action `{action}` on `{resource}` (statement `{statement}` of `repoint iam{role}`), or use \
+             other credentials"
         ),
-        None => format!("allow the IAM action `{action}` on `{on}`, or mend the credentials"),
+        None => format!("allow the IAM action `{action}` on `{on}`, or use other credentials"),
     }
 }
 
-/// What to do about a key; `state` is what it is or is not.
+/// What to do about a key; `state` is what is wrong with it.
 #[must_use]
 pub fn key_hint(call: &str, state: &str, words: &str) -> String {
     let key = words.split(|c: char| c.is_whitespace() || c == '\'' || c == ',').find(|word| is_key(word));
@@ -126,8 +125,8 @@ pub fn key_hint(call: &str, state: &str, words: &str) -> String {
         _ => rights.to_owned(),
     };
     format!(
-        "{key} that encrypts {what} {state}: allow {rights} on it in the key's own policy, and for a key of another account in \
-         IAM, too; the right `{call}` is not what is missing"
+        "{key} that encrypts {what} {state}: allow {rights} on it in the key policy, and for a key of another account also \
+         in IAM; the right `{call}` is not the missing one"
     )
 }
 
@@ -135,12 +134,12 @@ fn is_key(word: &str) -> bool {
     word.starts_with("arn:") && word.split(':').nth(2) == Some("kms")
 }
 
-/// The partition of an ARN; `aws` for what has none.
+/// The partition of an ARN; `aws` if it has none.
 fn partition(resource: &str) -> &str {
     resource.strip_prefix("arn:").and_then(|rest| rest.split(':').next()).unwrap_or("aws")
 }
 
-/// The word that follows a sign.
+/// The word that follows a marker.
 fn after<'a>(words: &'a str, sign: &str) -> Option<&'a str> {
     let (_, rest) = words.split_once(sign)?;
     rest.split_whitespace().next().map(|word| word.trim_end_matches(['.', ',']))

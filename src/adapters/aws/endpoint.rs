@@ -1,14 +1,15 @@
 //! The endpoint of every service that has none of its own.
 //!
-//! Fact: the SDK lets `AWS_ENDPOINT_URL_ROUTE_53` and its kin, and the `services` section of its shared configuration,
-//! outrank `AWS_ENDPOINT_URL`; but an endpoint that a program gives outranks them all (AWS SDKs and Tools Reference Guide,
-//! "Service-specific endpoints"). What is configured here is given, and meant for all services alike.
+//! The SDK prefers `AWS_ENDPOINT_URL_ROUTE_53` and the like, and the `services` section of its shared configuration,
+//! to `AWS_ENDPOINT_URL`; but an endpoint that a program sets takes precedence over all of them (AWS SDKs and Tools
+//! Reference Guide, "Service-specific endpoints"). The endpoint configured here is set by the program and applies to
+//! all services that have none of their own.
 
 use aws_config::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 const GENERAL: &str = "AWS_ENDPOINT_URL";
-/// The id of no service: what the SDK finds for it is what it finds for all.
+/// The id of no service: what the SDK finds for it applies to all services.
 const NO_SERVICE: &str = "repoint";
 
 /// The same configuration, with that endpoint for the services that have none of their own.
@@ -17,14 +18,14 @@ pub fn with_endpoint(config: SdkConfig, url: &str) -> SdkConfig {
     config.into_builder().endpoint_url(url).service_config(own).build()
 }
 
-/// What the SDK has found for one service, and not what it has found for all of them.
+/// What the SDK has found for one service and not for all services.
 #[derive(Debug)]
 struct OwnEndpoints(SdkConfig);
 
 impl LoadServiceConfig for OwnEndpoints {
     #[expect(
         clippy::disallowed_methods,
-        reason = "only to tell apart what the SDK has read from such a variable"
+        reason = "only to distinguish what the SDK has read from such a variable"
     )]
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let found = self.0.service_config()?;

@@ -1,6 +1,6 @@
-//! Whose call it was: what has to be known to say which policy has to allow it, and whose credentials to mend.
+//! The owner of a call: which policy has to allow it, and which credentials to renew.
 //!
-//! The clients note it on every answer that is an error, where [`failure`](super::failure) finds it.
+//! The clients add it to every error response, where [`failure`](super::failure) finds it.
 
 use aws_sdk_route53::config::http::HttpResponse;
 
@@ -11,16 +11,16 @@ const CREDENTIALS: &str = "x-repoint-credentials";
 /// The owner of a client's credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
-    /// The partition that the calls are made in.
+    /// The partition in which the calls are made.
     pub partition: String,
-    /// Which policy of `repoint iam` it has, as `--role` takes it; absent where there is one only.
+    /// The policy of `repoint iam`, as its `--role` takes it; `None` if there is only one policy.
     pub role: Option<String>,
-    /// Where the credentials come from, in words.
+    /// The source of the credentials, for messages.
     pub credentials: Option<String>,
 }
 
 impl Owner {
-    /// Notes it on an answer.
+    /// Adds it to a response.
     pub fn note(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
         let notes = [
@@ -29,13 +29,13 @@ impl Owner {
             (CREDENTIALS, self.credentials.clone()),
         ];
         for (name, note) in notes {
-            // What no header takes, such as a path with a line break in it, is left out.
+            // A value that no header accepts, such as a path with a line break, is left out.
             let note = note.filter(|note| note.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             drop(note.map(|note| headers.insert(name, note)));
         }
     }
 
-    /// What was noted.
+    /// Reads it from a response.
     #[must_use]
     pub fn of(response: &HttpResponse) -> Self {
         let note = |name| response.headers().get(name).map(str::to_owned);

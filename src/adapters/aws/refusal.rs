@@ -1,8 +1,8 @@
-//! What AWS's errors mean: of what kind each is, and what to do about it.
+//! What AWS's errors mean: the kind of each error, and what to do about it.
 //!
-//! Law: one table. Every error that the service models list for a call of ours has a decision here (botocore: elbv2,
-//! route53, ec2, sns, dynamodb, sts; each API's "Common errors"), and a test holds the list. Where AWS has one code for
-//! several things, its words decide.
+//! The table is complete: it covers every error that the service models list for our calls (botocore: elbv2, route53,
+//! ec2, sns, dynamodb, sts; each API's "Common errors"), and a test keeps it so. Where AWS has one code for several
+//! errors, its message decides.
 
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
@@ -10,53 +10,52 @@ use repoint_domain::values::text;
 use super::denial;
 use super::owner::Owner;
 
-/// What helps against an error.
+/// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Advice {
-    /// These words.
+    /// This text.
     Say(&'static str),
-    /// The resource does not exist where it was looked for.
+    /// The resource does not exist where it was expected.
     Missing,
-    /// A policy has to allow it.
+    /// A policy has to allow the call.
     Allow,
-    /// The key that encrypts the resource has to be usable; these words say what it is not.
+    /// The key that encrypts the resource is not usable; the text says why.
     Key(&'static str),
-    /// AWS's own words have to do.
+    /// AWS's message is enough.
     Nothing,
 }
 use Advice::{Allow, Key, Missing, Nothing, Say};
 
-const RATE: Advice = Say("the account's request rate is used up; the next pass tries again");
-const LATER: Advice = Say("the service has a fault of its own for the moment; the next pass tries again");
+const RATE: Advice = Say("AWS throttles the account's requests; the next pass retries");
+const LATER: Advice = Say("the service has a temporary fault; the next pass retries");
 const UNKNOWN_CREDENTIALS: Advice = Say(
-    "AWS does not know these credentials: they were deleted or rotated, or belong to another partition, or the Region is not \
-     enabled for the account; renew them where they come from (`aws sts get-caller-identity` shows whose they are)",
+    "AWS does not accept these credentials: they were deleted or rotated, or belong to another partition, or the Region is \
+     not enabled for the account; renew them at their source (`aws sts get-caller-identity` shows the identity)",
 );
 const EXPIRED: Advice =
-    Say("the credentials have expired: renew them where they come from (role, profile, environment)");
+    Say("the credentials have expired: renew them at their source (role, profile, environment)");
 const UNSIGNED: Advice =
-    Say("the secret key does not belong to the access key, or something on the way changed the request");
-const CLOCK: Advice =
-    Say("this machine's clock differs from AWS's by minutes: correct the time (chrony, NTP)");
+    Say("the secret key does not belong to the access key, or a proxy changed the request");
+const CLOCK: Advice = Say("this machine's clock differs from AWS's by minutes: synchronise it (chrony, NTP)");
 const CLIENT: Advice =
-    Say("the other side does not understand the request: check `[aws] endpoint_url`, and any proxy");
+    Say("the endpoint does not accept the request: check `[aws] endpoint_url`, and any proxy");
 const LISTENER: Advice =
-    Say("the listener itself is not set up right: mend it in its own configuration (console, Terraform)");
+    Say("the listener's own configuration is invalid: correct it there (console, Terraform)");
 const TOPIC: Advice = Say("check `[alerts] sns_topic_arn` with `repoint test-alert`");
 const ZONE: Advice = Say(
-    "an address outside the group's VPC needs `availability_zone = \"all\"` in its [[cluster.target_group]]; one inside it \
-     needs none",
+    "an address outside the group's VPC needs `availability_zone = \"all\"` in its [[cluster.target_group]]; an address \
+     inside it needs none",
 );
-/// Words of `InvalidChangeBatch` for a record set that is not as it was read.
+/// Phrases of `InvalidChangeBatch` for a record set that has changed since it was read.
 const CHANGED: [&str; 3] = ["not found", "do not match", "already exists"];
 
-/// What a failed call means, by AWS's code and words.
+/// What a failed call means, by AWS's code and message.
 #[must_use]
 pub fn refusal(call: &str, resource: &str, code: &str, words: &str) -> Failure {
     refusal_of(&Owner::default(), call, resource, code, words)
 }
 
-/// The same, where it is known whose call it was.
+/// The same for a call whose owner is known.
 #[must_use]
 pub fn refusal_of(owner: &Owner, call: &str, resource: &str, code: &str, words: &str) -> Failure {
     let (kind, advice) = decide(code, words).unwrap_or((Kind::Invalid, Nothing));
@@ -70,7 +69,7 @@ pub fn refusal_of(owner: &Owner, call: &str, resource: &str, code: &str, words: 
     };
     let from = owner.credentials.as_ref().filter(|_| kind == Kind::Unauthenticated);
     let hint = match (hint, from) {
-        (Some(hint), Some(from)) => Some(format!("the credentials come from {from}: {hint}")),
+        (Some(hint), Some(from)) => Some(format!("credentials of {from}: {hint}")),
         (hint, _) => hint,
     };
     Failure { hint, ..failure }
@@ -88,7 +87,7 @@ pub fn kind(code: &str, words: &str) -> Kind {
     decide(code, words).map_or(Kind::Invalid, |(kind, _)| kind)
 }
 
-/// Whether the table has this code; what it has not is [`Kind::Invalid`], and told in AWS's words.
+/// Whether the table has this code; any other code is [`Kind::Invalid`] with AWS's message.
 #[must_use]
 pub fn is_known(code: &str) -> bool {
     decide(code, "").is_some()
@@ -98,7 +97,7 @@ fn decide(code: &str, words: &str) -> Option<(Kind, Advice)> {
     by_words(code, words).or_else(|| by_code(code))
 }
 
-/// Codes that stand for several things.
+/// Codes that stand for several errors.
 fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
     let has = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
     Some(match code {
@@ -112,13 +111,13 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
         }
         "InvalidTarget" if has(&["running state"]) => (
             Kind::Invalid,
-            Say("AWS registers an instance only while it runs: start it, or wait; the next pass tries again"),
+            Say("AWS registers only running instances: start it, or wait; the next pass retries"),
         ),
         "ValidationError" if has(&["Availability Zone"]) => (Kind::Invalid, ZONE),
         "InvalidChangeBatch" if has(&["protected"]) => (
             Kind::Invalid,
             Say(
-                "the record set is protected in Route 53: lift the protection there, or take the record out of the configuration",
+                "the record set is protected in Route 53: remove the protection there, or remove the record from the configuration",
             ),
         ),
         "InvalidChangeBatch" if has(&["not permitted in zone"]) => (
@@ -133,22 +132,23 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
             (
                 Kind::Invalid,
                 Say(
-                    "other record sets of this name leave no room for this one (a CNAME stands alone, and never at the top of a zone; \
-                 one name and type has one routing policy): remove them, or take another name",
+                    "other record sets of this name conflict with this one (a CNAME excludes every other record set, and is not \
+                 allowed at the zone apex; all record sets of one name and type have one routing policy): remove them, or \
+                 use another name",
                 ),
             )
         }
-        // Route 53 has one code for a batch that makes no sense and for one that came too late.
+        // Route 53 has one code for an invalid batch and for a batch whose records have changed since they were read.
         "InvalidChangeBatch" if has(&CHANGED) => (
             Kind::Conflict,
-            Say("the record set was changed between the read and the write; the next pass reads it again"),
+            Say("the record set changed between the read and the write; the next pass reads it again"),
         ),
         "ValidationException" if has(&["KMS"]) => (Kind::Invalid, Key("cannot be used")),
         "ValidationException" if has(&["key element", "Missing the key", "mismatch for key"]) => (
             Kind::Invalid,
             Say(
-                "the table has another key: repoint needs a table whose partition key is `scope`, a string, with no sort key; \
-                 create one for it, and name it with `[state] dynamodb_table`",
+                "the table has another key: repoint needs a table whose partition key is the string `scope`, without a sort \
+                 key; create one, and set `[state] dynamodb_table` to it",
             ),
         ),
         "InvalidParameter" | "InvalidParameterValue" | "ParameterValueInvalid" | "ValidationException"
@@ -157,15 +157,13 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
             (
                 Kind::Invalid,
                 Say(
-                    "the message is longer than the topic takes: raise `MaximumMessageSize` of the topic (default 256 KiB)",
+                    "the message is longer than the topic allows: raise `MaximumMessageSize` of the topic (default 256 KiB)",
                 ),
             )
         }
         "InvalidParameter" if has(&["MessageGroupId", "FIFO"]) => (
             Kind::Invalid,
-            Say(
-                "the topic is FIFO, and alerts go to a standard topic: name one with `[alerts] sns_topic_arn`",
-            ),
+            Say("the topic is FIFO, and alerts need a standard topic: set `[alerts] sns_topic_arn` to one"),
         ),
         _ => return None,
     })
@@ -176,7 +174,7 @@ fn by_code(code: &str) -> Option<(Kind, Advice)> {
     tables.iter().find_map(|table| table(code))
 }
 
-/// Too many requests of some sort.
+/// Throttling of every kind.
 fn throttled(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "Throttling"
@@ -191,24 +189,24 @@ fn throttled(code: &str) -> Option<(Kind, Advice)> {
         "ProvisionedThroughputExceededException" => (
             Kind::Throttled,
             Say(
-                "the table's capacity is used up: switch it to on-demand, or raise it; the next pass tries again",
+                "the table's capacity is exhausted: switch it to on-demand, or raise it; the next pass retries",
             ),
         ),
         "PriorRequestNotComplete" => (
             Kind::Throttled,
-            Say("Route 53 is still busy with an earlier change of this zone; the next pass tries again"),
+            Say("Route 53 is still applying an earlier change of this zone; the next pass retries"),
         ),
         "KMSThrottling" => (
             Kind::Throttled,
             Say(
-                "AWS KMS limits the account's requests, and the topic is encrypted; the next pass tries again",
+                "AWS KMS throttles the account's requests, and the topic is encrypted; the next pass retries",
             ),
         ),
         _ => return None,
     })
 }
 
-/// The credentials, or what they may do.
+/// Invalid credentials and missing rights.
 fn refused(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "ExpiredToken" | "ExpiredTokenException" => (Kind::Unauthenticated, EXPIRED),
@@ -237,27 +235,23 @@ fn refused(code: &str) -> Option<(Kind, Advice)> {
         "OptInRequired" | "KMSOptInRequired" | "PendingVerification" | "Blocked" => (
             Kind::Denied,
             Say(
-                "the account itself may not use this service: see its status in the AWS console, or ask AWS Support",
+                "the account is not allowed to use this service: check its status in the AWS console, or ask AWS Support",
             ),
         ),
         "RegionDisabledException" => (
             Kind::Denied,
-            Say(
-                "AWS STS is switched off for this Region in the account: switch it on (IAM, account settings)",
-            ),
+            Say("AWS STS is deactivated for this Region in the account: activate it (IAM, account settings)"),
         ),
         _ => return None,
     })
 }
 
-/// What is not there, or not as it was read.
+/// Resources that are missing or have changed since they were read.
 fn absent_or_changed(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "NoSuchHostedZone" => (
             Kind::NotFound,
-            Say(
-                "the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are",
-            ),
+            Say("the zone is not in the account of these credentials: check `zone_id` and the credentials"),
         ),
         "TargetGroupNotFound"
         | "ListenerNotFound"
@@ -277,50 +271,54 @@ fn absent_or_changed(code: &str) -> Option<(Kind, Advice)> {
     })
 }
 
-/// What Elastic Load Balancing does not take.
+/// Requests that Elastic Load Balancing rejects.
 fn invalid_for_load_balancer(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "InvalidTarget" => (
             Kind::Invalid,
             Say(
-                "the target does not fit the group: compare its VPC, address family and type with the group's; an address outside \
+                "the target does not match the group: compare its VPC, address family and type with the group's; an address outside \
                  the VPC needs `availability_zone = \"all\"`",
             ),
         ),
         "TooManyTargets" => (
             Kind::Invalid,
             Say(
-                "the group or its load balancer has as many targets as AWS allows: deregister what is not needed, or ask AWS for a \
-                 higher quota",
+                "the group or its load balancer has reached AWS's quota of targets: deregister targets that are not needed, or \
+                 ask AWS for a higher quota",
             ),
         ),
         "TooManyRegistrationsForTargetId" => (
             Kind::Invalid,
             Say(
-                "the load balancer has this target as often as AWS allows: deregister it from groups or ports that are not needed",
+                "the target has reached AWS's quota of registrations per load balancer: deregister it from groups or ports that are not needed",
             ),
         ),
         "TargetGroupAssociationLimit" => (
             Kind::Invalid,
-            Say("another load balancer uses the target group already: give this listener a group of its own"),
+            Say(
+                "another load balancer already uses the target group: use a separate group for this listener",
+            ),
         ),
         "TooManyUniqueTargetGroupsPerLoadBalancer" | "TooManyActions" => (
             Kind::Invalid,
             Say(
-                "the listener or its load balancer forwards to as many target groups as AWS allows: remove what is not needed",
+                "the listener or its load balancer has reached AWS's quota of target groups: remove those that are not needed",
             ),
         ),
         "InvalidLoadBalancerAction" | "InvalidConfigurationRequest" => (
             Kind::Invalid,
             Say(
-                "the listener does not take a forward action with these groups and weights: compare protocols and group types",
+                "the listener does not accept a forward action with these groups and weights: compare protocols and group types",
             ),
         ),
         "IncompatibleProtocols" | "UnsupportedProtocol" => (
             Kind::Invalid,
-            Say("the listener's protocol and the target groups' do not fit: for PostgreSQL both are TCP"),
+            Say(
+                "the protocols of the listener and the target groups do not match: for PostgreSQL both are TCP",
+            ),
         ),
-        // A listener's other parts are never written, so what is wrong with them was wrong before.
+        // Other parts of a listener are never written, so an error in them was there before.
         "DuplicateListener"
         | "TooManyListeners"
         | "TooManyCertificates"
@@ -333,7 +331,7 @@ fn invalid_for_load_balancer(code: &str) -> Option<(Kind, Advice)> {
     })
 }
 
-/// What another service does not take.
+/// Requests that another service rejects.
 fn invalid(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "NoSuchHealthCheck" => {
@@ -346,7 +344,7 @@ fn invalid(code: &str) -> Option<(Kind, Advice)> {
         "EndpointDisabled" | "PlatformApplicationDisabled" => (
             Kind::Invalid,
             Say(
-                "this is an endpoint for mobile devices, and it is disabled: name a topic with `[alerts] sns_topic_arn`",
+                "this is a mobile push endpoint, and it is disabled: set `[alerts] sns_topic_arn` to a topic",
             ),
         ),
         "InvalidParameter" | "InvalidParameterValue" | "ParameterValueInvalid" => (Kind::Invalid, TOPIC),
@@ -356,7 +354,7 @@ fn invalid(code: &str) -> Option<(Kind, Advice)> {
         "ItemCollectionSizeLimitExceededException" => (
             Kind::Invalid,
             Say(
-                "the table has a local secondary index and its items are too large: give repoint a table of its own",
+                "the table has a local secondary index and its items are too large: use a separate table for repoint",
             ),
         ),
         "MalformedPolicyDocument" | "PackedPolicyTooLarge" => (
@@ -365,7 +363,7 @@ fn invalid(code: &str) -> Option<(Kind, Advice)> {
                 "the session policy or tags of the assumed role are not accepted: check the profile that assumes it",
             ),
         ),
-        // What is written says of itself what is wrong.
+        // The message of an invalid batch or argument says what is wrong.
         "InvalidChangeBatch" | "ValidationError" | "ValidationException" => (Kind::Invalid, Nothing),
         "InvalidEndpointException"
         | "InvalidAction"
@@ -383,7 +381,7 @@ fn invalid(code: &str) -> Option<(Kind, Advice)> {
     })
 }
 
-/// A fault of the service, which passes.
+/// Temporary faults of the service.
 fn unavailable(code: &str) -> Option<(Kind, Advice)> {
     Some(match code {
         "HealthUnavailable"
@@ -395,11 +393,10 @@ fn unavailable(code: &str) -> Option<(Kind, Advice)> {
         | "Unavailable"
         | "RequestAbortedException"
         | "RequestTimeoutException" => (Kind::Unavailable, LATER),
-        // Of a global table with strong consistency: another Region writes the item just now. Or a transaction does.
-        "ReplicatedWriteConflictException" | "TransactionConflictException" => (
-            Kind::Unavailable,
-            Say("the item is being written elsewhere just now; the next pass tries again"),
-        ),
+        // Another Region is writing the item of a global table with strong consistency, or a transaction is.
+        "ReplicatedWriteConflictException" | "TransactionConflictException" => {
+            (Kind::Unavailable, Say("another process is writing the item; the next pass retries"))
+        }
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
-//! A call whose credentials were refused is made again with new ones.
+//! Repeats a call with new credentials if AWS refused the old ones.
 //!
-//! Laws: once for each call, and only where AWS refused the credentials and not what was asked for, so that nothing was
-//! done. It is an attempt like every other one: counted, and fenced where it is a write.
+//! Each call is repeated at most once, and only if AWS refused the credentials and not the request, so that nothing
+//! was done. The repetition is an attempt like any other: counted, and fenced if it is a write.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use aws_smithy_types::retry::ErrorKind;
 use super::credentials::Renewable;
 use super::owner::Owner;
 
-/// Tells, on a refusal, that the call may be made again.
+/// Marks a refusal after which the call may be repeated.
 const AGAIN: &str = "x-repoint-again";
 
-/// Watches every call of the clients that use these credentials.
+/// Observes every call of the clients that use these credentials.
 #[derive(Clone, Debug)]
 pub struct Renewal {
     credentials: Renewable,
@@ -36,7 +36,7 @@ impl Renewal {
     }
 }
 
-/// What is known of one call.
+/// What is known about one call.
 #[derive(Clone, Debug, Default)]
 struct Signed {
     access_key_id: String,
@@ -108,15 +108,15 @@ impl ClassifyRetry for Renewal {
     }
 }
 
-/// The code of a refusal of the credentials.
+/// The error code of refused credentials.
 fn refused(response: &HttpResponse) -> Option<&str> {
     matches!(response.status().as_u16(), 400 | 401 | 403).then_some(())?;
     code(response).filter(|code| is_of_credentials(code))
 }
 
-/// Whether a code says that the credentials are not known, not valid any more, or not what the signature was made with
-/// (IAM API reference, "Common errors"; EC2 API, "Error codes for the Amazon EC2 API"; DynamoDB Developer Guide, "Error
-/// handling"). `RequestExpired` is EC2's word for a session that is over.
+/// Whether a code says that the credentials are unknown, expired, or do not match the signature (IAM API reference,
+/// "Common errors"; EC2 API, "Error codes for the Amazon EC2 API"; DynamoDB Developer Guide, "Error handling"). EC2
+/// reports an expired session as `RequestExpired`.
 fn is_of_credentials(code: &str) -> bool {
     matches!(
         code,
@@ -133,7 +133,7 @@ fn is_of_credentials(code: &str) -> bool {
     )
 }
 
-/// The code of an error in any of the services' shapes: `<Code>…</Code>`, or `"__type": "…#…"`.
+/// The error code in any of the services' formats: `<Code>…</Code>`, or `"__type": "…#…"`.
 fn code(response: &HttpResponse) -> Option<&str> {
     let body = std::str::from_utf8(response.body().bytes()?).ok()?;
     if let Some((_, rest)) = body.split_once("<Code>") {

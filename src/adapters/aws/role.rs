@@ -14,7 +14,7 @@ pub(super) const ASSUME: &str = "sts:AssumeRole";
 /// The longest name of a session (STS API, `AssumeRole`, `RoleSessionName`).
 const LONGEST_SESSION: usize = 64;
 
-/// A role, and who asks for it.
+/// A role, and the client that assumes it.
 #[derive(Clone, Debug)]
 pub struct RoleSource {
     client: Client,
@@ -23,7 +23,7 @@ pub struct RoleSource {
 }
 
 impl RoleSource {
-    /// Asks with the client's credentials. The sessions bear the name of the host.
+    /// Assumes the role with the client's credentials. The session names contain the host name.
     #[must_use]
     pub fn new(client: Client, role: AssumedRole) -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -48,7 +48,7 @@ impl RoleSource {
         let session =
             answer.credentials.ok_or_else(|| self.failed(Kind::Invalid, "the answer has no credentials"))?;
         let expiry = SystemTime::try_from(session.expiration)
-            .map_err(|_| self.failed(Kind::Invalid, "the session's end is no date"))?;
+            .map_err(|_| self.failed(Kind::Invalid, "the session's expiry is not a date"))?;
         let credentials = Credentials::builder()
             .access_key_id(session.access_key_id)
             .secret_access_key(session.secret_access_key)
@@ -67,7 +67,7 @@ impl RoleSource {
     }
 }
 
-/// It may have letters, digits and `_+=,.@-`.
+/// A session name may contain letters, digits and `_+=,.@-`.
 fn session(host: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
     format!("repoint-{host}").chars().map(plain).take(LONGEST_SESSION).collect()

@@ -1,16 +1,16 @@
 //! Where the daemons of one machine listen, each of which may watch only some clusters of the configuration.
 //!
-//! Law: no daemon takes another one's place. The daemon of all clusters listens where the configuration says, and that of a
-//! shard beside it, at a path that its clusters give.
+//! Every daemon has a socket of its own. The daemon of all clusters listens at the configured path, and that of a
+//! shard beside it, at a path derived from its clusters.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-/// The digest of a shard, in digits.
+/// The length of a shard's digest, in digits.
 const DIGITS: usize = 16;
 
-/// Where the daemon of these clusters listens, if that of all listens at `socket`.
+/// The socket of the daemon of these clusters, if that of all clusters listens at `socket`.
 #[must_use]
 pub fn shard(socket: &Path, clusters: &[String]) -> PathBuf {
     let mut hasher = DefaultHasher::new();
@@ -19,7 +19,8 @@ pub fn shard(socket: &Path, clusters: &[String]) -> PathBuf {
     socket.with_file_name(format!("{before}{:0DIGITS$x}{after}", hasher.finish()))
 }
 
-/// Where daemons may listen if that of all clusters listens at `socket`: there, and then wherever a shard's has listened.
+/// The sockets that daemons may listen on if that of all clusters listens at `socket`: this one, and then the sockets
+/// of all shards.
 #[must_use]
 pub fn sockets(socket: &Path) -> Vec<PathBuf> {
     let folder = socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -42,7 +43,7 @@ pub fn sockets(socket: &Path) -> Vec<PathBuf> {
     shards
 }
 
-/// What stands before and behind the digest in the name of a shard's socket.
+/// The text before and after the digest in the name of a shard's socket.
 fn parts(socket: &Path) -> (String, String) {
     let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let end = socket.extension().map_or_else(String::new, |end| format!(".{}", end.to_string_lossy()));

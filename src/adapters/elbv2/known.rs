@@ -1,9 +1,9 @@
-//! What is known of target groups beyond one pass: what never changes of a group, and in which Availability Zones its
-//! targets were last seen.
+//! What is known about target groups beyond one pass: the properties that never change, and the Availability Zones of
+//! their targets.
 //!
-//! `RegisterTargets` wants a zone, or `all`, for an address outside the group's VPC, and refuses another than the subnet's
-//! for one inside (ELB API, `TargetDescription`, `AvailabilityZone`). Where an address is only AWS can tell: it compares with
-//! the subnets, not with the CIDR blocks of the VPC.
+//! `RegisterTargets` requires a zone, or `all`, for an address outside the group's VPC, and rejects any zone but the
+//! subnet's for one inside (ELB API, `TargetDescription`, `AvailabilityZone`). Only AWS can say on which side an
+//! address is: it compares with the subnets, not with the CIDR blocks of the VPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,10 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use repoint_domain::values::arn::{GroupArn, VpcId};
 use repoint_domain::values::target::{Family, Target, TargetType};
 
-/// Traffic from every Availability Zone that the load balancer has enabled.
+/// Traffic from every Availability Zone that is enabled for the load balancer.
 const ALL: &str = "all";
 
-/// What is the same as long as a group exists: made anew, it has another ARN (ELB API, `TargetGroup`).
+/// The properties that never change: a new group has another ARN (ELB API, `TargetGroup`).
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub target_type: TargetType,
@@ -23,20 +23,20 @@ pub(super) struct Facts {
     pub vpc: Option<VpcId>,
 }
 
-/// The zones of a group's targets, as they were last read.
+/// The zones of a group's targets as last read.
 pub(super) type Zones = BTreeMap<Target, String>;
 
-/// Known of each group.
+/// What is known about each group.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The zones that the configuration gives to groups.
+    /// The configured zones of groups.
     configured: BTreeMap<GroupArn, String>,
     facts: Mutex<BTreeMap<GroupArn, Facts>>,
     zones: Mutex<BTreeMap<GroupArn, Zones>>,
 }
 
 impl Known {
-    /// Nothing yet but the zones that are configured.
+    /// Knows the configured zones only.
     #[must_use]
     pub fn new(configured: BTreeMap<GroupArn, String>) -> Self {
         Self { configured, ..Self::default() }
@@ -54,8 +54,9 @@ impl Known {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone(), zones);
     }
 
-    /// The zone to register an address with: the configured one; else its own, if it is there; else `all` if every target
-    /// there has that. Without one AWS tells it by the address's subnet, and for an instance it always does.
+    /// The zone to register an address with: the configured one; else its current zone, if it is registered; else
+    /// `all` if every registered target has `all`. Without a zone AWS derives it from the address's subnet; for an
+    /// instance it always does.
     pub(super) fn zone_to_register(&self, arn: &GroupArn, target: &Target) -> Option<String> {
         target.id.parse::<IpAddr>().ok()?;
         self.configured.get(arn).cloned().or_else(|| {
@@ -78,13 +79,14 @@ impl Known {
 pub(super) struct Placed {
     pub target: Target,
     pub zone: Option<String>,
-    /// Whether AWS has said that the zone was the wrong one.
+    /// Whether AWS has rejected its zone.
     pub is_corrected: bool,
 }
 
-/// What AWS asks for, where it refuses zones: `all` for an address that it calls outside the VPC, none for one that it calls
-/// inside. Its words name the address; `None` where they say nothing of a zone, or where that was tried already. The words
-/// are those that its clients report (aws-load-balancer-controller#3084 and #3714 for outside, #561 for inside).
+/// The zone that AWS requires according to its error: `all` for an address that it calls outside the VPC, none for
+/// one that it calls inside. The message names the address; `None` if it is not about a zone, or if that zone was
+/// tried already. Such messages are quoted in aws-load-balancer-controller#3084 and #3714 (outside) and #561
+/// (inside).
 pub(super) fn as_asked_for(placed: &[Placed], words: &str) -> Option<Vec<Placed>> {
     if !words.to_ascii_lowercase().contains("availability zone") {
         return None;

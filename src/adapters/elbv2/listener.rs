@@ -1,7 +1,7 @@
 //! Listeners over the Elastic Load Balancing API.
 //!
-//! Law: only the default action is written, and it as it was read but for the weights: what `ModifyListener` is not told
-//! (protocol, certificates, policies) it leaves as it is.
+//! Invariant 7 (own only): only the default action is written, with everything but the weights as it was read.
+//! `ModifyListener` keeps what the request omits (protocol, certificates, policies).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::Elbv2;
 use crate::adapters::aws::refusal::missing;
-use crate::adapters::aws::{Counted, Fenced, failure, prompt};
+use crate::adapters::aws::{Call, failure, prompt};
 use crate::limits::LeaseGuard;
 use crate::ports::Listeners;
 use repoint_domain::observed::Read;
@@ -35,7 +35,7 @@ impl Listeners for Elbv2 {
             .describe_listeners()
             .listener_arns(arn.as_str())
             .customize()
-            .interceptor(Counted::new(&self.calls, DESCRIBE).on(&line))
+            .interceptor(Call::new(&self.calls, DESCRIBE).on(&line))
             .send()
             .await
             .map_err(|error| failure(DESCRIBE, arn.as_str(), &error))?;
@@ -66,8 +66,7 @@ impl Listeners for Elbv2 {
             .default_actions(written(forward))
             .customize()
             .config_override(Builder::new().timeout_config(prompt()))
-            .interceptor(Counted::new(&self.calls, MODIFY).on(&line))
-            .interceptor(Fenced::new(guard, MODIFY, arn.as_str()))
+            .interceptor(Call::new(&self.calls, MODIFY).on(&line).fenced(guard, arn.as_str()))
             .send()
             .await
             .map(drop)
@@ -75,12 +74,11 @@ impl Listeners for Elbv2 {
     }
 }
 
-/// A forward action in our words. One that names a group alone gives it everything, as does a weight that is not said
-/// beside no other (`TargetGroupTuple`, `Weight`).
+/// Converts a forward action. An action that names only a group gives it all traffic, and so does a single tuple
+/// without a weight (`TargetGroupTuple`, `Weight`).
 fn forward(action: &Action) -> Result<Forward, String> {
     let config = action.forward_config();
-    let group =
-        |text: &str| GroupArn::parse(text).map_err(|error| format!("it forwards to {text}, and {error}"));
+    let group = |text: &str| GroupArn::parse(text).map_err(|error| format!("it forwards to {text}: {error}"));
     let mut weights = BTreeMap::new();
     for tuple in config.map(ForwardActionConfig::target_groups).unwrap_or_default() {
         let weight = u32::try_from(tuple.weight().unwrap_or(1)).unwrap_or_default();

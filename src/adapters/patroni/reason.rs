@@ -1,4 +1,4 @@
-//! Why a member could not be asked, in words that say what to do.
+//! Why a member could not be asked, and what to do.
 
 use std::error::Error;
 use std::io;
@@ -15,7 +15,7 @@ use repoint_domain::values::text;
 /// The most names of a certificate that are listed.
 const MOST_NAMES: usize = 8;
 
-const CERTIFICATE_WANTED: &str = "the member asks for a client certificate (Patroni's `restapi.verify_client`): \
+const CERTIFICATE_WANTED: &str = "the member requires a client certificate (Patroni's `restapi.verify_client`): \
     set `patroni.certificate_file` and `patroni.key_file`";
 
 /// What a reason depends on besides the error.
@@ -38,17 +38,17 @@ impl Reasons {
             let what = match (error.is_connect(), url.is_https()) {
                 (true, true) => "no TLS connection",
                 (true, false) => "no connection",
-                (false, _) => "no whole answer",
+                (false, _) => "no complete answer",
             };
-            return format!("{what} within the time allowed");
+            return format!("{what} before the timeout");
         }
         let causes = causes(error);
         if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref()) {
             return self.of_tls(tls);
         }
         if causes.iter().any(|cause| cause.downcast_ref().is_some_and(is_out_of_files)) {
-            return "repoint has as many files and connections open as it may: raise its limit of open files \
-                    (`LimitNOFILE=` in the unit, `ulimit -n` in a shell)"
+            return "repoint has reached its limit of open files and connections: raise it (`LimitNOFILE=` in the unit, \
+                    `ulimit -n` in a shell)"
                 .to_owned();
         }
         let deepest = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
@@ -57,11 +57,11 @@ impl Reasons {
                 "the member closed the connection during the TLS handshake".to_owned()
             }
             (false, true, true) if !self.has_identity => format!(
-                "{deepest}; if the member asks for a client certificate (Patroni's `restapi.verify_client`), set \
+                "{deepest}; if the member requires a client certificate (Patroni's `restapi.verify_client`), set \
                  `patroni.certificate_file` and `patroni.key_file`"
             ),
             (false, true, false) => {
-                format!("{deepest}; if Patroni's `restapi` has a `certfile`, the URL begins with https://")
+                format!("{deepest}; if Patroni's `restapi` has a `certfile`, use https:// in the URL")
             }
             _ => deepest,
         }
@@ -72,8 +72,7 @@ impl Reasons {
             rustls::Error::InvalidCertificate(error) => self.of_certificate(error),
             rustls::Error::AlertReceived(alert) => self.of_alert(*alert),
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-                "the member answers without TLS: as long as Patroni's `restapi` has no `certfile`, the URL begins with \
-                 http://"
+                "the member answers without TLS: use http:// in the URL, or set `certfile` in Patroni's `restapi`"
                     .to_owned()
             }
             rustls::Error::PeerIncompatible(_) => no_common_version(&error.to_string()),
@@ -85,36 +84,36 @@ impl Reasons {
         match error {
             CertificateError::UnknownIssuer if self.has_ca => {
                 "the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, \
-                 or the member's own, to that file (intermediate ones belong into Patroni's `restapi.certfile`)"
+                 or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)"
                     .to_owned()
             }
             CertificateError::UnknownIssuer => {
-                "the member's certificate is signed by no authority that the system trusts: name the authority's \
-                 certificate, or the member's own, in `patroni.ca_file`"
+                "the member's certificate is signed by no authority that the system trusts: set `patroni.ca_file` to a \
+                 file with the authority's certificate or the member's own"
                     .to_owned()
             }
             CertificateError::NotValidForNameContext { expected, presented } => wrong_name(expected, presented),
             CertificateError::ExpiredContext { time, not_after } => format!(
-                "the member's certificate expired on {}: renew it, or set this machine's clock, which says {}",
+                "the member's certificate expired on {}: renew it, or correct this machine's clock (now {})",
                 date(*not_after),
                 date(*time)
             ),
             CertificateError::NotValidYetContext { time, not_before } => format!(
-                "the member's certificate is not valid before {}: set this machine's clock, which says {}, or wait",
+                "the member's certificate is not valid before {}: correct this machine's clock (now {}), or wait",
                 date(*not_before),
                 date(*time)
             ),
             error if is_authority(error) => {
-                "the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` makes it), and is not \
-                 in `patroni.ca_file`: add that very certificate to the file"
+                "the member's certificate is that of an authority (`CA:TRUE`, as `openssl req -x509` creates it), and is not \
+                 in `patroni.ca_file`: add this certificate to the file"
                     .to_owned()
             }
             CertificateError::BadSignature => {
-                "a signature is wrong: either the member does not have the key of its certificate, or another authority of \
-                 the same name as a trusted one has signed it; compare Patroni's `restapi.certfile` and `restapi.keyfile`"
+                "a signature is invalid: either the member does not have the key of its certificate, or another authority with \
+                 the name of a trusted one has signed it; compare Patroni's `restapi.certfile` and `restapi.keyfile`"
                     .to_owned()
             }
-            error => format!("the member's certificate cannot be accepted: {error}"),
+            error => format!("the member's certificate is not acceptable: {error}"),
         }
     }
 
@@ -126,7 +125,7 @@ impl Reasons {
                 format!("the member ended the TLS handshake; perhaps {CERTIFICATE_WANTED}")
             }
             (Alert::CertificateExpired, true) => {
-                "the member refuses the client certificate in `patroni.certificate_file` since it has expired: renew it"
+                "the member refuses the client certificate in `patroni.certificate_file` because it has expired: renew it"
                     .to_owned()
             }
             (
@@ -141,7 +140,7 @@ impl Reasons {
                 true,
             ) => format!(
                 "the member refuses the client certificate in `patroni.certificate_file` ({alert:?}): it must be signed by \
-                 an authority in Patroni's `restapi.cafile`, and be made for clients"
+                 an authority in Patroni's `restapi.cafile`, and be issued for client authentication"
             ),
             (Alert::ProtocolVersion, _) => no_common_version("ProtocolVersion"),
             _ => format!("the member ended the TLS connection ({alert:?})"),
@@ -169,7 +168,7 @@ fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> String {
         }
     };
     format!(
-        "the member's certificate is not for {expected_name}, the address at which it is asked; {has}: issue it anew, as with \
+        "the member's certificate is not valid for {expected_name}, the host of its URL; {has}: issue a new one, for example with \
          `openssl req -x509 -addext subjectAltName={kind}:{expected_name}`, or set `patroni.verify_hostname = false`"
     )
 }
@@ -189,13 +188,13 @@ fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
-/// Whether the other side has gone without a word, where TLS has one for that.
+/// Whether the connection ended without TLS's `close_notify`.
 pub fn is_end(error: &(dyn Error + 'static)) -> bool {
     let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
     causes(error).iter().any(|cause| cause.downcast_ref().is_some_and(is_end))
 }
 
-/// An error and what it came from, the deepest last. An [`io::Error`] gives away what it wraps by other means.
+/// An error and its causes, the deepest last. An [`io::Error`] exposes the error that it wraps through `get_ref`.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut found = Vec::new();
     let mut next = Some(error);

@@ -1,7 +1,8 @@
-//! Whom repoint trusts to be a member, over HTTPS.
+//! Which TLS certificates of members are accepted.
 //!
-//! Law: a member's certificate is signed by an authority that is configured, or is itself configured; either way it must not
-//! have expired, and the handshake proves that the member has its key. Its name is checked unless that is switched off.
+//! A member's certificate is signed by a configured authority, or is itself configured; either way it must not have
+//! expired, and the handshake proves that the member has its key. Its name is checked unless
+//! `patroni.verify_hostname` is false.
 
 use std::sync::Arc;
 
@@ -16,10 +17,10 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tracing::debug;
 
-/// How the client's end of a TLS connection is made.
+/// The client's TLS configuration.
 ///
 /// # Errors
-/// If a certificate in `ca` is none, or the library lacks a protocol version.
+/// If a certificate in `ca` is invalid, or the library lacks a protocol version.
 pub fn client(
     ca: Option<&[CertificateDer<'static>]>,
     identity: Option<Arc<CertifiedKey>>,
@@ -39,12 +40,12 @@ pub fn client(
     Ok(config)
 }
 
-/// The certificates that are trusted.
+/// The trusted certificates.
 #[derive(Debug)]
 struct Trust {
     authorities: RootCertStore,
-    /// Trusted as a member's own, byte for byte: what `openssl req -x509` makes is an authority's certificate (`CA:TRUE`),
-    /// which no chain may end with.
+    /// Members' own certificates, compared byte for byte: `openssl req -x509` creates an authority's certificate
+    /// (`CA:TRUE`), which webpki does not accept as a server's.
     own: Vec<CertificateDer<'static>>,
     verify_hostname: bool,
     algorithms: WebPkiSupportedAlgorithms,
@@ -64,7 +65,7 @@ impl Trust {
         } else {
             let system = rustls_native_certs::load_native_certs();
             for error in &system.errors {
-                debug!("the system's certificate authorities cannot all be read: {error}");
+                debug!("some of the system's certificate authorities cannot be read: {error}");
             }
             authorities.add_parsable_certificates(system.certs);
         }
@@ -86,7 +87,8 @@ impl Trust {
         verify_server_cert_signed_by_trust_anchor(certificate, authorities, intermediates, now, algorithms)
     }
 
-    /// Everything but who has signed it, which does not matter. Its time is what webpki checks first.
+    /// Checks everything but the signature's authority, which does not matter here. webpki checks the validity period
+    /// first.
     fn is_in_order(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
         let no_roots = RootCertStore::empty();
         match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, self.algorithms.all)
@@ -101,7 +103,7 @@ fn is_unsigned(error: &CertificateError) -> bool {
     matches!(error, CertificateError::UnknownIssuer)
 }
 
-/// Whether a certificate is refused as a server's since it is an authority's.
+/// Whether a certificate is rejected as a server's because it is an authority's.
 pub fn is_authority(error: &CertificateError) -> bool {
     let CertificateError::Other(other) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))

@@ -1,7 +1,7 @@
 //! Patroni's JSON, as versions 2.1 to 4.1 write it (`api.py`, and `cluster_as_json` in `utils.py`).
 //!
-//! Law: fields that come and go with the version or the state are optional, and unknown ones are passed over. Words are
-//! cleaned; an answer in which a name, a host or an address is not fit to be one is refused as a whole, and says which.
+//! Fields that depend on the version or the state are optional, and unknown fields are ignored. Words are sanitised;
+//! an answer with an invalid name, host or address is rejected as a whole, with a reason.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use repoint_domain::values::cluster::{
 };
 use repoint_domain::values::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
 
-/// The most members of a cluster, or streams of a member: far above any real one.
+/// The most members of a cluster, or streams of a member: far above any real number.
 const MOST: usize = 256;
 
-/// Why an answer is refused.
+/// Why an answer is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     #[error("{0} {1}")]
@@ -47,7 +47,7 @@ pub struct Health {
     replication: Vec<Replication>,
 }
 
-/// A line of `pg_stat_replication`.
+/// A row of `pg_stat_replication`.
 #[derive(Deserialize)]
 struct Replication {
     application_name: Option<String>,
@@ -62,9 +62,9 @@ struct Myself {
 
 impl Health {
     /// # Errors
-    /// If something that identifies a member, a cluster or a system is not fit to.
+    /// If the name of a member, a cluster or a system is invalid.
     pub fn into_domain(self, answers_primary: bool) -> Wire<observed::MemberStatus> {
-        // Patroni says "" for a system that is not there yet.
+        // Patroni reports "" for a system that does not exist yet.
         let system_id = self.database_system_identifier.filter(|id| !id.is_empty());
         if self.replication.len() > MOST {
             return Err(WireError::TooMany("streams"));
@@ -81,7 +81,7 @@ impl Health {
                 .replication
                 .into_iter()
                 .filter(|line| line.state.as_deref() == Some("streaming"))
-                // Any client may stream under any name: one that is none is no member.
+                // A client may stream under any name; one that is not a valid name is not a member's.
                 .filter_map(|line| {
                     line.application_name.filter(|name| text::name(name, LONGEST_NAME).is_ok())
                 })
@@ -138,7 +138,7 @@ impl TryFrom<Member> for observed::ClusterMember {
             other => other.as_u64().and_then(|port| u16::try_from(port).ok()),
         });
         text::name(&member.name, LONGEST_NAME).map_err(|error| WireError::Name("a member's name", error))?;
-        // Both are absent for a while where a member has not published them yet.
+        // Both are absent until the member has published them.
         let host = identity("a member's host", LONGEST_HOST, member.host.filter(|host| !host.is_empty()))?;
         let api_url = member.api_url.filter(|url| !url.is_empty());
         let api_url = identity("a member's api_url", LONGEST_URL, api_url)?;
@@ -158,12 +158,12 @@ impl TryFrom<Member> for observed::ClusterMember {
     }
 }
 
-/// Patroni reports 0 where it does not know.
+/// Patroni reports 0 if it does not know the timeline.
 fn timeline(number: Option<u64>) -> Option<Timeline> {
     number.filter(|number| *number > 0).and_then(|number| u32::try_from(number).ok()).map(Timeline)
 }
 
-/// A tag is whatever the operator wrote; only a plain "no" unsets one that keeps clients away.
+/// Whether a tag is set: its value is free text, and only a plain "no" counts as not set.
 fn is_set(tag: &Value) -> bool {
     match tag {
         Value::Null => false,

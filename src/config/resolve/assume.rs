@@ -1,40 +1,20 @@
-//! The roles that are assumed, and the one partition that everything is of.
+//! The roles that are assumed, and the one partition of all resources.
 
 use toml::Spanned;
 
 use super::{Place, Resolver};
-use crate::config::file::{Cluster, Record, TargetGroup};
+use crate::config::file::Cluster;
 use repoint_domain::values::arn::RoleArn;
 use repoint_domain::values::assume::{AssumedRole, external_id};
-use repoint_domain::values::record::RecordPlace;
 
 impl Resolver<'_> {
-    /// The role of a cluster's endpoints that name none of their own.
+    /// The default role of a cluster's endpoints.
     pub(super) fn role_of_cluster(&mut self, cluster: &Cluster) -> Option<AssumedRole> {
         self.assumed("cluster", cluster.role_arn.as_ref(), cluster.external_id.as_ref())
     }
 
-    /// A group's own role, or else its cluster's.
-    pub(super) fn role_of_group(
-        &mut self,
-        group: &TargetGroup,
-        inherited: Option<&AssumedRole>,
-    ) -> Option<AssumedRole> {
-        let own = self.assumed("cluster.target_group", group.role_arn.as_ref(), group.external_id.as_ref());
-        own.or_else(|| inherited.cloned())
-    }
-
-    /// A record's own role, or else its cluster's.
-    pub(super) fn role_of_record(
-        &mut self,
-        record: &Record,
-        inherited: Option<&AssumedRole>,
-    ) -> Option<AssumedRole> {
-        let own = self.assumed("cluster.record", record.role_arn.as_ref(), record.external_id.as_ref());
-        own.or_else(|| inherited.cloned())
-    }
-
-    fn assumed(
+    /// The role of one section.
+    pub(in crate::config) fn assumed(
         &mut self,
         section: &str,
         role: Option<&Spanned<String>>,
@@ -43,7 +23,7 @@ impl Resolver<'_> {
         let role_key = format!("{section}.role_arn");
         let external_key = format!("{section}.external_id");
         if let (None, Some(external)) = (role, external) {
-            self.push_error(&external.span(), &external_key, "it needs `role_arn` beside it");
+            self.push_error(&external.span(), &external_key, "it requires `role_arn`");
         }
         let role = role?;
         let external_id = external.and_then(|text| self.spanned(text, &external_key, external_id));
@@ -52,25 +32,9 @@ impl Resolver<'_> {
         Some(AssumedRole { arn, external_id })
     }
 
-    /// Record sets of one name are read together, whatever their types, so they have one role.
-    pub(super) fn has_one_role(&mut self, place: &RecordPlace, role: Option<&AssumedRole>, record: &Record) {
-        let line = self.source.line(&record.name.span());
-        let (first, first_line) = self
-            .roles_of_names
-            .entry((place.zone.clone(), place.name.clone()))
-            .or_insert((role.cloned(), line));
-        if first.as_ref() != role {
-            let message = format!(
-                "the record in line {first_line} has the same name and another role: they are read together, so \
-                 give both the same `role_arn` and `external_id`"
-            );
-            let span = record.role_arn.as_ref().map_or_else(|| record.name.span(), Spanned::span);
-            self.push_error(&span, "cluster.record.role_arn", message);
-        }
-    }
-
-    /// No credentials are valid in two partitions, and no role can be assumed across (see [`repoint_domain::values::partition`]).
-    pub(super) fn is_of_partition(&mut self, partition: &str, place: &Place, key: &str) {
+    /// No credentials are valid in two partitions, and a role cannot be assumed from another partition (see
+    /// [`repoint_domain::values::partition`]).
+    pub(in crate::config) fn is_of_partition(&mut self, partition: &str, place: &Place, key: &str) {
         let (first, first_place) = self.partition.get_or_insert_with(|| {
             let words = match place {
                 Place::File(span) => format!("line {}", self.source.line(span)),
@@ -80,8 +44,8 @@ impl Resolver<'_> {
         });
         if first != partition {
             let message = format!(
-                "it is of the partition `{partition}`, and {first_place} is of `{first}`: credentials of one partition are \
-                 not valid in another, so make a configuration for each"
+                "it belongs to the partition `{partition}`, and {first_place} to `{first}`: credentials of one partition are \
+                 not valid in another, so use a separate configuration for each"
             );
             let problem = self.problem(place, key, message);
             self.problems.push(problem);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::{LONGEST, Place, Resolver};
 use crate::config::file::File;
 
-/// Time for a promotion to finish and for AWS to be asked again, and less than a cron job's minute.
+/// Time for a promotion to finish and for further requests to AWS, and less than the minute of a cron job.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Before the first question there is a second.
+/// A pass needs at least 1 s before its first request.
 const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 
 impl Resolver<'_> {
-    /// The deadline, and how much of it may be waited for Route 53's servers.
+    /// The deadline, and how long of it a pass may wait for Route 53's servers.
     pub(super) fn pass(&mut self, file: &File) -> (Duration, Option<Duration>) {
         const WAIT: [&str; 1] = ["REPOINT_PASS_WAIT_INSYNC_SECONDS"];
         let (file, key) = (&file.pass, "pass.wait_insync_seconds");
@@ -30,7 +30,7 @@ impl Resolver<'_> {
                 _ => Place::Variable(WAIT[0].to_owned()),
             };
             let message = format!(
-                "{} s are more than a pass may take: raise `pass.deadline_seconds` ({}) as well",
+                "{} s exceed the deadline of a pass: also raise `pass.deadline_seconds` ({})",
                 wait.as_secs_f64(),
                 deadline.as_secs_f64()
             );

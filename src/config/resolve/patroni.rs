@@ -8,14 +8,14 @@ use crate::config::Patroni;
 use crate::config::file::File;
 use crate::config::pem::{self, Authorities, Identity, PairError};
 
-/// Patroni answers from memory; two seconds is a network that lost packets, or a member that hangs.
+/// Patroni answers without disk access; 2 s mean that the network lost packets, or that a member hangs.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 const CA: &str = "patroni.ca_file";
 const CERTIFICATE: &str = "patroni.certificate_file";
 const KEY: &str = "patroni.key_file";
 
-/// A file that is named by a key or a variable, and was read.
+/// The contents of a file that a key or a variable names.
 struct Content {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -58,12 +58,12 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reads a file that is named relative to the configuration.
+    /// Reads a file whose path is relative to the configuration's folder.
     fn content(&mut self, given: Given<String>, key: &str) -> Option<Content> {
         let known = self.problems.len();
         let path = self.path_of(&given, key);
         match std::fs::read(&path) {
-            // It is refused already.
+            // Reported already.
             _ if self.problems.len() > known => None,
             Ok(bytes) => Some(Content { path, bytes, place: given.place }),
             Err(error) => {
@@ -97,18 +97,18 @@ impl Resolver<'_> {
         Some(Identity { certificate: certificate.path, key: key.path, pair })
     }
 
-    /// A certificate without its key, or a key without its certificate, is none.
+    /// A certificate without its key, or a key without its certificate, is a problem.
     fn alone(&mut self, given: &Given<String>, present: &str, missing: &str) -> Option<Identity> {
         let known = self.problems.len();
         self.path_of(given, present);
         if self.problems.len() == known {
-            let problem = self.problem(&given.place, present, format!("it needs `{missing}` beside it"));
+            let problem = self.problem(&given.place, present, format!("it requires `{missing}`"));
             self.problems.push(problem);
         }
         None
     }
 
-    /// What was made of a file, or a problem with it.
+    /// A parsed file, or a problem with it.
     fn fitting<T>(&mut self, content: &Content, key: &str, made: Result<T, String>) -> Option<T> {
         made.map_err(|message| {
             let message = format!("{} {message}", content.path.display());

@@ -1,4 +1,4 @@
-//! The sections of the faces: `[watch]`, `[callback]`, `[lambda]`.
+//! The sections of the entry points: `[watch]`, `[callback]`, `[lambda]`.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use super::{LONGEST, Resolver};
 use crate::config::file::{CallbackModeName, File};
 use crate::config::{Callback, CallbackMode, Lambda, Problem, Watch};
 
-/// Half of it is what a failover waits for on average; asking a member costs it a millisecond.
+/// Half of it is the average delay of a failover; a request costs a member 1 ms.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// More often only loads Patroni's single-threaded answers (`patroni/api.py`).
+/// A shorter interval only loads Patroni's single-threaded REST API (`patroni/api.py`).
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
-/// Somebody else's change to an endpoint is corrected within this.
+/// An external change to an endpoint is reverted within this time.
 const AUDIT_INTERVAL: Duration = Duration::from_mins(1);
-/// A pass without trouble takes well below a second; systemd kills after 90 (`systemd.service`, `TimeoutStopSec`).
+/// A pass without failures takes well below 1 s; systemd kills after 90 s (`systemd.service`, `TimeoutStopSec`).
 const GRACE: Duration = Duration::from_secs(10);
-/// Under what systemd makes for a service (`RuntimeDirectory=repoint`).
+/// In the folder that systemd creates for a service (`RuntimeDirectory=repoint`).
 const SOCKET: &str = "/run/repoint/repoint.sock";
 
 impl Resolver<'_> {
@@ -56,7 +56,7 @@ impl Resolver<'_> {
             Some((_, "sns")) => CallbackModeName::Sns,
             Some((_, "self")) => CallbackModeName::Detached,
             Some((name, other)) => {
-                let message = format!("`{other}` is none of daemon, sns, self");
+                let message = format!("`{other}` is not a mode: use daemon, sns or self");
                 self.problems.push(Problem::of_variable(name, message));
                 CallbackModeName::Daemon
             }
@@ -67,7 +67,7 @@ impl Resolver<'_> {
             (CallbackModeName::Detached, _) => CallbackMode::Detached,
             (CallbackModeName::Sns, Some(topic)) => CallbackMode::Sns(topic),
             (CallbackModeName::Sns, None) => {
-                let message = "to hand over to SNS, it needs `sns_topic_arn` beside it";
+                let message = "`mode = \"sns\"` requires `sns_topic_arn`";
                 let problem = match topic_place {
                     Some(span) => self.source.problem(&span, Some("callback.mode"), message),
                     None => Problem::of_variable("REPOINT_CALLBACK_MODE", message),

@@ -130,7 +130,7 @@ async fn a_role_that_is_refused_is_named_with_what_to_mend() {
         &format!("sts:AssumeRole on {role}: AccessDenied"),
         "trust policy",
         "external_id",
-        "the statement `AssumeRoles` of `repoint iam --role self`",
+        "statement `AssumeRoles` of `repoint iam --role self`",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }

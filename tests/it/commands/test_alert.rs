@@ -10,8 +10,8 @@ async fn it_publishes_one_message_and_asks_for_nothing() {
     insta::assert_snapshot!(ran.seen(), @"
     exit 0
     --- stdout
-    published a test to arn:aws:sns:us-east-1:123456789012:db-alerts
-      its subscribers should have it within a minute
+    published a test alert to arn:aws:sns:us-east-1:123456789012:db-alerts
+      its subscribers should receive it within 60 s
     --- stderr
     ");
     assert_eq!(aws.actions(), ["Publish"]);
@@ -30,8 +30,8 @@ async fn what_is_refused_is_told_with_what_helps() {
     exit 1
     --- stdout
     --- stderr
-    error: the test was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized
-      allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (the statement `PublishAlerts` of `repoint iam`), or mend the credentials
+    error: the test alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized
+      allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (statement `PublishAlerts` of `repoint iam`), or use other credentials
     ");
     let ran = repoint.run(&["test-alert", "--format", "json"]).await;
     assert!(ran.code == 1 && ran.json()["hint"].as_str().unwrap().contains("`PublishAlerts`"), "{ran}");
@@ -47,6 +47,6 @@ async fn without_a_topic_there_is_nobody_to_tell() {
     exit 2
     --- stdout
     --- stderr
-    error: there is nobody to tell: the configuration has no [alerts] sns_topic_arn
+    error: no alert topic is configured: set [alerts] sns_topic_arn
     ");
 }

@@ -89,5 +89,5 @@ async fn without_instances_ec2_is_not_called() {
 async fn it_is_of_the_whole_configuration() {
     let ran = ran(GOOD, &["--cluster", "batman"]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(ran.stderr, @"error: a bundle is of the whole configuration, whose text it holds: leave out `--cluster`, or part the file");
+    insta::assert_snapshot!(ran.stderr, @"error: a bundle contains the whole configuration: omit `--cluster`, or split the file");
 }

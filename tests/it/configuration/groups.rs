@@ -131,23 +131,23 @@ async fn weighted_groups_that_make_no_sense_are_refused() {
         refused(twice).await,
     ];
     insta::assert_snapshot!(said.join(""), @r#"
-    error: repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` needs `listener` beside it
+    error: repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` requires `listener`
       5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
-    repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` needs `member` beside it
+    repoint.toml:5: `cluster.target_group.strategy`: `strategy = "weighted"` requires `member`
       5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
     error: repoint.toml:8: `cluster.target_group.member`: it is empty
       8 | member = " "
-    error: repoint.toml:5: `cluster.target_group.role`: `strategy = "weighted"` sends every connection to one member, so it is for writers
+    error: repoint.toml:5: `cluster.target_group.role`: `strategy = "weighted"` sends every connection to one member, so it is not possible for readers
       5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
     error: repoint.toml:7: `cluster.target_group.listener`: the listener is in another Region or account than the target group
       7 | listener = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
     error: repoint.toml:7: `cluster.target_group.listener`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2`: it is not the ARN of a Network Load Balancer's listener, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2
       7 | listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    error: repoint.toml:13: `cluster.target_group.member`: member `pg1` has two target groups behind one listener
+    error: repoint.toml:13: `cluster.target_group.member`: member `pg1` has two target groups behind the same listener
       13 | member = "pg1"
-    error: repoint.toml:10: `cluster.target_group.arn`: target group `batman-pg1` is claimed twice, first by cluster `batman` in line 5
+    error: repoint.toml:10: `cluster.target_group.arn`: target group `batman-pg1` is configured twice, first by cluster `batman` in line 5
       10 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/batman-pg1/057ddce98af07a33"
-    error: repoint.toml:15: `cluster.target_group.listener`: listener `pg/f2f7dc8efc522ab2` is claimed twice, first by cluster `batman` in line 7
+    error: repoint.toml:15: `cluster.target_group.listener`: listener `pg/f2f7dc8efc522ab2` is configured twice, first by cluster `batman` in line 7
       15 | listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
     "#);
 }
@@ -171,11 +171,11 @@ async fn a_set_of_groups_may_stand_behind_several_listeners() {
         refused(good.clone() + &weighted("robin", &[("pg1", &second)])).await,
     ];
     for (said, line, why) in [
-        (&said[0], 12, "target group `batman-pg1` shares a listener with this one, and not all"),
-        (&said[1], 7, "it names one listener twice"),
-        (&said[2], 7, "it names no listener"),
+        (&said[0], 12, "target group `batman-pg1` shares some of its listeners with this group, but not all"),
+        (&said[1], 7, "it names a listener twice"),
+        (&said[2], 7, "it is empty: it must name a listener"),
         (&said[3], 7, "expected a string"),
-        (&said[4], 20, "is claimed twice, first by cluster `batman` in line 7"),
+        (&said[4], 20, "is configured twice, first by cluster `batman` in line 7"),
     ] {
         assert!(
             said.starts_with("error: repoint.toml:") && said.contains(&format!("repoint.toml:{line}: ")),
@@ -195,22 +195,25 @@ async fn more_groups_than_a_listener_takes_are_refused() {
     };
     assert!(check(of(5)).await.starts_with("exit 0"));
     let said = refused(of(6)).await;
-    assert!(said.contains("a listener forwards to 5 target groups at most, and this is one more"), "{said}");
+    assert!(
+        said.contains("a listener forwards to at most 5 target groups, and this one exceeds that"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
 async fn what_belongs_to_another_kind_of_group_is_named() {
     let lines = "max_lag_bytes = 1\nprimary_fallback = true\nderegister_after_seconds = 1\nlistener = \"a\"\nmember = \"b\"";
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{ARN}\"\n{lines}\n")).await, @r#"
-    error: repoint.toml:6: `cluster.target_group.max_lag_bytes`: it is for readers: put `role = "reader"` beside it
+    error: repoint.toml:6: `cluster.target_group.max_lag_bytes`: it applies only to readers: it requires `role = "reader"`
       6 | max_lag_bytes = 1
-    repoint.toml:7: `cluster.target_group.primary_fallback`: it is for readers: put `role = "reader"` beside it
+    repoint.toml:7: `cluster.target_group.primary_fallback`: it applies only to readers: it requires `role = "reader"`
       7 | primary_fallback = true
-    repoint.toml:8: `cluster.target_group.deregister_after_seconds`: it is for `strategy = "warm"`
+    repoint.toml:8: `cluster.target_group.deregister_after_seconds`: it applies only to `strategy = "warm"`
       8 | deregister_after_seconds = 1
-    repoint.toml:9: `cluster.target_group.listener`: it is for `strategy = "weighted"`
+    repoint.toml:9: `cluster.target_group.listener`: it applies only to `strategy = "weighted"`
       9 | listener = "a"
-    repoint.toml:10: `cluster.target_group.member`: it is for `strategy = "weighted"`
+    repoint.toml:10: `cluster.target_group.member`: it applies only to `strategy = "weighted"`
       10 | member = "b"
     "#);
 }

@@ -178,7 +178,7 @@ async fn each_role_has_a_policy_of_its_own() {
     assert_eq!(policy(&configuration, &["--role", dns]).await, policies[1]["policy"]);
     let ran = Repoint::new(&configuration).run(&["iam", "--role", "arn:aws:iam::1:role/x"]).await;
     assert_eq!(ran.code, 2, "{ran}");
-    assert!(ran.stderr.contains(&format!("it has self, {dns}")), "{ran}");
+    assert!(ran.stderr.contains(&format!("its roles are self, {dns}")), "{ran}");
 }
 
 /// In China, for example, ARNs begin otherwise.

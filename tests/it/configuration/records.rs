@@ -5,11 +5,11 @@ use super::{check, record, refused};
 #[tokio::test]
 async fn half_a_failover_record_is_refused() {
     insta::assert_snapshot!(refused(record("failover = \"PRIMARY\"")).await, @r#"
-    error: repoint.toml:9: `cluster.record.failover`: a failover record needs a `set_identifier` beside it
+    error: repoint.toml:9: `cluster.record.failover`: a failover record requires a `set_identifier`
       9 | failover = "PRIMARY"
     "#);
     insta::assert_snapshot!(refused(record("set_identifier = \"primary\"")).await, @r#"
-    error: repoint.toml:9: `cluster.record.set_identifier`: it needs `failover = "PRIMARY"` or `"SECONDARY"` beside it; a simple record has none
+    error: repoint.toml:9: `cluster.record.set_identifier`: it requires `failover = "PRIMARY"` or `"SECONDARY"`; a simple record has none
       9 | set_identifier = "primary"
     "#);
 }
@@ -32,13 +32,13 @@ async fn a_record_of_readers_has_its_limit_and_its_fallback_filled_in() {
 #[tokio::test]
 async fn what_belongs_to_another_kind_of_record_is_named() {
     insta::assert_snapshot!(refused(record("max_lag_bytes = 1\nprimary_fallback = true")).await, @r#"
-    error: repoint.toml:9: `cluster.record.max_lag_bytes`: it is for readers: put `points_to = "readers"` beside it
+    error: repoint.toml:9: `cluster.record.max_lag_bytes`: it applies only to readers: it requires `points_to = "readers"`
       9 | max_lag_bytes = 1
-    repoint.toml:10: `cluster.record.primary_fallback`: it is for readers: put `points_to = "readers"` beside it
+    repoint.toml:10: `cluster.record.primary_fallback`: it applies only to readers: it requires `points_to = "readers"`
       10 | primary_fallback = true
     "#);
     insta::assert_snapshot!(refused(readers("").replace("\"A\"", "\"CNAME\"")).await, @r#"
-    error: repoint.toml:8: `cluster.record.points_to`: a CNAME has one value, and there may be several readers: use `A` or `AAAA`
+    error: repoint.toml:8: `cluster.record.points_to`: a CNAME has one value, but there may be several readers: use `A` or `AAAA`
       8 | points_to = "readers"
     "#);
 }
@@ -50,17 +50,17 @@ async fn a_name_that_no_client_looks_up_is_refused() {
         ("https://db.example.com", "it is a URL"),
         ("db.example.com:5432", "no port"),
         ("db.example.com/path", "no path"),
-        ("db example.com", "no spaces"),
-        (" db.example.com", "no spaces"),
-        ("a.*.example.com", "`*` can only be the whole first label"),
-        ("db*.example.com", "`*` can only be the whole first label"),
+        ("db example.com", "contains a space"),
+        (" db.example.com", "contains a space"),
+        ("a.*.example.com", "`*` is valid only as the whole first label"),
+        ("db*.example.com", "`*` is valid only as the whole first label"),
         ("10.0.1.11", "it is an address"),
         ("dätenbank.example.com", "ASCII form"),
         ("db@example.com", "an at sign"),
-        ("", "no DNS name"),
-        (".", "no DNS name"),
-        ("db..example.com", "no DNS name"),
-        ("-db.example.com", "no DNS name"),
+        ("", "not a DNS name"),
+        (".", "not a DNS name"),
+        ("db..example.com", "not a DNS name"),
+        ("-db.example.com", "not a DNS name"),
     ] {
         let said = refused(record("").replace("a.example.com", name)).await;
         let place = format!("error: repoint.toml:6: `cluster.record.name`: `{name}`: ");

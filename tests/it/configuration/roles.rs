@@ -50,7 +50,7 @@ async fn a_malformed_role_is_named_with_its_line() {
 #[tokio::test]
 async fn an_external_id_needs_its_role_and_the_form_that_sts_takes() {
     let said = refused([CLUSTER, &record("a.example.com", "  external_id = \"x1\"")].concat()).await;
-    assert!(said.contains("`cluster.record.external_id`: it needs `role_arn` beside it"), "{said}");
+    assert!(said.contains("`cluster.record.external_id`: it requires `role_arn`"), "{said}");
     let lines = format!("  role_arn = \"{ROLE}\"\n  external_id = \"not so\"");
     let said = refused([CLUSTER, &record("a.example.com", &lines)].concat()).await;
     assert!(said.contains("`cluster.record.external_id`: `not so`: it must have 2 to 1,224"), "{said}");
@@ -68,7 +68,7 @@ async fn what_shares_a_call_has_one_role() {
     };
     let own = format!("  role_arn = \"{ROLE}\"");
     let said = refused([CLUSTER, &weighted(1, ""), &weighted(2, &own)].concat()).await;
-    assert!(said.contains("the groups behind one listener have one role"), "{said}");
+    assert!(said.contains("groups behind one listener must have the same role"), "{said}");
 
     let end = |end: &str, lines: &str| {
         record("a.example.com", &format!("  set_identifier = \"{end}\"\n  failover = \"{end}\"\n{lines}"))
@@ -82,16 +82,16 @@ async fn what_shares_a_call_has_one_role() {
 async fn two_partitions_take_two_configurations() {
     let china = "arn:aws-cn:iam::210987654321:role/repoint";
     let said = refused([CLUSTER, &group(&format!("  role_arn = \"{china}\""))].concat()).await;
-    assert!(said.contains("is of the partition `aws`, and line 6 is of `aws-cn`"), "{said}");
+    assert!(said.contains("belongs to the partition `aws`, and line 6 to `aws-cn`"), "{said}");
     let topic = "[alerts]\nsns_topic_arn = \"arn:aws-us-gov:sns:us-gov-west-1:123456789012:alerts\"\n";
     let said = refused([topic, CLUSTER, &group("")].concat()).await;
     assert!(
         said.contains(
-            "`cluster.target_group.arn`: it is of the partition `aws`, and line 2 is of `aws-us-gov`"
+            "`cluster.target_group.arn`: it belongs to the partition `aws`, and line 2 to `aws-us-gov`"
         ),
         "{said}"
     );
     let region = "[aws]\nregion = \"cn-north-1\"\n";
     let said = refused([region, CLUSTER, &group("")].concat()).await;
-    assert!(said.contains("and line 2 is of `aws-cn`"), "{said}");
+    assert!(said.contains("and line 2 to `aws-cn`"), "{said}");
 }

@@ -80,27 +80,27 @@ async fn a_senseless_site_is_refused() {
     let members = "members = [\"http://10.0.1.11:8008\"]\n";
     let both = SITES.replace("scope = \"batman\"\n", &format!("scope = \"batman\"\n{members}"));
     insta::assert_snapshot!(refused(both).await, @r#"
-    error: repoint.toml:3: `cluster.members`: a cluster with sites has none of its own: put them into each [[cluster.site]]
+    error: repoint.toml:3: `cluster.members`: in a cluster with sites it belongs in each [[cluster.site]]
       3 | members = ["http://10.0.1.11:8008"]
     "#);
     insta::assert_snapshot!(refused("[[cluster]]\nscope = \"batman\"\n").await, @r#"
-    error: repoint.toml:2: `cluster.members`: it is missing: name at least one member, as in ["http://10.0.1.11:8008"]
+    error: repoint.toml:2: `cluster.members`: it is missing: list at least one member, as in ["http://10.0.1.11:8008"]
       2 | scope = "batman"
     "#);
     insta::assert_snapshot!(refused(SITES.replace("name = \"dr\"", "name = \"us-east-1\"")).await, @r#"
-    error: repoint.toml:13: `cluster.site.name`: site `us-east-1` is named twice: give each a `name` of its own
+    error: repoint.toml:13: `cluster.site.name`: two sites have the name `us-east-1`: give each a unique `name`
       13 | name = "us-east-1"
     "#);
     insta::assert_snapshot!(refused(SITES.replace("name = \"dr\"", "name = \"the/other\"")).await, @r#"
-    error: repoint.toml:13: `cluster.site.name`: it may have letters, digits, `-`, `_` and `.`
+    error: repoint.toml:13: `cluster.site.name`: it must consist of letters, digits, `-`, `_` and `.`
       13 | name = "the/other"
     "#);
     insta::assert_snapshot!(refused(SITES.replace("http://10.1.1.11:8008", "http://10.0.1.11:8008")).await, @r#"
-    error: repoint.toml:16: `cluster.site.members`: `http://10.0.1.11:8008` is named twice: a member is in one site
+    error: repoint.toml:16: `cluster.site.members`: `http://10.0.1.11:8008` is listed twice: a member belongs to one site
       16 | members = ["http://10.0.1.11:8008"]
     "#);
     insta::assert_snapshot!(refused(SITES.replace("elasticloadbalancing:us-east-1", "elasticloadbalancing:eu-west-1")).await, @r#"
-    error: repoint.toml:10: `cluster.site.target_group.arn`: it is in eu-west-1, and the site is in us-east-1
+    error: repoint.toml:10: `cluster.site.target_group.arn`: it is in eu-west-1, but the site is in us-east-1
       10 | arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
     "#);
 }
@@ -109,29 +109,29 @@ async fn a_senseless_site_is_refused() {
 async fn a_record_that_cannot_lead_to_a_site_is_refused() {
     let record = SITES.split_once("[[cluster.record]]").unwrap().1;
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.record]]{record}")).await, @r#"
-    error: repoint.toml:10: `cluster.record.points_to`: the cluster has no sites: add a [[cluster.site]] for each, with its `alias`
+    error: repoint.toml:10: `cluster.record.points_to`: the cluster has no sites: add a [[cluster.site]] with an `alias` for each
       10 | points_to = "site"
     "#);
     let blind = "amazonaws.com\", evaluate_target_health = false }";
     insta::assert_snapshot!(refused(SITES.replacen("amazonaws.com\" }", blind, 1)).await, @r#"
-    error: repoint.toml:25: `cluster.record.points_to`: a failover alias must watch the health of its target, and the `alias` of site `us-east-1` says `evaluate_target_health = false`
+    error: repoint.toml:25: `cluster.record.points_to`: a failover alias must evaluate the health of its target, but the `alias` of site `us-east-1` has `evaluate_target_health = false`
       25 | points_to = "site"
     "#);
     let one = SITES.replacen("alias = { zone_id = \"Z26RNL4JYFTOTI\"", "# ", 1);
     insta::assert_snapshot!(refused(one).await, @r#"
-    error: repoint.toml:25: `cluster.record.points_to`: site `us-east-1` has no `alias` to lead to
+    error: repoint.toml:25: `cluster.record.points_to`: site `us-east-1` has no `alias` to point to
       25 | points_to = "site"
     "#);
     insta::assert_snapshot!(refused(SITES.replace("type = \"A\"", "type = \"CNAME\"\nttl = 5")).await, @r#"
-    error: repoint.toml:26: `cluster.record.points_to`: an alias of a load balancer is of type A or AAAA
+    error: repoint.toml:26: `cluster.record.points_to`: an alias of a load balancer must have type A or AAAA
       26 | points_to = "site"
-    repoint.toml:23: `cluster.record.ttl`: a record that points to a site is an alias, and has the TTL of what it leads to
+    repoint.toml:23: `cluster.record.ttl`: a record that points to a site is an alias, which has the TTL of its target
       23 | ttl = 5
     "#);
     let (first, rest) = SITES.split_once("[[cluster.site]]\nname").unwrap();
     let last = rest.split_once("[[cluster.record]]").unwrap().1;
     insta::assert_snapshot!(refused(format!("{first}[[cluster.record]]{last}")).await, @r#"
-    error: repoint.toml:18: `cluster.record.points_to`: the SECONDARY leads to another site, and the cluster has only one
+    error: repoint.toml:18: `cluster.record.points_to`: the SECONDARY points to another site, but the cluster has only one
       18 | points_to = "site"
     "#);
 }

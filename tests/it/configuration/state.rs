@@ -14,7 +14,7 @@ async fn memory_is_kept_in_one_place() {
     exit 2
     --- stdout
     --- stderr
-    error: repoint.toml:2: `state.file`: memory is kept in one place: give `file` or `dynamodb_table`, not both
+    error: repoint.toml:2: `state.file`: there is one state store: set `file` or `dynamodb_table`, not both
       2 | file = "state.json"
     "#);
     // The environment overrules the file, here as elsewhere.
@@ -28,7 +28,7 @@ async fn memory_is_kept_in_one_place() {
     assert_eq!(file.json()["state"]["dynamodb_table"], "repoint", "{file}");
     let both_variables =
         Repoint::new(CLUSTER).with("REPOINT_STATE_DYNAMODB_TABLE", "repoint").run(&["check"]).await;
-    insta::assert_snapshot!(both_variables.stderr, @"error: environment variable REPOINT_STATE_FILE: memory is kept in one place: give `file` or `dynamodb_table`, not both");
+    insta::assert_snapshot!(both_variables.stderr, @"error: environment variable REPOINT_STATE_FILE: there is one state store: set `file` or `dynamodb_table`, not both");
     let ran = Repoint::new(both("file = \"\"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
     insta::assert_snapshot!(ran.stderr, @r#"
     error: repoint.toml:2: `state.file`: it is empty
@@ -52,7 +52,7 @@ async fn whether_memory_is_required_is_true_or_false() {
     exit 2
     --- stdout
     --- stderr
-    error: environment variable REPOINT_STATE_REQUIRED: `no` is neither true nor false
+    error: environment variable REPOINT_STATE_REQUIRED: `no` is not a boolean: use true or false
     ");
     for (word, expected) in [("true", true), ("false", false)] {
         let ran = Repoint::new(format!("[state]\nrequired = {}\n{CLUSTER}", !expected))

@@ -46,7 +46,7 @@ async fn what_is_no_toml_is_refused() {
 #[tokio::test]
 async fn no_cluster_is_refused() {
     insta::assert_snapshot!(refused("").await, @"
-    error: repoint.toml: it names no cluster
+    error: repoint.toml: no cluster is configured
       hint: add a [[cluster]] with its `scope` and `members`
     ");
 }
@@ -59,11 +59,11 @@ async fn a_missing_file_is_refused() {
     --- stdout
     --- stderr
     error: nowhere.toml: the configuration cannot be read: No such file or directory (os error 2)
-      hint: name another one with --config FILE or REPOINT_CONFIG
+      hint: set another path with --config FILE or REPOINT_CONFIG
     ");
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_utf_8_is_refused() {
-    insta::assert_snapshot!(refused(b"# repoint\nscope = \"\xff\"\n").await, @"error: repoint.toml:2: the configuration is not UTF-8: a byte in this line is no text");
+    insta::assert_snapshot!(refused(b"# repoint\nscope = \"\xff\"\n").await, @"error: repoint.toml:2: the configuration is not UTF-8: this line has an invalid byte");
 }

@@ -54,9 +54,9 @@ async fn a_ca_file_that_is_none_is_refused() {
         said.push(files.said(&[("ca_file", file)]).await);
     }
     insta::assert_snapshot!(said.join("\n"), @"
-    error: repoint.toml:2: `patroni.ca_file`: certificate.der is not PEM but binary (DER or PKCS #12): convert it, as in `openssl x509 -inform der -in FILE -out FILE.pem`
+    error: repoint.toml:2: `patroni.ca_file`: certificate.der is binary (DER or PKCS #12), not PEM: convert it, for example with `openssl x509 -inform der -in FILE -out FILE.pem`
     error: repoint.toml:2: `patroni.ca_file`: key.pem holds a private key and no certificate
-    error: repoint.toml:2: `patroni.ca_file`: cut.pem is damaged PEM: a section has no line that ends it
+    error: repoint.toml:2: `patroni.ca_file`: cut.pem is damaged PEM: a section has no END line
     error: repoint.toml:2: `patroni.ca_file`: nonsense.pem cannot be used: its certificate number 1 is damaged: TrailingData(SignedData)
     error: repoint.toml:2: `patroni.ca_file`: text.pem holds no PEM certificate, which begins with `-----BEGIN CERTIFICATE-----`
     ");
@@ -85,13 +85,13 @@ async fn a_client_certificate_and_a_key_that_do_not_fit_are_refused() {
     }
     insta::assert_snapshot!(said.join("\n"), @"
     error: repoint.toml:3: `patroni.key_file`: other.pem does not belong to the first certificate in `patroni.certificate_file`
-    error: repoint.toml:3: `patroni.key_file`: encrypted.pem holds an encrypted key, and repoint has no passphrase: write it without one, as in `openssl pkey -in FILE -out FILE.plain`, into a file that only repoint's user may read
-    error: repoint.toml:3: `patroni.key_file`: old.pem holds an encrypted key, and repoint has no passphrase: write it without one, as in `openssl pkey -in FILE -out FILE.plain`, into a file that only repoint's user may read
-    error: repoint.toml:3: `patroni.key_file`: key.der is not PEM but binary (DER or PKCS #12): convert it, as in `openssl pkey -inform der -in FILE -out FILE.pem`
+    error: repoint.toml:3: `patroni.key_file`: encrypted.pem holds an encrypted key, which repoint cannot decrypt: write an unencrypted copy, for example with `openssl pkey -in FILE -out FILE.plain`, which only repoint's user may read
+    error: repoint.toml:3: `patroni.key_file`: old.pem holds an encrypted key, which repoint cannot decrypt: write an unencrypted copy, for example with `openssl pkey -in FILE -out FILE.plain`, which only repoint's user may read
+    error: repoint.toml:3: `patroni.key_file`: key.der is binary (DER or PKCS #12), not PEM: convert it, for example with `openssl pkey -inform der -in FILE -out FILE.pem`
     error: repoint.toml:3: `patroni.key_file`: certificate.pem holds a certificate and no private key
     error: repoint.toml:3: `patroni.key_file`: text.pem holds no PEM private key
     error: repoint.toml:2: `patroni.certificate_file`: key.pem holds a private key and no certificate
-    error: repoint.toml:2: `patroni.certificate_file`: certificate.der is not PEM but binary (DER or PKCS #12): convert it, as in `openssl x509 -inform der -in FILE -out FILE.pem`
+    error: repoint.toml:2: `patroni.certificate_file`: certificate.der is binary (DER or PKCS #12), not PEM: convert it, for example with `openssl x509 -inform der -in FILE -out FILE.pem`
     error: repoint.toml:2: `patroni.certificate_file`: nonsense.pem cannot be used: its first certificate is damaged: BadEncoding
     ");
 }
@@ -99,7 +99,7 @@ async fn a_client_certificate_and_a_key_that_do_not_fit_are_refused() {
 #[tokio::test]
 async fn one_of_a_pair_needs_the_other_wherever_it_is_named() {
     let ran = Repoint::new(CLUSTER).with("REPOINT_PATRONI_KEY_FILE", "key.pem").run(&["check"]).await;
-    insta::assert_snapshot!(ran.stderr, @"error: environment variable REPOINT_PATRONI_KEY_FILE: it needs `patroni.certificate_file` beside it");
+    insta::assert_snapshot!(ran.stderr, @"error: environment variable REPOINT_PATRONI_KEY_FILE: it requires `patroni.certificate_file`");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn it_hands_over_to_the_daemon() {
     place.until(|site| site.cluster.leader().is_some_and(|(leader, _)| leader == PG2)).await;
     let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("the daemon looks"), "{said}");
+    assert!(said.contains("the daemon checks the cluster"), "{said}");
     daemon.says("reason=\"wake\"").await;
     place.until_right(PG2).await;
 }
@@ -42,7 +42,7 @@ async fn every_role_and_action_means_look() {
         for action in ["on_start", "on_stop", "on_restart", "on_reload", "on_role_change"] {
             let (code, said) = place.run(&["callback", action, role, "batman"]).await;
             assert_eq!(code, 0, "{said}");
-            assert!(said.contains("the daemon looks"), "{said}");
+            assert!(said.contains("the daemon checks the cluster"), "{said}");
             daemon.says("woken by a trigger").await;
         }
     }
@@ -53,7 +53,7 @@ async fn without_a_daemon_it_looks_by_itself() {
     let place = Place::new("");
     let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
     callback.says("no daemon").await;
-    callback.says("handed over").await;
+    callback.says("a process of its own checks the cluster").await;
     assert_eq!(callback.ends().await, 0);
     // Its pipe is still open: the other process speaks through it.
     callback.says("outcome=\"converged\"").await;
@@ -88,7 +88,7 @@ async fn what_it_has_started_is_no_longer_its_child() {
     place.delay("DescribeTargetHealth", std::time::Duration::from_secs(5));
     let last_error = place.asked();
     let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
-    let line = callback.says("handed over").await;
+    let line = callback.says("a process of its own checks the cluster").await;
     let process: i32 = line.rsplit("process=").next().unwrap().trim().parse().unwrap();
     assert_eq!(callback.ends().await, 0);
     place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
@@ -113,7 +113,7 @@ async fn forty_at_once_make_one_look_and_another() {
     // What a process has started holds its stderr open, so each is waited for until that has ended, too.
     for (code, said) in join_all((0..40).map(|_| place.run(&CALLED))).await {
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("another process looks, and begins anew"), "{said}");
+        assert!(said.contains("another process checks the cluster, and begins again"), "{said}");
     }
     first.says("outcome=\"converged\"").await;
     first.says("outcome=\"converged\"").await;
@@ -133,7 +133,7 @@ async fn one_that_comes_while_another_looks_is_looked_for_afterwards() {
     place.meddle(PG3);
     let (code, said) = place.run(&CALLED).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("another process looks, and begins anew"), "{said}");
+    assert!(said.contains("another process checks the cluster, and begins again"), "{said}");
     first.says("outcome=\"converged\"").await;
     first.says("outcome=\"changed\"").await;
     place.until_right(PG1).await;
@@ -145,7 +145,7 @@ async fn one_that_was_killed_keeps_no_other_from_looking() {
     place.delay("DescribeTargetHealth", Duration::from_secs(2));
     let asked = place.asked();
     let mut first = place.start(&CALLED);
-    let line = first.says("handed over").await;
+    let line = first.says("a process of its own checks the cluster").await;
     let process = line.rsplit("process=").next().unwrap().trim().parse().unwrap();
     place.until(|_| asked.count("DescribeTargetHealth") > 0).await;
     kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).unwrap();
@@ -160,7 +160,7 @@ async fn another_cluster_is_looked_at_meanwhile() {
     let place = Place::new(BY_ITSELF);
     place.add_robin();
     let mut robin = place.start(&["callback", "on_role_change", "primary", "robin"]);
-    robin.says("handed over").await;
+    robin.says("a process of its own checks the cluster").await;
     let (code, said) = place.run(&CALLED).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("outcome=\"converged\""), "{said}");
@@ -188,7 +188,10 @@ async fn it_tells_a_topic() {
 async fn what_makes_no_sense_is_said() {
     let place = Place::new("");
     let (code, said) = place.run(&["callback", "on_role_change", "primary", "robin"]).await;
-    assert_eq!((code, said.trim()), (2, "error: repoint.toml has no cluster `robin`; it has batman"));
+    assert_eq!(
+        (code, said.trim()),
+        (2, "error: repoint.toml has no cluster `robin`; its clusters are batman")
+    );
     let (code, said) = place.run(&["callback", "on_role_change", "primary"]).await;
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("ARGUMENTS"), "{said}");

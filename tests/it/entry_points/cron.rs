@@ -20,7 +20,7 @@ async fn two_runs_do_not_overlap() {
     place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     let (code, said) = place.run(&["run"]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("another `repoint run` with repoint.toml is under way"), "{said}");
+    assert!(said.contains("another `repoint run` with repoint.toml is in progress"), "{said}");
     // To look is always allowed.
     assert_ne!(place.run(&["plan"]).await.0, 2);
     assert_eq!(first.ends().await, 0);
@@ -38,10 +38,10 @@ async fn runs_over_other_clusters_are_not_kept_out() {
     let mut first = place.start(&["run", "--cluster", "batman"]);
     place.until(|_| last_error.count("DescribeTargetHealth") > 0).await;
     let (_, said) = place.run(&["run", "--cluster", "robin"]).await;
-    assert!(!said.contains("is under way"), "{said}");
+    assert!(!said.contains("is in progress"), "{said}");
     let (code, said) = place.run(&["run", "--cluster", "batman"]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("another `repoint run` with repoint.toml is under way"), "{said}");
+    assert!(said.contains("another `repoint run` with repoint.toml is in progress"), "{said}");
     assert_eq!(first.ends().await, 0);
 }
 
@@ -68,7 +68,7 @@ async fn in_a_folder_that_all_may_write_it_takes_no_lock() {
     fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let (code, said) = place.run(&["run"]).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("any user may write to"), "{said}");
+    assert!(said.contains("every user may write to"), "{said}");
 }
 
 /// The lock goes with its process, however that ends.

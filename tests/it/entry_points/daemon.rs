@@ -100,7 +100,7 @@ async fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
     let mut daemon = place.daemon().await;
     place.configure("[watch]\nintervall_seconds = 0.1\n");
     daemon.signal(Signal::HUP);
-    let line = daemon.says("is refused").await;
+    let line = daemon.says("the new configuration is invalid").await;
     assert!(line.contains("repoint.toml"), "{line}");
     // The old one is kept.
     place.switchover(PG2).await;
@@ -110,7 +110,7 @@ async fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
         "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 0.5\nsocket = \"other.sock\"\n",
     );
     daemon.signal(Signal::HUP);
-    daemon.says("loaded anew").await;
+    daemon.says("configuration reloaded").await;
     place.meddle(PG3);
     place.until_right(PG2).await;
     assert!(place.folder.path().join("other.sock").exists());
@@ -152,7 +152,7 @@ async fn the_control_socket_is_its_own_and_nobody_elses() {
 
     let (code, said) = place.run(&["watch"]).await;
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("another `repoint watch` listens there"), "{said}");
+    assert!(said.contains("another `repoint watch` listens on it"), "{said}");
 
     // One that was killed leaves its socket behind.
     first.signal(Signal::KILL);
@@ -175,7 +175,7 @@ async fn daemons_of_shards_run_side_by_side_and_each_hears_of_its_own() {
     for (scope, daemon) in [("batman", &mut batman), ("robin", &mut robin)] {
         let (code, said) = place.run(&["callback", "on_role_change", "primary", scope]).await;
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("the daemon looks"), "{said}");
+        assert!(said.contains("the daemon checks the cluster"), "{said}");
         daemon.says("woken by a trigger").await;
     }
     // The same shard is watched once.
@@ -186,10 +186,10 @@ async fn daemons_of_shards_run_side_by_side_and_each_hears_of_its_own() {
     robin.ends().await;
     let (code, said) = place.run(&["callback", "on_role_change", "primary", "batman"]).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("the daemon looks"), "{said}");
+    assert!(said.contains("the daemon checks the cluster"), "{said}");
     let mut all = place.daemon().await;
     let (_, said) = place.run(&["callback", "on_role_change", "primary", "robin"]).await;
-    assert!(said.contains("the daemon looks"), "{said}");
+    assert!(said.contains("the daemon checks the cluster"), "{said}");
     all.says("woken by a trigger").await;
     let mut robin = place.start(&["watch", "--cluster", "robin"]);
     robin.says("watching").await;
@@ -231,10 +231,9 @@ async fn systemd_hears_that_a_configuration_is_refused() {
     assert_eq!(systemd.hears_news().await, "READY=1\nSTATUS=watching 1 clusters");
     place.configure("[watch]\nintervall_seconds = 0.1\n");
     daemon.signal(Signal::HUP);
-    daemon.says("is refused").await;
+    daemon.says("the new configuration is invalid").await;
     let status = systemd.hears_news().await;
-    let refused =
-        "STATUS=watching 1 clusters; the new configuration is refused, the old one is used: repoint.toml:3: ";
+    let refused = "STATUS=watching 1 clusters; the new configuration is invalid, and the old one stays in use: repoint.toml:3: ";
     assert!(status.starts_with(refused), "{status}");
     place.configure(QUICK);
     daemon.signal(Signal::HUP);

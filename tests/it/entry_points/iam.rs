@@ -99,7 +99,7 @@ async fn without_any_one_action_the_refusal_names_the_statement() {
         enforce(&place, &less);
         let report = follow(&place).await.to_string();
         let hint = format!("allow the IAM action `{action}` on ");
-        let named = format!("(the statement `{sid}` of `repoint iam`)");
+        let named = format!("(statement `{sid}` of `repoint iam`)");
         assert!(report.contains(&hint) && report.contains(&named), "{action}, {sid}: {report}");
     }))
     .await;

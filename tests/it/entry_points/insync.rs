@@ -12,7 +12,7 @@ const GET: &str = "GetChange";
 const NEVER: Millis = Millis::MAX / 2;
 /// Far longer than [`PATIENCE`].
 const WITHOUT_END: &str = "[pass]\ndeadline_seconds = 600\nwait_insync_seconds = 600\n";
-const ARRIVED: &str = "on all of Route 53's servers";
+const ARRIVED: &str = "Route 53 has applied the change on all servers";
 
 /// Endpoints that are yet to be filled, in an account whose changes take so long to be everywhere.
 fn place(sections: &str, propagation: Millis) -> Place {

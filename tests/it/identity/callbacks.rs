@@ -25,7 +25,7 @@ async fn without_a_daemon_every_entry_of_the_scope_is_looked_at() {
     // It ends when the process has ended to which it has handed over: that one speaks through the same pipe.
     let ran = repoint.run(&CALLBACK).await;
     assert_eq!(ran.code, 0, "{ran}");
-    assert!(ran.stderr.contains("handed over"), "{ran}");
+    assert!(ran.stderr.contains("a process of its own checks the cluster"), "{ran}");
     let mut hosts = registered(&aws);
     hosts.sort();
     assert_eq!(hosts, ["10.0.1.12", "10.0.1.13"], "{ran}");
@@ -55,7 +55,7 @@ async fn the_daemon_looks_at_every_entry_of_the_scope() {
     daemon.says("cluster.name=\"first\" outcome").await;
     let (code, said) = place.run(&CALLBACK).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("the daemon looks"), "{said}");
+    assert!(said.contains("the daemon checks the cluster"), "{said}");
     let mut waits = BTreeSet::from(["batman", "worker-1", "with-sites"]);
     while !waits.is_empty() {
         let line = daemon.says(" outcome=").await;

@@ -157,7 +157,10 @@ async fn each_entry_with_a_name_of_its_own_has_a_state_of_its_own() {
     assert_eq!(plan("worker-1").await, std::slice::from_ref(&worker));
     assert_eq!(plan("batman").await, [coordinator, worker]);
     let unknown = repoint.run(&["plan", "--cluster", "robin"]).await;
-    assert!(unknown.code == 2 && unknown.stderr.contains("it has coordinator, worker-1"), "{unknown}");
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("its clusters are coordinator, worker-1"),
+        "{unknown}"
+    );
     let status = repoint.run(&["status", "--cluster", "worker-1", "--format", "json"]).await.json();
     assert_eq!(status["clusters"][0]["name"], "worker-1");
     let text = repoint.run(&["status", "--cluster", "worker-1"]).await;

@@ -31,7 +31,7 @@ async fn a_member_that_asks_for_a_client_certificate_gets_it() {
 #[tokio::test]
 async fn a_client_certificate_that_is_wanted_is_asked_for() {
     let (its, _, server) = place().await;
-    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&its])).await), @"the member asks for a client certificate (Patroni's `restapi.verify_client`): set `patroni.certificate_file` and `patroni.key_file`");
+    insta::assert_snapshot!(refused(trust(&server, &trusting(&[&its])).await), @"the member requires a client certificate (Patroni's `restapi.verify_client`): set `patroni.certificate_file` and `patroni.key_file`");
     assert!(server.requests().is_empty());
 }
 
@@ -39,5 +39,5 @@ async fn a_client_certificate_that_is_wanted_is_asked_for() {
 async fn a_client_certificate_of_another_authority_is_told_to_be_refused() {
     let (its, _, server) = place().await;
     let identity = signed(params(&["repoint"]), &authority("another"));
-    insta::assert_snapshot!(refused(trust(&server, &with(&identity, trusting(&[&its]))).await), @"the member refuses the client certificate in `patroni.certificate_file` (UnknownCA): it must be signed by an authority in Patroni's `restapi.cafile`, and be made for clients");
+    insta::assert_snapshot!(refused(trust(&server, &with(&identity, trusting(&[&its]))).await), @"the member refuses the client certificate in `patroni.certificate_file` (UnknownCA): it must be signed by an authority in Patroni's `restapi.cafile`, and be issued for client authentication");
 }

@@ -77,7 +77,7 @@ async fn a_protected_record_set_is_told_and_not_tried_again() {
     assert_eq!((failure.kind, calls), (Kind::Invalid, 1));
     insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()).replace(desk.zone.as_str(), "ZONE"), @"
     route53:ChangeResourceRecordSets on ZONE/db.example.com/A: InvalidChangeBatch: Resource record set [name='db.example.com.', type='A'] is protected and cannot be changed 3c6ef372-fe94-4000-8000-3c6ef372fe94
-    the record set is protected in Route 53: lift the protection there, or take the record out of the configuration
+    the record set is protected in Route 53: remove the protection there, or remove the record from the configuration
     ");
 }
 
@@ -106,13 +106,13 @@ async fn a_missing_zone_is_told_when_it_is_read_and_when_it_is_changed() {
     assert_eq!((failure.kind, calls), (Kind::NotFound, 1));
     insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()), @"
     route53:ChangeResourceRecordSets on ZNOWHERE/a.example.com/A: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
-    the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
+    the zone is not in the account of these credentials: check `zone_id` and the credentials
     ");
     let places = [changes[0].after.key.place.clone()].into();
     let failure = desk.zones.read(&desk.zone, &places).await.unwrap_err();
     insta::assert_snapshot!(format!("{failure}\n{}", failure.hint.as_deref().unwrap()), @"
     route53:ListResourceRecordSets on ZNOWHERE: NoSuchHostedZone: No hosted zone found with ID: ZNOWHERE
-    the zone is not in the account of these credentials: check `zone_id`, and whose credentials they are
+    the zone is not in the account of these credentials: check `zone_id` and the credentials
     ");
 }
 
@@ -136,7 +136,7 @@ async fn a_denied_change_is_told_with_what_a_policy_has_to_name() {
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
     assert_eq!((failure.kind, calls), (Kind::Denied, 1));
     assert!(failure.resource.ends_with("/db.example.com/A"), "{failure}");
-    insta::assert_snapshot!(failure.hint.as_deref().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE` (the statement `MoveRecordsZONE` of `repoint iam`), or mend the credentials");
+    insta::assert_snapshot!(failure.hint.as_deref().unwrap().replace(desk.zone.as_str(), "ZONE"), @"allow the IAM action `route53:ChangeResourceRecordSets` on `arn:aws:route53:::hostedzone/ZONE` (statement `MoveRecordsZONE` of `repoint iam`), or use other credentials");
 }
 
 /// What the SDK waits for: an answer, as long as it takes; and twice nothing at all before it tries again. The third time
@@ -188,8 +188,8 @@ async fn a_throttled_account_is_told_when_it_is_too_late_to_try_again() {
     let nothing = Some(Rate { burst: 0, per_second: 0 });
     let said = cut_off(|desk| desk.aws.account().throttle.set(Bucket::Route53, nothing)).await;
     insta::assert_snapshot!(said, @"
-    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: Throttling: Rate exceeded (until it was too late to try again)
-    the account's request rate is used up; the next pass tries again
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: Throttling: Rate exceeded (no time was left for another attempt)
+    AWS throttles the account's requests; the next pass retries
     ");
 }
 
@@ -197,7 +197,7 @@ async fn a_throttled_account_is_told_when_it_is_too_late_to_try_again() {
 async fn a_zone_that_is_busy_is_told() {
     let said = cut_off(|desk| desk.aws.account().set_prior_request_pending(desk.zone.as_str(), true)).await;
     insta::assert_snapshot!(said, @"
-    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: PriorRequestNotComplete: The request was rejected because Route 53 was still processing a prior request. (until it was too late to try again)
-    Route 53 is still busy with an earlier change of this zone; the next pass tries again
+    route53:ChangeResourceRecordSets on ZONE/db.example.com/A: PriorRequestNotComplete: The request was rejected because Route 53 was still processing a prior request. (no time was left for another attempt)
+    Route 53 is still applying an earlier change of this zone; the next pass retries
     ");
 }

@@ -1,4 +1,4 @@
-# What repoint keeps pointing at the primary: a load balancer's target group, and a name.
+# The endpoints that repoint keeps pointing at the primary: a target group and a record.
 
 resource "aws_lb" "this" {
   name                             = "repoint-example"
@@ -28,9 +28,9 @@ resource "aws_lb_listener" "writer" {
 
 resource "aws_route53_zone" "this" {
   name    = "db.example.internal"
-  comment = "repoint's example"
+  comment = "Example of repoint"
 
-  # The record of the primary is repoint's, so Terraform does not know it: without this, destroying would stop here.
+  # repoint manages the primary's record, so Terraform does not know it: without this, destroying would fail here.
   force_destroy = true
 
   vpc {
@@ -38,7 +38,7 @@ resource "aws_route53_zone" "this" {
   }
 }
 
-# By way of the load balancer; `primary.db.example.internal`, which repoint keeps, leads to the primary itself.
+# Through the load balancer; `primary.db.example.internal`, which repoint manages, points to the primary itself.
 resource "aws_route53_record" "writer" {
   zone_id = aws_route53_zone.this.zone_id
   name    = "writer"

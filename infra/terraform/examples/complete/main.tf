@@ -1,12 +1,12 @@
-# From nothing: a VPC (network.tf), a load balancer and a zone (endpoints.tf), and repoint, which keeps them pointing at
-# the primary. The database nodes are yours: start them in the two subnets, with the security group `database`.
+# A complete set-up: a VPC (network.tf), a load balancer and a zone (endpoints.tf), and repoint. Start your database
+# nodes in the two subnets, with the security group `database`.
 
 data "aws_caller_identity" "current" {}
 
 locals {
-  # The bundle is what `repoint bundle --config repoint.toml --no-instances > bundle.json` printed. It names things that
-  # are made only now by stand-ins, with which `repoint check` takes the configuration as it is, before anything exists.
-  # Where those things exist, as in `../existing`, the bundle is taken as it is.
+  # The bundle was printed by `repoint bundle --config repoint.toml --no-instances > bundle.json`. The resources do
+  # not exist yet, so it contains placeholders for them, which `repoint check` accepts. With existing resources, as in
+  # `../existing`, the bundle needs no replacement.
   group_stand_in   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/repoint-example-writer/0123456789abcdef"
   zone_stand_in    = "Z0123456789"
   account_stand_in = "us-east-1:123456789012"
@@ -31,7 +31,7 @@ module "repoint" {
   bundle           = jsonencode(merge(local.bundle, { configuration = local.configuration, regions = [var.region] }))
   triggers_enabled = var.triggers_enabled
 
-  # An example is taken out again. What keeps the state of real clusters stays protected, as it is by default.
+  # The table of an example may be deleted. That of real clusters stays protected, which is the default.
   table_deletion_protection = false
 
   vpc = {

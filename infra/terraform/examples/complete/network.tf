@@ -1,4 +1,4 @@
-# A VPC without any way out: the endpoints of the module lead to AWS.
+# A VPC without a route to the internet: the module's endpoints lead to AWS.
 
 provider "aws" {
   region = var.region
@@ -36,7 +36,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
-# For the database nodes. The module lets the function in to Patroni's port.
+# For the database nodes. The module allows the function to connect to Patroni's port.
 resource "aws_security_group" "database" {
   name        = "repoint-example-database"
   description = "PostgreSQL and Patroni"
@@ -47,7 +47,7 @@ resource "aws_security_group" "database" {
 
 resource "aws_vpc_security_group_ingress_rule" "postgresql" {
   security_group_id = aws_security_group.database.id
-  description       = "PostgreSQL, by the load balancer and for replication"
+  description       = "PostgreSQL, through the load balancer and for replication"
   cidr_ipv4         = aws_vpc.this.cidr_block
   ip_protocol       = "tcp"
   from_port         = 5432

@@ -1,6 +1,6 @@
-# What most people have: a VPC with a way to AWS, database nodes with a security group, a load balancer, a zone, and a
-# topic that the people on call read. repoint.toml names them, and bundle.json is what
-# `repoint bundle --config repoint.toml > bundle.json` says of it.
+# The usual case: an existing VPC with a route to AWS, database nodes with a security group, a load balancer, a zone,
+# and an alert topic. repoint.toml refers to them, and bundle.json was printed by `repoint bundle --config
+# repoint.toml > bundle.json`.
 
 provider "aws" {
   region = var.region

@@ -1,19 +1,19 @@
 output "function_name" {
-  description = "The function."
+  description = "Name of the function."
   value       = module.repoint.function_name
 }
 
 output "role_name" {
-  description = "The function's role."
+  description = "Name of the function's role."
   value       = module.repoint.role_name
 }
 
 output "trigger_topic_arn" {
-  description = "Where Patroni's callbacks publish."
+  description = "ARN of the topic that Patroni's callbacks publish to."
   value       = module.repoint.trigger_topic_arn
 }
 
 output "second_function_arn" {
-  description = "The function of the second Region; null without one."
+  description = "Name of the second Region's function; null without one."
   value       = one(module.second[*].function_arn)
 }

@@ -1,8 +1,8 @@
-# A second Region has an instance of its own: it looks after the Region's clusters from within, with its own
-# configuration and memory, and goes on when the first Region is away. The provider's alias is all that differs.
+# A second Region has its own instance: it manages the Region's clusters from within, with its own configuration and
+# state, and continues when the first Region is unavailable. Only the provider's alias differs.
 #
-# This is for clusters that live in that Region. A cluster that spans Regions (`[[cluster.site]]`) belongs to one
-# instance only, since its memory must be one.
+# This is for clusters within that Region. A cluster that spans Regions (`[[cluster.site]]`) must belong to a single
+# instance, since it must have a single state.
 
 provider "aws" {
   alias  = "second"

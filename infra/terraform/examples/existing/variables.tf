@@ -1,61 +1,61 @@
 variable "region" {
-  description = "Where the clusters are."
+  description = "Region of the clusters."
   type        = string
   default     = "us-east-1"
 }
 
 variable "zip" {
-  description = "The function's zip: `cargo lambda build --release --output-format zip --package repoint-lambda`."
+  description = "Path of the function's zip: `cargo lambda build --release --output-format zip --package repoint-lambda`."
   type        = string
   default     = "../../../../target/lambda/bootstrap/bootstrap.zip"
 }
 
 variable "architecture" {
-  description = "What the zip was built for."
+  description = "Architecture that the zip was built for."
   type        = string
   default     = "x86_64"
 }
 
 variable "bundle_file" {
-  description = "What `repoint bundle` says of the configuration."
+  description = "Output of `repoint bundle`."
   type        = string
   default     = "bundle.json"
 }
 
 variable "alert_topic_arn" {
-  description = "The topic that the people on call read."
+  description = "ARN of the existing alert topic."
   type        = string
 }
 
 variable "vpc_id" {
-  description = "The VPC of the database nodes."
+  description = "Id of the database nodes' VPC."
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Private subnets with a way to AWS."
+  description = "Ids of private subnets with a route to AWS."
   type        = list(string)
 }
 
 variable "database_security_group_id" {
-  description = "The security group of the database nodes."
+  description = "Id of the database nodes' security group."
   type        = string
 }
 
 variable "triggers_enabled" {
-  description = "With `false` everything is made and nothing calls the function."
+  description = "With `false` everything is created, and nothing calls the function."
   type        = bool
   default     = true
 }
 
 variable "function_version" {
-  description = "The version that is called; null for the newest."
+  description = "The version to call; null means the newest."
   type        = string
   default     = null
 }
 
 variable "table_deletion_protection" {
-  description = "With `false` the tables, and the state in them, can be deleted: for taking it out."
+  description = "With `false` the tables, and the state in them, can be deleted."
   type        = bool
   default     = true
 }

@@ -30,7 +30,7 @@ impl AwsError {
     /// Nothing came back: the request or its answer was lost.
     #[must_use]
     pub fn no_answer() -> Self {
-        Self { code: String::new(), message: "no answer within the time allowed".to_owned(), status: 0 }
+        Self { code: String::new(), message: "no answer before the timeout".to_owned(), status: 0 }
     }
 
     /// Whether the caller cannot know what became of its request.

@@ -109,7 +109,7 @@ impl Link {
         }
         if faults.lost_request {
             sleep(faults.lease_wait).await;
-            return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
+            return Err(failure(Kind::Unavailable, "no answer before the timeout"));
         }
         if faults.refused {
             pause(faults.there + faults.back).await;
@@ -135,7 +135,7 @@ impl Link {
         }
         if faults.lost_answer {
             sleep(faults.lease_wait).await;
-            return Err(failure(Kind::Unavailable, "no answer within the time allowed"));
+            return Err(failure(Kind::Unavailable, "no answer before the timeout"));
         }
         pause(faults.back).await;
         result

@@ -79,7 +79,7 @@ impl Link {
 fn silent(url: &ApiUrl, call: &str, silence: Silence) -> Failure {
     let message = match silence {
         Silence::Refused => "Connection refused",
-        Silence::TimedOut => "no whole answer within the time allowed",
+        Silence::TimedOut => "no complete answer before the timeout",
         Silence::Closed => "connection closed before message completed",
     };
     Failure::new(Kind::Unavailable, call, url.to_string(), message)

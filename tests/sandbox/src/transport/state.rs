@@ -41,7 +41,7 @@ impl Store for Link {
         let entry = entry.clone();
         self.call(GET, "table repoint", None, move |world, _| {
             if world.is_state_down {
-                return Err(failure(GET, Kind::Unavailable, "no answer within the time allowed"));
+                return Err(failure(GET, Kind::Unavailable, "no answer before the timeout"));
             }
             // Another world may have saved since.
             world.state = world.table.items().get(&entry).cloned().unwrap_or_default();
@@ -54,7 +54,7 @@ impl Store for Link {
         let (entry, next, by) = (entry.clone(), state.clone(), self.identity.clone());
         self.call(PUT, "table repoint", None, move |world, now| {
             if world.is_state_down {
-                return Err(failure(PUT, Kind::Unavailable, "no answer within the time allowed"));
+                return Err(failure(PUT, Kind::Unavailable, "no answer before the timeout"));
             }
             if world.is_state_read_only {
                 return Err(failure(PUT, Kind::Throttled, "ThrottlingException: Rate exceeded"));

@@ -135,12 +135,7 @@ impl Patroni for Silent {
         if is_silent {
             sleep(Duration::from_secs(2)).await;
             let failure = |call: &str| {
-                Failure::new(
-                    Kind::Unavailable,
-                    call,
-                    url.to_string(),
-                    "no connection within the time allowed",
-                )
+                Failure::new(Kind::Unavailable, call, url.to_string(), "no connection before the timeout")
             };
             return MemberAnswer {
                 peer: None,

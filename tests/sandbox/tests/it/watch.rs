@@ -466,7 +466,7 @@ impl Zones for Away {
             Kind::Unavailable,
             "route53:ListResourceRecordSets",
             zone.to_string(),
-            "no answer within the time allowed",
+            "no answer before the timeout",
         ))
     }
 

@@ -1,19 +1,19 @@
 //! What IAM has to allow for a call: in which statement, and on which resource.
 //!
-//! Law: one table for the policy that `repoint iam` prints and for what a refusal says is missing.
-//! Source: Service Authorization Reference, "Actions" and "Resource types" of each service.
+//! One table for the policy that `repoint iam` prints ([`config`](crate::config)) and for the statement that a hint names
+//! ([`adapters`](crate::adapters)). Source: Service Authorization Reference, "Actions" and "Resource types" of each service.
 
 /// What a call needs to be allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// The `Sid` of the statement.
     pub statement: String,
-    /// What it allows the action on; `*` for actions that know no resource.
+    /// The resource that the action is allowed on; `*` for actions without resources.
     pub resource: String,
 }
 
-/// What a call needs; `resource` is an ARN, or a hosted zone with perhaps a record behind it. Hosted zones have no ARN in
-/// the configuration, so the partition must be said. `None` for what repoint never calls.
+/// What a call needs. `resource` is an ARN, or a hosted zone, optionally with a record; hosted zones have no ARN in the
+/// configuration, so the partition is needed. `None` for a call that repoint never makes.
 #[must_use]
 pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permission> {
     let zone = || resource.split('/').next().unwrap_or_default();
@@ -29,11 +29,11 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
         "elasticloadbalancing:ModifyListener" => ("MoveWeights", resource.to_owned()),
         "route53:ListResourceRecordSets" => ("ReadRecords", zone_arn()),
         "route53:ChangeResourceRecordSets" => {
-            // What may be done differs from zone to zone.
+            // The allowed changes differ between zones.
             let statement = format!("MoveRecords{}", zone());
             return Some(Permission { statement, resource: zone_arn() });
         }
-        // A change has no zone in its name.
+        // The ARN of a change does not contain its zone.
         "route53:GetChange" => ("ReadRecordChanges", format!("arn:{partition}:route53:::change/*")),
         "sts:AssumeRole" => ("AssumeRoles", resource.to_owned()),
         "sns:Publish" => ("PublishAlerts", resource.to_owned()),

@@ -1,7 +1,7 @@
-//! What AWS said last to a call that was cut off while it waited to be tried again.
+//! AWS's last answer to a call that was cut off while it waited for its next attempt.
 //!
-//! Law: whoever was told to come later, and had no time left for that, says so; a request that nobody has answered may
-//! still arrive.
+//! A call that AWS has refused, and that had no time left for another attempt, fails with AWS's error. A request
+//! without any answer may still take effect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,11 +12,11 @@ use aws_sdk_route53::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_route53::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
-use super::aws::Owner;
-use super::aws::refusal::refusal_of;
+use crate::adapters::aws::Owner;
+use crate::adapters::aws::refusal::refusal_of;
 use repoint_domain::values::failure::{Failure, Kind};
 
-/// What AWS said: its code and its words.
+/// AWS's error: its code and its message.
 #[derive(Clone, Debug)]
 struct Said {
     code: String,
@@ -24,21 +24,21 @@ struct Said {
     owner: Owner,
 }
 
-/// Listens to one call.
+/// Records the errors of one call.
 #[derive(Clone, Debug, Default)]
 pub struct LastError(Arc<Mutex<Option<Said>>>);
 
 impl LastError {
-    /// The failure of the call, if it is cut off now.
+    /// The failure of the call if it is cut off now.
     #[must_use]
     pub fn cut_off(&self, action: &str, resource: &str) -> Failure {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match last {
             Some(Said { code, words, owner }) => {
-                let words = format!("{words} (until it was too late to try again)");
+                let words = format!("{words} (no time was left for another attempt)");
                 refusal_of(&owner, action, resource, &code, &words)
             }
-            None => Failure::new(Kind::Unavailable, action, resource, "no answer within the time allowed"),
+            None => Failure::new(Kind::Unavailable, action, resource, "no answer before the timeout"),
         }
     }
 
@@ -49,7 +49,7 @@ impl LastError {
 
 impl Intercept for LastError {
     fn name(&self) -> &'static str {
-        "repoint hears what AWS says between two attempts"
+        "repoint records the last error"
     }
 
     fn read_before_transmit(

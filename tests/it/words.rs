@@ -1,0 +1,180 @@
+//! The words that no message and no comment may have: messages are plain technical English (src/README.md).
+//!
+//! A user sees every string literal of the sources, and every text in `infra`. Comments are held to the words that are
+//! wrong anywhere. A string that is a name (a key of the configuration or of JSON, a word on the wire) is listed in
+//! [`NAMES`].
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders that are checked.
+const FOLDERS: [&str; 9] = [
+    "src/adapters",
+    "src/config",
+    "src/cli",
+    "lambda/src",
+    "infra/cloudformation",
+    "infra/package",
+    "infra/patroni",
+    "infra/systemd",
+    "infra/terraform",
+];
+
+/// Never, in a message or in a comment (nor is `Law:`: an invariant has a number). A message names
+/// the component that acts, and has no metaphor.
+const NEVER: &str = "whoever|whomever|whosoever|somebody|someone|nobody|anybody|everybody|anyone|everyone|people\
+    |those who|they who|he who|who has|told|untold|faces?|night|morning|weather|sabotage|vouch\\w*|strangers?\
+    |worry|worries|worried|hinges|kin|mends?|mended|anew";
+
+/// Never in a message, where they stand for a technical term: state, check, notify, message, cause.
+const NEVER_SAID: &str = "memory|look|looks|looked|looking|tells?|telling|letter|story|dark|blind|crowded|overtaken\
+    |hand over|hands over|handed over|hung up|out of reach";
+
+/// Names, and phrases in which such a word is a technical term.
+const NAMES: [&str; 9] = [
+    // What a trigger says (invariant 1), and how it is written: on the control socket, in a message, in a topic's name.
+    r"look now",
+    r#"\blook ?$"#,
+    r"-look\b",
+    r#""look""#,
+    // Lambda's and CloudWatch's memory.
+    r"memory (of the function|for the function)|function's memory|memory_mb|memory(mb|size)|in memory",
+    r"lower-case letter",
+    r"begin with a letter",
+    r"memory_error|\{LOOK\}",
+    // A resource's name in the Terraform module.
+    r"aws_lambda_permission\.look|\{ look =",
+];
+
+/// A part of a source file, and the line in which it begins.
+#[derive(Debug)]
+enum Text {
+    Said(usize, String),
+    Comment(usize, String),
+}
+
+/// The string literals and comments of a Rust source, without its unit tests.
+fn of_rust(source: &str) -> Vec<Text> {
+    let code: Vec<char> = source.split("#[cfg(test)]").next().unwrap_or_default().chars().collect();
+    let (mut at, mut line, mut texts) = (0, 1, Vec::new());
+    let starts = |at: usize, text: &str| code[at..].iter().take(text.len()).copied().eq(text.chars());
+    while at < code.len() {
+        let (begin, first_line) = (at, line);
+        if starts(at, "//") {
+            at += code[at..].iter().position(|c| *c == '\n').unwrap_or(code.len() - at);
+            texts.push(Text::Comment(first_line, code[begin..at].iter().collect()));
+        } else if code[at] == '"' || is_raw(&code, at) {
+            let hashes = code[at..].iter().skip(1).take_while(|c| **c == '#').count();
+            let is_raw = code[at] == 'r';
+            at += if is_raw { hashes + 2 } else { 1 };
+            let end: String = format!("\"{}", "#".repeat(if is_raw { hashes } else { 0 }));
+            let begin = at;
+            while at < code.len() && !starts(at, &end) {
+                at += if !is_raw && code[at] == '\\' { 2 } else { 1 };
+            }
+            let text: String = code[begin..at.min(code.len())].iter().collect();
+            line += text.matches('\n').count();
+            at += end.len();
+            texts.push(Text::Said(first_line, text));
+        } else if code[at] == '\'' {
+            // A character, or else a lifetime.
+            at += match code.get(at + 1..at + 3) {
+                Some(['\\', _]) => 4 + code[at + 3..].iter().position(|c| *c == '\'').unwrap_or(0),
+                Some([_, '\'']) => 3,
+                _ => 1,
+            };
+        } else {
+            line += usize::from(code[at] == '\n');
+            at += 1;
+        }
+    }
+    texts
+}
+
+/// Whether a raw string begins here: `r"` or `r#"`, not the end of an identifier.
+fn is_raw(code: &[char], at: usize) -> bool {
+    let is_start = code[at] == 'r' && (at == 0 || !(code[at - 1].is_alphanumeric() || code[at - 1] == '_'));
+    is_start && code[at + 1..].iter().find(|c| **c != '#') == Some(&'"')
+}
+
+/// Each line of a file that is no source: a user sees it, comments included.
+fn of_text(source: &str) -> Vec<Text> {
+    source.lines().enumerate().map(|(at, line)| Text::Said(at + 1, line.to_owned())).collect()
+}
+
+/// Each forbidden word of a file, with its line.
+fn findings(path: &str, source: &str) -> Vec<String> {
+    let is_rust = Path::new(path).extension().is_some_and(|end| end == "rs");
+    let never = words(NEVER);
+    let never_said = words(&format!("{NEVER}|{NEVER_SAID}"));
+    let names: Vec<regex::Regex> =
+        NAMES.iter().map(|name| regex::Regex::new(&format!("(?im){name}")).unwrap()).collect();
+    let texts = if is_rust { of_rust(source) } else { of_text(source) };
+    let mut found = Vec::new();
+    for text in texts {
+        let (line, text, words) = match text {
+            Text::Said(line, text) => (line, text, &never_said),
+            Text::Comment(line, text) => (line, text, &never),
+        };
+        let plain = names.iter().fold(text, |text, name| name.replace_all(&text, "…").into_owned());
+        for word in words.find_iter(&plain) {
+            let line = line + plain[..word.start()].matches('\n').count();
+            found.push(format!("{path}:{line}: {}", word.as_str()));
+        }
+    }
+    found
+}
+
+fn words(list: &str) -> regex::Regex {
+    regex::Regex::new(&format!(r"(?i)\b(?:laws?:|(?:{list})\b)")).unwrap()
+}
+
+/// The files of a folder with text that a user sees: no data, no file that a tool has written.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let is_text = |path: &Path| {
+            !path
+                .extension()
+                .is_some_and(|end| end == "json" || end == "hcl" || end == "tfstate" || end == "svg")
+        };
+        let is_hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if entry.is_dir() && !is_hidden {
+            found.extend(files(&entry));
+        } else if entry.is_file() && !is_hidden && is_text(&entry) {
+            found.push(entry);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn messages_and_comments_are_plain() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        for file in files(&root.join(folder)) {
+            let path = file.strip_prefix(root).unwrap().display().to_string();
+            found.extend(findings(&path, &fs::read_to_string(&file).unwrap()));
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "{} words that no message or comment may have:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+#[test]
+fn a_word_is_found_in_its_line() {
+    let source = "//! Law: plain.\n/// Nobody.\nfn f<'a>(c: char) -> &'a str {\n    let _ = ('\"', '\\'', r#\"a \"memory\"\"#);\n    \
+                  // fine\n    \"the daemon \\\"looks\\\"\n at night\"\n}\n#[cfg(test)]\nconst T: &str = \"told\";\n";
+    assert_eq!(
+        findings("a.rs", source),
+        ["a.rs:1: Law:", "a.rs:2: Nobody", "a.rs:4: memory", "a.rs:6: looks", "a.rs:7: night"]
+    );
+    assert_eq!(findings("a.tf", "\n# people\n"), ["a.tf:2: people"]);
+    assert!(findings("a.rs", "f(\"look now\"); // in memory\n").is_empty());
+}
