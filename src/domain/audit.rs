@@ -24,7 +24,7 @@ use crate::values::cluster::Role;
 use crate::values::primary::Primary;
 use crate::values::timestamp::Timestamp;
 
-/// A plan that breaks no law.
+/// A plan that breaks no invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked(Plan);
 
@@ -36,10 +36,10 @@ impl Checked {
     }
 }
 
-/// Checks a plan against the laws, at this time.
+/// Checks a plan against the invariants, at this time.
 ///
 /// # Errors
-/// The first law that it breaks.
+/// The first invariant that it breaks.
 pub fn audit(
     plan: &Plan,
     spec: &Spec,
@@ -86,7 +86,7 @@ pub fn audit(
     Ok(Checked(plan.clone()))
 }
 
-/// What a plan is judged by.
+/// What a plan is checked against.
 struct Seen<'a> {
     observed: &'a Observed,
     primary: &'a Primary,
@@ -94,7 +94,7 @@ struct Seen<'a> {
     leads_newly: bool,
 }
 
-/// A standby cluster takes no writes: only endpoints of readers follow its leader, which says that it is one.
+/// A standby cluster takes no writes: only endpoints of readers follow its leader, which reports that it is one.
 fn serves_readers_alone(
     plan: &Plan,
     spec: &Spec,
@@ -102,8 +102,8 @@ fn serves_readers_alone(
     leader: &Primary,
 ) -> Result<(), Refusal> {
     let answers = observed.answers_of(leader.site.as_ref()).values();
-    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok());
-    let leads = said.any(|own| {
+    let mut statuses = answers.filter_map(|answer| answer.health.as_ref().ok());
+    let leads = statuses.any(|own| {
         own.role == Role::StandbyLeader
             && own.timeline == Some(leader.timeline)
             && own.system_id.as_ref() == Some(&leader.system_id)

@@ -1,4 +1,4 @@
-//! Who is the primary, who may be read from, and what that moves.
+//! Who is the primary, and which members may be read from.
 
 pub mod readers;
 pub mod snapshot;

@@ -1,6 +1,6 @@
-//! What was seen of the outside in one pass.
+//! What one pass has observed.
 //!
-//! Law: unknown is not absent. What could not be read stands here as a [`Failure`], never as an empty list.
+//! Invariant 2: unknown is not absent. What could not be read is here as a [`Failure`], never as an empty list.
 
 pub mod member;
 
@@ -32,7 +32,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Whether it may be in that VPC: not knowing one of the two is no contradiction (2).
+    /// Whether it may be in that VPC: not knowing one of the two is no contradiction (invariant 2).
     #[must_use]
     pub fn may_be_in(&self, vpc: Option<&VpcId>) -> bool {
         self.vpc.is_none() || vpc.is_none() || self.vpc.as_ref() == vpc
@@ -45,7 +45,7 @@ pub type Answers = BTreeMap<ApiUrl, MemberAnswer>;
 /// What the members of each site answered. A member's name says who it is within its site alone.
 pub type Sites = BTreeMap<Option<SiteName>, Answers>;
 
-static NOBODY: Answers = BTreeMap::new();
+static NO_ANSWERS: Answers = BTreeMap::new();
 
 /// Everything one pass has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,14 +87,14 @@ impl Observed {
     /// What the members of one site answered.
     #[must_use]
     pub fn answers_of(&self, site: Option<&SiteName>) -> &Answers {
-        self.sites.iter().find(|(name, _)| name.as_ref() == site).map_or(&NOBODY, |(_, answers)| answers)
+        self.sites.iter().find(|(name, _)| name.as_ref() == site).map_or(&NO_ANSWERS, |(_, answers)| answers)
     }
 }
 
 /// What one member answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberAnswer {
-    /// The address that answered: tells two names of one member from two members.
+    /// The address that answered: it shows whether two names are one member or two.
     pub peer: Option<SocketAddr>,
     /// `GET /primary`.
     pub health: Read<MemberStatus>,

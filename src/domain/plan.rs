@@ -41,11 +41,11 @@ pub const DEFAULT_TTL_SECONDS: u32 = 5;
 /// What to change for one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Lanes do not depend on each other; the steps within one are done in their order.
+    /// Step groups do not depend on each other; the steps within one are done in their order.
     pub step_groups: Vec<StepGroup>,
-    /// Endpoints that stay as they are, though nobody knows whether that is right.
+    /// Endpoints that stay as they are, although that may be wrong.
     pub holds: Vec<EndpointHold>,
-    /// What is not right with endpoints, and nothing is to be done about now.
+    /// What is wrong with endpoints although nothing is to be changed now.
     pub warnings: Vec<EndpointWarning>,
     /// Whether nothing is held up by there being no primary: every endpoint is one of readers, and those follow the leader
     /// of a standby cluster as well.
@@ -163,7 +163,7 @@ pub fn plan(spec: &Spec, observed: &Observed, verdict: &Verdict, state: &State, 
 struct Needs<T> {
     /// What to do.
     what: T,
-    /// What is not right with it.
+    /// What is wrong with it.
     warnings: Vec<WarningReason>,
     /// Why that may not be all.
     unknown: Option<EndpointReason>,

@@ -1,8 +1,8 @@
-//! How many requests AWS takes, and whose go first.
+//! How many requests AWS takes, and in which order they are granted.
 //!
-//! Laws: in no span of time are more requests let go than AWS would answer in it; whoever follows a primary goes before
-//! those who only make sure, and a write before a read. What makes sure leaves half of a burst to the others, so a
-//! failover never waits behind a thousand audits; and it gets whatever the others do not need.
+//! In no span of time are more requests granted than AWS would answer in it. A pass that follows a new primary goes before
+//! an audit (a pass that only checks), and a write before a read. Audits leave half of a burst to failovers, so a failover
+//! never waits behind a thousand audits; audits get what failovers do not need.
 
 use std::collections::BTreeMap;
 
@@ -49,20 +49,20 @@ impl RateKey {
     }
 }
 
-/// How many requests of which line.
+/// How many requests of each key.
 pub type Needs = BTreeMap<RateKey, u32>;
 
-/// Why a cluster is looked at.
+/// Why a pass is made over a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// Its primary is not the one that its endpoints follow.
     Failover,
-    /// To make sure.
+    /// The endpoints are checked, without a known difference.
     #[default]
     Audit,
 }
 
-/// Whose turn it is: the first in order goes first.
+/// The order in which requests are granted: the lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     /// Why.
@@ -105,19 +105,19 @@ pub fn writes(plan: &Plan) -> Needs {
     sum(regions.map(|region| RateKey::ElbWrite(region.to_owned())))
 }
 
-fn sum(lines: impl Iterator<Item = RateKey>) -> Needs {
+fn sum(keys: impl Iterator<Item = RateKey>) -> Needs {
     let mut needs = Needs::new();
-    for line in lines {
-        *needs.entry(line).or_default() += 1;
+    for key in keys {
+        *needs.entry(key).or_default() += 1;
     }
     needs
 }
 
-/// The milliseconds in which so many requests are let go in the long run, at so many hundredths of AWS's limits.
+/// The milliseconds in which so many requests are let go in the long run, at this percentage of AWS's limits.
 #[must_use]
 pub fn time_for(needs: &Needs, percent: u32) -> u64 {
-    let time = |(line, count): (&RateKey, &u32)| {
-        u64::from(*count) * 100_000 / (u64::from(line.rate().per_second) * u64::from(percent)).max(1)
+    let time = |(key, count): (&RateKey, &u32)| {
+        u64::from(*count) * 100_000 / (u64::from(key.rate().per_second) * u64::from(percent)).max(1)
     };
     needs.iter().map(time).max().unwrap_or_default()
 }
@@ -125,7 +125,7 @@ pub fn time_for(needs: &Needs, percent: u32) -> u64 {
 /// One token, in the unit that levels are counted in: what one request per second and hundredth brings in a millisecond.
 const TOKEN: u64 = 100_000;
 
-/// A line's token bucket, and those who wait for tokens.
+/// The token bucket of a key, and the requests that wait for tokens.
 ///
 /// A token is *out* from when it is granted until its request is answered, or it comes back unspent. AWS may not have
 /// counted it before, so the bucket fills no further than its size less what is out: then it never holds more than
@@ -134,7 +134,7 @@ const TOKEN: u64 = 100_000;
 pub struct Bucket {
     size: u64,
     per_ms: u64,
-    /// Below zero when requests were sent that nobody had asked for.
+    /// Below zero after requests that were sent without a token.
     level: i128,
     out: u64,
     at: u64,
@@ -142,7 +142,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full one, at so many hundredths of AWS's limits, and at a time in milliseconds.
+    /// A full one, at this percentage of AWS's limits, at a time in milliseconds.
     #[must_use]
     pub fn new(rate: Rate, percent: u32, now: u64) -> Self {
         let percent = u64::from(percent.max(1));
@@ -152,19 +152,19 @@ impl Bucket {
         Self { size, per_ms, level: size.into(), out: 0, at: now, waiting: BTreeMap::new() }
     }
 
-    /// Asks for tokens, under a number that nobody else has. More than fit into the bucket are never granted at once, so
+    /// Asks for tokens, under a number that no other request has. More than fit into the bucket are never granted at once, so
     /// it may be fewer.
     pub fn ask(&mut self, rank: Rank, tokens: u32, number: u64) {
         let most = (self.size - self.kept_from(rank)) / TOKEN;
         self.waiting.insert((rank, number), u64::from(tokens).clamp(1, most) * TOKEN);
     }
 
-    /// Whoever asked does so no longer.
+    /// Takes a request for tokens back.
     pub fn withdraw(&mut self, rank: Rank, number: u64) {
         self.waiting.remove(&(rank, number));
     }
 
-    /// Grants what can be granted by now, in order: the numbers of those who asked, and how many tokens each gets.
+    /// Grants what can be granted by now, in order: the number of each request, and how many tokens it gets.
     pub fn serve(&mut self, now: u64) -> Vec<(u64, u32)> {
         self.fill(now);
         let mut granted = Vec::new();
@@ -181,7 +181,7 @@ impl Bucket {
     }
 
     /// How many milliseconds after it was last served the next one can be, if nothing comes back before; `None` if
-    /// nobody waits.
+    /// no request waits.
     #[must_use]
     pub fn next_in(&self) -> Option<u64> {
         let (&(rank, _), &tokens) = self.waiting.first_key_value()?;
@@ -202,7 +202,7 @@ impl Bucket {
         self.level += i128::from(TOKEN);
     }
 
-    /// A request is sent that had to wait for nobody: a retry.
+    /// A request is sent without waiting for a token: a retry.
     pub fn owe(&mut self, now: u64) {
         self.fill(now);
         self.level -= i128::from(TOKEN);
@@ -215,7 +215,7 @@ impl Bucket {
         self.level = (self.level + i128::from(gained)).min(most.max(self.level));
     }
 
-    /// What somebody of that rank may not take.
+    /// The tokens that a request of that rank must leave.
     fn kept_from(&self, rank: Rank) -> u64 {
         match rank.urgency {
             Urgency::Failover => 0,

@@ -1,6 +1,6 @@
 //! What the configuration asks for.
 //!
-//! Law: only what stands here is ever written.
+//! Invariant 7: only what is configured here is ever written.
 
 pub mod part;
 
@@ -173,7 +173,7 @@ impl Serialize for Reached {
     }
 }
 
-/// A target group, which holds those who belong into it and nothing else.
+/// A target group, which holds the members that belong to it and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GroupSpec {
     /// Which group.
@@ -182,7 +182,7 @@ pub struct GroupSpec {
     /// follows the primary wherever it is.
     #[serde(skip)]
     pub site: Option<SiteName>,
-    /// Who belongs into it.
+    /// Which members belong to it.
     #[serde(flatten)]
     pub role: GroupRole,
     /// How it follows them.
@@ -191,7 +191,7 @@ pub struct GroupSpec {
     /// The port to register, where it is not the one Patroni reports (a pooler in front of PostgreSQL, say).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The Availability Zone of its targets, or `all`, where AWS does not tell it by their addresses.
+    /// The Availability Zone of its targets, or `all`, where AWS cannot derive it from their addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
     /// The role that is assumed for its calls, its listener's and its instances'; absent: the process's own credentials.
@@ -199,7 +199,7 @@ pub struct GroupSpec {
     pub assume: Option<AssumedRole>,
 }
 
-/// Who belongs into a target group.
+/// Which members belong to a target group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum GroupRole {
@@ -209,12 +209,12 @@ pub enum GroupRole {
     Reader {
         /// How far they may be behind.
         max_lag_bytes: u64,
-        /// Whether the primary belongs into it while no replica does.
+        /// Whether the primary belongs to it while no replica does.
         primary_fallback: bool,
     },
 }
 
-/// How a target group follows those who belong into it.
+/// How a target group follows the members that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Strategy {

@@ -239,7 +239,7 @@ async fn an_empty_or_senseless_member_list_is_refused() {
       3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
     repoint.toml:3: `cluster.members`: `http://:8008`: it names no host
       3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
-    repoint.toml:3: `cluster.members`: `http://pg1:0`: `0` is no port
+    repoint.toml:3: `cluster.members`: `http://pg1:0`: `0` is not a port
       3 | members = ["10.0.1.11:8008", "http://10.0.1.11", "http://***@10.0.1.11:8008", "http://:8008", "http://pg1:0"]
     "#);
 }
@@ -251,8 +251,9 @@ async fn what_stands_after_the_port_of_a_member_is_refused() {
         let members =
             format!("[[cluster]]\nscope = \"batman\"\nmembers = [\"http://10.0.1.11:8008{path}\"]\n");
         let said = refused(members).await;
-        let named =
-            format!("repoint.toml:3: `cluster.members`: `http://10.0.1.11:8008{path}`: `{path}` is too much");
+        let named = format!(
+            "repoint.toml:3: `cluster.members`: `http://10.0.1.11:8008{path}`: `{path}` is not allowed"
+        );
         assert!(said.contains(&named), "{said}");
     }
     assert!(

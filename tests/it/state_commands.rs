@@ -231,7 +231,7 @@ async fn another_system_is_held_until_it_is_adopted() {
     --- stdout
     batman  held  N ms
       held     pg1 belongs to another cluster: its system identifier is 7710341171024913225, expected 7000000000000000001
-               check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it
+               check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was recreated, `repoint adopt` accepts it
       alert    repoint: batman: another cluster answers
     --- stderr
     ");

@@ -16,14 +16,14 @@ pub(super) fn may_be_read_from(listed: &ClusterMember, max_lag_bytes: u64) -> bo
 /// Whether a member that is in may stay whatever its lag: just after another one has begun to lead, if it says that it is
 /// a replica and lives.
 pub(super) fn may_still_be_read_from(listed: &ClusterMember, seen: &Seen) -> bool {
-    // Before 3.2 a member does not say its name, and whose word it is can be told in more ways than are worth repeating.
+    // Before 3.2 a member does not report its name; then any live replica counts.
     let is_its = |own: &&MemberStatus| own.name.as_ref().is_none_or(|name| *name == listed.name);
     let answers = seen.observed.answers_of(seen.primary.site.as_ref()).values();
-    let mut said = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
+    let mut statuses = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
     let is_live_replica = |own: &MemberStatus| {
         !own.answers_primary && own.role == Role::Replica && !matches!(own.state, PostgresState::Other(_))
     };
-    seen.leads_newly && !listed.noloadbalance && said.any(is_live_replica)
+    seen.leads_newly && !listed.noloadbalance && statuses.any(is_live_replica)
 }
 
 /// No address is one that each machine has for itself, unless the operator calls the members by such addresses.
@@ -50,7 +50,7 @@ pub(super) fn ips_of(host: &str, observed: &Observed) -> Vec<IpAddr> {
     }
 }
 
-/// Whether nobody knows where a listed member is, so that what stands in a record may be its address (law 2).
+/// Whether it is unknown where a listed member is, so that a value of a record set may be its address (invariant 2).
 pub(super) fn hides(seen: &Seen) -> bool {
     let Seen { observed, primary, .. } = *seen;
     let views =

@@ -1,6 +1,6 @@
 //! Whether the primary belongs to the cluster that is configured.
 //!
-//! Law: configuration outranks state (14). Written from the law, with no code of the verdict's.
+//! Invariant 14: configuration outranks state. Written from the invariant, with no code of the verdict's.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::values::cluster::{ApiUrl, Role};
 use crate::values::primary::Primary;
 
-/// No configured member belongs to another system, and those that can tell who the members are lead to the primary.
+/// No configured member belongs to another system, and those that list members lead to the primary.
 pub(super) fn is_configured(
     primary: &Primary,
     spec: &Spec,
@@ -27,13 +27,13 @@ pub(super) fn is_configured(
     confirmed(primary, site, observed.answers_of(site.name.as_ref()))
 }
 
-/// One that tells another scope is at an address that has changed hands.
+/// A member that reports another scope is at an address that now belongs to another cluster.
 fn same_system(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Refusal> {
     for answer in site.members.iter().filter_map(|url| answers.get(url)) {
         let Ok(own) = &answer.health else { continue };
-        let notified = own.scope.as_ref().or_else(|| answer.view.as_ref().ok()?.scope.as_ref());
+        let reported = own.scope.as_ref().or_else(|| answer.view.as_ref().ok()?.scope.as_ref());
         let other = own.system_id.as_ref().filter(|system_id| **system_id != primary.system_id);
-        if let Some(other) = other.filter(|_| notified.is_none_or(|scope| *scope == site.scope)) {
+        if let Some(other) = other.filter(|_| reported.is_none_or(|scope| *scope == site.scope)) {
             let (found, expected) = (primary.system_id.clone(), other.clone());
             return Err(Refusal::WrongSystem { found, expected });
         }
@@ -53,7 +53,7 @@ fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Re
         view.map(|view| view.members.iter().filter_map(|listed| listed.api_url.as_ref()).collect::<Vec<_>>())
     };
     if site.members.iter().all(|url| members_of(url).is_none()) {
-        // All nodes may have been replaced one after the other: what is remembered is then all there is.
+        // All nodes may have been replaced one after the other: the state is then all there is.
         return Ok(());
     }
     let mut reached: BTreeSet<&ApiUrl> = BTreeSet::new();
@@ -66,7 +66,7 @@ fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Re
     let leads = |url: &&ApiUrl| {
         let own = answers.get(*url).and_then(|answer| answer.health.as_ref().ok());
         own.is_some_and(|own| {
-            // One whose PostgreSQL cannot be queried for a moment tells neither.
+            // A member whose PostgreSQL cannot be queried for a moment reports neither.
             let leads = own.answers_primary || own.role == Role::StandbyLeader;
             leads
                 && own.timeline.is_none_or(|timeline| timeline == primary.timeline)

@@ -1,7 +1,8 @@
 //! Whether a listener may be changed so.
 //!
-//! Laws: connections go to the primary's group alone (3), never nowhere (5), and only once the primary is in it; what they
-//! came through may go only after that (6). What is not ours in the listener stays as it was read (7).
+//! Invariants: connections go to the primary's group alone (3), never nowhere (5), and only once the primary is in it; the
+//! targets that had them may be deregistered only after that (6). What is not configured in the listener stays as it was
+//! read (7).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,8 +151,8 @@ fn reweighting(
     Err(Refusal::SendsFirst { listener: name(), group: primarys.arn.to_string() })
 }
 
-/// While one of its listeners sends connections to another group than the primary's, nobody knows on what they rest, and
-/// nothing may go from a group.
+/// While one of its listeners sends connections to another group than the primary's, it is unknown which group has the
+/// connections, and nothing may be deregistered.
 pub(super) fn closes_nothing_in_use(
     arn: &GroupArn,
     steps: &[TargetStep],

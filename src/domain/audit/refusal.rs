@@ -3,105 +3,107 @@
 use crate::values::cluster::{SiteName, SystemId, Timeline};
 use crate::values::target::Target;
 
-/// Why a plan must not be applied; the number is the law's.
+/// Why a plan must not be applied; the number is the invariant's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Law 3. Endpoints of readers may follow the leader of a standby cluster.
-    #[error("it moves endpoints although nobody is known to be the primary (law 3)")]
+    /// Invariant 3. Endpoints of readers may follow the leader of a standby cluster.
+    #[error("it moves endpoints although no primary is known (invariant 3)")]
     NoPrimary,
-    /// Law 4.
-    #[error("it goes back to timeline {to}, and timeline {applied} was applied before (law 4)")]
+    /// Invariant 4.
+    #[error("it goes back to timeline {to}, and timeline {applied} was applied before (invariant 4)")]
     Backwards {
         /// The plan's.
         to: Timeline,
-        /// What memory holds.
+        /// What the state has.
         applied: Timeline,
     },
-    /// Law 4: timelines of two systems cannot be compared.
-    #[error("it follows system {found}, and this cluster is system {expected} (law 4)")]
+    /// Invariant 4: timelines of two systems cannot be compared.
+    #[error("it follows system {found}, and this cluster is system {expected} (invariant 4)")]
     WrongSystem {
         /// The plan's.
         found: SystemId,
-        /// What memory or the configuration holds.
+        /// What the state or the configuration has.
         expected: SystemId,
     },
-    /// Law 14: what the state knows makes nobody the primary.
+    /// Invariant 14: the state alone makes no member the primary.
     #[error(
-        "it follows {0}, and no configured member lists it, although some can tell who belongs to the cluster (law 14)"
+        "it follows {0}, which no configured member lists, although a configured member lists the members of the cluster (invariant 14)"
     )]
     Unconfirmed(String),
-    /// Law 14: a cluster is not identified by its scope alone.
-    #[error("the state is kept for other endpoints than those that are configured (law 14)")]
+    /// Invariant 14: a cluster is not identified by its scope alone.
+    #[error("the state belongs to other endpoints than the configured ones (invariant 14)")]
     StateOfOthers,
-    /// Law 4: a site that another one was followed after may lack what was written there.
+    /// Invariant 4: a site that another one was followed after may lack what was written there.
     #[error(
-        "it goes to {to}, which another site was followed after, and which nobody has seen to follow that (law 4)"
+        "it goes back to site {to}, which has not been seen to replicate from the site that was followed after it (invariant 4)"
     )]
     BackToSite {
         /// The plan's.
         to: SiteName,
     },
-    /// Law 3: a group in another site than the primary's.
-    #[error("it changes {0}, which belongs to another site than the primary (law 3)")]
+    /// Invariant 3: a group in another site than the primary's.
+    #[error("it changes {0}, which belongs to another site than the primary (invariant 3)")]
     OtherSite(String),
-    /// Law 7.
-    #[error("it touches {0}, which is not configured for this cluster (law 7)")]
+    /// Invariant 7.
+    #[error("it touches {0}, which is not configured for this cluster (invariant 7)")]
     NotOurs(String),
-    /// Law 2.
-    #[error("it changes {0}, which could not be read (law 2)")]
+    /// Invariant 2.
+    #[error("it changes {0}, which could not be read (invariant 2)")]
     Unread(String),
-    /// Law 5.
-    #[error("it leaves {0} empty (law 5)")]
+    /// Invariant 5.
+    #[error("it leaves {0} empty (invariant 5)")]
     Empties(String),
-    /// Law 6, and so law 5: what is left holds the primary.
-    #[error("it deregisters {target} from {group} before the primary is registered there (law 6)")]
+    /// Invariant 6, and so invariant 5: what is left holds the primary.
+    #[error("it deregisters {target} from {group} before the primary is registered there (invariant 6)")]
     ClosesFirst {
         /// The group.
         group: String,
         /// What would go.
         target: Target,
     },
-    /// Law 6.
-    #[error("it lets {listener} send connections to {group} before the primary is registered there (law 6)")]
+    /// Invariant 6.
+    #[error(
+        "it lets {listener} send connections to {group} before the primary is registered there (invariant 6)"
+    )]
     SendsFirst {
         /// The listener.
         listener: String,
         /// The primary's group.
         group: String,
     },
-    /// Law 6.
-    #[error("it deregisters {target}, which belongs there, from {group} (law 6)")]
+    /// Invariant 6.
+    #[error("it deregisters {target}, which belongs there, from {group} (invariant 6)")]
     ClosesOpen {
         /// The group.
         group: String,
         /// What would go.
         target: Target,
     },
-    /// Law 3.
-    #[error("it points {endpoint} at {at}, and whom it follows is not there (law 3)")]
+    /// Invariant 3.
+    #[error("it points {endpoint} at {at}, where the member that it follows is not (invariant 3)")]
     WrongNode {
         /// The endpoint.
         endpoint: String,
         /// Where it would point.
         at: String,
     },
-    /// Law 8: what only this machine believes.
-    #[error("it points {endpoint} at {at}, which other machines cannot use (law 8)")]
+    /// Invariant 8: what only this machine believes.
+    #[error("it points {endpoint} at {at}, which other machines cannot use (invariant 8)")]
     OwnView {
         /// The endpoint.
         endpoint: String,
         /// Where it would point.
         at: String,
     },
-    /// Law 7.
+    /// Invariant 7.
     #[error(
-        "it replaces {0} by something that is not the same, or drops a part of it that is not repoint's (law 7)"
+        "it replaces {0} although it has changed since it was read, or drops a part of it that repoint does not manage (invariant 7)"
     )]
     Rewrites(String),
-    /// Law 7.
-    #[error("it puts {0} beside a record set of another type that leaves no room (law 7)")]
+    /// Invariant 7.
+    #[error("it creates {0} beside a record set of a type that excludes it (invariant 7)")]
     Crowds(String),
-    /// Law 8.
-    #[error("it changes {0} twice, or to what it is (law 8)")]
+    /// Invariant 8.
+    #[error("it changes {0} twice, or does not change it (invariant 8)")]
     Repeats(String),
 }

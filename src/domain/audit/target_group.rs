@@ -21,8 +21,8 @@ pub(super) fn is_of_readers(arn: &GroupArn, spec: &Spec) -> bool {
     groups.any(|group| group.arn == *arn && matches!(group.role, GroupRole::Reader { .. }))
 }
 
-/// Plays the steps on what was read. That may be out of date, so what is listed does not count as open: whoever closes
-/// something registers the primary first.
+/// Applies the steps to what was read. That may be out of date, so a listed target does not count as registered: a
+/// deregistration comes after the registration of the primary.
 pub(super) fn group(arn: &GroupArn, steps: &[TargetStep], spec: &Spec, seen: &Seen) -> Result<(), Refusal> {
     let Seen { observed, primary, .. } = *seen;
     let configured = spec.groups.iter().find(|group| group.arn == *arn);
@@ -60,7 +60,7 @@ pub(super) fn group(arn: &GroupArn, steps: &[TargetStep], spec: &Spec, seen: &Se
             }
             TargetStep::Deregister(target) => {
                 let (group, target) = (arn.to_string(), target.clone());
-                // Whoever is read from may lose that at any time; a primary, or a member of a warm group, may not.
+                // A reader may be deregistered at any time; a primary, or a member of a warm group, may not.
                 let may_stay =
                     configured.strategy != Strategy::Exclusive || configured.role == GroupRole::Writer;
                 if (may_stay && belongs(&target)) || opened.contains(&target) {

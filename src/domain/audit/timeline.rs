@@ -25,8 +25,8 @@ pub(super) fn never_backwards(primary: &Primary, spec: &Spec, state: &State) -> 
     }
 }
 
-/// Another site than the one that was followed must be ahead of all that was applied, and one that lives apart must be
-/// vouched for: by those who were followed, who now replay its timeline.
+/// Another site than the one that was followed must be ahead of all that was applied, and a superseded one must be
+/// confirmed: by the site that was followed, which now replays its timeline.
 pub(super) fn never_back_to_a_site(
     primary: &Primary,
     observed: &Observed,
@@ -34,9 +34,9 @@ pub(super) fn never_back_to_a_site(
 ) -> Result<(), Refusal> {
     let (Some(to), Some(from)) = (&primary.site, &state.site) else { return Ok(()) };
     let is_ahead = state.highest_timeline.is_none_or(|applied| primary.timeline > applied);
-    let mut those_left = observed.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
+    let mut previous_site = observed.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
     let is_confirmed =
-        those_left.any(|own| own.role == Role::StandbyLeader && own.timeline == Some(primary.timeline));
+        previous_site.any(|own| own.role == Role::StandbyLeader && own.timeline == Some(primary.timeline));
     if to == from || (is_ahead && (is_confirmed || !state.superseded.contains(to))) {
         return Ok(());
     }
@@ -47,7 +47,7 @@ pub(super) fn never_back_to_a_site(
 /// allows, and as long again, since a plan may be older than its audit.
 const STAYS_FOR_MS: u64 = 60_000;
 
-/// Whether memory holds that another one led until lately, or led before.
+/// Whether by the state another member led until lately, or led before.
 pub(super) fn leads_newly(primary: &Primary, state: &State, now: Timestamp) -> bool {
     let before = state.leader.as_ref().map(|known| (known.timeline, &known.member, known.since));
     match before {

@@ -1,8 +1,8 @@
 //! Which replicas may be read from.
 //!
-//! Laws: unknown is not absent (2), so without a list that can be trusted nobody is in or out; a lag that nobody knows is
-//! none to trust. Whoever is in stays up to the limit, and whoever is out comes in only well below it, so that a replica
-//! at the limit does not flutter. Just after another member has begun to lead no replica is known to stream yet: one that
+//! Invariant 2: unknown is not absent, so without a list that can be trusted no replica is added or removed, and a replica
+//! with an unknown lag is no reader. A reader stays up to the limit, and a replica becomes one only well below it, so that
+//! a replica at the limit does not alternate. Just after another member has begun to lead no replica is known to stream yet: one that
 //! is in and answers stays for a while.
 
 use std::collections::BTreeSet;

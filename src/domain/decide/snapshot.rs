@@ -1,7 +1,7 @@
-//! What members say, reduced to what a decision could rest on.
+//! What members report, reduced to what a decision could rest on.
 //!
-//! Law: from two sights that are the same, passes come to the same verdict and plan. How far a replica lags, and in which
-//! words a failure was told, changes all the time and is left out; what is kept of the lag is who may be read from.
+//! From two equal snapshots passes come to the same verdict and plan. How far a replica lags, and in which
+//! words a failure was reported, changes all the time and is left out; what is kept of the lag is who may be read from.
 
 use crate::decide::readers::{Reader, readers};
 use crate::decide::verdict::{HoldKind, Verdict, verdict};
@@ -62,14 +62,14 @@ impl Snapshot {
         Self { lead, sites, readers }
     }
 
-    /// Whether there is a primary, as far as the members alone can tell.
+    /// Whether there is a primary, by what the members alone report.
     #[must_use]
     pub fn names_a_primary(&self) -> bool {
         matches!(self.lead, Lead::Primary(..))
     }
 
     /// Whether there is something to follow: a primary that is not the one that every endpoint was last seen to follow, or
-    /// one for whom somebody has begun to act and has not said that all is done.
+    /// one for which a process has taken the lease and has not finished.
     #[must_use]
     pub fn urgency(&self, state: &State) -> Urgency {
         let Lead::Primary(site, member, address, timeline, _) = &self.lead else { return Urgency::Audit };
@@ -79,7 +79,7 @@ impl Snapshot {
         if is_other || state.lease.is_some() { Urgency::Failover } else { Urgency::Audit }
     }
 
-    /// Whether it names the same primary, or nobody for the same reason.
+    /// Whether it names the same primary, or none for the same reason.
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
         self.lead == other.lead

@@ -1,7 +1,7 @@
 //! Which standby a record should point at.
 //!
-//! Law: only a standby that answers for itself is chosen, and a good choice is kept: lag changes with every look, and
-//! a record that followed it would never rest.
+//! Only a standby that answers for itself is chosen, and a good choice is kept: lag changes with every observation, and a
+//! record that followed it would change all the time.
 
 use crate::observed::Observed;
 use crate::observed::member::{Member, members, primarys_view};
@@ -9,7 +9,7 @@ use crate::values::cluster::{Address, ClusterRole, MemberName, Role};
 use crate::values::primary::Primary;
 
 /// How much further behind than the best a standby may be and still be kept: one WAL segment, PostgreSQL's own unit
-/// of shipping. Smaller differences come and go between two looks.
+/// of shipping. Smaller differences come and go between two observations.
 pub const KEEP_WITHIN_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A standby that could be pointed at.
@@ -25,8 +25,8 @@ pub struct Standby {
     pub address: Address,
 }
 
-/// The standbys in order of preference, as the primary's own view lists them, or else the view of somebody who names
-/// the same leader. Never one tagged `noloadbalance`, and none that does not answer.
+/// The standbys in order of preference, as the primary's own view lists them, or else as a member lists them
+/// that names the same leader. Never one tagged `noloadbalance`, and none that does not answer.
 #[must_use]
 pub fn standbys(observed: &Observed, primary: &Primary) -> Vec<Standby> {
     let members = members(observed.answers_of(primary.site.as_ref()));

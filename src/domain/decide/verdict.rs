@@ -1,7 +1,7 @@
-//! Who is the primary, and why; or why nobody can be named.
+//! Who is the primary, and why; or why none can be named.
 //!
-//! Laws: never guess (3), never backwards (4), unknown is not absent (2). The verdict rests only on what members say in
-//! this pass and on memory, and it is the same whatever order the answers came in (13). It must never name a primary
+//! Invariants: never guess (3), never backwards (4), unknown is not absent (2). The verdict rests only on what members say in
+//! this pass and on the state, and it is the same whatever order the answers came in (13). It must never name a primary
 //! whose own account is incomplete.
 
 mod claims;
@@ -29,7 +29,7 @@ use site::Found;
 pub enum Verdict {
     /// This member takes the writes.
     Primary(Primary),
-    /// Nobody can be named, so nothing is moved.
+    /// No primary can be named, so nothing is moved.
     Hold(Hold),
 }
 
@@ -67,7 +67,7 @@ fn found(spec: &Spec, observed: &Observed, state: &State) -> Vec<Found> {
 fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
     let (foreign_members, mut ours): (Vec<_>, Vec<_>) =
         members(answers).into_iter().partition(|member| foreign(member, site, spec, state).is_some());
-    claims::tell_names(&mut ours, site, state);
+    claims::assign_names(&mut ours, site, state);
     let claims = claims::claims(&ours, state);
     let confirmed = Confirmed::of(site, &ours);
     let leader = |member: &&Member| {
@@ -128,28 +128,28 @@ fn lead(
     }
 }
 
-/// A configured member that belongs to another system. Whoever else claims, an operator has to say which cluster is meant.
+/// A configured member that belongs to another system. Whatever else is claimed, an operator has to decide which cluster is meant.
 fn wrong_member(site: &Site, spec: &Spec, state: &State, foreign_members: &[Member]) -> Option<Hold> {
-    // Another scope tells that an address has changed hands: such a member says nothing of this cluster.
+    // Another scope shows that the address now belongs to another cluster: such a member is no evidence of this one.
     let may_be_ours =
         |member: &&Member| is_configured(site, member) && member.foreign(&site.scope, None).is_none();
     let wrong = foreign_members.iter().find(may_be_ours)?;
     Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, spec, state)? })
 }
 
-/// The configured members were last seen to belong to another system, and none of them answers now: whoever else claims
+/// The configured members were last seen to belong to another system, and none of them answers now: any other claimant
 /// belongs to the cluster that they have replaced, or it is not known yet which one is meant.
 fn last_wrong(site: &Site, state: &State, ours: &[Member], claims: &[(&Member, Claim)]) -> Option<Hold> {
     let is_open = |condition: &&Condition| condition.kind == ConditionKind::WrongCluster;
     let open = state.conditions.iter().find(is_open)?;
     let answers = |member: &Member| is_configured(site, member) && member.is_readable();
     let (claimant, claim) = claims.first().filter(|_| !ours.iter().any(answers))?;
-    let found = format!("no configured member answers now, and the last that was heard is: {}", open.message);
+    let found = format!("no configured member answers now, and the last known state is: {}", open.message);
     Some(Hold::WrongCluster { member: claim.described(claimant), found })
 }
 
 /// What shows that a member belongs to another cluster than the configured or the remembered one. Where those two differ,
-/// the cluster was made anew, and pinning its system in the configuration is not yet adopting it.
+/// the cluster was recreated, and pinning its system in the configuration is not yet adopting it.
 fn foreign(member: &Member, site: &Site, spec: &Spec, state: &State) -> Option<String> {
     let expected = [&spec.system_id, &state.system_id];
     expected.into_iter().find_map(|system_id| member.foreign(&site.scope, system_id.as_ref()))
@@ -199,7 +199,7 @@ fn remembered_address(site: &Site, primary: &Member, state: &State) -> Option<Ad
 }
 
 /// The leader of a standby cluster, in the form of a primary, which it is but for the writes: the one that says so itself
-/// and that every readable view names. Laws 3 and 4 hold for those who read as well.
+/// and that every readable view names. Invariants 3 and 4 hold for readers as well.
 fn standby_leader(site: &Site, state: &State, ours: &[Member], confirmed: &Confirmed) -> Option<Primary> {
     let views = ours.iter().filter_map(Member::view).flat_map(|view| &view.members);
     let mut named = views.filter(|listed| listed.role.leads());
@@ -217,7 +217,7 @@ fn standby_leader(site: &Site, state: &State, ours: &[Member], confirmed: &Confi
     (!is_behind).then(|| accept(site, &claim, std::slice::from_ref(&claim), ours, state))
 }
 
-/// Nobody of ours claims to be the primary: say which kind of nobody it is.
+/// No member of this cluster claims to be the primary: finds the reason.
 fn no_claimant(
     site: &Site,
     spec: &Spec,
@@ -232,9 +232,10 @@ fn no_claimant(
         return Hold::Promoting { member: member.label(), why };
     }
     let readable: Vec<&Member> = ours.iter().copied().filter(|member| member.is_readable()).collect();
-    let stranger = foreign_members.iter().find(|member| readable.is_empty() || member.answers_primary());
+    let foreign_member =
+        foreign_members.iter().find(|member| readable.is_empty() || member.answers_primary());
     if let Some((member, found)) =
-        stranger.and_then(|member| Some((member, foreign(member, site, spec, state)?)))
+        foreign_member.and_then(|member| Some((member, foreign(member, site, spec, state)?)))
     {
         return Hold::WrongCluster { member: member.label(), found };
     }

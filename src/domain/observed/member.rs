@@ -1,7 +1,7 @@
 //! The answers of one member, put together.
 //!
-//! Law: a member that answers under two names is one witness, so that it cannot contest itself; and where its answers
-//! differ, the weaker claim counts.
+//! A member that answers under two names is one member, so that it cannot contest itself. Where its answers differ, the
+//! weaker claim counts.
 
 mod names;
 
@@ -12,7 +12,7 @@ use crate::values::cluster::{
     ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
 
-/// One member and what it said, under every URL by which it was asked.
+/// One member and what it answered, under every URL by which it was asked.
 pub struct Member<'a> {
     /// Its name, from its own JSON or from its own `/cluster`.
     pub name: Option<MemberName>,
@@ -29,7 +29,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claimant and its timeline, for people.
+    /// The claimant and its timeline, as text.
     #[must_use]
     pub fn described(&self, member: &Member) -> String {
         format!("{} (timeline {})", member.label(), self.timeline)
@@ -42,12 +42,12 @@ pub fn members(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Member<'_>> {
     let mut members: Vec<Member> = Vec::new();
     for (url, answer) in answers {
         let member = Member { name: own_name(url, answer), answers: vec![(url, answer)] };
-        put_together(&mut members, member);
+        join(&mut members, member);
     }
     if members.iter().any(|member| member.name.is_none() && member.is_readable()) {
         name_by_others(&mut members);
         for member in std::mem::take(&mut members) {
-            put_together(&mut members, member);
+            join(&mut members, member);
         }
     }
     // By name, so that it does not matter at which address each was asked.
@@ -55,7 +55,7 @@ pub fn members(answers: &BTreeMap<ApiUrl, MemberAnswer>) -> Vec<Member<'_>> {
     members
 }
 
-/// What the primary lists, or else what somebody lists who names the same leader.
+/// What the primary lists, or else what a member lists that names the same leader.
 #[must_use]
 pub fn primarys_view<'a>(members: &[Member<'a>], primary: &MemberName) -> Option<&'a ClusterView> {
     let own = members.iter().find(|member| member.name.as_ref() == Some(primary));
@@ -75,7 +75,7 @@ fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {
     })
 }
 
-/// Whom the others' `/cluster` lists where a member was asked, for those that nothing of their own names.
+/// Names the members that do not name themselves, by what the `/cluster` of the others lists where they were asked.
 fn name_by_others(members: &mut [Member]) {
     let named: Vec<Option<MemberName>> = members.iter().map(|own| own.named_by(&*members)).collect();
     for (member, name) in members.iter_mut().zip(named) {
@@ -83,9 +83,9 @@ fn name_by_others(members: &mut [Member]) {
     }
 }
 
-/// Adds a witness to those that are there, as the one that it is, if it is one of them.
-fn put_together<'a>(members: &mut Vec<Member<'a>>, mut member: Member<'a>) {
-    // One answer may tie together two that had nothing in common: its name is the one's, its address the other's.
+/// Adds a member, or joins its answers with those of the same member if that is there.
+fn join<'a>(members: &mut Vec<Member<'a>>, mut member: Member<'a>) {
+    // One answer may connect two that had nothing in common: its name is the one's, its address the other's.
     for same in members.extract_if(.., |other| other.is_same_member(&member)).collect::<Vec<_>>() {
         member.name = same.name.or(member.name);
         member.answers.splice(0..0, same.answers);
@@ -114,7 +114,7 @@ impl<'a> Member<'a> {
         self.answers.iter().map(|(url, _)| *url)
     }
 
-    /// The one name that other members' `/cluster` gives to where it was asked. One of another cluster names nobody of ours.
+    /// The one name that other members' `/cluster` gives to where it was asked. A member of another cluster does not count.
     fn named_by(&self, others: &[Self]) -> Option<MemberName> {
         if self.name.is_some() || !self.is_readable() {
             return None;
@@ -145,7 +145,7 @@ impl<'a> Member<'a> {
         self.answers.extend(same.answers);
     }
 
-    /// Whether both may belong to one cluster, as far as they tell.
+    /// Whether both may belong to one cluster, as far as they report it.
     fn agrees_with(&self, other: &Self) -> bool {
         let agree = |a: Option<String>, b: Option<String>| a.is_none() || b.is_none() || a == b;
         agree(self.scope().map(ToString::to_string), other.scope().map(ToString::to_string))
@@ -162,9 +162,9 @@ impl<'a> Member<'a> {
             && self.name == other.name
             && self.agrees_with(other)
             && (mine.is_none() || its.is_none() || mine == its);
-        // One proxy may stand before several members, which then all answer from its address.
-        let named_apart = self.name.is_some() && other.name.is_some() && self.name != other.name;
-        (same_peer && !named_apart) || same_name
+        // One proxy may serve several members, which then all answer from its address.
+        let is_named_differently = self.name.is_some() && other.name.is_some() && self.name != other.name;
+        (same_peer && !is_named_differently) || same_name
     }
 
     fn scope(&self) -> Option<&'a Scope> {
@@ -195,7 +195,7 @@ impl<'a> Member<'a> {
         self.answers.iter().find_map(|(_, answer)| answer.view.as_ref().ok())
     }
 
-    /// Whether it said anything at all.
+    /// Whether it answered anything at all.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         self.health().is_some() || self.view().is_some()
@@ -236,7 +236,7 @@ impl<'a> Member<'a> {
         } else if health.state != PostgresState::Running {
             format!("its PostgreSQL is {}", health.state)
         } else {
-            "does not tell its timeline and system identifier yet".to_owned()
+            "does not report its timeline and system identifier yet".to_owned()
         })
     }
 

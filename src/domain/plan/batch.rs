@@ -1,7 +1,7 @@
-//! Which changes of record sets travel together.
+//! Which changes of record sets are sent in one batch.
 //!
-//! Laws: what one sender changes stays together as long as it can; and a refused batch is parted so that the innocent
-//! ones are through soon, whoever the guilty ones are.
+//! The changes of one sender stay together as long as they fit. A refused batch is split so that the changes that Route 53
+//! accepts are made soon.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::values::record::{Answer, RecordChange, RecordSet};
 const MOST_RECORDS: usize = 1_000;
 const MOST_CHARACTERS: usize = 32_000;
 
-/// A change, and whose it is.
+/// A change that waits for its batch, and its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingChange {
     /// Which of the senders.
@@ -23,16 +23,16 @@ pub struct PendingChange {
     pub change: RecordChange,
 }
 
-/// As few batches as Route 53 allows, in the order of the parcels.
+/// As few batches as Route 53 allows, in the order of the changes.
 #[must_use]
-pub fn batches(parcels: &[PendingChange]) -> Vec<Vec<PendingChange>> {
+pub fn batches(pending: &[PendingChange]) -> Vec<Vec<PendingChange>> {
     let mut batches: Vec<Vec<PendingChange>> = Vec::new();
     let mut used = Size::default();
-    for group in parcels.chunk_by(|a, b| a.sender == b.sender) {
-        let whole = group.iter().map(|parcel| Size::of(&parcel.change)).fold(Size::default(), Size::and);
+    for group in pending.chunk_by(|a, b| a.sender == b.sender) {
+        let whole = group.iter().map(|pending| Size::of(&pending.change)).fold(Size::default(), Size::and);
         let pieces = if whole.fits() { vec![group] } else { group.chunks(1).collect() };
         for piece in pieces {
-            let size = piece.iter().map(|parcel| Size::of(&parcel.change)).fold(Size::default(), Size::and);
+            let size = piece.iter().map(|pending| Size::of(&pending.change)).fold(Size::default(), Size::and);
             match batches.last_mut() {
                 Some(batch) if used.and(size).fits() => {
                     batch.extend(piece.iter().cloned());
@@ -86,12 +86,12 @@ pub fn is_refusal(failure: &Failure) -> bool {
     matches!(failure.kind, Kind::Conflict | Kind::Invalid)
 }
 
-/// Parts several refused parcels in two that are to be sent again: first those of whom the refusal says nothing, then
-/// those that it names; or, where it does not tell them apart, halves.
+/// Splits several refused changes in two batches to be sent again: first those that the refusal does not name, then those
+/// that it names; or halves, where it names all or none.
 #[must_use]
 pub fn bisect(mut refused: Vec<(PendingChange, Failure)>) -> [Vec<PendingChange>; 2] {
-    let is_named = |(parcel, failure): &(PendingChange, Failure)| {
-        failure.message.contains(parcel.change.after.key.place.name.as_str())
+    let is_named = |(pending, failure): &(PendingChange, Failure)| {
+        failure.message.contains(pending.change.after.key.place.name.as_str())
     };
     let named = refused.iter().filter(|refused| is_named(refused)).count();
     let (rest, suspects): (Vec<_>, Vec<_>) = if (1..refused.len()).contains(&named) {
@@ -100,7 +100,7 @@ pub fn bisect(mut refused: Vec<(PendingChange, Failure)>) -> [Vec<PendingChange>
         let later = refused.split_off(middle(&refused));
         (refused, later)
     };
-    [rest, suspects].map(|half| half.into_iter().map(|(parcel, _)| parcel).collect())
+    [rest, suspects].map(|half| half.into_iter().map(|(pending, _)| pending).collect())
 }
 
 /// Near the middle, and between two senders if there are two.

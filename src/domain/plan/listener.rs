@@ -1,8 +1,8 @@
 //! One target group for each member behind a listener, or several: the primary's gets every connection, the others get
 //! none.
 //!
-//! Laws: open before close (6), so connections go to a group only once the primary is in it, and what they may still rest
-//! on goes after that; unknown is not absent (2), so the group of a member that nobody lists stays as it is.
+//! Invariants: open before close (6), so connections go to a group only once the primary is in it, and what they may still rest
+//! on goes after that; unknown is not absent (2), so the group of a member that is not listed stays as it is.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn listeners(
         match (weights(arn, groups, observed, primary), &unfilled) {
             (Ok(None), _) => {}
             (Ok(Some(weights)), None) => moves.push(ListenerStep::Weights(weights)),
-            // Nobody knows on what the primary's connections rest, so nothing goes.
+            // It is unknown which group has the primary's connections, so nothing is deregistered.
             (Ok(Some(_)), Some(reason)) => {
                 is_known = false;
                 hold(Endpoint::Listener(arn.clone()), reason.clone());
@@ -114,7 +114,7 @@ fn listeners(
     plan.step_groups.push(StepGroup::Listeners { steps });
 }
 
-/// The replicas that could be promoted and that the listener could not follow; that the primary has no group is told by a
+/// The replicas that could be promoted and that the listener could not follow; that the primary has no group is a
 /// hold.
 fn without_group(
     groups: &[(&MemberName, &GroupSpec)],
@@ -136,7 +136,7 @@ impl Filling<'_> {
         self.missing.then(|| TargetStep::Register(self.own.clone())).into_iter().collect()
     }
 
-    /// As in any group, whoever closes something registers who belongs there first, since the list may be old.
+    /// As in any group, a deregistration comes after the registration of the member, since the list may be old.
     fn closing(&self) -> Vec<TargetStep> {
         let again = !self.missing && !self.strays.is_empty();
         let again = again.then(|| TargetStep::Register(self.own.clone()));
@@ -144,7 +144,7 @@ impl Filling<'_> {
     }
 }
 
-/// What a member's group lacks; `None` if nobody knows where the member is.
+/// What a member's group lacks; `None` if it is unknown where the member is.
 fn filling<'a>(
     member: &MemberName,
     wanted: &'a GroupSpec,
@@ -195,7 +195,7 @@ fn weights(
         Some(Ok(Listener::Forward(forward))) => forward,
         Some(Ok(Listener::Other(what))) => {
             return Err(EndpointReason::Listener(format!(
-                "it does not forward connections to target groups: {what}; repoint moves weights and nothing else"
+                "it does not forward connections to target groups: {what}; repoint changes only weights"
             )));
         }
         Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
@@ -207,7 +207,7 @@ fn weights(
     {
         return Err(EndpointReason::Listener(format!(
             "it sends connections to target group {} as well (weight {weight}), which is not configured; give it weight 0 \
-             or take it out of the listener",
+             or remove it from the listener",
             foreign.name()
         )));
     }

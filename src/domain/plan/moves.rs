@@ -1,6 +1,6 @@
-//! Why endpoints move: what the person who reads the alert asks first.
+//! Why endpoints move: the first question of an engineer who reads the alert.
 //!
-//! Law: the story is told from what was remembered and what is seen; where they do not tell, it says so.
+//! The cause is derived from the state and from what is observed; where those do not show it, it is unknown.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::values::moves::{Move, MoveCause};
 use crate::values::primary::{Primary, label};
 use crate::values::record::RecordChange;
 
-/// What can be said without memory.
+/// What can be said without the state.
 #[must_use]
 pub fn without_state(spec: &Spec, observed: &Observed, plan: &Plan) -> Option<Move> {
     let previous = previous_primary(spec, plan, observed);
@@ -74,7 +74,7 @@ fn lives_on(state: &State, observed: &Observed, last: &LastPrimary) -> bool {
     let own = members.iter().find(|member| member.name.is_some() && member.name == last.member);
     let health = own.and_then(Member::health);
     let is_broken = |own: &MemberStatus| match &own.state {
-        PostgresState::Other(said) => said.contains("crashed") || said.contains("failed"),
+        PostgresState::Other(word) => word.contains("crashed") || word.contains("failed"),
         PostgresState::Running | PostgresState::Streaming | PostgresState::ArchiveRecovery => {
             own.answers_primary
         }

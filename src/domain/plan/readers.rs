@@ -1,7 +1,7 @@
-//! Who may be read from, as an endpoint holds them.
+//! The readers that an endpoint should have.
 //!
-//! Laws: one replica that cannot be placed holds nobody else up (15); unknown is not absent (2), so what may be one of those
-//! stays where it is.
+//! Invariants: a replica that cannot be placed does not delay the others (15); unknown is not absent (2), so what may be
+//! such a replica stays where it is.
 
 use super::{EndpointReason, WarningReason, primary_address};
 use crate::decide::readers::{Reader, readers};
@@ -10,7 +10,7 @@ use crate::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use crate::values::cluster::{Address, MemberName};
 use crate::values::primary::Primary;
 
-/// Who may be read from, for one kind of endpoints.
+/// Which members may be read from, for one kind of endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub max_lag_bytes: u64,
@@ -32,7 +32,7 @@ pub(super) trait Holder<T> {
 
 /// What an endpoint of readers should hold.
 pub(super) struct Places<T> {
-    /// Where readers are, those first that surely may be read from; never nobody.
+    /// Where readers are, those first that surely may be read from; never empty.
     pub belong: Vec<T>,
     /// What is held and may be a reader that could not be placed.
     pub stay: Vec<T>,

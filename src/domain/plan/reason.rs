@@ -17,7 +17,7 @@ pub struct EndpointHold {
     pub reason: EndpointReason,
 }
 
-/// Why an endpoint is left alone; its `Display` is the sentence for people.
+/// Why an endpoint is left alone; its `Display` is the sentence in reports and alerts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointReason {
     /// The endpoint, or something needed to decide about it, could not be read.
@@ -43,7 +43,7 @@ pub enum EndpointReason {
     ReplicasUnknown,
     /// No replica may be read from, and the primary is not to take its place.
     #[error(
-        "no replica is fit to be read from: none streams within `max_lag_bytes` and allows load balancing"
+        "no replica qualifies as a reader: none streams within `max_lag_bytes` and allows load balancing"
     )]
     NoReader,
     /// A warm group whose health check cannot choose.
@@ -65,10 +65,10 @@ pub enum EndpointReason {
         known: Vec<MemberName>,
     },
     /// The primary's name is not known, and so neither is its target group.
-    #[error("no readable /cluster says what the primary is called, and so which target group is its")]
+    #[error("no readable /cluster names the primary, so its target group is unknown")]
     Unnamed,
     /// No standby answers that may be pointed at.
-    #[error("no standby is fit to be pointed at: none streams, answers and allows load balancing")]
+    #[error("no standby qualifies: none streams, answers and allows load balancing")]
     NoStandby,
     /// What stands in Route 53 is not what the configuration describes.
     #[error("{found}, but the configuration makes it {wanted}; change one of the two by hand")]

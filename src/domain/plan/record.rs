@@ -20,7 +20,7 @@ use crate::values::record::{
     Answer, Failover, RecordChange, RecordPlace, RecordSet, RecordType, Routing, ZoneId,
 };
 
-/// Those that records may point at.
+/// The members that records may point at.
 #[derive(Clone, Copy)]
 struct Nodes<'a> {
     primary: &'a Primary,
@@ -225,7 +225,7 @@ fn stands_alone(wanted: &RecordSpec, observed: &Observed) -> Result<(), Endpoint
 }
 
 /// Whether what stands at the name and type leaves room for what is wanted. An alias or another kind of routing was
-/// somebody's choice; rewriting it would lose what they chose.
+/// set up by hand; rewriting it would lose that choice.
 fn fits(
     wanted: &RecordSpec,
     routing: &Routing,

@@ -5,7 +5,7 @@ use crate::values::cluster::MemberName;
 use crate::values::endpoint::Endpoint;
 use crate::values::target::Target;
 
-/// Something about an endpoint that people should know if it lasts.
+/// Something about an endpoint that is reported, and alerted if it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointWarning {
     /// Which one.
@@ -14,14 +14,14 @@ pub struct EndpointWarning {
     pub what: WarningReason,
 }
 
-/// What is not right; its `Display` is the sentence for people.
+/// What is wrong; its `Display` is the sentence in reports and alerts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WarningReason {
     /// A target of a warm group belongs to no member.
     #[error("{0} belongs to no member")]
     Surplus(Target),
     /// The load balancer sends writes elsewhere than to the primary, or nowhere.
-    #[error("the load balancer takes {} for healthy, and the primary is {primary}", either(.healthy))]
+    #[error("healthy targets: {}; expected only the primary {primary}", listed(.healthy))]
     Unhealthy {
         /// The targets that are healthy.
         healthy: Vec<Target>,
@@ -29,7 +29,7 @@ pub enum WarningReason {
         primary: Target,
     },
     /// The load balancer sends reads to the primary, or not to a replica that may be read from.
-    #[error("the load balancer takes {} for healthy, and {} may be read from", either(.healthy), either(.readers))]
+    #[error("healthy targets: {}; expected replicas: {}", listed(.healthy), listed(.readers))]
     Unread {
         /// The targets that are healthy.
         healthy: Vec<Target>,
@@ -38,10 +38,10 @@ pub enum WarningReason {
     },
     /// A member that could be promoted has no group behind the listener.
     #[error(
-        "{0} has no target group behind this listener, which could not follow it if it became the primary"
+        "{0} has no target group behind this listener: the listener could not follow it if it became the primary"
     )]
     NoGroup(MemberName),
-    /// A member that belongs into an endpoint has no place there.
+    /// A member that belongs to an endpoint cannot be placed there.
     #[error("{member} is left out: {why}")]
     Unplaced {
         /// The member.
@@ -51,9 +51,9 @@ pub enum WarningReason {
     },
 }
 
-fn either(targets: &[Target]) -> String {
+fn listed(targets: &[Target]) -> String {
     if targets.is_empty() {
-        return "nobody".to_owned();
+        return "none".to_owned();
     }
-    targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

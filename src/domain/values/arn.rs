@@ -12,7 +12,7 @@ use crate::values::cluster::name;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// Not the six parts of an ARN; what one looks like.
-    #[error("it is no ARN; one looks like {0}")]
+    #[error("it is not an ARN; one looks like {0}")]
     NotAnArn(&'static str),
     /// An ARN of another service or resource; what was expected, and what that looks like.
     #[error("it is not the ARN of {0}, which looks like {1}")]
@@ -201,7 +201,7 @@ impl TopicArn {
     /// Checks the form of the ARN.
     ///
     /// # Errors
-    /// Says what it should look like. A FIFO topic is refused: it delivers to SQS only, and to no person.
+    /// Says what it should look like. A FIFO topic is refused: it delivers to SQS only.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         let [_, service, _, _, resource] = arn_parts(text, Self::EXAMPLE)?;
         if service != "sns" || resource.is_empty() || resource.contains(':') {

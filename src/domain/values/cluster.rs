@@ -1,6 +1,6 @@
 //! The names and values of a Patroni cluster, as its members spell them.
 //!
-//! Law: a word that Patroni may add tomorrow is kept as it was said, never an error (`Role::Other`, `PostgresState::Other`).
+//! A word that Patroni may add later is kept as it was reported, never an error (`Role::Other`, `PostgresState::Other`).
 
 use std::fmt;
 
@@ -244,13 +244,15 @@ pub enum ApiUrlError {
     #[error("it needs a port, as in http://10.0.1.11:8008")]
     NoPort,
     /// Not a number from 1 to 65535.
-    #[error("`{0}` is no port")]
+    #[error("`{0}` is not a port")]
     Port(String),
     /// Patroni's `GET` endpoints need no password, and one would end up in reports.
     #[error("it must not carry a user name or password")]
     UserInfo,
     /// Something after the port, which would not be asked for.
-    #[error("`{0}` is too much: repoint asks for /primary and /cluster, so the URL ends after the port")]
+    #[error(
+        "`{0}` is not allowed: repoint requests /primary and /cluster itself, so the URL must end after the port"
+    )]
     Path(String),
 }
 
@@ -263,7 +265,7 @@ impl ApiUrl {
         Self::parts(text).map(|(url, _)| url)
     }
 
-    /// Reads a URL that somebody wrote for repoint: what stands after the port must not be lost without a word. A single
+    /// Reads a URL of the configuration: a path after the port must not be dropped silently. A single
     /// slash says nothing.
     ///
     /// # Errors
@@ -284,7 +286,7 @@ impl ApiUrl {
         } else {
             return Err(ApiUrlError::Scheme);
         };
-        // Wherever it stands: in a password that nobody has encoded, a `/` ends the host of a URL before its time.
+        // Wherever it stands: in a password that is not encoded, a `/` would end the host of the URL too early.
         if rest.contains('@') {
             return Err(ApiUrlError::UserInfo);
         }

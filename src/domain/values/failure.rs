@@ -1,7 +1,7 @@
 //! A call that did not succeed, as a fact that decisions may rest on.
 //!
-//! Law: a failure names the call and the resource, and its kind is the one label for it in logs, metrics and alerts. What
-//! to do about it is said by the adapter that made the call, since only it knows the other side's codes.
+//! A failure names the call and the resource, and its kind is the one label for it in logs, metrics and alerts. The
+//! adapter that made the call adds what to do about it, since only it knows the codes of the service.
 
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! What a member's `host` may be: text that every machine reads in the same way.
 //!
-//! Law: nothing that only this machine believes reaches an endpoint (8). A name may stand in this machine's own hosts file,
+//! Invariant 8: nothing that only this machine believes reaches an endpoint. A name may stand in this machine's own hosts file,
 //! as Debian's installer and cloud-init put `127.0.1.1` and the node's own name there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

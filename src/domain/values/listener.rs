@@ -1,6 +1,6 @@
-//! Listeners of Network Load Balancers, which share connections out among target groups by weight.
+//! Listeners of Network Load Balancers, which distribute connections among target groups by weight.
 //!
-//! Law: what stands in a listener beside the weights of our groups is somebody else's, and is kept as it was read.
+//! Invariant 7: what a listener has besides the weights of the configured groups is kept as it was read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +35,7 @@ impl fmt::Display for Forward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let live: Vec<_> = self.weights.iter().filter(|(_, weight)| **weight > 0).collect();
         match live[..] {
-            [] => f.write_str("nobody"),
+            [] => f.write_str("none"),
             [(only, _)] => f.write_str(only.name()),
             _ => {
                 let shares = live.iter().map(|(group, weight)| format!("{} ({weight})", group.name()));

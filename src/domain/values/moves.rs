@@ -14,7 +14,7 @@ pub enum MoveCause {
     Switchover,
     /// Another member was promoted after the one before it was lost.
     Failover,
-    /// The primary is the one it was: somebody else changed an endpoint.
+    /// The primary is the one it was: an endpoint was changed by another program or by hand.
     Correction,
     /// The primary is the one it was: endpoints that were held, or whose change failed, follow it now.
     Late,
@@ -22,7 +22,7 @@ pub enum MoveCause {
     Standby,
     /// The primary is the one it was: members have come into an endpoint that does not follow it alone, or left it.
     Members,
-    /// Memory was out of reach, so nobody knows what was before; or a newer version knows.
+    /// The state could not be read, so what was before is unknown; or a newer version wrote another cause.
     #[serde(other)]
     Unknown,
 }

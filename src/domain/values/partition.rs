@@ -4,7 +4,7 @@
 //! Boundaries, "Partitions"). So everything in one configuration is of one partition.
 //! Source of the Regions: the endpoint rules of AWS's SDKs (`partitions.json`, `regionRegex` and `implicitGlobalRegion`).
 
-/// The partition that is meant where nothing tells of another one.
+/// The partition that is meant where nothing names another one.
 pub const USUAL: &str = "aws";
 
 /// By what the Regions of a partition begin with; the longer beginnings first.

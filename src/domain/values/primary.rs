@@ -1,4 +1,4 @@
-//! The primary and its rivals, as values: who named them is the business of `decide`.
+//! The primary and its rivals, as values; `decide` chooses them.
 
 use std::collections::BTreeSet;
 

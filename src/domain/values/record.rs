@@ -1,7 +1,7 @@
 //! Record sets of Route 53.
 //!
-//! Law: a record set is rewritten whole, so what repoint does not manage is carried over, and what it cannot carry
-//! over it does not touch.
+//! Invariant 7: a record set is rewritten as a whole, so what repoint does not manage is carried over; a record set with
+//! something that cannot be carried over is not changed.
 
 mod alias;
 
@@ -19,7 +19,7 @@ name! {
     ZoneId
 }
 name! {
-    /// What tells record sets of one name and type apart.
+    /// What distinguishes record sets of one name and type.
     SetIdentifier
 }
 name! {

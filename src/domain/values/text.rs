@@ -1,6 +1,6 @@
 //! Text from outside, before anything else sees it.
 //!
-//! Law: every string from outside has a size limit (10), and none of it may write to an operator's terminal what only looks
+//! Invariant 10: every string from outside has a size limit, and none of it may write to an operator's terminal what only looks
 //! like text: control characters and what changes the direction of writing. Words are cleaned. A name is not: two names
 //! that differ could become one, so one that would have to be changed is refused.
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// that was wrong, or the own one has been set back.
 const AHEAD_MS: u64 = 60 * 1000;
 
-/// Milliseconds since 1970, by the clock of whoever wrote them: for durations that people read, never for order.
+/// Milliseconds since 1970, by the clock of the machine that wrote them: for durations in reports, never for order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
@@ -18,7 +18,7 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Whether this lies further ahead of `now` than two clocks may differ. What was begun then was begun nobody knows when.
+    /// Whether this lies further ahead of `now` than two clocks may differ. When that really was is unknown.
     #[must_use]
     pub fn is_ahead_of(self, now: Self) -> bool {
         self.since(now) > AHEAD_MS

@@ -6,7 +6,7 @@ use crate::support::command::Repoint;
 #[tokio::test]
 async fn what_is_no_arn_of_a_target_group_is_refused() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"pg-writer\"\n")).await, @r#"
-    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is no ARN; one looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
+    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is not an ARN; one looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
       5 | arn = "pg-writer"
     "#);
     let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188";

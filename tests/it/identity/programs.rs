@@ -185,7 +185,7 @@ async fn a_replaced_cluster_is_held_until_it_is_adopted_while_the_old_one_runs()
     --- stdout
     batman  held  N ms
       held     pg-10.0.1.13 belongs to another cluster: its system identifier is 7000000000000000002, expected 7000000000000000001
-               check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it
+               check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was recreated, `repoint adopt` accepts it
       alert    repoint: batman: another cluster answers
     --- stderr
     ");

@@ -1,6 +1,6 @@
 //! Who of a site claims to be the primary, under which name, and what speaks against it.
 //!
-//! Law: missing evidence is never a contradiction (2). A claimant does not contradict itself: the leader that its own
+//! Invariant 2: missing evidence is never a contradiction. A claimant does not contradict itself: the leader that its own
 //! `/cluster` lists is itself, unless something shows that it is another one.
 
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ fn attested(member: &Member, ours: &[Member], state: &State) -> Option<Claim> {
     let timelines: Option<BTreeSet<Timeline>> = views.map(|view| leads_alone(view, name)).collect();
     let timelines = timelines?;
     let timeline = *timelines.first().filter(|_| timelines.len() == 1)?;
-    let is_own = own.timeline.is_none_or(|notified| notified == timeline);
+    let is_own = own.timeline.is_none_or(|reported| reported == timeline);
     let was_primary = state.primary.as_ref().is_some_and(|last| last.member.as_ref() == Some(name));
     let is_ahead = state
         .highest_timeline
@@ -62,16 +62,16 @@ fn leads_alone(view: &ClusterView, name: &MemberName) -> Option<Timeline> {
     leader.timeline.filter(|_| is_it && other.is_none())
 }
 
-/// The one system that all tell who tell one.
+/// The one system that every member reports that reports one.
 fn common_system(ours: &[Member]) -> Option<SystemId> {
-    let notified = ours.iter().filter_map(|member| member.health()?.system_id.clone());
-    let systems: BTreeSet<SystemId> = notified.collect();
+    let reported = ours.iter().filter_map(|member| member.health()?.system_id.clone());
+    let systems: BTreeSet<SystemId> = reported.collect();
     systems.first().filter(|_| systems.len() == 1).cloned()
 }
 
 /// Gives a member that answers 200, and that nothing has named, the name of the leader that it must be. Before 3.2 a member
 /// does not say its name, and its `api_url` may be good inside the members' network only.
-pub(super) fn tell_names(ours: &mut Vec<Member>, site: &Site, state: &State) {
+pub(super) fn assign_names(ours: &mut Vec<Member>, site: &Site, state: &State) {
     let found: Vec<Option<Leader>> = ours.iter().map(|own| leader_that_is(own, ours, site, state)).collect();
     let is_sole = |name: &MemberName| {
         let same = found.iter().flatten().filter(|leader| *leader.name() == *name);
@@ -95,7 +95,7 @@ pub(super) fn tell_names(ours: &mut Vec<Member>, site: &Site, state: &State) {
 
 /// The leader that a member must be.
 enum Leader {
-    /// Nobody else answers under that name.
+    /// No other member answers under that name.
     Silent(MemberName),
     /// It answers under that name too, at another address, and claims the same.
     Answers(MemberName),
@@ -123,7 +123,7 @@ fn leader_that_is(member: &Member, ours: &[Member], site: &Site, state: &State) 
         member.view().map_or_else(|| named.first().cloned(), |view| leaders(view).first().cloned())?;
     let is_on_its_timeline = |listed: &ClusterMember| match (listed.timeline, own.timeline) {
         (Some(its), Some(mine)) => its == mine,
-        // On a timeline that is not told it could be the next leader, on its way.
+        // On a timeline that is not reported it could be the next leader, still being promoted.
         _ => listed.state == PostgresState::Running,
     };
     let is_one = named.iter().all(|listed| listed.name == leader.name && is_on_its_timeline(listed));
@@ -136,8 +136,8 @@ fn leader_that_is(member: &Member, ours: &[Member], site: &Site, state: &State) 
     match others.find(|other| named.iter().any(|listed| other.is(listed))) {
         Some(other) => {
             let claims_the_same = member.claim().zip(other.claim()).is_some_and(|(mine, its)| mine == its);
-            let is_notified = member.view().is_some() && other.name.as_ref() == Some(&leader.name);
-            (claims_the_same && is_notified).then_some(Leader::Answers(leader.name))
+            let is_reported = member.view().is_some() && other.name.as_ref() == Some(&leader.name);
+            (claims_the_same && is_reported).then_some(Leader::Answers(leader.name))
         }
         None if named.iter().any(|listed| is_configured_elsewhere(listed, member, site)) => None,
         None => Some(Leader::Silent(leader.name)),
@@ -150,7 +150,7 @@ pub(super) fn is_configured_elsewhere(listed: &ClusterMember, member: &Member, s
     site.members.iter().any(|url| is_at(&url)) && !member.answers_at(listed)
 }
 
-/// A readable view names another leader, on the same or a higher timeline, or on one that is not told.
+/// A readable view names another leader, on the same or a higher timeline, or on one that is not reported.
 pub(super) fn contradiction((primary, claim): &(&Member, Claim), ours: &[Member]) -> Option<Hold> {
     let mut promotion = None;
     for member in ours {
@@ -162,8 +162,8 @@ pub(super) fn contradiction((primary, claim): &(&Member, Claim), ours: &[Member]
             let timeline = listed.timeline.or_else(|| named?.health()?.timeline);
             // A `/cluster` may be older than the claim. Where the leader itself says that it leads, and its role was not
             // told, it is not.
-            let is_half_heard = member.health().is_none() && member.answers_at(listed);
-            if timeline.is_some_and(|timeline| timeline < claim.timeline) && !is_half_heard {
+            let has_no_status = member.health().is_none() && member.answers_at(listed);
+            if timeline.is_some_and(|timeline| timeline < claim.timeline) && !has_no_status {
                 continue;
             }
             // The named leader answers 200 and is on its way: that is a promotion, if there is no quarrel besides.

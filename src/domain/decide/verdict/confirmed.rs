@@ -1,6 +1,6 @@
 //! Which members of a site may be named primary: the configured ones, and those that they list.
 //!
-//! Law: configuration outranks state (14). A member that only the state remembers, or that only such a member lists, may
+//! Invariant 14: configuration outranks state. A member that only the state remembers, or that only such a member lists, may
 //! contest or contradict, and is never named, as long as a configured member says who belongs to the cluster. Where every
 //! configured member is silent, all nodes may have been replaced one after the other, and the state is all there is.
 
@@ -12,18 +12,18 @@ use crate::values::cluster::ApiUrl;
 
 /// The members that may be named.
 pub(super) struct Confirmed<'a> {
-    /// Where they are asked; absent while no configured member can tell.
+    /// Where they are asked; absent while no configured member lists members.
     urls: Option<BTreeSet<&'a ApiUrl>>,
-    /// The configured member that tells.
+    /// The configured member that lists them.
     pub by: Option<String>,
 }
 
 impl<'a> Confirmed<'a> {
-    /// By what the members of this site say that belong to its cluster.
+    /// From the answers of the members of this site that belong to its cluster.
     pub fn of(site: &'a Site, ours: &[Member<'a>]) -> Self {
         let mut urls: BTreeSet<&ApiUrl> = site.members.iter().collect();
-        let tells = |member: &&Member| is_configured(site, member) && member.view().is_some();
-        let by = ours.iter().find(tells).map(Member::label);
+        let lists = |member: &&Member| is_configured(site, member) && member.view().is_some();
+        let by = ours.iter().find(lists).map(Member::label);
         let mut count = 0;
         // What they list lists others in turn: a configured member may have an old view, and a listed one a fresh one.
         while by.is_some() && count < urls.len() {

@@ -1,12 +1,12 @@
-//! Why nobody can be named the primary.
+//! Why no member can be named the primary.
 
 use serde::Serialize;
 
-use super::site::most_telling;
+use super::site::most_urgent;
 use crate::values::cluster::{SiteName, Timeline};
 use crate::values::primary::Primary;
 
-/// A reason to move nothing; its `Display` is the sentence for people.
+/// A reason to move nothing; its `Display` is the sentence in reports and alerts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Hold {
     /// Two members claim the highest timeline, or they belong to different systems.
@@ -23,11 +23,11 @@ pub enum Hold {
     Contradicted {
         /// With its timeline.
         claimant: String,
-        /// Who disagrees.
+        /// Which member disagrees.
         member: String,
-        /// Whom that member names.
+        /// Which member it names.
         named: String,
-        /// The timeline of the named one, where anybody knows it.
+        /// The timeline of the named one, where any member reports it.
         timeline: Option<Timeline>,
     },
     /// The highest claimant is no known member: neither does another member list it, nor does state have it.
@@ -55,7 +55,7 @@ pub enum Hold {
         /// What it lacks.
         why: String,
     },
-    /// Nobody who would know can be reached.
+    /// No member that would know can be reached.
     #[error(
         "{}: {}",
         leader.as_ref().map_or_else(
@@ -109,12 +109,12 @@ pub enum Hold {
         member: String,
         /// Its timeline.
         timeline: Timeline,
-        /// What memory holds.
+        /// What the state has.
         applied: Timeline,
     },
     /// Several sites claim to hold the primary.
     #[error(
-        "{} members in several sites claim to be the primary, and timelines of sites that were apart do not tell which is newer: {}",
+        "{} members in several sites claim to be the primary, and timelines of separate sites do not show which is newer: {}",
         claimants.len(),
         claimants.join(", ")
     )]
@@ -124,7 +124,7 @@ pub enum Hold {
     },
     /// The only claimant is in a site that may lack what was written in the one that was followed since.
     #[error(
-        "{} claims to be the primary, but {followed} was followed, and what was written there may be missing here",
+        "{} claims to be the primary, but the endpoints followed {followed}, and data written there may be missing here",
         claimants.join(", ")
     )]
     StaleSite {
@@ -133,15 +133,15 @@ pub enum Hold {
         /// The site that was followed.
         followed: String,
     },
-    /// Nobody can be named in any of the sites.
+    /// No primary can be named in any of the sites.
     #[error("{}", .0.iter().map(|(site, hold)| format!("{site}: {hold}")).collect::<Vec<_>>().join("; "))]
     Sites(Vec<(SiteName, Hold)>),
     /// Another cluster answers.
     #[error("{member} belongs to another cluster: {found}")]
     WrongCluster {
-        /// Who answered.
+        /// Which member answered.
         member: String,
-        /// What it said, and what was expected.
+        /// What it reported, and what was expected.
         found: String,
     },
 }
@@ -184,11 +184,11 @@ impl Hold {
             Self::Stale { .. } => HoldKind::Stale,
             Self::StaleSite { .. } => HoldKind::StaleSite,
             Self::WrongCluster { .. } => HoldKind::WrongCluster,
-            Self::Sites(holds) => most_telling(holds),
+            Self::Sites(holds) => most_urgent(holds),
         }
     }
 
-    /// Whether there is a site of which nobody can be reached, so that nobody knows what else might be wrong there.
+    /// Whether there is a site with no reachable member, so that what else might be wrong there is unknown.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         match self {
@@ -222,7 +222,7 @@ impl HoldKind {
             Self::Contested => {
                 "find out with `patronictl list` which one is right, and stop the other; two nodes may be taking writes"
             }
-            Self::Promoting => "look again in a moment; a long replay can keep a promotion busy for minutes",
+            Self::Promoting => "wait: a long replay can delay a promotion by minutes",
             Self::Unreachable => {
                 "check the network and security groups towards Patroni's port, and that Patroni runs"
             }
@@ -236,10 +236,10 @@ impl HoldKind {
                 "an old primary may have come back: stop it, or let it rejoin as a replica; after a restore to an earlier point, `repoint adopt` accepts it"
             }
             Self::StaleSite => {
-                "stop it, or let it follow as a standby cluster; if its data are the right ones, see that no other site takes writes, and say so with `repoint adopt`"
+                "stop it, or let it follow as a standby cluster; if its data are the right ones, make sure that no other site takes writes, and accept it with `repoint adopt`"
             }
             Self::WrongCluster => {
-                "check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was made anew, `repoint adopt` accepts it"
+                "check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was recreated, `repoint adopt` accepts it"
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Whether a claimant is known to be a member of the cluster.
 //!
-//! Law: never guess (3). A clone that was restored from a backup has the scope and the system identifier of its original,
+//! Invariant 3: never guess. A clone that was restored from a backup has the scope and the system identifier of its original,
 //! and may be a timeline ahead. At the address of a dead member it answers where the configuration says that members are.
 //! Neither that nor its own `/cluster` makes it a member: another member that answers lists it, or state has it.
 
@@ -16,16 +16,16 @@ enum Standing {
     /// Another member that answers lists it.
     Listed,
     /// State has it, and no other member can be asked.
-    Loaded,
+    InState,
     /// Other members answer, and none lists it.
     Omitted {
         /// One of them.
         by: String,
     },
-    /// No other member that answers can list anybody, and state has members, without it.
+    /// No other member that answers can list members, and the state has members, without it.
     NotInState,
-    /// Nothing tells.
-    Untold,
+    /// There is no evidence.
+    NoEvidence,
 }
 
 /// Why the highest claimant must not be followed: it is not known to be a member. Where it is the only claimant, another
@@ -39,9 +39,9 @@ pub(super) fn unknown_member(
     let ((highest, claim), rivals) = claims.split_first()?;
     let standing = standing(highest, site, state, ours);
     let omitted_by = match standing {
-        Standing::Listed | Standing::Loaded => return None,
-        Standing::Untold if rivals.is_empty() => return None,
-        Standing::Untold | Standing::NotInState => None,
+        Standing::Listed | Standing::InState => return None,
+        Standing::NoEvidence if rivals.is_empty() => return None,
+        Standing::NoEvidence | Standing::NotInState => None,
         Standing::Omitted { by } => Some(by),
     };
     Some(Hold::UnknownMember {
@@ -53,7 +53,7 @@ pub(super) fn unknown_member(
 
 fn standing(claimant: &Member, site: &Site, state: &State, ours: &[Member]) -> Standing {
     let others: Vec<&Member> = ours.iter().filter(|other| !std::ptr::eq(*other, claimant)).collect();
-    // One that lists nobody leaves nobody out.
+    // An empty list is no evidence against a member.
     let views = others.iter().filter_map(|other| Some((other, other.view()?)));
     let views: Vec<_> = views.filter(|(_, view)| !view.members.is_empty()).collect();
     // Before 3.2 a member does not say its name. One whose own `/cluster` does not say that it leads either is known by its
@@ -72,13 +72,13 @@ fn standing(claimant: &Member, site: &Site, state: &State, ours: &[Member]) -> S
         };
     }
     // Not knowing its name is not having another one.
-    let is_notified = claimant.name.is_some() && !state.members_of(site.name.as_ref()).is_empty();
+    let can_be_compared = claimant.name.is_some() && !state.members_of(site.name.as_ref()).is_empty();
     if is_remembered(claimant, site, state, &others) {
-        Standing::Loaded
-    } else if is_notified && others.iter().any(|other| other.is_readable()) {
+        Standing::InState
+    } else if can_be_compared && others.iter().any(|other| other.is_readable()) {
         Standing::NotInState
     } else {
-        Standing::Untold
+        Standing::NoEvidence
     }
 }
 
@@ -99,7 +99,7 @@ fn own_entry<'a>(claimant: &Member<'a>) -> Option<&'a ClusterMember> {
     claimant.entry_in(claimant.view()?)
 }
 
-/// Whether both entries may be of one node: where both tell an address, it is the same.
+/// Whether both entries may be of one node: where both have an address, it is the same.
 fn is_same_place(own: Option<&ClusterMember>, listed: &ClusterMember) -> bool {
     let Some(own) = own else { return true };
     match (&own.api_url, &listed.api_url) {

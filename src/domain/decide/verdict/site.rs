@@ -1,25 +1,25 @@
 //! Which site holds the primary.
 //!
-//! Laws: never guess (3), never backwards (4). Within one Patroni cluster a higher timeline is a newer one, since its members
+//! Invariants: never guess (3), never backwards (4). Within one Patroni cluster a higher timeline is a newer one, since its members
 //! share one leader key and one history. Sites share neither: each goes on counting for itself, so that a site that was cut
 //! off and has failed over twice comes back on a higher timeline than the one that was promoted in its place, and has none
 //! of what was written there. Hence the rules:
 //!
-//! - Memory knows which site the endpoints follow, and which ones live *apart*: a site that was left for another, or that
-//!   claimed to hold the primary while another did. A site apart is not followed, whatever its timeline: its claim is
-//!   told as a rival's.
+//! - The state has which site the endpoints follow, and which sites are *superseded*: a site that was left for another, or
+//!   that claimed to hold the primary while another did. A superseded site is not followed, whatever its timeline: its
+//!   claim is reported as a rival's.
 //! - It is trusted again once it has been seen to follow, that is to lead a standby cluster on the timeline of the primary;
 //!   or if the site that is followed now leads a standby cluster on the very timeline that is claimed. The latter is a
-//!   switchover back while nobody looked: who stood down vouches for who took over.
-//!   Neither tells that it was rewound: where both sites have promoted somebody to one timeline, Patroni rewinds nothing,
+//!   switchover back between two passes: the site that stood down confirms the one that took over.
+//!   Neither shows that it was rewound: where both sites have promoted a member to one timeline, Patroni rewinds nothing,
 //!   and streams over what differs.
 //! - Another site than the one that is followed must be strictly ahead of all that was applied. A standby cluster is
 //!   promoted to the timeline after the one it follows; one that arrives at the same number was promoted before it knew
 //!   of the last failover, and lacks what was written since.
 //! - Of several sites that may be followed the strictly highest timeline wins, if it is remembered which site was followed:
-//!   then the lower one is the past of the higher one. Without memory two claims tell nothing of each other.
+//!   then the lower one is the past of the higher one. Without state two claims cannot be compared.
 //!
-//! Whoever knows better says so with `repoint adopt`, once only one site claims to hold the primary.
+//! An operator who knows better runs `repoint adopt`, once only one site claims to hold the primary.
 
 use std::cmp::Reverse;
 
@@ -33,7 +33,7 @@ pub(super) struct Found {
     pub site: Option<SiteName>,
     /// Whether a configured member there belongs to another system.
     pub is_wrong: bool,
-    /// Who leads it, or why nobody can be named.
+    /// Its leader, or why none can be named.
     pub lead: Result<Primary, Hold>,
     /// Who claims to be the primary, the highest timeline first.
     pub claims: Vec<Rival>,
@@ -49,7 +49,7 @@ impl Found {
         self.claims.first().map(|claim| claim.timeline)
     }
 
-    /// The timeline that it follows, if nobody here claims to be the primary.
+    /// The timeline that it follows, if no member here claims to be the primary.
     fn follows(&self) -> Option<Timeline> {
         self.replays.filter(|_| self.claims.is_empty())
     }
@@ -61,7 +61,7 @@ impl Found {
 
 /// Chooses among the sites.
 pub(super) fn choose(found: &[Found], state: &State) -> Verdict {
-    // Whoever else claims: an operator has to say which cluster is meant.
+    // Whatever else is claimed: an operator has to decide which cluster is meant.
     if found.iter().any(|found| found.is_wrong) {
         return Verdict::Hold(hold_for_all(found, |_| None));
     }
@@ -100,7 +100,7 @@ pub(super) fn choose(found: &[Found], state: &State) -> Verdict {
     })
 }
 
-/// Law 4, for the site that is left to be followed.
+/// Invariant 4, for the site that would be followed.
 fn backwards(chosen: &Found, timeline: Timeline, state: &State) -> Option<Hold> {
     let applied = state.highest_timeline?;
     let is_elsewhere = state.site.is_some() && !chosen.is_followed(state);
@@ -131,7 +131,7 @@ fn described<'a>(
     claims.into_iter().map(|claim| format!("{} (timeline {})", name(claim), claim.timeline)).collect()
 }
 
-/// Why nobody can be named in any of the sites; a site with a claimant is held for what `refusal` says, or passed over.
+/// Why no primary can be named in any of the sites; a site with a claimant is held for what `refusal` says, or passed over.
 fn hold_for_all(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Hold {
     let of = |found: &Found| match &found.lead {
         Ok(_) => refusal(found),
@@ -145,8 +145,8 @@ fn hold_for_all(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Ho
     }
 }
 
-/// Of what several sites say, what people have to know first.
-pub(super) fn most_telling(holds: &[(SiteName, Hold)]) -> HoldKind {
+/// The most urgent of the holds of several sites.
+pub(super) fn most_urgent(holds: &[(SiteName, Hold)]) -> HoldKind {
     let rank = |kind: &HoldKind| match kind {
         HoldKind::Contested => 0,
         HoldKind::WrongCluster => 1,
@@ -158,7 +158,7 @@ pub(super) fn most_telling(holds: &[(SiteName, Hold)]) -> HoldKind {
         HoldKind::StandbyCluster => 7,
     };
     match holds.iter().map(|(_, hold)| hold.kind()).min_by_key(rank) {
-        // Where every site follows another one, nobody takes writes.
+        // Where every site follows another one, none takes writes.
         Some(HoldKind::StandbyCluster) if holds.len() > 1 => HoldKind::NoPrimary,
         Some(kind) => kind,
         None => HoldKind::NoPrimary,

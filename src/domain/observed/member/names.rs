@@ -1,6 +1,6 @@
 //! Which entry of a `/cluster` means a member that does not say its name, as Patroni does not before 3.2.
 //!
-//! Law: a name is given on evidence alone, and not knowing it is not having another one (2). What a member's `api_url` says
+//! Invariant 2: a name is given on evidence alone, and not knowing it is not having another one. What a member's `api_url` says
 //! may be good inside the members' own network only: where it differs from where a member was asked, its PostgreSQL's
 //! address can still show which entry is its own.
 

@@ -1,6 +1,6 @@
 //! Whether a target group's health check can choose among the members.
 //!
-//! Law: a group whose health check takes every member for healthy would spread writes over replicas, so it is held. So would
+//! A group whose health check passes on every member would spread writes over replicas, so it is held. So would
 //! one whose health check no member passes: with no healthy target a Network Load Balancer sends to all of them (its user
 //! guide, "Health checks for Network Load Balancer target groups").
 
@@ -48,10 +48,10 @@ impl Api {
 /// What Patroni answers where it does not answer 200.
 const NO: u16 = 503;
 
-/// Why a health check cannot tell who belongs into the group, if so, and what it should be.
+/// Why a health check cannot choose the members that belong to the group, if so, and what it should be.
 ///
 /// # Errors
-/// In words for people.
+/// The reason and the remedy, as a sentence.
 pub fn validate_health_check(
     check: &HealthCheck,
     role: GroupRole,
@@ -73,16 +73,18 @@ pub fn validate_health_check(
         )
     } else if !check.path.as_deref().is_some_and(|asked| paths.contains(&plain(asked))) {
         let asked = check.path.as_deref().unwrap_or("/");
-        format!("its health check asks for {asked}, which does not tell who belongs into it")
+        format!("its health check requests {asked}, which does not tell which members belong to the group")
     } else if let Some(codes) = check.codes.as_deref().filter(|codes| includes(codes, NO)) {
-        format!("its health check takes {codes} for healthy, and Patroni says no with {NO}")
+        format!(
+            "its health check accepts {codes}, and Patroni answers {NO} for a member that does not belong"
+        )
     } else {
         return Ok(());
     };
     // The port that is asked already, if a member has its API there.
     let asked = apis.iter().find(|api| api.is_at(&check.port));
     let api = asked.or(apis.first()).copied().unwrap_or(Api { https: false, port: 8008 });
-    let advice = format!("let it be {}, port {}, path {path}, codes 200", api.protocol(), api.port);
+    let advice = format!("use {}, port {}, path {path}, codes 200", api.protocol(), api.port);
     // A load balancer has no client certificate (Patroni, `restapi.verify_client`).
     let clients = if api.https { ", and `verify_client` of Patroni's REST API not `required`" } else { "" };
     Err(format!("{found}; {advice}{clients}"))

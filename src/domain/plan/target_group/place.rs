@@ -76,7 +76,7 @@ fn instance_at<'a>(
     }
 }
 
-/// Whether a target may be the member whose PostgreSQL is there, who cannot be placed for sure: it may if nobody knows where
+/// Whether a target may be the member whose PostgreSQL is there, which cannot be placed for sure: it may if it is unknown where
 /// that is, or if it is one of several places.
 pub(super) fn may_be(
     wanted: &GroupSpec,

@@ -1,7 +1,7 @@
 //! A target group that holds every member, and whose health check on Patroni chooses among them.
 //!
-//! Law: nobody is thrown out at once. A target that belongs to no member stays for a while: a member that is being built
-//! anew comes back, and until it is gone the load balancer's own check keeps clients away from it.
+//! No target is deregistered at once. A target that belongs to no member stays for a while: a member that is being rebuilt
+//! comes back, and until it is gone the load balancer's own check keeps clients away from it.
 
 use std::collections::BTreeSet;
 use std::iter::once;
@@ -121,7 +121,7 @@ impl Warm {
             .filter(|target| !self.belong.contains(target) && !self.may_belong.contains(target))
     }
 
-    /// What it needs, and what people should know of it.
+    /// Its steps and warnings.
     pub(super) fn needs(self, may_leave: impl Fn(&Target) -> bool) -> Needs<Vec<TargetStep>> {
         let what = self.steps(may_leave);
         let surplus: Vec<WarningReason> = self.surplus().cloned().map(WarningReason::Surplus).collect();
@@ -146,8 +146,8 @@ impl Warm {
             .then(|| WarningReason::Unread { healthy, readers: readers.clone() })
     }
 
-    /// Registers who is missing, and then deregisters those whose time has come. As in any group, whoever closes something
-    /// registers the primary first, since the list may be old; while that cannot be placed nothing is closed.
+    /// Registers the missing members, and then deregisters the targets whose time has passed. As in any group, a deregistration
+    /// comes after the registration of the primary, since the list may be old; while that cannot be placed nothing is closed.
     fn steps(&self, may_leave: impl Fn(&Target) -> bool) -> Vec<TargetStep> {
         let closes = |target: &&Target| self.primary.is_ok() && may_leave(target);
         let leaving: Vec<&Target> = self.surplus().filter(closes).collect();

@@ -17,7 +17,7 @@ fn change(name: &str, values: usize, messages: usize) -> RecordChange {
     RecordChange { before: None, after: record(&wanted, &vec![value.as_str(); values]) }
 }
 
-fn parcel(sender: usize, number: usize, change: RecordChange) -> PendingChange {
+fn pending(sender: usize, number: usize, change: RecordChange) -> PendingChange {
     PendingChange { sender, number, change }
 }
 
@@ -27,13 +27,13 @@ fn refusal(kind: Kind, message: &str) -> Failure {
 }
 
 fn senders(batch: &[PendingChange]) -> Vec<usize> {
-    batch.iter().map(|parcel| parcel.sender).collect()
+    batch.iter().map(|pending| pending.sender).collect()
 }
 
 #[test]
 fn what_fits_is_one_batch() {
-    let parcels = (0..1000).map(|sender| parcel(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)));
-    assert_eq!(batches(&parcels.collect::<Vec<_>>()).len(), 1);
+    let changes = (0..1000).map(|sender| pending(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)));
+    assert_eq!(batches(&changes.collect::<Vec<_>>()).len(), 1);
     assert_eq!(batches(&[]).len(), 0);
 }
 
@@ -42,7 +42,7 @@ fn what_fits_is_one_batch() {
 fn a_swap_counts_twice() {
     let swap = |sender| {
         let change = change(&format!("n{sender}.example.com"), 1, 1);
-        parcel(sender, 0, RecordChange { before: Some(change.after.clone()), ..change })
+        pending(sender, 0, RecordChange { before: Some(change.after.clone()), ..change })
     };
     let sizes =
         |count| batches(&(0..count).map(swap).collect::<Vec<_>>()).iter().map(Vec::len).collect::<Vec<_>>();
@@ -52,7 +52,7 @@ fn a_swap_counts_twice() {
 
 #[test]
 fn characters_count_too() {
-    let long = |sender| parcel(sender, 0, change(&format!("n{sender}.example.com"), 1, 16_000));
+    let long = |sender| pending(sender, 0, change(&format!("n{sender}.example.com"), 1, 16_000));
     assert_eq!(
         batches(&(0..3).map(long).collect::<Vec<_>>()).iter().map(Vec::len).collect::<Vec<_>>(),
         [2, 1]
@@ -62,7 +62,7 @@ fn characters_count_too() {
 #[test]
 fn what_one_sender_changes_stays_together_while_it_can() {
     let many =
-        |sender, count| (0..count).map(move |number| parcel(sender, number, change("a.example.com", 1, 1)));
+        |sender, count| (0..count).map(move |number| pending(sender, number, change("a.example.com", 1, 1)));
     let found = batches(&many(0, 600).chain(many(1, 600)).collect::<Vec<_>>());
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [600, 600]);
     let alone = batches(&many(0, 1001).collect::<Vec<_>>());
@@ -75,7 +75,7 @@ fn who_is_named_is_sent_after_the_others() {
     let words = "Tried to delete resource record set [name='b.example.com.', type='A'] but it was not found";
     let refused = (0..)
         .zip(names)
-        .map(|(sender, name)| (parcel(sender, 0, change(name, 1, 1)), refusal(Kind::Conflict, words)));
+        .map(|(sender, name)| (pending(sender, 0, change(name, 1, 1)), refusal(Kind::Conflict, words)));
     let [rest, suspects] = bisect(refused.collect());
     assert_eq!((senders(&rest), senders(&suspects)), (vec![0, 2], vec![1]));
 }
@@ -84,7 +84,7 @@ fn who_is_named_is_sent_after_the_others() {
 fn where_nobody_is_named_a_batch_is_halved_between_two_senders() {
     let of = [0, 0, 0, 1, 2, 2];
     let refused = of.map(|sender| {
-        (parcel(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)), refusal(Kind::Invalid, "no"))
+        (pending(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)), refusal(Kind::Invalid, "no"))
     });
     let [first, then] = bisect(refused.into());
     assert_eq!((senders(&first), senders(&then)), (vec![0, 0, 0], vec![1, 2, 2]));
@@ -111,15 +111,15 @@ proptest! {
     /// Nothing is lost, nothing goes twice, the order stays, and no batch is too large.
     #[test]
     fn every_parcel_is_in_one_batch(sizes in prop::collection::vec((0_usize..5, 1_usize..400, 0_usize..80), 0..60)) {
-        let mut parcels: Vec<PendingChange> = Vec::new();
+        let mut changes: Vec<PendingChange> = Vec::new();
         for (number, (sender, values, messages)) in sizes.into_iter().enumerate() {
-            parcels.push(parcel(sender, number, change(&format!("n{number}.example.com"), values, messages)));
+            changes.push(pending(sender, number, change(&format!("n{number}.example.com"), values, messages)));
         }
-        parcels.sort_by_key(|parcel| parcel.sender);
-        let found = batches(&parcels);
-        prop_assert_eq!(found.concat(), parcels);
+        changes.sort_by_key(|pending| pending.sender);
+        let found = batches(&changes);
+        prop_assert_eq!(found.concat(), changes);
         for batch in found {
-            let values: Vec<String> = batch.iter().flat_map(|parcel| match &parcel.change.after.answer {
+            let values: Vec<String> = batch.iter().flat_map(|pending| match &pending.change.after.answer {
                 Answer::Values { values, .. } => values.clone(),
                 Answer::Alias(_) => Vec::new(),
             }).collect();
@@ -133,13 +133,13 @@ proptest! {
     fn a_refused_batch_falls_into_two_parts(of in prop::collection::vec((0_usize..4, 0_usize..6), 2..40), named in prop::collection::btree_set(0_usize..6, 0..6)) {
         let words: String = named.iter().map(|name| format!("[name='n{name}.example.com.']")).collect();
         let mut refused: Vec<_> = of.into_iter().enumerate().map(|(number, (sender, name))| {
-            (parcel(sender, number, change(&format!("n{name}.example.com"), 1, 1)), refusal(Kind::Conflict, &words))
+            (pending(sender, number, change(&format!("n{name}.example.com"), 1, 1)), refusal(Kind::Conflict, &words))
         }).collect();
-        refused.sort_by_key(|(parcel, _)| parcel.sender);
-        let before: BTreeSet<usize> = refused.iter().map(|(parcel, _)| parcel.number).collect();
+        refused.sort_by_key(|(pending, _)| pending.sender);
+        let before: BTreeSet<usize> = refused.iter().map(|(pending, _)| pending.number).collect();
         let [first, then] = bisect(refused);
         prop_assert!(!first.is_empty() && !then.is_empty());
-        let after: Vec<usize> = first.iter().chain(&then).map(|parcel| parcel.number).collect();
+        let after: Vec<usize> = first.iter().chain(&then).map(|pending| pending.number).collect();
         prop_assert_eq!(after.len(), before.len());
         prop_assert_eq!(after.into_iter().collect::<BTreeSet<_>>(), before);
     }

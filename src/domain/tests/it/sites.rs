@@ -121,7 +121,7 @@ fn a_site_that_was_left_is_not_gone_back_to() {
     }
     // Somebody is about to lead where it should.
     assert_eq!(held(decide(How::Leads(1, 9), How::Promotes(6), &state)), HoldKind::Promoting);
-    insta::assert_snapshot!(the_hold(decide(How::Leads(1, 9), How::Dark, &state)), @"east: pg1 (timeline 9) claims to be the primary, but west was followed, and what was written there may be missing here; west: no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused");
+    insta::assert_snapshot!(the_hold(decide(How::Leads(1, 9), How::Dark, &state)), @"east: pg1 (timeline 9) claims to be the primary, but the endpoints followed west, and data written there may be missing here; west: no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn of_two_sites_that_claim_the_strictly_higher_timeline_leads() {
 fn without_memory_two_sites_that_claim_are_contested() {
     let hold = the_hold(decide(How::Leads(1, 7), How::Leads(1, 6), &State::default()));
     assert_eq!(hold.kind(), HoldKind::Contested);
-    insta::assert_snapshot!(hold, @"2 members in several sites claim to be the primary, and timelines of sites that were apart do not tell which is newer: east/pg1 (timeline 7), west/pg1 (timeline 6)");
+    insta::assert_snapshot!(hold, @"2 members in several sites claim to be the primary, and timelines of separate sites do not show which is newer: east/pg1 (timeline 7), west/pg1 (timeline 6)");
     let renamed = followed(SiteName::new("south"), 5, &[]);
     assert_eq!(held(decide(How::Leads(1, 7), How::Leads(1, 6), &renamed)), HoldKind::Contested);
 }

@@ -131,17 +131,15 @@ fn a_load_balancer_that_disagrees_is_a_concern() {
     assert_eq!(of(RIGHT), [""; 0]);
     assert_eq!(
         of(["healthy", "unhealthy", "unhealthy"]),
-        ["the load balancer takes 10.0.1.11:5432 for healthy, and the primary is 10.0.1.12:5432"]
+        ["healthy targets: 10.0.1.11:5432; expected only the primary 10.0.1.12:5432"]
     );
     assert_eq!(
         of(["healthy", "healthy", "unhealthy"]),
-        [
-            "the load balancer takes 10.0.1.11:5432 and 10.0.1.12:5432 for healthy, and the primary is 10.0.1.12:5432"
-        ]
+        ["healthy targets: 10.0.1.11:5432, 10.0.1.12:5432; expected only the primary 10.0.1.12:5432"]
     );
     assert_eq!(
         of(["unused", "unused", "unused"]),
-        ["the load balancer takes nobody for healthy, and the primary is 10.0.1.12:5432"]
+        ["healthy targets: none; expected only the primary 10.0.1.12:5432"]
     );
 }
 
@@ -164,11 +162,11 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
         held(&|check| check.codes = Some("200-299,400-599".to_owned())),
     ];
     insta::assert_snapshot!(said.join("\n"), @"
-    its health check is TCP, which every member passes; let it be HTTP, port 8008, path /primary, codes 200
-    its health check asks port traffic-port, which is not Patroni's; let it be HTTP, port 8008, path /primary, codes 200
-    its health check asks for /health, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
-    its health check asks for /replica, which does not tell who belongs into it; let it be HTTP, port 8008, path /primary, codes 200
-    its health check takes 200-299,400-599 for healthy, and Patroni says no with 503; let it be HTTP, port 8008, path /primary, codes 200
+    its health check is TCP, which every member passes; use HTTP, port 8008, path /primary, codes 200
+    its health check asks port traffic-port, which is not Patroni's; use HTTP, port 8008, path /primary, codes 200
+    its health check requests /health, which does not tell which members belong to the group; use HTTP, port 8008, path /primary, codes 200
+    its health check requests /replica, which does not tell which members belong to the group; use HTTP, port 8008, path /primary, codes 200
+    its health check accepts 200-299,400-599, and Patroni answers 503 for a member that does not belong; use HTTP, port 8008, path /primary, codes 200
     ");
 }
 
@@ -205,9 +203,9 @@ fn a_health_check_speaks_the_scheme_of_the_members() {
     assert_eq!((held("HTTP", false), held("HTTPS", true)), (String::new(), String::new()));
     let said = [held("HTTP", true), held("HTTPS", false), held("TCP", true)];
     insta::assert_snapshot!(said.join("\n"), @"
-    its health check is HTTP, and Patroni's API speaks HTTPS, so no member passes it; let it be HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
-    its health check is HTTPS, and Patroni's API speaks HTTP, so no member passes it; let it be HTTP, port 8008, path /primary, codes 200
-    its health check is TCP, which every member passes; let it be HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
+    its health check is HTTP, and Patroni's API speaks HTTPS, so no member passes it; use HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
+    its health check is HTTPS, and Patroni's API speaks HTTP, so no member passes it; use HTTP, port 8008, path /primary, codes 200
+    its health check is TCP, which every member passes; use HTTPS, port 8008, path /primary, codes 200, and `verify_client` of Patroni's REST API not `required`
     ");
 }
 
@@ -313,9 +311,7 @@ fn a_load_balancer_that_keeps_reads_from_a_fit_replica_is_a_concern() {
     assert_eq!(told_of_readers("/replica", 0, READ), [""; 0]);
     assert_eq!(
         told_of_readers("/replica", 0, ["healthy", "unhealthy", "unhealthy"]),
-        [
-            "the load balancer takes 10.0.1.11:5432 for healthy, and 10.0.1.11:5432 and 10.0.1.13:5432 may be read from"
-        ]
+        ["healthy targets: 10.0.1.11:5432; expected replicas: 10.0.1.11:5432, 10.0.1.13:5432"]
     );
     // It may be too far behind for the one, and not for the other.
     assert_eq!(told_of_readers("/replica", 600, ["healthy", "unhealthy", "unhealthy"]), [""; 0]);

@@ -307,10 +307,10 @@ fn what_cannot_be_decided_is_held_with_the_reason() {
         format!("{kind:?}: {words}")
     });
     insta::assert_snapshot!(said.join("\n"), @"
-    Listener: it does not forward connections to target groups: its default action is redirect; repoint moves weights and nothing else
-    Listener: it sends connections to target group pg4 as well (weight 7), which is not configured; give it weight 0 or take it out of the listener
-    Listener: it sends connections to target group pg4 as well (weight 1), which is not configured; give it weight 0 or take it out of the listener
-    NoGroup: no readable /cluster says what the primary is called, and so which target group is its
+    Listener: it does not forward connections to target groups: its default action is redirect; repoint changes only weights
+    Listener: it sends connections to target group pg4 as well (weight 7), which is not configured; give it weight 0 or remove it from the listener
+    Listener: it sends connections to target group pg4 as well (weight 1), which is not configured; give it weight 0 or remove it from the listener
+    NoGroup: no readable /cluster names the primary, so its target group is unknown
     Unreadable: GET /primary on a test: connection refused
     ");
 }
@@ -347,8 +347,8 @@ fn a_member_that_the_listener_could_not_follow_is_a_concern() {
         words
     };
     let mut observed = observed(&[(1, 0), (2, 100)]);
-    let words = "listener pg/f2f7dc8efc522ab2 (us-east-1): pg3 has no target group behind this listener, which could not \
-                 follow it if it became the primary";
+    let words = "listener pg/f2f7dc8efc522ab2 (us-east-1): pg3 has no target group behind this listener: the listener \
+                 could not follow it if it became the primary";
     assert_eq!(notified(&observed), [words]);
     for answer in members_in(&mut observed).values_mut() {
         answer.view.as_mut().unwrap().members[2].nofailover = true;

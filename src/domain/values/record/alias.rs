@@ -1,6 +1,6 @@
 //! Aliases: a record set that answers with what another AWS resource answers.
 //!
-//! Law: it is kept as it was read, and two spellings of one target are one target.
+//! It is kept as it was read, and two spellings of one target are one target.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct Alias {
     pub zone: ZoneId,
     /// The target's name as read or as given; `dualstack.` in front is part of it.
     pub dns_name: String,
-    /// Whether the record set stands and falls with the target's health. A failover alias must say so.
+    /// Whether the record set counts as healthy only while the target is. A failover alias must say so.
     pub evaluate_target_health: bool,
 }
 
