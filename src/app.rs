@@ -206,7 +206,7 @@ impl App {
         let (limits, notify) = (&limits, &notify);
         let panicked = &Panicked::default();
         let pass = |spec, ports, mut members| {
-            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is returned")]
             let one = async move {
                 let Some(limits) = limits() else { return ready(None).boxed() };
                 let span = Span::of(limits.pass);
@@ -280,7 +280,7 @@ impl App {
     /// How every cluster stands.
     pub async fn status(&self) -> Status {
         let observation = |spec, ports, _| {
-            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is handed over")]
+            #[expect(clippy::async_yields_async, reason = "what is still to be waited for is returned")]
             let one = async move {
                 let observation = observe(spec, &ports, Instant::now() + self.settings.deadline).await;
                 let status = status(

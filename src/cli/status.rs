@@ -54,7 +54,7 @@ fn cluster(status: &ClusterStatus) -> String {
         .collect();
     let endpoints = table(&["endpoint", "points at", "", ""], status.endpoints.iter().map(endpoint));
     let conditions: String = status.conditions.iter().map(condition).collect();
-    let conditions = match &status.memory_error {
+    let conditions = match &status.state_error {
         Some(error) => format!("\n {}: {error}\n", print::paint(Tone::Bad, "state store unavailable")),
         None if conditions.is_empty() => String::new(),
         None => format!("\n{conditions}"),

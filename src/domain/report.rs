@@ -1,6 +1,6 @@
-//! What a pass saw, decided and did: for people, and for programs.
+//! What a pass observed, decided and did, as text and as JSON.
 //!
-//! Law: every non-action has a typed reason that a person can read (11). The names here are a contract: scripts read
+//! Invariant 11 (explained): every non-action has a typed reason that a person can read. The names here are a contract: scripts read
 //! the JSON.
 
 mod hold;
@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every cluster is as it should be, or is planned to be, and all that had to be told was told.
+    /// Whether every cluster is as it should be, or is planned to be, and every alert was published.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let is_good = |cluster: &ClusterReport| {
@@ -87,7 +87,7 @@ pub struct ClusterReport {
     pub name: EntryName,
     /// How it ended.
     pub outcome: Outcome,
-    /// Who is the primary, or why nobody.
+    /// Who is the primary, or why that cannot be said.
     pub verdict: VerdictReport,
     /// Why endpoints were moved, or would be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +99,7 @@ pub struct ClusterReport {
     pub steps: Vec<StepReport>,
     /// What was left alone.
     pub holds: Vec<HoldReport>,
-    /// What an operator should know although nothing hinges on it in this pass.
+    /// What an operator should know although it changes nothing in this pass.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The subjects of the alerts that this pass brought about.
@@ -115,8 +115,8 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
-    /// Whether repoint could do its work: nothing failed, state blocks nothing, and all that had to be told was told. A
-    /// cluster that is held for a reason of its own is no fault of it.
+    /// Whether repoint could do its work: nothing failed, state blocks nothing, and every alert was published. A
+    /// cluster that is held for a reason of its own counts as working.
     #[must_use]
     pub fn is_working(&self) -> bool {
         self.outcome != Outcome::Failed && !self.is_blocked_by_state() && !self.is_unnotified
@@ -156,7 +156,7 @@ pub enum VerdictReport {
     Hold {
         /// Why.
         kind: HoldKind,
-        /// Why, for people.
+        /// Why, in words.
         message: String,
     },
 }

@@ -1,7 +1,7 @@
 //! What earlier passes knew of a cluster, and who is acting for it now.
 //!
-//! Law: memory makes repoint more careful, never bolder. It refuses what is older than what was applied, it keeps two
-//! reconcilers from acting at once, and it knows what people have been told. It must never name a primary.
+//! Invariant 14: state makes repoint more careful, never bolder. It refuses what is older than what was applied, it keeps
+//! two processes from writing at once, and it has what was alerted. It must never name a primary.
 
 mod bounds;
 mod condition;
@@ -27,12 +27,12 @@ pub use condition::Condition;
 pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
 
-/// What is remembered of one cluster; the default is to know nothing.
+/// The state of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// How often this was saved. A save replaces the revision just before its own and no other: that is the fence.
     pub revision: u64,
-    /// The highest timeline that anybody has acted for.
+    /// The highest timeline that a process has acted for.
     pub highest_timeline: Option<Timeline>,
     /// The system identifier that timeline belongs to.
     pub system_id: Option<SystemId>,
@@ -45,7 +45,7 @@ pub struct State {
     /// Who was last seen to lead, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<KnownLeader>,
-    /// The site that anybody has last acted for.
+    /// The site that a process has last acted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteName>,
     /// The sites that were left for another, or that claimed to hold the primary while another did: they are not followed
@@ -126,10 +126,10 @@ pub struct KnownMember {
     pub address: Option<Address>,
 }
 
-/// A reconciler that has committed and may be writing.
+/// A process that has committed and may be writing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Which one, for people: host and process.
+    /// Which one: host and process.
     pub by: String,
     /// The revision of its commit, which tells this act from every other one.
     pub revision: u64,
@@ -137,7 +137,7 @@ pub struct Lease {
     pub timeline: Timeline,
     /// When it began, by its own clock.
     pub since: Timestamp,
-    /// What it is about to move, for whoever has to tell of it if this one dies.
+    /// What it is about to move: the process that finishes it alerts that if this one dies.
     pub moves: Option<Move>,
 }
 
@@ -171,7 +171,7 @@ pub struct OutboxMessage {
     pub body: String,
     /// For filter policies.
     pub attributes: BTreeMap<String, String>,
-    /// Who is publishing it, and since when: nobody else does so until that one must have failed.
+    /// Which process is publishing it: no other one does so until that one must have failed.
     pub claimed_by: String,
     /// By the claimant's clock.
     pub claimed_at: Timestamp,
@@ -214,7 +214,7 @@ impl State {
             bytes <= MOST_ENDPOINT_BYTES
         };
         let endpoints: BTreeSet<String> = configured.into_iter().take_while(fits).collect();
-        // An entry without endpoints moves nothing, and gives away nobody's state.
+        // An entry without endpoints moves nothing, and takes over no state.
         if endpoints.is_empty() { self } else { Self { endpoints, ..self } }
     }
 
@@ -262,8 +262,8 @@ impl State {
         superseded.filter(|site| !follows(site)).cloned().collect()
     }
 
-    /// The next revision, in which another system identifier, or an older timeline, is accepted as this cluster. People
-    /// asked for it (`repoint adopt`); what they were told of stays open until a pass finds it mended.
+    /// The next revision, in which another system identifier, or an older timeline, is accepted as this cluster. An
+    /// operator asked for it (`repoint adopt`); open conditions stay open until a pass finds them ended.
     #[must_use]
     pub fn adopted(&self, primary: &Primary) -> Self {
         Self {
@@ -313,7 +313,7 @@ impl State {
         known.map(|(name, _)| name)
     }
 
-    /// The REST APIs of a site's members that nobody has named in this pass: the configured ones may all be gone.
+    /// The REST APIs of a site's members that no answer of this pass has named: the configured ones may all be gone.
     pub fn unasked<'a>(
         &'a self,
         site: Option<&SiteName>,

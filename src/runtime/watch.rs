@@ -1,6 +1,6 @@
 //! Watching one cluster: Patroni often, AWS seldom.
 //!
-//! Invariants: a trigger carries no facts (1), so a pass observes anew whatever its reason; bounded (10), so a pass that was
+//! Invariants: a trigger carries no facts (1), so a pass observes everything again whatever its reason; bounded (10), so a pass that was
 //! not finished is made again after a wait that grows. Where many clusters are watched, a pass waits for its turn, and
 //! members are asked meanwhile. All that is decided here is when to ask; the pass does the rest.
 

@@ -167,7 +167,7 @@ async fn what_is_no_arn_of_a_standard_topic_is_refused() {
       2 | sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts.fifo"
     "#);
     insta::assert_snapshot!(refused(topic("arn:aws:sqs:us-east-1:123456789012:db-alerts")).await, @r#"
-    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sqs:us-east-1:123456789012:db-alerts`: it is not the ARN of an SNS topic, which looks like arn:aws:sns:us-east-1:123456789012:db-alerts
+    error: repoint.toml:2: `alerts.sns_topic_arn`: `arn:aws:sqs:us-east-1:123456789012:db-alerts`: it is not the ARN of an SNS topic, for example arn:aws:sns:us-east-1:123456789012:db-alerts
       2 | sns_topic_arn = "arn:aws:sqs:us-east-1:123456789012:db-alerts"
     "#);
 }

@@ -82,7 +82,7 @@ async fn a_state_file_that_cannot_be_written_holds() {
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
       held     state store unavailable, so changes are blocked: writing the state file on /sys/repoint: REFUSED: run repoint as a user that may write there, or set `[state] file` to another path
-               `[state] required = false` lets repoint act without memory
+               `[state] required = false` lets repoint act without the state
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
       warning  the state was not saved, so the next pass may send its alerts again: writing the state file on /sys/repoint: REFUSED: run repoint as a user that may write there, or set `[state] file` to another path
     --- stderr
@@ -103,7 +103,7 @@ async fn a_damaged_state_file_holds_and_stays_as_it_is() {
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
       held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing a string at line 1 column 19), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-               `[state] required = false` lets repoint act without memory
+               `[state] required = false` lets repoint act without the state
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
     ");
@@ -145,7 +145,7 @@ async fn a_state_store_that_cannot_be_read_is_told_although_nothing_differs() {
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4
       held     state store unavailable, so changes are blocked: reading the state file on state.json: it is damaged (EOF while parsing an object at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-               `[state] required = false` lets repoint act without memory
+               `[state] required = false` lets repoint act without the state
       alert    repoint: batman: STATE STORE UNAVAILABLE, changes blocked
     --- stderr
     ");
@@ -402,8 +402,8 @@ async fn a_pass_that_cannot_wait_so_long_is_held() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     another repoint (db-7 process 4711) has been acting for this cluster all the while
-               the next pass looks again
+      held     another repoint (db-7 process 4711) has held the lease of this cluster all the time
+               the next pass tries again
     --- stderr
     TIME  INFO another repoint process holds the lease; waiting cluster.name=batman by=db-7 process 4711
     ");

@@ -1,6 +1,6 @@
 //! A message that is short enough.
 //!
-//! Law: bounded (10). A pass over thirty endpoints that are all denied has thirty alerts, each with the report of thirty
+//! Invariant 10 (bounded): a pass over thirty endpoints that are all denied has thirty alerts, each with the report of thirty
 //! failures: what is not about the alert itself is left out first, and how much that was is said.
 
 use super::message::{Alert, Document, LeftOut};

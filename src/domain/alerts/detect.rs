@@ -131,7 +131,7 @@ fn endpoints(
         })
     };
     if plan.holds.iter().any(is_warm) {
-        // Of a group that cannot be read, nobody knows.
+        // Of a group that cannot be read, this is unknown.
         found.unknown.extend([Kind::TargetSurplus, Kind::TargetHealth, Kind::ReaderHealth]);
     }
     found.held = plan.holds.iter().map(|hold| hold.endpoint.clone()).collect();
@@ -201,7 +201,7 @@ fn silent_members(site: &Site, observed: &Observed, state: Option<&State>, found
     };
     for silent in ours.iter().filter(|member| !member.is_readable()) {
         let name = listed.iter().find(|listed| silent.is(listed)).map(|listed| listed.name.to_string());
-        // One that is dead for long is listed no more, and is still somebody.
+        // One that has been down for long is listed no more, and may still be in the state.
         let name = name.or_else(|| {
             let known = silent.urls().find_map(|url| state?.name_at(site.name.as_ref(), url));
             known.map(ToString::to_string)

@@ -201,7 +201,7 @@ fn title(condition: &Condition) -> String {
     condition.title.clone()
 }
 
-/// Seconds as people say them.
+/// Seconds in the units that a reader expects.
 fn format_duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -45,7 +45,7 @@ impl<'a> Hosts<'a> {
         let addresses = match self.observed.names.get(host) {
             Some(Ok(addresses)) => addresses,
             Some(Err(failure)) => return Err(EndpointReason::Unreadable(failure.clone())),
-            None => return unfit(format!("the host name `{host}` was not looked up")),
+            None => return unfit(format!("the host name `{host}` was not resolved")),
         };
         let (fit, own): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| is_fit(**address));
         if fit.is_empty() && !own.is_empty() {

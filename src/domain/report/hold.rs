@@ -1,6 +1,6 @@
 //! What was left alone, and why.
 //!
-//! Law: each reason is typed, and comes with a sentence for people and with what helps (11).
+//! Invariant 11 (explained): each reason is typed, and comes with a sentence and with what helps.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub struct HoldReport {
     /// The endpoint; absent where it is the whole cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// Why, for people.
+    /// Why, in words.
     pub message: String,
     /// What helps.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub struct HoldReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Reason {
-    /// Nobody can be named the primary.
+    /// No member can be named the primary.
     Verdict(HoldKind),
     /// There is a primary, but this endpoint cannot follow it.
     Endpoint(EndpointReasonKind),
@@ -37,27 +37,27 @@ pub enum Reason {
     Pass(PassHoldKind),
 }
 
-/// Why a pass that knows the primary writes nothing; its `Display` is the sentence for people.
+/// Why a pass that knows the primary writes nothing; its `Display` is the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PassHold {
-    /// Memory cannot be read or written.
+    /// The state cannot be read or written.
     #[error("state store unavailable, so changes are blocked: {0}")]
     StateUnavailable(Failure),
-    /// Another reconciler has committed, and may be writing.
-    #[error("another repoint ({}) has been acting for this cluster all the while", .0.by)]
+    /// Another process holds the lease, and may be writing.
+    #[error("another repoint process ({}) has held the lease of this cluster all the time", .0.by)]
     Locked(Lease),
     /// Every time this pass had decided, something had changed or too much time had gone by.
-    #[error("what was seen was out of date each time it should have been acted on")]
+    #[error("gave up: the state or the evidence was out of date before each commit")]
     Conflict,
     /// Writes for other clusters went first, for as long as this pass could wait.
-    #[error("AWS takes only so many changes a second, and other clusters' went first")]
+    #[error("AWS's rate limit was used up by changes of other clusters")]
     RateLimited,
     /// The auditor refused the plan.
-    #[error("the plan was refused, and nothing of it was done: {0}")]
+    #[error("the plan was refused and nothing was changed: {0}")]
     Refused(String),
-    /// What is remembered was kept for endpoints none of which is configured; some of them.
+    /// The state was kept for endpoints none of which is configured; some of them.
     #[error(
-        "the state of this name is kept for other endpoints ({}), none of which is configured here, so nothing is moved",
+        "the state of this name belongs to other endpoints ({}), none of which is configured here; nothing is changed",
         .0.join(", ")
     )]
     StateOfOtherEndpoints(Vec<String>),
@@ -107,7 +107,7 @@ impl PassHold {
     pub fn report(&self) -> HoldReport {
         let hint = match self {
             Self::StateUnavailable(failure) => {
-                let without = "`[state] required = false` lets repoint act without memory";
+                let without = "`[state] required = false` lets repoint act without the state";
                 match &failure.hint {
                     // The configuration is wrong, and mending it costs no safety.
                     Some(hint) if matches!(failure.kind, Kind::Invalid | Kind::NotFound) => hint.clone(),
@@ -115,9 +115,9 @@ impl PassHold {
                     None => without.to_owned(),
                 }
             }
-            Self::Locked(_) | Self::Conflict | Self::RateLimited => "the next pass looks again".to_owned(),
+            Self::Locked(_) | Self::Conflict | Self::RateLimited => "the next pass tries again".to_owned(),
             Self::Refused(_) => {
-                "this is a mistake in repoint: please report it with this message, and move the endpoints by hand"
+                "this is a defect of repoint: report it with this message, and move the endpoints by hand"
                     .to_owned()
             }
             Self::StateOfOtherEndpoints(_) => {
@@ -135,7 +135,7 @@ impl PassHold {
     }
 }
 
-/// What is said where memory is out of reach and need not be there.
+/// The warning where the state is unavailable and not required.
 #[must_use]
 pub fn without_state(failure: &Failure) -> String {
     format!(

@@ -1,6 +1,6 @@
 //! Whether Route 53's servers have what was changed.
 //!
-//! Law: what was accepted stands. That it is not yet everywhere, or that nobody can tell, is said, and fails nothing.
+//! A change that Route 53 accepted stands. That it is not yet everywhere, or that this is unknown, is reported and fails nothing.
 
 use std::collections::BTreeSet;
 

@@ -51,7 +51,7 @@ pub struct ClusterStatus {
     pub name: EntryName,
     /// Who is the primary.
     pub verdict: VerdictReport,
-    /// Whether Patroni is in maintenance mode: it then elects nobody.
+    /// Whether Patroni is in maintenance mode: it then elects no leader.
     pub is_paused: bool,
     /// The sites, in the order of the configuration; none where the cluster is in one place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,11 +62,11 @@ pub struct ClusterStatus {
     pub endpoints: Vec<EndpointStatus>,
     /// What an operator should know although nothing is to be done about it now.
     pub warnings: Vec<String>,
-    /// What memory says is wrong.
+    /// The open conditions of the state.
     pub conditions: Vec<ConditionStatus>,
-    /// Why memory could not be read.
+    /// Why the state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_error: Option<String>,
+    pub state_error: Option<String>,
 }
 
 /// Something that is wrong and lasts, as the last pass left it.
@@ -77,11 +77,11 @@ pub struct ConditionStatus {
     /// The member or endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// For people.
+    /// In words.
     pub message: String,
     /// For how long, in seconds.
     pub lasted_seconds: u64,
-    /// Whether people were told.
+    /// Whether an alert was sent.
     pub notified: bool,
 }
 
@@ -94,7 +94,7 @@ pub struct SiteStatus {
     pub holds_primary: bool,
     /// Whether it was left, or claimed to hold the primary while another did, and has not been seen to follow since.
     pub is_superseded: bool,
-    /// How it stands, for people.
+    /// How it stands, in words.
     pub message: String,
 }
 
@@ -141,7 +141,7 @@ pub enum Standing {
     Right,
     /// It does not, and a pass would change it.
     Differs,
-    /// It cannot be told, or not be changed.
+    /// It is unknown, or cannot be changed.
     Held,
     /// It belongs to a site that does not hold the primary, and is left alone.
     Idle,
@@ -174,7 +174,7 @@ pub fn status(
             .chain(state.as_ref().ok().and_then(|state| of_others(spec, state)))
             .collect(),
         conditions: state.iter().flat_map(|state| conditions(state, now)).collect(),
-        memory_error: state.as_ref().err().map(ToString::to_string),
+        state_error: state.as_ref().err().map(ToString::to_string),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a pass does, step by step, and what became of each.
 //!
-//! Law: a step that was sent and not answered may still be done, and is not told as if it could not.
+//! A step that was sent and not answered may still take effect, and is reported as that.
 
 use serde::Serialize;
 
@@ -97,7 +97,7 @@ pub struct StepReport {
     /// It was sent and not answered, so it may still be done.
     #[serde(skip)]
     pub may_arrive: bool,
-    /// Somebody else was quicker, and what it rests on is out of date.
+    /// Another change came first, and what the step rests on is out of date.
     #[serde(skip)]
     pub lost_a_race: bool,
 }

@@ -8,7 +8,7 @@ use crate::values::endpoint::Endpoint;
 /// How a piece of text is meant; a terminal may colour it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// What people look for first.
+    /// What a reader looks for first.
     Strong,
     /// As it should be.
     Good,
@@ -98,7 +98,7 @@ fn steps(text: &mut String, steps: &[StepReport], paint: &dyn Fn(Tone, &str) -> 
     }
 }
 
-/// The endpoint as people know it.
+/// The endpoint as an operator knows it.
 #[must_use]
 pub fn describe(endpoint: &Endpoint) -> String {
     match endpoint {

@@ -1,13 +1,13 @@
-//! How large what is remembered may become.
+//! How large the state may become.
 //!
-//! Law: bounded (10). `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
+//! Invariant 10 (bounded): `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
 //! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
 
 use super::{
     Condition, KnownMember, KnownMembers, OutboxMessage, Raw, Severity, State, SurplusTarget, Unknown,
 };
 
-/// The most that the memory of one cluster takes, in bytes of JSON.
+/// The most that the state of one cluster takes, in bytes of JSON.
 pub const MOST_BYTES: usize = 256 * 1024;
 /// The most letters that wait.
 pub const MOST_MESSAGES: usize = 32;
@@ -69,7 +69,7 @@ impl State {
     }
 }
 
-/// What people were told of is kept longest, since they wait for its end; then what is critical.
+/// What was alerted is kept longest, since its end is to be alerted too; then what is critical.
 fn bound_conditions(conditions: &mut Vec<Condition>) {
     let mut total: usize = conditions.iter().map(weight_of_condition).sum();
     while total > MOST_CONDITION_BYTES {

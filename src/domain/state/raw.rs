@@ -1,6 +1,6 @@
 //! What a newer version has written, and this one carries along.
 //!
-//! Law: a rollback, or a rolling upgrade of several machines that share a table, must not lose what the newer version
+//! Invariant 4 (never backwards): a rollback, or a rolling upgrade of several machines that share a table, must not lose what the newer version
 //! relies on; so what is not understood is kept as it was read, and written back.
 
 use std::collections::BTreeMap;

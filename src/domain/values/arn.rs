@@ -12,10 +12,10 @@ use crate::values::cluster::name;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// Not the six parts of an ARN; what one looks like.
-    #[error("it is not an ARN; one looks like {0}")]
+    #[error("it is not an ARN, for example {0}")]
     NotAnArn(&'static str),
     /// An ARN of another service or resource; what was expected, and what that looks like.
-    #[error("it is not the ARN of {0}, which looks like {1}")]
+    #[error("it is not the ARN of {0}, for example {1}")]
     Other(&'static str, &'static str),
     /// A FIFO topic.
     #[error("it is a FIFO topic, which delivers to SQS queues only; give a standard topic")]

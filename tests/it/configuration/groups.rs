@@ -6,12 +6,12 @@ use crate::support::command::Repoint;
 #[tokio::test]
 async fn what_is_no_arn_of_a_target_group_is_refused() {
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"pg-writer\"\n")).await, @r#"
-    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is not an ARN; one looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
+    error: repoint.toml:5: `cluster.target_group.arn`: `pg-writer`: it is not an ARN, for example arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
       5 | arn = "pg-writer"
     "#);
     let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188";
     insta::assert_snapshot!(refused(format!("{CLUSTER}[[cluster.target_group]]\narn = \"{balancer}\"\n")).await, @r#"
-    error: repoint.toml:5: `cluster.target_group.arn`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188`: it is not the ARN of a target group, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
+    error: repoint.toml:5: `cluster.target_group.arn`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188`: it is not the ARN of a target group, for example arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33
       5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/pg/50dc6c495c0c9188"
     "#);
 }
@@ -141,7 +141,7 @@ async fn weighted_groups_that_make_no_sense_are_refused() {
       5 | arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33"
     error: repoint.toml:7: `cluster.target_group.listener`: the listener is in another Region or account than the target group
       7 | listener = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
-    error: repoint.toml:7: `cluster.target_group.listener`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2`: it is not the ARN of a Network Load Balancer's listener, which looks like arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2
+    error: repoint.toml:7: `cluster.target_group.listener`: `arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2`: it is not the ARN of a Network Load Balancer's listener, for example arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/pg/50dc6c495c0c9188/f2f7dc8efc522ab2
       7 | listener = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/pg/50dc6c495c0c9188/f2f7dc8efc522ab2"
     error: repoint.toml:13: `cluster.target_group.member`: member `pg1` has two target groups behind the same listener
       13 | member = "pg1"

@@ -35,7 +35,7 @@ async fn an_endpoint_s_own_role_beats_the_cluster_s() {
 #[tokio::test]
 async fn a_malformed_role_is_named_with_its_line() {
     for (role, words) in [
-        ("repoint", "it is not an ARN; one looks like arn:aws:iam::123456789012:role/repoint-dns"),
+        ("repoint", "it is not an ARN, for example arn:aws:iam::123456789012:role/repoint-dns"),
         ("arn:aws:iam::123456789012:user/x", "it is not the ARN of an IAM role"),
         ("arn:aws:iam::1234:role/x", "it is not the ARN of an IAM role"),
         ("arn:aws:sts::123456789012:assumed-role/x/y", "it is not the ARN of an IAM role"),

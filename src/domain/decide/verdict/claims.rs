@@ -161,7 +161,7 @@ pub(super) fn contradiction((primary, claim): &(&Member, Claim), ours: &[Member]
             let named = ours.iter().find(|other| other.is(listed));
             let timeline = listed.timeline.or_else(|| named?.health()?.timeline);
             // A `/cluster` may be older than the claim. Where the leader itself says that it leads, and its role was not
-            // told, it is not.
+            // reported, it is not.
             let has_no_status = member.health().is_none() && member.answers_at(listed);
             if timeline.is_some_and(|timeline| timeline < claim.timeline) && !has_no_status {
                 continue;

@@ -73,7 +73,7 @@ pub fn validate_health_check(
         )
     } else if !check.path.as_deref().is_some_and(|asked| paths.contains(&plain(asked))) {
         let asked = check.path.as_deref().unwrap_or("/");
-        format!("its health check requests {asked}, which does not tell which members belong to the group")
+        format!("its health check requests {asked}, which does not show which members belong to the group")
     } else if let Some(codes) = check.codes.as_deref().filter(|codes| includes(codes, NO)) {
         format!(
             "its health check accepts {codes}, and Patroni answers {NO} for a member that does not belong"

@@ -164,8 +164,8 @@ fn a_health_check_that_cannot_choose_is_refused_with_the_remedy() {
     insta::assert_snapshot!(said.join("\n"), @"
     its health check is TCP, which every member passes; use HTTP, port 8008, path /primary, codes 200
     its health check asks port traffic-port, which is not Patroni's; use HTTP, port 8008, path /primary, codes 200
-    its health check requests /health, which does not tell which members belong to the group; use HTTP, port 8008, path /primary, codes 200
-    its health check requests /replica, which does not tell which members belong to the group; use HTTP, port 8008, path /primary, codes 200
+    its health check requests /health, which does not show which members belong to the group; use HTTP, port 8008, path /primary, codes 200
+    its health check requests /replica, which does not show which members belong to the group; use HTTP, port 8008, path /primary, codes 200
     its health check accepts 200-299,400-599, and Patroni answers 503 for a member that does not belong; use HTTP, port 8008, path /primary, codes 200
     ");
 }
