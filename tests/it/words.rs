@@ -32,7 +32,7 @@ const NEVER_SAID: &str = "memory|look|looks|looked|looking|tells?|telling|letter
 const NAMES: [&str; 9] = [
     // What a trigger says (invariant 1), and how it is written: on the control socket, in a message, in a topic's name.
     r"look now",
-    r#"\blook ?$"#,
+    r"\blook ?$",
     r"-look\b",
     r#""look""#,
     // Lambda's and CloudWatch's memory.
