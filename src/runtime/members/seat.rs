@@ -66,7 +66,7 @@ pub enum Rest {
     Whole,
     /// So long from when the request was sent: a new primary is known.
     Grace(Duration),
-    /// [`PROMOTING_GRACE`], and then every member is asked again.
+    /// [`PROMOTING_GRACE`](super::PROMOTING_GRACE), and then every member is asked again.
     Promoting,
 }
 
