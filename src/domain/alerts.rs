@@ -4,18 +4,23 @@
 //! Here are the detectors (`detect`), what becomes of conditions from pass to pass (`conditions`), the state that a pass
 //! leaves behind (`update`), and the message (`message`, `cut`).
 
+mod alert;
 mod conditions;
 mod cut;
 mod detect;
+mod event;
 mod findings;
 mod followed;
 mod message;
+mod outcome;
 mod subject;
 mod update;
 
-pub use conditions::{Phase, Rules};
+pub use alert::{Alert, Document, LeftOut};
+pub use conditions::Rules;
 pub use cut::CUTS;
 pub use detect::findings;
+pub use event::{Event, Phase};
 pub use findings::Findings;
-pub use message::{Alert, Document, LeftOut};
-pub use update::{Event, Loaded, PassOutcome, next_state};
+pub use outcome::{Loaded, PassOutcome};
+pub use update::next_state;

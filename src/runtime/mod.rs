@@ -18,6 +18,7 @@ pub mod notify;
 pub mod observe;
 pub mod pass;
 pub mod save;
+pub mod settings;
 pub mod supervise;
 pub mod watch;
 pub mod zone_batcher;

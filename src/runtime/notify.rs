@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use self::message::{MESSAGES_BYTES, message};
 use super::deadline::too_late;
-use super::pass::Settings;
 use super::save::update;
+use super::settings::Settings;
 use crate::ports::Ports;
 use crate::unsaved::Past;
 use repoint_domain::alerts::{Alert, Event, Loaded, PassOutcome, Rules, next_state};

@@ -10,45 +10,21 @@ mod finish;
 mod lease;
 mod progress;
 
-use std::time::Duration;
-
 use super::deadline::Span;
 use super::lease_wait::LeaseWait;
 use super::members::Members;
 use super::observe::Observation;
+pub use super::settings::{Mode, Settings};
 use crate::ports::Ports;
-use repoint_domain::alerts::Rules;
 use repoint_domain::report::{ClusterReport, PassHold};
 use repoint_domain::spec::Spec;
 
-use attempt::{Attempt, attempt};
+use attempt::attempt;
 use finish::finish;
 use progress::Progress;
 
 /// How many attempts a pass makes before it gives up. Other processes cannot be quicker that often unless something is wrong.
 const ATTEMPTS: u32 = 10;
-
-/// How passes are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The longest that a pass may take, notifying left out.
-    pub limit: Duration,
-    /// The longest that notifying may take. It comes after the limit: that a pass ran out of time is itself worth an alert.
-    pub notify_within: Duration,
-    /// Whether the state store must be available before anything is written.
-    pub needs_state: bool,
-    /// When alerts are published.
-    pub alerts: Rules,
-}
-
-/// Whether a pass may write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It changes what differs, and publishes alerts.
-    Apply,
-    /// It reports what it would change.
-    DryRun,
-}
 
 /// What stays the same in a pass.
 #[derive(Clone, Copy)]
@@ -66,6 +42,14 @@ struct Ended {
     /// Why nothing may be written now, if so.
     hold: Option<PassHold>,
     progress: Progress,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// There is nothing left to do, or no more can be done now.
+    Finished(Ended),
+    /// What it rested on is out of date, so the pass has to observe again.
+    Again(Ended),
 }
 
 /// The whole pass: observe, decide, commit, apply, notify.

@@ -4,8 +4,9 @@
 //! interval, and when it has ended, if its beginning was alerted.
 
 use super::detect::own_subject;
+use super::event::{Event, Phase};
+use super::outcome::PassOutcome;
 use super::subject::Subject;
-use super::update::{Event, PassOutcome};
 use crate::state::{Alerted, Condition, ConditionKind, State};
 use crate::values::timestamp::Timestamp;
 
@@ -31,17 +32,6 @@ impl Rules {
             Alerted::AfterContestedGrace => self.contested_grace_ms,
         }
     }
-}
-
-/// Where a condition stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It began, and has lasted as long as its grace.
-    Began,
-    /// It is still there.
-    Lasts,
-    /// It is gone.
-    Ended,
 }
 
 /// The conditions that are open after a pass, in their order.

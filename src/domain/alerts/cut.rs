@@ -3,7 +3,7 @@
 //! Invariant 10 (bounded): a pass over thirty endpoints that are all denied has thirty alerts, each with the report of thirty
 //! failures: what is not about the alert itself is left out first, and how much that was is said.
 
-use super::message::{Alert, Document, LeftOut};
+use super::alert::{Alert, Document, LeftOut};
 use crate::report::{ClusterReport, VerdictReport, text};
 use crate::state::clipped;
 use crate::values::endpoint::Endpoint;

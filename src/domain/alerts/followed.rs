@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::update::PassOutcome;
+use super::outcome::PassOutcome;
 use crate::report::{Reason, StepResult};
 use crate::spec::{GroupRole, PointsTo, Spec};
 use crate::values::endpoint::Endpoint;

@@ -2,79 +2,18 @@
 //!
 //! Invariant 12, alert once: the process that saves the state publishes the alerts, and no other process does.
 
-use std::collections::BTreeSet;
-
-use super::conditions::{Phase, Rules, conditions};
+use super::conditions::{Rules, conditions};
+use super::event::Event;
 use super::findings::Findings;
 use super::followed::{Followed, followed};
+use super::outcome::PassOutcome;
 use crate::decide::verdict::Verdict;
 use crate::observed::member::{Member, members};
-use crate::observed::{ClusterMember, ClusterView, Observed};
-use crate::report::{HoldReport, StepReport, StepResult};
-use crate::spec::Spec;
-use crate::state::{Condition, KnownMember, LastPrimary, State, SurplusTarget};
-use crate::values::cluster::{SiteName, Timeline};
-use crate::values::endpoint::Endpoint;
-use crate::values::moves::Move;
+use crate::observed::{ClusterMember, ClusterView};
+use crate::report::{StepReport, StepResult};
+use crate::state::{KnownMember, LastPrimary, State, SurplusTarget};
 use crate::values::primary::Primary;
 use crate::values::timestamp::Timestamp;
-
-/// Something that is to be alerted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Endpoints have moved.
-    Moved {
-        /// Why, and from where.
-        moves: Move,
-        /// The endpoints that were left behind, since they are held or their change failed.
-        left: BTreeSet<Endpoint>,
-    },
-    /// A condition began, lasts or has ended.
-    Condition {
-        /// Which one.
-        condition: Condition,
-        /// Where it stands.
-        phase: Phase,
-    },
-}
-
-/// What one pass observed, decided and did.
-#[derive(Clone, Debug)]
-pub struct PassOutcome<'a> {
-    /// What is configured.
-    pub spec: &'a Spec,
-    /// What it did, and tried.
-    pub steps: &'a [StepReport],
-    /// What it left alone, and why.
-    pub holds: &'a [HoldReport],
-    /// The state when it was loaded; empty where the state store was unavailable.
-    pub loaded: Loaded,
-    /// What it observed.
-    pub observed: &'a Observed,
-    /// Its verdict on who is the primary.
-    pub verdict: &'a Verdict,
-    /// What is wrong.
-    pub findings: &'a Findings,
-    /// What was moved, and why.
-    pub moves: Option<&'a Move>,
-    /// The revision of the commit that it ends: its own, or that of a process that died.
-    pub committed: Option<u64>,
-}
-
-/// What shows whether the state has changed since it was loaded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Loaded {
-    /// The highest timeline. Only an adoption sets it back.
-    pub timeline: Option<Timeline>,
-    /// The site that was followed. It changes by a commit for another one.
-    pub site: Option<SiteName>,
-}
-
-impl From<&State> for Loaded {
-    fn from(state: &State) -> Self {
-        Self { timeline: state.highest_timeline, site: state.site.clone() }
-    }
-}
 
 /// The next state, unless nothing is new; and what is to be alerted.
 #[must_use]

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::Attempt;
 use super::decision::{check, move_cause};
 use super::lease::{Held, Stop, acquire};
 use super::progress::{Progress, Review, lost};
-use super::{Ended, Pass};
+use super::{Attempt, Ended, Pass};
 use crate::limits::LeaseGuard;
 use crate::runtime::apply::apply;
 use crate::runtime::deadline::reads_until;

@@ -5,7 +5,7 @@ use tracing::info;
 use super::acting::Acting;
 use super::decision::{check, move_cause};
 use super::progress::{Progress, Tried};
-use super::{Ended, Mode, Pass};
+use super::{Attempt, Ended, Mode, Pass};
 use crate::runtime::lease_wait::{LeaseWait, is_abandoned};
 use crate::runtime::members::Members;
 use crate::runtime::observe::{Observing, begin_when_promoted};
@@ -14,14 +14,6 @@ use repoint_domain::report::{PassHold, planned_steps};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::{Lease, State};
 use repoint_domain::values::primary::Primary;
-
-/// How an attempt ended.
-pub enum Attempt {
-    /// There is nothing left to do, or no more can be done now.
-    Finished(Ended),
-    /// What it rested on is out of date, so the pass has to observe again.
-    Again(Ended),
-}
 
 /// Observes, and acts on what was observed.
 pub async fn attempt(
