@@ -402,7 +402,7 @@ async fn a_pass_that_cannot_wait_so_long_is_held() {
     --- stdout
     batman  held  N ms
       primary  pg2  10.0.1.12:5432  timeline 4, before: pg1
-      held     another repoint (db-7 process 4711) has held the lease of this cluster all the time
+      held     another repoint process (db-7 process 4711) has held the lease of this cluster all the time
                the next pass tries again
     --- stderr
     TIME  INFO another repoint process holds the lease; waiting cluster.name=batman by=db-7 process 4711
