@@ -334,7 +334,7 @@ fn it_is_urgent_to_follow_and_nothing_else() {
     assert_eq!(now.urgency(&state(Some(known(2, 4)))), Urgency::Failover);
     assert_eq!(now.urgency(&state(Some(known(1, 3)))), Urgency::Failover);
     let lease = Lease {
-        by: "somebody".to_owned(),
+        by: "another process".to_owned(),
         revision: 1,
         timeline: Timeline(4),
         since: Timestamp(1),

@@ -7,7 +7,7 @@ try_program() {
   expect "repoint $(cargo metadata --locked --no-deps --format-version 1 |
     jq -r '.packages[] | select(.name == "repoint").version')" repoint --version
   expect 'repoint-plan(1)' man repoint
-  expect 'look at nothing, change nothing' man repoint-test-alert
+  expect 'without checking or changing anything' man repoint-test-alert
   expect '-F _repoint' bash -c \
     '. /usr/share/bash-completion/bash_completion; _comp_load repoint 2>/dev/null || _completion_loader repoint; complete -p repoint'
   expect 'nothing is configured' sh -c 'repoint check --config /etc/repoint.toml || echo nothing is configured'

@@ -179,7 +179,7 @@ fn a_member_that_does_not_answer_is_told_by_its_name() {
     history.pass(100, &unreadable());
     assert!(
         history.state.conditions.iter().any(|open| open.subject.as_deref() == Some("pg3")),
-        "whether pg3 is back cannot be told when nobody answers"
+        "whether pg3 is back is unknown while no member answers"
     );
     every_ten_seconds(&mut history, 110, 130, &healthy(1, 3));
     insta::assert_snapshot!(history.lines(), @"
@@ -215,7 +215,7 @@ fn a_change_that_fails_again_and_again_is_told_once() {
         Some(name(1)),
         "the endpoints still follow pg1"
     );
-    assert_eq!(history.state.lease, None, "nobody is acting between passes");
+    assert_eq!(history.state.lease, None, "no process holds the lease between passes");
     history.is_refused = false;
     every_ten_seconds(&mut history, 70, 90, &healthy(2, 4));
     insta::assert_snapshot!(history.lines(), @"
@@ -447,7 +447,7 @@ fn only_the_one_who_acted_ends_the_act() {
 #[test]
 fn a_commit_never_lowers_the_highest_timeline_and_an_adoption_may() {
     let known = State { revision: 7, highest_timeline: Some(Timeline(9)), ..State::default() };
-    let committed = known.committed(&primary_on(8), None, "somebody", at(0));
+    let committed = known.committed(&primary_on(8), None, "another process", at(0));
     assert_eq!((committed.revision, committed.highest_timeline), (8, Some(Timeline(9))));
     let lease = committed.lease.clone().unwrap();
     assert_eq!((lease.revision, lease.timeline), (8, Timeline(8)));

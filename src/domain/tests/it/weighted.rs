@@ -270,7 +270,11 @@ fn the_weights_wait_for_a_group_that_cannot_be_read() {
     observed.groups.insert(member_group(2), Err(refused()));
     observed.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
     let plan = checked(&observed);
-    assert_eq!(words(&plan), "pg3+10.0.1.13", "nothing goes while nobody knows what connections rest on");
+    assert_eq!(
+        words(&plan),
+        "pg3+10.0.1.13",
+        "no target is deregistered while it is unknown what connections rest on"
+    );
     assert_eq!(held(&plan).0, EndpointReasonKind::Unreadable);
     assert_eq!(plan.holds.len(), 2, "the group and the listener");
 }

@@ -28,7 +28,10 @@ fn a_state_is_of_others_when_it_shares_no_endpoint() {
     let kept = State::default().kept_for(&with_records(&names(&["a.example.com", "b.example.com"])));
     assert!(!kept.is_of_others(&with_records(&names(&["b.example.com", "c.example.com"]))));
     assert!(kept.is_of_others(&with_records(&names(&["c.example.com"]))));
-    assert!(!State::default().is_of_others(&with_records(&names(&["c.example.com"]))), "it is nobody's yet");
+    assert!(
+        !State::default().is_of_others(&with_records(&names(&["c.example.com"]))),
+        "it belongs to no entry yet"
+    );
     // An entry that only looks moves nothing, and takes nothing over.
     assert!(!kept.is_of_others(&spec()));
     assert_eq!(kept.clone().kept_for(&spec()), kept);

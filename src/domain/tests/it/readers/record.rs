@@ -37,7 +37,7 @@ fn of(record: RecordSpec) -> Spec {
 
 fn primary_of(spec: &Spec, observed: &Observed) -> Primary {
     let Verdict::Primary(primary) = verdict(spec, observed, &State::default()) else {
-        panic!("nobody leads")
+        panic!("no member leads")
     };
     primary
 }

@@ -188,7 +188,7 @@ fn a_leader_is_dated_when_it_is_first_seen() {
     let leads = |leader, timeline| {
         let Verdict::Primary(primary) = verdict(&spec(), &healthy(leader, timeline), &State::default())
         else {
-            panic!("nobody leads")
+            panic!("no member leads")
         };
         primary
     };
