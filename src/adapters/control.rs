@@ -26,7 +26,7 @@ const LONGEST_ANSWER: u64 = 4 * LONGEST_LINE;
 /// How long a client may take to send its line.
 const LINE_WITHIN: Duration = Duration::from_secs(2);
 /// The trigger, before the scope.
-const LOOK: &str = "look ";
+const CHECK: &str = "check ";
 const DONE: &str = "ok";
 
 /// The daemon's end of the socket.
@@ -93,14 +93,14 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// The daemon's answer to a trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Looks {
+pub enum Answer {
     /// The daemon checks the cluster, and can act.
-    Able,
+    Accepted,
     /// The daemon checks the cluster, but an AWS call or the state store that it needs for acting has failed last;
     /// the reason.
     Unable(String),
     /// The daemon does not watch the cluster.
-    Unknown,
+    UnknownScope,
 }
 
 /// A connected client.
@@ -110,18 +110,18 @@ pub struct Caller {
 
 impl Caller {
     /// Reads the trigger and answers it: `check` gets the scope, and returns the answer.
-    pub async fn serve(self, check: impl FnOnce(&str) -> Looks) {
+    pub async fn serve(self, check: impl FnOnce(&str) -> Answer) {
         let mut stream = AsyncBufReader::new(self.stream);
         let mut line = String::new();
         let read = timeout(LINE_WITHIN, (&mut stream).take(LONGEST_LINE).read_line(&mut line)).await;
         let Ok(Ok(1..)) = read else { return };
-        let answer = match line.trim_end().strip_prefix(LOOK).map(|scope| (scope, check(scope))) {
-            Some((_, Looks::Able)) => DONE.to_owned(),
-            Some((scope, Looks::Unknown)) => {
+        let answer = match line.trim_end().strip_prefix(CHECK).map(|scope| (scope, check(scope))) {
+            Some((_, Answer::Accepted)) => DONE.to_owned(),
+            Some((scope, Answer::UnknownScope)) => {
                 format!("the daemon does not watch the cluster `{}`", text::message(scope))
             }
             // A callback treats every answer but the first as a refusal, and then checks the cluster itself.
-            Some((_, Looks::Unable(why))) => {
+            Some((_, Answer::Unable(why))) => {
                 format!("the daemon cannot act: {}", text::message(&why))
             }
             None => format!("unknown request `{}`", text::message(&line)),
@@ -139,7 +139,7 @@ pub fn observe(path: &Path, scope: &str, within: Duration) -> io::Result<()> {
     let mut stream = BlockingStream::connect(path)?;
     stream.set_read_timeout(Some(within))?;
     stream.set_write_timeout(Some(within))?;
-    stream.write_all(format!("{LOOK}{scope}\n").as_bytes())?;
+    stream.write_all(format!("{CHECK}{scope}\n").as_bytes())?;
     let mut answer = String::new();
     BufReader::new(stream).take(LONGEST_ANSWER).read_line(&mut answer).map_err(|error| {
         match error.kind() {

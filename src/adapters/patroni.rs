@@ -177,7 +177,7 @@ impl Patroni for Rest {
         };
         MemberAnswer {
             peer: primary.peer.or(cluster.peer),
-            health: primary.read.and_then(|(status, health)| {
+            status: primary.read.and_then(|(status, health)| {
                 let health = health.into_domain(status == StatusCode::OK);
                 health.map_err(|error| refused("GET /primary", url, &error))
             }),

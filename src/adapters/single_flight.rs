@@ -1,9 +1,9 @@
 //! One process does a job that several processes of this machine want done.
 //!
-//! No request is lost: the leader answers each request, and the round that it begins afterwards covers it; a process
+//! No request is lost: the owner answers each request, and the round that it begins afterwards covers it; a process
 //! without an answer does the job itself. The name is an abstract socket of the kernel (`unix(7)`): it disappears
 //! with its process, so nothing has to be created, owned or cleaned up. Every user of the machine can take such a
-//! name, so a process of another user does not count as the leader.
+//! name, so a process of another user does not count as the owner.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,27 +16,27 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-/// The leader answers within 1 ms, unless it is stopped.
+/// The owner answers within 1 ms, unless it is stopped.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// A name without a listener is short-lived: its leader has just ended, or is about to listen.
+/// A name without a listener is short-lived: its owner has just ended, or is about to listen.
 const ATTEMPTS: u32 = 20;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 const ANSWER: [u8; 3] = *b"ok\n";
 
 /// The right and the duty to do the job.
 #[derive(Debug)]
-pub struct Lead(Option<UnixListener>);
+pub struct Flight(Option<UnixListener>);
 
-/// Becomes the leader of a job; `None` if another process leads, and begins another round.
+/// Becomes the owner of a job; `None` if another process is, and begins another round.
 ///
 /// # Errors
-/// If it is unknown whether another process leads. The caller should then do the job.
-pub async fn lead(work: &str) -> io::Result<Option<Lead>> {
+/// If it is unknown whether another process owns the job. The caller should then do the job.
+pub async fn join(work: &str) -> io::Result<Option<Flight>> {
     let name = PathBuf::from(format!("\0repoint/{}/{work}", geteuid().as_raw()));
     let mut last = ErrorKind::AddrInUse.into();
     for _ in 0..ATTEMPTS {
         match UnixListener::bind(&name) {
-            Ok(listener) => return Ok(Some(Lead(Some(listener)))),
+            Ok(listener) => return Ok(Some(Flight(Some(listener)))),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
         }
@@ -54,8 +54,8 @@ pub async fn lead(work: &str) -> io::Result<Option<Lead>> {
     Err(last)
 }
 
-impl Lead {
-    /// The leader if it is unknown whether another process leads.
+impl Flight {
+    /// For a process that does not know whether another one owns the job.
     #[must_use]
     pub fn alone() -> Self {
         Self(None)
@@ -96,14 +96,14 @@ impl Lead {
     }
 }
 
-/// Asks the leader for another round.
+/// Asks the owner for another round.
 async fn ask(name: &Path) -> io::Result<()> {
-    let mut leader = UnixStream::connect(name).await?;
-    if !is_of_this_user(&leader) {
+    let mut owner = UnixStream::connect(name).await?;
+    if !is_of_this_user(&owner) {
         return Err(io::Error::new(ErrorKind::PermissionDenied, "a process of another user holds the name"));
     }
     let mut answer = ANSWER;
-    leader.read_exact(&mut answer).await.map(drop)
+    owner.read_exact(&mut answer).await.map(drop)
 }
 
 /// A new socket has room for these few bytes.
@@ -115,7 +115,7 @@ fn is_of_this_user(other: &UnixStream) -> bool {
     other.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw())
 }
 
-/// Whether the leader has ended since its name was seen, or has no room for another connection.
+/// Whether the owner has ended since its name was seen, or has no room for another connection.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

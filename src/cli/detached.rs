@@ -10,7 +10,7 @@ use super::callback::Called;
 use super::watch::log_arrivals;
 use super::{block_on, job, print};
 use crate::app::App;
-use crate::app::single_flight::{Lead, lead};
+use crate::app::single_flight::{Flight, join};
 use crate::config::{CallbackMode, Settings, show};
 use repoint_domain::report::{ClusterReport, Outcome};
 
@@ -26,12 +26,12 @@ pub fn main(settings: Settings, config: &Path, arguments: &[String]) -> ExitCode
     }
     // A process that reads another version of the file has another job.
     let job = job::digest(config, (called.scope, show(&settings).to_string()));
-    block_on(look_once(settings, called, job))
+    block_on(check_once(settings, called, job))
 }
 
-async fn look_once(settings: Settings, called: Called<'_>, job: String) -> ExitCode {
-    let lead = match lead(&job).await {
-        Ok(Some(lead)) => lead,
+async fn check_once(settings: Settings, called: Called<'_>, job: String) -> ExitCode {
+    let flight = match join(&job).await {
+        Ok(Some(flight)) => flight,
         Ok(None) => {
             info!(
                 cluster.name = called.scope,
@@ -41,14 +41,14 @@ async fn look_once(settings: Settings, called: Called<'_>, job: String) -> ExitC
         }
         Err(error) => {
             warn!(cluster.name = called.scope, %error, "callback: another process may check the cluster at the same time");
-            Lead::alone()
+            Flight::alone()
         }
     };
     let app = match App::new(settings).await {
         Ok(app) => app,
         Err(error) => return print::usage_error(&format!("{:#}", anyhow::Error::from(error))),
     };
-    lead.work(|| observe(&app, called)).await
+    flight.work(|| observe(&app, called)).await
 }
 
 async fn observe(app: &App, called: Called<'_>) -> ExitCode {

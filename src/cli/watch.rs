@@ -15,7 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tracing::{error, info, warn};
 
 use super::{Common, print, systemd};
-use crate::app::control::{self, Caller, Control, Looks};
+use crate::app::control::{self, Answer, Caller, Control};
 use crate::app::{App, News, Watching};
 use crate::config::Settings;
 use repoint_domain::report::{ClusterReport, Outcome};
@@ -169,9 +169,9 @@ impl Daemon {
                 tokio::spawn(caller.serve(move |scope| {
                     info!(cluster.name = scope, "woken by a trigger");
                     match (wake.wake(scope), app.trouble().or_else(|| wake.blocked(scope))) {
-                        (false, _) => Looks::Unknown,
-                        (true, None) => Looks::Able,
-                        (true, Some(why)) => Looks::Unable(why),
+                        (false, _) => Answer::UnknownScope,
+                        (true, None) => Answer::Accepted,
+                        (true, Some(why)) => Answer::Unable(why),
                     }
                 }));
             }

@@ -102,7 +102,7 @@ fn serves_readers_alone(
     leader: &Primary,
 ) -> Result<(), Refusal> {
     let answers = observed.answers_of(leader.site.as_ref()).values();
-    let mut statuses = answers.filter_map(|answer| answer.health.as_ref().ok());
+    let mut statuses = answers.filter_map(|answer| answer.status.as_ref().ok());
     let leads = statuses.any(|own| {
         own.role == Role::StandbyLeader
             && own.timeline == Some(leader.timeline)

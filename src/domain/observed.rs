@@ -97,7 +97,7 @@ pub struct MemberAnswer {
     /// The address that answered: it shows whether two names are one member or two.
     pub peer: Option<SocketAddr>,
     /// `GET /primary`.
-    pub health: Read<MemberStatus>,
+    pub status: Read<MemberStatus>,
     /// `GET /cluster`.
     pub view: Read<ClusterView>,
 }

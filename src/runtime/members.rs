@@ -143,7 +143,7 @@ impl Members {
         let answered = self.seats.values().filter(|seat| seat.question.is_none());
         answered
             .filter_map(|seat| seat.answer.as_ref())
-            .all(|(answer, at)| (answer.health.is_err() && answer.view.is_err()) || at.elapsed() <= within)
+            .all(|(answer, at)| (answer.status.is_err() && answer.view.is_err()) || at.elapsed() <= within)
     }
 
     fn answers(&self, site: Option<&SiteName>) -> Answers {
@@ -210,7 +210,7 @@ impl Members {
             let answer = answer.unwrap_or_else(|_| match question.at() {
                 Some(_) => MemberAnswer {
                     peer: None,
-                    health: Err(too_late("GET /primary", &place.1)),
+                    status: Err(too_late("GET /primary", &place.1)),
                     view: Err(too_late("GET /cluster", &place.1)),
                 },
                 None => unanswered(&place.1, &question),
@@ -238,7 +238,7 @@ impl Members {
         // A request that was never sent has not been met by silence.
         if let Some(asked) = asked {
             let took = asked.elapsed();
-            seat.is_silent = answer.health.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
+            seat.is_silent = answer.status.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
         }
         seat.answer = Some((answer, Instant::now()));
     }
@@ -272,7 +272,7 @@ impl Members {
     /// Whether a primary's timeline is above all that was acted for, and it has no rival.
     fn is_new(&self, primary: &Primary, spec: &Spec, answers: &Answers) -> bool {
         let seeds = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
-        let has_answered = |url| answers.get(url).is_some_and(|answer| answer.health.is_ok());
+        let has_answered = |url| answers.get(url).is_some_and(|answer| answer.status.is_ok());
         self.applied.is_some_and(|applied| primary.timeline > applied)
             && primary.rivals.is_empty()
             && seeds.iter().any(has_answered)
@@ -291,7 +291,7 @@ impl Members {
 
     /// Whether the state knows it where it answers.
     fn is_known(&self, primary: &Primary, answers: &Answers) -> bool {
-        let claims = |answer: &MemberAnswer| answer.health.as_ref().is_ok_and(|own| own.answers_primary);
+        let claims = |answer: &MemberAnswer| answer.status.as_ref().is_ok_and(|own| own.answers_primary);
         let mut claimants = answers.iter().filter(|(_, answer)| claims(answer));
         claimants.any(|(url, _)| {
             let known = self.loaded.get(&(primary.site.clone(), url.clone()));

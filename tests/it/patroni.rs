@@ -152,7 +152,7 @@ async fn unknown_words_and_fields_are_passed_over() {
             "scheduled_switchover": {"at": "tomorrow"}, "pause": true}"#,
     );
     let answer = ask(primary, cluster).await;
-    assert!(!answer.health.unwrap().state.is_up());
+    assert!(!answer.status.unwrap().state.is_up());
     let view = answer.view.unwrap();
     let pg1 = &view.members[0];
     assert!(view.paused && pg1.noloadbalance && pg1.api_url.is_none() && pg1.lag_bytes.is_none());
@@ -163,8 +163,8 @@ async fn unknown_words_and_fields_are_passed_over() {
 
 async fn reason(reply: Reply) -> String {
     let answer = ask(reply.clone(), reply).await;
-    assert!(answer.health.is_err() && answer.view.is_err(), "{answer:?}");
-    answer.health.unwrap_err().message
+    assert!(answer.status.is_err() && answer.view.is_err(), "{answer:?}");
+    answer.status.unwrap_err().message
 }
 
 #[track_caller]
@@ -214,14 +214,14 @@ async fn json_without_end_is_cut_off() {
     let endless = Reply::Endless(vec![b' '; 64 * 1024]);
     // Neither the size nor the time of an answer is left to the other side.
     let head = ask(endless.clone(), endless).await;
-    assert!(head.health.is_err());
+    assert!(head.status.is_err());
     let server = Server::start(|_| {
         let mut answer = b"HTTP/1.0 200 OK\r\n\r\n{\"state\": \"".to_vec();
         answer.resize(2 * 1024 * 1024, b'x');
         Reply::Raw(answer)
     });
     let answer = rest().ask(&ApiUrl::parse(&server.await.url()).unwrap(), &Asked::default()).await;
-    says(&answer.health.unwrap_err().message, "exceeds 1048576 bytes");
+    says(&answer.status.unwrap_err().message, "exceeds 1048576 bytes");
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn a_port_that_accepts_and_never_answers_is_given_up() {
 #[tokio::test]
 async fn a_closed_port_and_a_closed_connection_are_told_apart() {
     let refused = rest().ask(&ApiUrl::parse("http://127.0.0.1:9").unwrap(), &Asked::default()).await;
-    says(&refused.health.unwrap_err().message.to_lowercase(), "refused");
+    says(&refused.status.unwrap_err().message.to_lowercase(), "refused");
     let closed = reason(Reply::Raw(Vec::new())).await;
     assert!(!closed.to_lowercase().contains("refused"), "{closed}");
 }

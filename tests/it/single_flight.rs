@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
-use repoint::adapters::single_flight::lead;
+use repoint::adapters::single_flight::join;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -23,17 +23,18 @@ async fn no_wish_is_lost() {
                 yield_now().await;
             }
             let before = begun.load(Ordering::SeqCst);
-            match lead(&name("lost")).await.unwrap() {
-                Some(lead) => {
-                    lead.work(|| {
-                        begun.fetch_add(1, Ordering::SeqCst);
-                        async move {
-                            for _ in 0..number % 5 {
-                                yield_now().await;
+            match join(&name("lost")).await.unwrap() {
+                Some(flight) => {
+                    flight
+                        .work(|| {
+                            begun.fetch_add(1, Ordering::SeqCst);
+                            async move {
+                                for _ in 0..number % 5 {
+                                    yield_now().await;
+                                }
                             }
-                        }
-                    })
-                    .await;
+                        })
+                        .await;
                     None
                 }
                 None => Some(before),
@@ -53,9 +54,9 @@ async fn no_wish_is_lost() {
 #[tokio::test]
 async fn those_who_come_while_it_is_done_are_served_by_one_more() {
     let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let leader = lead(&name("one more")).await.unwrap().unwrap();
+    let flight = join(&name("one more")).await.unwrap().unwrap();
     let (count, wait) = (begun.clone(), go_on.clone());
-    let done = tokio::spawn(leader.work(move || {
+    let done = tokio::spawn(flight.work(move || {
         let (number, wait) = (count.fetch_add(1, Ordering::SeqCst) + 1, wait.clone());
         async move {
             if number == 1 {
@@ -68,26 +69,26 @@ async fn those_who_come_while_it_is_done_are_served_by_one_more() {
         yield_now().await;
     }
     for _ in 0..10 {
-        assert!(lead(&name("one more")).await.unwrap().is_none());
+        assert!(join(&name("one more")).await.unwrap().is_none());
     }
     go_on.notify_one();
     assert_eq!(done.await.unwrap(), 2);
     // Who comes after the end does it.
-    assert!(lead(&name("one more")).await.unwrap().is_some());
+    assert!(join(&name("one more")).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn other_work_is_done_meanwhile() {
-    let _lead = lead(&name("a")).await.unwrap().unwrap();
-    assert!(lead(&name("b")).await.unwrap().is_some());
+    let _flight = join(&name("a")).await.unwrap().unwrap();
+    assert!(join(&name("b")).await.unwrap().is_some());
 }
 
 /// One that was stopped answers nobody, and keeps nobody from the work.
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_answer_is_told_of() {
-    let lead_of_one_who_hangs = lead(&name("hangs")).await.unwrap().unwrap();
-    let error = lead(&name("hangs")).await.unwrap_err();
+    let flight_of_a_hung_process = join(&name("hangs")).await.unwrap().unwrap();
+    let error = join(&name("hangs")).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-    drop(lead_of_one_who_hangs);
-    assert!(lead(&name("hangs")).await.unwrap().is_some());
+    drop(flight_of_a_hung_process);
+    assert!(join(&name("hangs")).await.unwrap().is_some());
 }

@@ -134,13 +134,13 @@ async fn ask_by(scheme: &str, server: &Server, options: &Options) -> MemberAnswe
 
 #[track_caller]
 fn accepted(answer: &MemberAnswer) {
-    assert!(answer.health.as_ref().is_ok_and(|own| own.answers_primary), "{:?}", answer.health);
+    assert!(answer.status.as_ref().is_ok_and(|own| own.answers_primary), "{:?}", answer.status);
 }
 
 /// What is said of a member that is not trusted.
 #[track_caller]
 fn refused(answer: MemberAnswer) -> String {
-    answer.health.expect_err("it is not trusted").message
+    answer.status.expect_err("it is not trusted").message
 }
 
 async fn trust(server: &Server, options: &Options) -> MemberAnswer {
@@ -239,7 +239,7 @@ async fn a_configured_certificate_without_its_key_is_refused() {
     params.subject_alt_names.push(SanType::DnsName("anything.example.com".try_into().unwrap()));
     let renewed = Pair { chain: vec![params.self_signed(&its.key).unwrap().der().clone()], ..its };
     let old = self_signed(as_openssl_does(&[ADDRESS]));
-    assert!(trust(&member(&renewed).await, &trusting(&[&old])).await.health.is_err());
+    assert!(trust(&member(&renewed).await, &trusting(&[&old])).await.status.is_err());
 }
 
 #[tokio::test]
@@ -274,6 +274,6 @@ async fn an_answer_is_whole_without_a_word_at_its_end() {
         let raw = format!("HTTP/1.0 200 OK\r\n\r\n{body}").into_bytes();
         let server =
             Server::start_tls(acceptor(its.certified(), None), move |_| Reply::Raw(raw.clone())).await;
-        assert_eq!(trust(&server, &trusting(&[&its])).await.health.is_ok(), is_whole, "{body}");
+        assert_eq!(trust(&server, &trusting(&[&its])).await.status.is_ok(), is_whole, "{body}");
     }
 }

@@ -21,7 +21,7 @@ pub struct Alert {
     /// For programs: it follows the text, as one line of JSON.
     pub document: Document,
     /// What stands before the report in the text.
-    pub(super) lead: String,
+    pub(super) intro: String,
 }
 
 /// The message for programs. Its first five fields are SNS message attributes as well, for filter policies.

@@ -41,8 +41,8 @@ impl Alert {
             dedup_key: clipped(&self.document.dedup_key, SENTENCE),
             ..self.document.clone()
         };
-        let lead = clipped(&self.lead, 4 * SENTENCE);
-        Self { subject: self.subject.clone(), text: words(&lead, &document), document, lead }
+        let intro = clipped(&self.intro, 4 * SENTENCE);
+        Self { subject: self.subject.clone(), text: words(&intro, &document), document, intro }
     }
 }
 
@@ -84,7 +84,7 @@ fn shorten(report: &mut ClusterReport) {
 }
 
 /// The words of a message: what it is about, and the report.
-pub(super) fn words(lead: &str, document: &Document) -> String {
+pub(super) fn words(intro: &str, document: &Document) -> String {
     let report = text(&document.report, &|_, word| word.to_owned());
     let left_out = document.left_out.map_or_else(String::new, |left| {
         format!(
@@ -92,5 +92,5 @@ pub(super) fn words(lead: &str, document: &Document) -> String {
             left.steps, left.holds, left.warnings
         )
     });
-    format!("{lead}{report}{left_out}")
+    format!("{intro}{report}{left_out}")
 }

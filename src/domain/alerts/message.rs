@@ -139,8 +139,8 @@ fn runbook(event: &str) -> String {
 }
 
 fn message(headline: &str, words: &str, document: Document) -> Alert {
-    let lead = format!("{headline}.\n\n{words}Runbook: {}\n\n", document.runbook);
-    Alert { subject: subject(headline), text: cut::words(&lead, &document), document, lead }
+    let intro = format!("{headline}.\n\n{words}Runbook: {}\n\n", document.runbook);
+    Alert { subject: subject(headline), text: cut::words(&intro, &document), document, intro }
 }
 
 /// SNS wants ASCII without control characters, and the name of a cluster may be anything.

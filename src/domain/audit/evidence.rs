@@ -19,7 +19,7 @@ pub(super) fn may_still_be_read_from(listed: &ClusterMember, seen: &Seen) -> boo
     // Before 3.2 a member does not report its name; then any live replica counts.
     let is_its = |own: &&MemberStatus| own.name.as_ref().is_none_or(|name| *name == listed.name);
     let answers = seen.observed.answers_of(seen.primary.site.as_ref()).values();
-    let mut statuses = answers.filter_map(|answer| answer.health.as_ref().ok()).filter(is_its);
+    let mut statuses = answers.filter_map(|answer| answer.status.as_ref().ok()).filter(is_its);
     let is_live_replica = |own: &MemberStatus| {
         !own.answers_primary && own.role == Role::Replica && !matches!(own.state, PostgresState::Other(_))
     };

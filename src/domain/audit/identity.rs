@@ -30,7 +30,7 @@ pub(super) fn is_configured(
 /// A member that reports another scope is at an address that now belongs to another cluster.
 fn same_system(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Refusal> {
     for answer in site.members.iter().filter_map(|url| answers.get(url)) {
-        let Ok(own) = &answer.health else { continue };
+        let Ok(own) = &answer.status else { continue };
         let reported = own.scope.as_ref().or_else(|| answer.view.as_ref().ok()?.scope.as_ref());
         let other = own.system_id.as_ref().filter(|system_id| **system_id != primary.system_id);
         if let Some(other) = other.filter(|_| reported.is_none_or(|scope| *scope == site.scope)) {
@@ -44,7 +44,7 @@ fn same_system(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), 
 fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Refusal> {
     let is_ours = |answer: &&MemberAnswer| {
         let view = answer.view.as_ref().ok().and_then(|view| view.scope.as_ref());
-        let own = answer.health.as_ref().ok().and_then(|own| own.scope.as_ref());
+        let own = answer.status.as_ref().ok().and_then(|own| own.scope.as_ref());
         own.or(view).is_none_or(|scope| *scope == site.scope)
     };
     let members_of = |url: &ApiUrl| {
@@ -64,7 +64,7 @@ fn confirmed(primary: &Primary, site: &Site, answers: &Answers) -> Result<(), Re
         }
     }
     let leads = |url: &&ApiUrl| {
-        let own = answers.get(*url).and_then(|answer| answer.health.as_ref().ok());
+        let own = answers.get(*url).and_then(|answer| answer.status.as_ref().ok());
         own.is_some_and(|own| {
             // A member whose PostgreSQL cannot be queried for a moment reports neither.
             let leads = own.answers_primary || own.role == Role::StandbyLeader;

@@ -34,7 +34,7 @@ pub(super) fn never_back_to_a_site(
 ) -> Result<(), Refusal> {
     let (Some(to), Some(from)) = (&primary.site, &state.site) else { return Ok(()) };
     let is_ahead = state.highest_timeline.is_none_or(|applied| primary.timeline > applied);
-    let mut previous_site = observed.answers_of(Some(from)).values().flat_map(|answer| &answer.health);
+    let mut previous_site = observed.answers_of(Some(from)).values().flat_map(|answer| &answer.status);
     let is_confirmed =
         previous_site.any(|own| own.role == Role::StandbyLeader && own.timeline == Some(primary.timeline));
     if to == from || (is_ahead && (is_confirmed || !state.superseded.contains(to))) {

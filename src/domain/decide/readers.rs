@@ -96,7 +96,7 @@ fn leaders_view<'a>(members: &[Member<'a>], leader: &Primary) -> Option<&'a Clus
 /// claims to be the primary and is not the leader feeds what is no part of this cluster any more.
 fn fed<'a>(members: &[Member<'a>], leader: &Primary) -> BTreeSet<&'a MemberName> {
     let feeds = members.iter().filter_map(|member| {
-        let own = member.health()?;
+        let own = member.status()?;
         let is_leader = leader.member.is_some() && member.name == leader.member;
         (is_leader || is_replica(own)).then_some(&own.feeds)
     });
@@ -113,7 +113,7 @@ fn address(members: &[Member], listed: &ClusterMember) -> Option<Address> {
 
 /// What a listed member says of itself.
 fn own<'a>(members: &[Member<'a>], listed: &ClusterMember) -> Option<&'a MemberStatus> {
-    members.iter().find(|member| member.name.as_ref() == Some(&listed.name))?.health()
+    members.iter().find(|member| member.name.as_ref() == Some(&listed.name))?.status()
 }
 
 fn is_replica(own: &MemberStatus) -> bool {

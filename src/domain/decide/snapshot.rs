@@ -15,19 +15,19 @@ use crate::values::primary::Primary;
 /// The members' answers, without what always changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    lead: Lead,
+    leader: Leader,
     sites: Sites,
     /// For each endpoint of readers.
     readers: Vec<Option<Vec<Reader>>>,
 }
 
-/// Whom the members alone would make one name.
+/// The leader by the answers alone, without the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Lead {
+enum Leader {
     Primary(Option<SiteName>, Option<MemberName>, Option<Address>, Timeline, SystemId),
     /// The leader of a standby cluster, whose readers are served.
     Standby(Option<MemberName>, Option<Address>, Timeline, SystemId),
-    Nobody(HoldKind),
+    None(HoldKind),
 }
 
 impl Snapshot {
@@ -40,18 +40,18 @@ impl Snapshot {
             |leader| spec.reader_limits().map(|limit| readers(&observed, leader, limit)).collect();
         let readers = verdict.leader().map_or_else(Vec::new, readers_of);
         let leader = verdict.leader().cloned();
-        let lead = match (verdict, leader) {
+        let leader = match (verdict, leader) {
             (Verdict::Primary(Primary { site, member, address, timeline, system_id, .. }), _) => {
-                Lead::Primary(site, member, address, timeline, system_id)
+                Leader::Primary(site, member, address, timeline, system_id)
             }
             (Verdict::Hold(_), Some(Primary { member, address, timeline, system_id, .. })) => {
-                Lead::Standby(member, address, timeline, system_id)
+                Leader::Standby(member, address, timeline, system_id)
             }
-            (Verdict::Hold(hold), None) => Lead::Nobody(hold.kind()),
+            (Verdict::Hold(hold), None) => Leader::None(hold.kind()),
         };
         let mut sites = observed.sites;
         for answer in sites.values_mut().flat_map(|answers| answers.values_mut()) {
-            if let Err(failure) = &mut answer.health {
+            if let Err(failure) = &mut answer.status {
                 failure.message.clear();
             }
             match &mut answer.view {
@@ -59,20 +59,20 @@ impl Snapshot {
                 Err(failure) => failure.message.clear(),
             }
         }
-        Self { lead, sites, readers }
+        Self { leader, sites, readers }
     }
 
     /// Whether there is a primary, by what the members alone report.
     #[must_use]
     pub fn names_a_primary(&self) -> bool {
-        matches!(self.lead, Lead::Primary(..))
+        matches!(self.leader, Leader::Primary(..))
     }
 
     /// Whether there is something to follow: a primary that is not the one that every endpoint was last seen to follow, or
     /// one for which a process has taken the lease and has not finished.
     #[must_use]
     pub fn urgency(&self, state: &State) -> Urgency {
-        let Lead::Primary(site, member, address, timeline, _) = &self.lead else { return Urgency::Audit };
+        let Leader::Primary(site, member, address, timeline, _) = &self.leader else { return Urgency::Audit };
         let is_other = state.primary.as_ref().is_some_and(|known| {
             (&known.site, &known.member, &known.address, known.timeline) != (site, member, address, *timeline)
         });
@@ -82,6 +82,6 @@ impl Snapshot {
     /// Whether it names the same primary, or none for the same reason.
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
-        self.lead == other.lead
+        self.leader == other.leader
     }
 }

@@ -37,8 +37,8 @@ pub fn standbys(observed: &Observed, primary: &Primary) -> Vec<Standby> {
         .flat_map(|view| &view.members)
         .filter(|listed| listed.state.is_up() && !listed.noloadbalance)
         .filter(|listed| {
-            let health = knows(&listed.name).and_then(Member::health);
-            health.is_some_and(|own| own.role == Role::Replica && own.state.is_up() && !own.answers_primary)
+            let status = knows(&listed.name).and_then(Member::status);
+            status.is_some_and(|own| own.role == Role::Replica && own.state.is_up() && !own.answers_primary)
         })
         .filter_map(|listed| {
             let class = match listed.role {

@@ -55,7 +55,7 @@ pub fn verdict(spec: &Spec, observed: &Observed, state: &State) -> Verdict {
 #[must_use]
 pub fn by_site(spec: &Spec, observed: &Observed, state: &State) -> Vec<(Option<SiteName>, Verdict)> {
     let found = found(spec, observed, state).into_iter();
-    found.map(|found| (found.site, found.lead.map_or_else(Verdict::Hold, Verdict::Primary))).collect()
+    found.map(|found| (found.site, found.primary.map_or_else(Verdict::Hold, Verdict::Primary))).collect()
 }
 
 fn found(spec: &Spec, observed: &Observed, state: &State) -> Vec<Found> {
@@ -71,7 +71,7 @@ fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
     let claims = claims::claims(&ours, state);
     let confirmed = Confirmed::of(site, &ours);
     let leader = |member: &&Member| {
-        let own = member.health();
+        let own = member.status();
         let leads =
             own.is_some_and(|own| own.role == Role::StandbyLeader && own.state == PostgresState::Running);
         leads && confirmed.has(member)
@@ -81,16 +81,16 @@ fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
     Found {
         is_wrong: wrong.is_some(),
         site: site.name.clone(),
-        replays: ours.iter().find(leader).and_then(|leader| leader.health()?.timeline),
-        lead: wrong
-            .map_or_else(|| lead(site, spec, state, &ours, &foreign_members, &claims, &confirmed), Err),
+        replays: ours.iter().find(leader).and_then(|leader| leader.status()?.timeline),
+        primary: wrong
+            .map_or_else(|| choose(site, spec, state, &ours, &foreign_members, &claims, &confirmed), Err),
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
         claims: rivals(site, &claims),
     }
 }
 
-/// Who leads one site. The table of `Hold`'s variants and the order of the questions here are the whole rule.
-fn lead(
+/// The primary of one site. The table of `Hold`'s variants and the order of the questions here are the whole rule.
+fn choose(
     site: &Site,
     spec: &Spec,
     state: &State,
@@ -209,7 +209,7 @@ fn standby_leader(site: &Site, state: &State, ours: &[Member], confirmed: &Confi
     }
     let leader = ours.iter().find(|member| member.is(first) && confirmed.has(member))?;
     let own = leader
-        .health()
+        .status()
         .filter(|own| own.role == Role::StandbyLeader && own.state == PostgresState::Running)?;
     let claim = Claim { timeline: own.timeline?, system_id: own.system_id.clone()? };
     let is_behind = state.highest_timeline.is_some_and(|applied| claim.timeline < applied);
@@ -259,7 +259,7 @@ fn no_claimant(
         return Hold::NoPrimary { denied_by: None };
     };
     match ours.iter().find(|member| member.is(leader)) {
-        Some(member) if member.health().is_some() => {
+        Some(member) if member.status().is_some() => {
             Hold::NoPrimary { denied_by: Some(leader.name.to_string()) }
         }
         member => Hold::Unreachable {

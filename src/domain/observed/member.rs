@@ -68,7 +68,7 @@ pub fn primarys_view<'a>(members: &[Member<'a>], primary: &MemberName) -> Option
 /// A member's name: its own JSON has it since 3.2; before, its own `/cluster` lists it. That it answers 200 makes it none of
 /// the names there: the listed leader may be the one before.
 fn own_name(url: &ApiUrl, answer: &MemberAnswer) -> Option<MemberName> {
-    let own = answer.health.as_ref().ok().and_then(|health| health.name.clone());
+    let own = answer.status.as_ref().ok().and_then(|status| status.name.clone());
     own.or_else(|| {
         let members = &answer.view.as_ref().ok()?.members;
         names::entry(members, url, answer).map(|listed| listed.name.clone())
@@ -94,7 +94,7 @@ fn join<'a>(members: &mut Vec<Member<'a>>, mut member: Member<'a>) {
 }
 
 fn answer_scope(answer: &MemberAnswer) -> Option<&Scope> {
-    let own = answer.health.as_ref().ok().and_then(|health| health.scope.as_ref());
+    let own = answer.status.as_ref().ok().and_then(|status| status.scope.as_ref());
     own.or_else(|| answer.view.as_ref().ok().and_then(|view| view.scope.as_ref()))
 }
 
@@ -172,21 +172,21 @@ impl<'a> Member<'a> {
     }
 
     fn system_id(&self) -> Option<String> {
-        self.healths().find_map(|health| Some(health.system_id.as_ref()?.to_string()))
+        self.statuses().find_map(|status| Some(status.system_id.as_ref()?.to_string()))
     }
 
     fn claimed_timeline(&self) -> Option<String> {
-        self.healths().find_map(|health| Some(claim_of(health)?.timeline.to_string()))
+        self.statuses().find_map(|status| Some(claim_of(status)?.timeline.to_string()))
     }
 
-    fn healths(&self) -> impl Iterator<Item = &'a MemberStatus> {
-        self.answers.iter().filter_map(|(_, answer)| answer.health.as_ref().ok())
+    fn statuses(&self) -> impl Iterator<Item = &'a MemberStatus> {
+        self.answers.iter().filter_map(|(_, answer)| answer.status.as_ref().ok())
     }
 
     /// Its account of itself; of several, the one that claims least.
     #[must_use]
-    pub fn health(&self) -> Option<&'a MemberStatus> {
-        self.healths().min_by_key(|health| (claim_of(health).is_some(), health.answers_primary))
+    pub fn status(&self) -> Option<&'a MemberStatus> {
+        self.statuses().min_by_key(|status| (claim_of(status).is_some(), status.answers_primary))
     }
 
     /// Its account of the cluster.
@@ -198,18 +198,18 @@ impl<'a> Member<'a> {
     /// Whether it answered anything at all.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        self.health().is_some() || self.view().is_some()
+        self.status().is_some() || self.view().is_some()
     }
 
     /// Why it could not be read.
     pub fn failure(&self) -> Option<String> {
-        self.answers.iter().find_map(|(_, answer)| answer.health.as_ref().err()).map(ToString::to_string)
+        self.answers.iter().find_map(|(_, answer)| answer.status.as_ref().err()).map(ToString::to_string)
     }
 
     /// Whether `GET /primary` was 200.
     #[must_use]
     pub fn answers_primary(&self) -> bool {
-        self.health().is_some_and(|health| health.answers_primary)
+        self.status().is_some_and(|status| status.answers_primary)
     }
 
     /// Whether a `/cluster` entry means this member.
@@ -224,17 +224,17 @@ impl<'a> Member<'a> {
     /// Its claim to be the primary, if it makes a complete one.
     #[must_use]
     pub fn claim(&self) -> Option<Claim> {
-        claim_of(self.health()?)
+        claim_of(self.status()?)
     }
 
     /// What keeps a member that answers 200 from being a claimant; `None` for a claimant, and for one that answers 503.
     #[must_use]
     pub fn not_yet(&self) -> Option<String> {
-        let health = self.health().filter(|health| health.answers_primary && claim_of(health).is_none())?;
-        Some(if health.role != Role::Primary {
-            format!("its role is still {}", health.role)
-        } else if health.state != PostgresState::Running {
-            format!("its PostgreSQL is {}", health.state)
+        let status = self.status().filter(|status| status.answers_primary && claim_of(status).is_none())?;
+        Some(if status.role != Role::Primary {
+            format!("its role is still {}", status.role)
+        } else if status.state != PostgresState::Running {
+            format!("its PostgreSQL is {}", status.state)
         } else {
             "does not report its timeline and system identifier yet".to_owned()
         })
@@ -243,7 +243,7 @@ impl<'a> Member<'a> {
     /// The standby leader that it is, or names.
     #[must_use]
     pub fn standby_leader(&self) -> Option<String> {
-        if self.health().is_some_and(|health| health.role == Role::StandbyLeader) {
+        if self.status().is_some_and(|status| status.role == Role::StandbyLeader) {
             return Some(self.label());
         }
         let members = &self.view()?.members;
@@ -261,15 +261,15 @@ impl<'a> Member<'a> {
         }
         let expected = system_id?;
         let its =
-            self.healths().filter_map(|health| health.system_id.as_ref()).find(|its| *its != expected)?;
+            self.statuses().filter_map(|status| status.system_id.as_ref()).find(|its| *its != expected)?;
         Some(format!("its system identifier is {its}, expected {expected}"))
     }
 }
 
-fn claim_of(health: &MemberStatus) -> Option<Claim> {
+fn claim_of(status: &MemberStatus) -> Option<Claim> {
     let complete =
-        health.answers_primary && health.role == Role::Primary && health.state == PostgresState::Running;
-    match (&health.timeline, &health.system_id) {
+        status.answers_primary && status.role == Role::Primary && status.state == PostgresState::Running;
+    match (&status.timeline, &status.system_id) {
         (Some(timeline), Some(system_id)) if complete => {
             Some(Claim { timeline: *timeline, system_id: system_id.clone() })
         }

@@ -72,14 +72,14 @@ fn lives_on(state: &State, observed: &Observed, last: &LastPrimary) -> bool {
     });
     let members = members(observed.answers_of(site));
     let own = members.iter().find(|member| member.name.is_some() && member.name == last.member);
-    let health = own.and_then(Member::health);
+    let status = own.and_then(Member::status);
     let is_broken = |own: &MemberStatus| match &own.state {
         PostgresState::Other(word) => word.contains("crashed") || word.contains("failed"),
         PostgresState::Running | PostgresState::Streaming | PostgresState::ArchiveRecovery => {
             own.answers_primary
         }
     };
-    !was_missed && health.is_some_and(|own| !is_broken(own))
+    !was_missed && status.is_some_and(|own| !is_broken(own))
 }
 
 /// The name of the member that was known at an address.

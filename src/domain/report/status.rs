@@ -226,20 +226,20 @@ fn rows(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberReport> {
         .map(|member| {
             // The leader's view is the freshest; for the others any will do.
             let listed = views.iter().flat_map(|view| &view.members).find(|listed| member.is(listed));
-            let health = member.health();
-            let own_state = health.map(|health| health.state.to_string());
+            let status = member.status();
+            let own_state = status.map(|status| status.state.to_string());
             let streams =
-                listed.filter(|listed| listed.state.is_up() && health.is_some_and(|own| own.state.is_up()));
+                listed.filter(|listed| listed.state.is_up() && status.is_some_and(|own| own.state.is_up()));
             MemberReport {
                 site: site.cloned(),
                 member: listed.map_or_else(|| member.label(), |listed| listed.name.to_string()),
                 address: listed.and_then(|listed| listed.address.clone()),
                 role: listed
                     .map(|listed| listed.role.to_string())
-                    .or_else(|| health.map(|health| health.role.to_string())),
+                    .or_else(|| status.map(|status| status.role.to_string())),
                 state: streams.map(|listed| listed.state.to_string()).or(own_state),
-                timeline: health
-                    .and_then(|health| health.timeline)
+                timeline: status
+                    .and_then(|status| status.timeline)
                     .or_else(|| listed.and_then(|listed| listed.timeline)),
                 lag_bytes: listed.and_then(|listed| listed.lag_bytes),
                 error: member.failure(),

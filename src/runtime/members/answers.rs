@@ -27,7 +27,7 @@ pub fn listed<'a>(expected: &'a Scope, answers: &'a Answers) -> impl Iterator<It
 /// The members that some `/cluster` of this scope lists and that have not been asked under any name.
 pub fn unasked(expected: &Scope, answers: &Answers) -> BTreeSet<ApiUrl> {
     let named: BTreeSet<&MemberName> =
-        answers.values().filter_map(|answer| answer.health.as_ref().ok()?.name.as_ref()).collect();
+        answers.values().filter_map(|answer| answer.status.as_ref().ok()?.name.as_ref()).collect();
     let views = answers.values().filter_map(|answer| answer.view.as_ref().ok());
     views
         .filter(|view| view.scope.as_ref().is_none_or(|scope| scope == expected))

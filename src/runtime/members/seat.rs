@@ -28,7 +28,7 @@ pub struct Seat {
 impl Seat {
     /// What is known of it now: with a request under way, nothing.
     pub fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
-        let failed = |answer: &MemberAnswer| answer.health.is_err() && answer.view.is_err();
+        let failed = |answer: &MemberAnswer| answer.status.is_err() && answer.view.is_err();
         match (&self.answer, &self.question) {
             (Some((answer, _)), None) => Some(answer.clone()),
             // In the words of last time, so that a member that stays silent has the same message in each observation.
@@ -80,5 +80,5 @@ pub fn unanswered(url: &ApiUrl, question: &Asked) -> MemberAnswer {
         }
     };
     let failure = |call: &str| Failure::new(Kind::Unavailable, call, url.to_string(), message);
-    MemberAnswer { peer: None, health: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
+    MemberAnswer { peer: None, status: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
 }

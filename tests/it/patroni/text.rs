@@ -44,7 +44,7 @@ async fn what_identifies_something_is_refused_if_it_has_control_characters_or_is
             let mut odd = health();
             set(&mut odd, path, &format!("pg1{bad}"));
             let answer = notified(&odd, &cluster()).await;
-            let failure = answer.health.unwrap_err();
+            let failure = answer.status.unwrap_err();
             says(&failure.message, what);
             says(&failure.to_string(), "GET /primary on http://127.0.0.1:");
             assert!(answer.view.is_ok());
@@ -62,7 +62,7 @@ async fn what_identifies_something_is_refused_if_it_has_control_characters_or_is
             let failure = answer.view.unwrap_err();
             says(&failure.message, what);
             says(&failure.message, if bad.len() > 100 { "more than" } else { "control characters" });
-            assert!(answer.health.is_ok());
+            assert!(answer.status.is_ok());
         }
     }
     let mut empty = cluster();
@@ -81,7 +81,7 @@ async fn words_are_cleaned_and_cut_off() {
             set(&mut odd, path, &format!("stop{bad}ping{}", "x".repeat(1000)));
         }
         let answer = notified(&own, &odd).await;
-        let (own, view) = (answer.health.unwrap(), answer.view.unwrap());
+        let (own, view) = (answer.status.unwrap(), answer.view.unwrap());
         let listed = &view.members[0];
         for word in
             [own.state.to_string(), own.role.to_string(), listed.state.to_string(), listed.role.to_string()]
@@ -98,7 +98,7 @@ async fn words_are_cleaned_and_cut_off() {
 async fn a_client_that_streams_under_an_odd_name_is_passed_over() {
     let mut odd = health();
     set(&mut odd, "/replication/0/application_name", "pg2\u{1b}[2J");
-    assert!(notified(&odd, &cluster()).await.health.unwrap().feeds.is_empty());
+    assert!(notified(&odd, &cluster()).await.status.unwrap().feeds.is_empty());
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn more_members_than_any_cluster_has_are_refused() {
 async fn what_the_parser_quotes_is_cleaned() {
     let mut odd = health();
     odd["timeline"] = "\u{1b}[2J".repeat(1000).into();
-    let failure = notified(&odd, &cluster()).await.health.unwrap_err();
+    let failure = notified(&odd, &cluster()).await.status.unwrap_err();
     assert!(!failure.message.chars().any(is_control), "{failure}");
     assert!(failure.message.len() < LONGEST_MESSAGE + 100, "{}", failure.message.len());
 }
@@ -155,7 +155,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let answer = runtime.block_on(notified(&own, &listed));
         let mut said: Vec<String> = Vec::new();
-        said.extend(answer.health.as_ref().err().map(ToString::to_string));
+        said.extend(answer.status.as_ref().err().map(ToString::to_string));
         said.extend(answer.view.as_ref().err().map(ToString::to_string));
         for member in answer.view.iter().flat_map(|view| &view.members) {
             said.extend([member.name.to_string(), member.role.to_string(), member.state.to_string()]);

@@ -146,9 +146,9 @@ impl Doors {
         let by_wire = self.wire.ask(url, &Asked::default()).await;
         pause();
         let ip = |peer: Option<SocketAddr>| peer.map(|peer| peer.ip());
-        let same_peer = by_wire.health.is_err() || ip(by_ports.peer) == ip(by_wire.peer);
+        let same_peer = by_wire.status.is_err() || ip(by_ports.peer) == ip(by_wire.peer);
         let peers = (!same_peer).then(|| format!("{url}: {:?} is not {:?}", by_ports.peer, by_wire.peer));
-        let health = difference(url, &by_ports.health, &by_wire.health);
+        let health = difference(url, &by_ports.status, &by_wire.status);
         let view = difference(url, &by_ports.view, &by_wire.view);
         [peers, health, view].into_iter().flatten().collect()
     }

@@ -30,7 +30,7 @@ pub(super) fn claims<'a, 'w>(ours: &'a [Member<'w>], state: &State) -> Vec<(&'a 
 /// agrees: every `/cluster` that can be read names it as the leader, running, on one timeline; and that is ahead of what is
 /// remembered, or the remembered primary's own.
 fn attested(member: &Member, ours: &[Member], state: &State) -> Option<Claim> {
-    let own = member.health()?;
+    let own = member.status()?;
     let is_unsure = matches!(&own.state, PostgresState::Other(word) if word == UNKNOWN);
     if !(own.answers_primary && own.role == Role::Primary && is_unsure) {
         return None;
@@ -64,7 +64,7 @@ fn leads_alone(view: &ClusterView, name: &MemberName) -> Option<Timeline> {
 
 /// The one system that every member reports that reports one.
 fn common_system(ours: &[Member]) -> Option<SystemId> {
-    let reported = ours.iter().filter_map(|member| member.health()?.system_id.clone());
+    let reported = ours.iter().filter_map(|member| member.status()?.system_id.clone());
     let systems: BTreeSet<SystemId> = reported.collect();
     systems.first().filter(|_| systems.len() == 1).cloned()
 }
@@ -112,7 +112,7 @@ impl Leader {
 /// The only leader that could contradict a member without a name, if nothing shows that it is another one: neither a member
 /// that answers elsewhere, nor one that is configured at another URL, nor one on a higher timeline.
 fn leader_that_is(member: &Member, ours: &[Member], site: &Site, state: &State) -> Option<Leader> {
-    let own = member.health().filter(|own| own.answers_primary && member.name.is_none())?;
+    let own = member.status().filter(|own| own.answers_primary && member.name.is_none())?;
     let is_current = |listed: &&ClusterMember| match (listed.timeline, own.timeline) {
         (Some(its), Some(mine)) => listed.role == ClusterRole::Leader && its >= mine,
         _ => listed.role == ClusterRole::Leader,
@@ -159,10 +159,10 @@ pub(super) fn contradiction((primary, claim): &(&Member, Claim), ours: &[Member]
                 continue;
             }
             let named = ours.iter().find(|other| other.is(listed));
-            let timeline = listed.timeline.or_else(|| named?.health()?.timeline);
+            let timeline = listed.timeline.or_else(|| named?.status()?.timeline);
             // A `/cluster` may be older than the claim. Where the leader itself says that it leads, and its role was not
             // reported, it is not.
-            let has_no_status = member.health().is_none() && member.answers_at(listed);
+            let has_no_status = member.status().is_none() && member.answers_at(listed);
             if timeline.is_some_and(|timeline| timeline < claim.timeline) && !has_no_status {
                 continue;
             }

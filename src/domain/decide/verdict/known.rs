@@ -59,7 +59,7 @@ fn standing(claimant: &Member, site: &Site, state: &State, ours: &[Member]) -> S
     // Before 3.2 a member does not say its name. One whose own `/cluster` does not say that it leads either is known by its
     // address alone, which is listed for as long as a dead member's key lasts: then another has to list it as the leader.
     let leads = |listed: &ClusterMember| listed.role.leads() && claimant.is(listed);
-    let says_who_it_is = claimant.health().is_some_and(|own| own.name.is_some())
+    let says_who_it_is = claimant.status().is_some_and(|own| own.name.is_some())
         || claimant.view().is_some_and(|view| view.members.iter().any(leads));
     let lists = |listed: &ClusterMember| {
         (says_who_it_is || listed.role.leads()) && is_claimant(listed, claimant, site, &others)

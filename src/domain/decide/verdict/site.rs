@@ -33,8 +33,8 @@ pub(super) struct Found {
     pub site: Option<SiteName>,
     /// Whether a configured member there belongs to another system.
     pub is_wrong: bool,
-    /// Its leader, or why none can be named.
-    pub lead: Result<Primary, Hold>,
+    /// Its primary, or why none can be named.
+    pub primary: Result<Primary, Hold>,
     /// Who claims to be the primary, the highest timeline first.
     pub claims: Vec<Rival>,
     /// The systems that the claims are of.
@@ -86,7 +86,7 @@ pub(super) fn choose(found: &[Found], state: &State) -> Verdict {
             first
         }
     };
-    let Ok(primary) = &chosen.lead else { return Verdict::Hold(hold_for_all(found, |_| None)) };
+    let Ok(primary) = &chosen.primary else { return Verdict::Hold(hold_for_all(found, |_| None)) };
     if let Some(hold) = backwards(chosen, primary.timeline, state) {
         let hold = hold_for_all(found, |site| (site.site == chosen.site).then(|| hold.clone()));
         return Verdict::Hold(hold);
@@ -133,7 +133,7 @@ fn described<'a>(
 
 /// Why no primary can be named in any of the sites; a site with a claimant is held for what `refusal` says, or passed over.
 fn hold_for_all(found: &[Found], refusal: impl Fn(&Found) -> Option<Hold>) -> Hold {
-    let of = |found: &Found| match &found.lead {
+    let of = |found: &Found| match &found.primary {
         Ok(_) => refusal(found),
         Err(hold) => Some(hold.clone()),
     };

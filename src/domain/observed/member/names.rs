@@ -51,5 +51,5 @@ fn is_on_host(listed: &ClusterMember, url: &ApiUrl, peer: Option<SocketAddr>) ->
 /// A proxy on one member's host may lead to another member: one that claims to be the primary is not listed as a replica.
 fn may_be(listed: &ClusterMember, answer: &MemberAnswer) -> bool {
     let claims = |own: &crate::observed::MemberStatus| own.answers_primary && own.role == Role::Primary;
-    listed.role.leads() || !answer.health.as_ref().is_ok_and(claims)
+    listed.role.leads() || !answer.status.as_ref().is_ok_and(claims)
 }

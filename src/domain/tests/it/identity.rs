@@ -55,8 +55,8 @@ fn the_primary(verdict: Verdict) -> Primary {
     }
 }
 
-fn of_system(system: &str, health: MemberStatus) -> MemberStatus {
-    MemberStatus { system_id: Some(SystemId::new(system)), ..health }
+fn of_system(system: &str, status: MemberStatus) -> MemberStatus {
+    MemberStatus { system_id: Some(SystemId::new(system)), ..status }
 }
 
 /// A `/cluster` of these members, led by one of them or by none.
@@ -78,8 +78,8 @@ fn pg4_claims(
 #[test]
 fn a_configured_member_of_another_system_holds_whoever_else_claims() {
     let replaced = [1, 2, 3].map(|number| {
-        let health = if number == 1 { primary(1) } else { replica(1) };
-        answer(number, of_system(OTHER, health), Ok(view(1, 1)))
+        let status = if number == 1 { primary(1) } else { replica(1) };
+        answer(number, of_system(OTHER, status), Ok(view(1, 1)))
     });
     let hold = held(&observed(replaced.into_iter().chain([pg4_claims(3)])));
     assert_eq!(hold.kind(), HoldKind::WrongCluster, "{hold}");
@@ -96,12 +96,12 @@ fn one_configured_replica_of_another_system_is_enough() {
 #[test]
 fn a_stranger_that_is_not_configured_is_passed_over() {
     let (url, stranger) = pg4_claims(9);
-    let health = stranger.health.map(|health| of_system(OTHER, health));
+    let status = stranger.status.map(|status| of_system(OTHER, status));
     let mut seen = healthy(1, 3);
     seen.sites
         .entry(None)
         .or_default()
-        .insert(url, repoint_domain::observed::MemberAnswer { health, ..stranger });
+        .insert(url, repoint_domain::observed::MemberAnswer { status, ..stranger });
     assert_eq!(the_primary(decide(&seen)).member, Some(name(1)));
 }
 

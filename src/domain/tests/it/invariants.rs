@@ -116,13 +116,13 @@ proptest! {
     fn law_3_never_guess_law_4_never_backwards((spec, observed, state) in case()) {
         let Verdict::Primary(chosen) = verdict(&spec, &observed, &state) else { return Ok(()) };
         let complete = |answer: &MemberAnswer| {
-            let health = answer.health.as_ref().ok()?;
-            let claims = health.answers_primary && health.role == Role::Primary && health.state == PostgresState::Running;
-            let ours = health.scope.as_ref().is_none_or(|scope| *scope == spec.scope);
+            let status = answer.status.as_ref().ok()?;
+            let claims = status.answers_primary && status.role == Role::Primary && status.state == PostgresState::Running;
+            let ours = status.scope.as_ref().is_none_or(|scope| *scope == spec.scope);
             let expected = [&spec.system_id, &state.system_id];
-            let known = expected.into_iter().flatten().all(|id| health.system_id.as_ref() == Some(id));
+            let known = expected.into_iter().flatten().all(|id| status.system_id.as_ref() == Some(id));
             (claims && ours && known).then_some(())?;
-            Some((health.name.clone()?, health.timeline?, health.system_id.clone()?))
+            Some((status.name.clone()?, status.timeline?, status.system_id.clone()?))
         };
         let claims: Vec<_> = observed.answers_of(None).values().filter_map(complete).collect();
         let named = chosen.member.clone().unwrap();
@@ -245,7 +245,7 @@ proptest! {
             Verdict::Primary(primary) => Ok((primary.member.clone(), primary.timeline)),
             Verdict::Hold(hold) => Err(hold.kind()),
         };
-        if observed.answers_of(None).values().all(|answer| answer.health.is_ok()) {
+        if observed.answers_of(None).values().all(|answer| answer.status.is_ok()) {
             prop_assert_eq!(kind(&before), kind(&after));
         }
         let mut reversed = spec.clone();

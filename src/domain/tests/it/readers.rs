@@ -126,8 +126,8 @@ fn who_does_not_stream_goes() {
 fn a_replica_may_stream_from_a_replica() {
     let mut observed = observed(both(), |listed| listed.state = PostgresState::Running);
     let mut feeds = |number, fed| {
-        let health = members_in(&mut observed).get_mut(&url(number)).unwrap().health.as_mut().unwrap();
-        health.feeds = BTreeSet::from([name(fed)]);
+        let status = members_in(&mut observed).get_mut(&url(number)).unwrap().status.as_mut().unwrap();
+        status.feeds = BTreeSet::from([name(fed)]);
     };
     feeds(1, 2);
     feeds(2, 3);
@@ -138,7 +138,7 @@ fn a_replica_may_stream_from_a_replica() {
 #[test]
 fn what_streams_from_another_primary_goes() {
     let mut observed = observed(both(), |listed| listed.state = PostgresState::Running);
-    let feeds = |health, fed| MemberStatus { feeds: BTreeSet::from([name(fed)]), ..health };
+    let feeds = |status, fed| MemberStatus { feeds: BTreeSet::from([name(fed)]), ..status };
     let list = members_in(&mut observed)[&url(1)].view.clone();
     let answers = [answer(1, feeds(primary(3), 2), list), answer(2, feeds(primary(2), 3), Err(refused()))];
     members_in(&mut observed).extend(answers);
@@ -150,8 +150,8 @@ fn what_streams_from_another_primary_goes() {
 fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
     let mut observed = observed(both(), |listed| listed.state = PostgresState::Running);
     assert_eq!(steps(&observed), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
-    for health in members_in(&mut observed).values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
-        health.feeds = BTreeSet::from([name(2)]);
+    for status in members_in(&mut observed).values_mut().filter_map(|answer| answer.status.as_mut().ok()) {
+        status.feeds = BTreeSet::from([name(2)]);
     }
     assert_eq!(steps(&observed), ["+10.0.1.12", "-10.0.1.13"]);
 }

@@ -79,7 +79,7 @@ fn a_member_that_answers_is_not_missed_at_another_address() {
                 inside.push((member.api_url.clone().unwrap(), silence(number).1));
             }
             if !says_its_name {
-                answer.health.as_mut().unwrap().name = None;
+                answer.status.as_mut().unwrap().name = None;
             }
         }
         members_in(&mut observed).extend(inside);

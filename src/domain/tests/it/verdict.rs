@@ -186,8 +186,8 @@ fn a_leader_that_is_still_a_replica_is_promoting() {
 #[test]
 fn a_leader_that_does_not_run_is_promoting() {
     for word in ["starting", "stopping", "crashed"] {
-        let health = MemberStatus { state: PostgresState::from(word), ..primary(3) };
-        let observed = observed([answer(1, health, Ok(view(1, 3))), silence(2), silence(3)]);
+        let status = MemberStatus { state: PostgresState::from(word), ..primary(3) };
+        let observed = observed([answer(1, status, Ok(view(1, 3))), silence(2), silence(3)]);
         let hold = the_hold(decide(&observed));
         assert_eq!(hold.kind(), HoldKind::Promoting);
         assert!(hold.to_string().contains(word), "{hold}");
@@ -196,10 +196,10 @@ fn a_leader_that_does_not_run_is_promoting() {
 
 #[test]
 fn a_leader_that_does_not_tell_its_timeline_or_system_is_promoting() {
-    for health in
+    for status in
         [MemberStatus { timeline: None, ..primary(3) }, MemberStatus { system_id: None, ..primary(3) }]
     {
-        assert_eq!(held(&observed([answer(1, health, Ok(view(1, 3))), silence(2)])), HoldKind::Promoting);
+        assert_eq!(held(&observed([answer(1, status, Ok(view(1, 3))), silence(2)])), HoldKind::Promoting);
     }
 }
 
@@ -357,7 +357,7 @@ fn a_stranger_at_an_old_address_does_not_hold_up_the_cluster() {
 
 #[test]
 fn a_scope_that_is_not_told_is_not_a_wrong_one() {
-    let old = |health: MemberStatus| MemberStatus { scope: None, ..health };
+    let old = |status: MemberStatus| MemberStatus { scope: None, ..status };
     let view = ClusterView { scope: None, ..view(1, 3) };
     let observed =
         observed([answer(1, old(primary(3)), Ok(view.clone())), answer(2, old(replica(3)), Ok(view))]);
@@ -376,10 +376,10 @@ fn of_two_answers_of_one_member_the_weaker_counts() {
     assert_eq!(hold.kind(), HoldKind::NoPrimary);
 }
 
-fn unnamed(number: u8, health: MemberStatus, view: ClusterView) -> MemberAnswer {
-    let (_, answer) = answer(number, health, Ok(view));
-    let health = answer.health.map(|health| MemberStatus { name: None, ..health });
-    MemberAnswer { health, ..answer }
+fn unnamed(number: u8, status: MemberStatus, view: ClusterView) -> MemberAnswer {
+    let (_, answer) = answer(number, status, Ok(view));
+    let status = answer.status.map(|status| MemberStatus { name: None, ..status });
+    MemberAnswer { status, ..answer }
 }
 
 #[test]
@@ -404,8 +404,8 @@ fn a_member_asked_by_name_and_by_address_does_not_contest_itself() {
 fn who_answers_200_is_not_the_leader_that_its_old_view_lists() {
     let mut old = view(1, 4);
     old.members.retain(|listed| listed.name == name(1));
-    let health = MemberStatus { name: None, ..primary(4) };
-    let observed = observed([silence(1), answer(2, health, Ok(old))]);
+    let status = MemberStatus { name: None, ..primary(4) };
+    let observed = observed([silence(1), answer(2, status, Ok(old))]);
     let verdict = verdict(&spec(), &observed, &State::default());
     assert!(matches!(verdict, Verdict::Hold(Hold::Contradicted { .. })), "{verdict:?}");
 }

@@ -112,7 +112,7 @@ fn whom_anybody_lists_stays() {
     let mut observed = observed(all(RIGHT));
     let views = members_in(&mut observed)
         .values_mut()
-        .filter_map(|answer| Some((answer.health.as_ref().ok()?, answer.view.as_mut().ok()?)));
+        .filter_map(|answer| Some((answer.status.as_ref().ok()?, answer.view.as_mut().ok()?)));
     for (health, view) in views {
         if health.answers_primary {
             view.members.retain(|listed| listed.name != name(3));

@@ -292,7 +292,7 @@ fn another_members_group_does_not_keep_the_weights_back() {
 fn what_cannot_be_decided_is_held_with_the_reason() {
     let mut nameless = observed(&[(1, 100), (2, 0), (3, 0)]);
     for answer in members_in(&mut nameless).values_mut() {
-        answer.health.as_mut().unwrap().name = None;
+        answer.status.as_mut().unwrap().name = None;
         answer.view = Err(refused());
     }
     let mut unread = observed(&[]);

@@ -29,7 +29,7 @@ impl Patroni for Link {
         let (health, view) = tokio::join!(self.get(url, "GET /primary"), self.get(url, "GET /cluster"));
         MemberAnswer {
             peer: at.filter(|_| health.is_ok() || view.is_ok()).map(|ip| SocketAddr::new(ip, url.port())),
-            health: health
+            status: health
                 .and_then(|answer| answer.0.map_err(|silence| silent(url, "GET /primary", silence))),
             view: view.and_then(|answer| answer.1.map_err(|silence| silent(url, "GET /cluster", silence))),
         }

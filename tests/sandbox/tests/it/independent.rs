@@ -139,7 +139,7 @@ impl Patroni for Silent {
             };
             return MemberAnswer {
                 peer: None,
-                health: Err(failure("GET /primary")),
+                status: Err(failure("GET /primary")),
                 view: Err(failure("GET /cluster")),
             };
         }
@@ -203,7 +203,7 @@ async fn queueing_for_a_question_is_not_silence() {
     let sites = members.sites(&spec);
     let answers: Vec<_> = sites.values().flat_map(|answers| answers.values()).collect();
     assert_eq!(answers.len(), 3);
-    assert!(answers.iter().all(|answer| answer.health.is_ok()), "{answers:#?}");
+    assert!(answers.iter().all(|answer| answer.status.is_ok()), "{answers:#?}");
 }
 
 /// There are bounds all the same, and they are not the member's.

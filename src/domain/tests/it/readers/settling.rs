@@ -115,10 +115,10 @@ fn only_one_that_is_in_and_answers_as_a_live_replica_stays() {
     let changed = |change: &dyn Fn(&mut MemberStatus)| {
         let mut observed = after_a_crash(alone());
         for answer in members_in(&mut observed).values_mut() {
-            if let Ok(health) = &mut answer.health
-                && health.name == Some(name(3))
+            if let Ok(status) = &mut answer.status
+                && status.name == Some(name(3))
             {
-                change(health);
+                change(status);
             }
         }
         steps(&observed, &before(), 0)

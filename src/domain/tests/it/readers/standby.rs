@@ -34,8 +34,8 @@ fn cluster_view(timeline: u32) -> ClusterView {
 /// pg1 leads the standby cluster, pg2 and pg3 stream from it.
 fn standby(group: TargetGroup) -> Observed {
     let leader = MemberStatus { role: Role::StandbyLeader, ..replica(3) };
-    let healths = [leader, replica(3), replica(3)];
-    let answers = (1..).zip(healths).map(|(number, health)| answer(number, health, Ok(cluster_view(3))));
+    let statuses = [leader, replica(3), replica(3)];
+    let answers = (1..).zip(statuses).map(|(number, status)| answer(number, status, Ok(cluster_view(3))));
     let writers = ip_group(&[("10.0.1.99", "healthy")]);
     Observed {
         groups: BTreeMap::from([(arn(GROUP), Ok(group)), (arn(WRITERS), Ok(writers))]),
@@ -91,7 +91,7 @@ fn it_says_who_streams_from_it() {
             .iter_mut()
             .for_each(|listed| listed.state = PostgresState::Running);
         if number == 1 {
-            answer.health.as_mut().unwrap().feeds.insert(name(2));
+            answer.status.as_mut().unwrap().feeds.insert(name(2));
         }
     }
     let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
@@ -150,7 +150,7 @@ fn a_leader_of_whom_there_is_doubt_is_not_followed() {
     assert!(!is_served(&empty(), &known(4)), "it is behind");
     let mut silent = empty();
     let (url, mut nobody) = answer(1, replica(3), Err(refused()));
-    nobody.health = Err(refused());
+    nobody.status = Err(refused());
     members_in(&mut silent).insert(url, nobody);
     assert!(!is_served(&silent, &known(3)), "it does not answer for itself");
     let mut doubted = empty();
@@ -182,8 +182,8 @@ fn the_auditor_believes_no_leader_that_does_not_say_so() {
     let mut observed = standby(ip_group(&[]));
     let verdict = verdict(&spec, &observed, &State::default());
     let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
-    for health in members_in(&mut observed).values_mut().filter_map(|answer| answer.health.as_mut().ok()) {
-        health.role = Role::Replica;
+    for status in members_in(&mut observed).values_mut().filter_map(|answer| answer.status.as_mut().ok()) {
+        status.role = Role::Replica;
     }
     let refusal = audit(&plan, &spec, &observed, &verdict, &State::default(), Timestamp(0));
     assert_eq!(refusal.err(), Some(Refusal::NoPrimary));

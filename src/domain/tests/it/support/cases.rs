@@ -23,7 +23,7 @@ use super::evidence::{
     target, warm_intent, weighted_intent,
 };
 
-fn health() -> impl Strategy<Value = MemberStatus> {
+fn status() -> impl Strategy<Value = MemberStatus> {
     (
         any::<bool>(),
         select(vec!["primary", "replica", "standby_leader", "demoted"]),
@@ -65,7 +65,7 @@ fn cluster_view() -> impl Strategy<Value = ClusterView> {
 }
 
 fn member() -> impl Strategy<Value = Option<(MemberStatus, Option<ClusterView>)>> {
-    option::weighted(0.8, (health(), option::weighted(0.8, cluster_view())))
+    option::weighted(0.8, (status(), option::weighted(0.8, cluster_view())))
 }
 
 /// What up to three members answer.
@@ -75,7 +75,7 @@ pub fn members() -> impl Strategy<Value = BTreeMap<ApiUrl, MemberAnswer>> {
             .zip(members)
             .map(|(number, member)| match member {
                 None => silence(number),
-                Some((health, view)) => answer(number, health, view.ok_or_else(refused)),
+                Some((status, view)) => answer(number, status, view.ok_or_else(refused)),
             })
             .collect()
     })
@@ -167,7 +167,7 @@ pub fn case() -> impl Strategy<Value = (Spec, Observed, State)> {
     })
 }
 
-/// The same with a cluster in good health, so that there is somebody to follow.
+/// The same with a cluster in good health, so that there is a primary.
 pub fn led_case() -> impl Strategy<Value = (Spec, Observed, State)> {
     (case(), 1_u8..4).prop_map(|((spec, observed, state), leader)| {
         (spec, Observed { sites: healthy(leader, LED_ON).sites, ..observed }, state)
@@ -192,9 +192,9 @@ pub fn reader_case() -> impl Strategy<Value = (Spec, Observed, State)> {
                         listed.state = PostgresState::from(*state);
                     }
                 }
-                let is_leader = answer.health.as_ref().is_ok_and(|health| health.answers_primary);
+                let is_leader = answer.status.as_ref().is_ok_and(|status| status.answers_primary);
                 if replicas[number].3.is_some() && !is_leader {
-                    (answer.health, answer.view) = (Err(refused()), Err(refused()));
+                    (answer.status, answer.view) = (Err(refused()), Err(refused()));
                 }
             }
             (spec, observed, state)

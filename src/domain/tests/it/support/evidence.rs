@@ -65,7 +65,7 @@ pub fn warm_intent(deregister_after_ms: u64) -> GroupSpec {
     GroupSpec { strategy: Strategy::Warm { deregister_after_ms }, ..group_intent() }
 }
 
-/// A health check on Patroni that tells the primary.
+/// A health check on Patroni that finds the primary.
 pub fn asks_patroni() -> HealthCheck {
     HealthCheck {
         protocol: "HTTP".to_owned(),
@@ -144,15 +144,15 @@ pub fn view(leader: u8, timeline: u32) -> ClusterView {
 }
 
 /// An answer of pg`number`, which gives its name as Patroni does since 3.2.
-pub fn answer(number: u8, health: MemberStatus, view: Read<ClusterView>) -> (ApiUrl, MemberAnswer) {
-    let health = MemberStatus { name: Some(name(number)), ..health };
+pub fn answer(number: u8, status: MemberStatus, view: Read<ClusterView>) -> (ApiUrl, MemberAnswer) {
+    let status = MemberStatus { name: Some(name(number)), ..status };
     let peer: SocketAddr = format!("{}:8008", host(number)).parse().unwrap();
-    (url(number), MemberAnswer { peer: Some(peer), health: Ok(health), view })
+    (url(number), MemberAnswer { peer: Some(peer), status: Ok(status), view })
 }
 
 /// No answer from pg`number`.
 pub fn silence(number: u8) -> (ApiUrl, MemberAnswer) {
-    (url(number), MemberAnswer { peer: None, health: Err(refused()), view: Err(refused()) })
+    (url(number), MemberAnswer { peer: None, status: Err(refused()), view: Err(refused()) })
 }
 
 /// A world of these answers.
@@ -168,8 +168,8 @@ pub fn members_in(observed: &mut Observed) -> &mut Answers {
 /// A healthy cluster that pg`leader` leads on `timeline`.
 pub fn healthy(leader: u8, timeline: u32) -> Observed {
     observed((1..=3).map(|number| {
-        let health = if number == leader { primary(timeline) } else { replica(timeline) };
-        answer(number, health, Ok(view(leader, timeline)))
+        let status = if number == leader { primary(timeline) } else { replica(timeline) };
+        answer(number, status, Ok(view(leader, timeline)))
     }))
 }
 

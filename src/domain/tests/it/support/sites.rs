@@ -77,7 +77,7 @@ pub fn answers_of(site: &SiteName, how: How) -> Answers {
 }
 
 fn answer(site: &SiteName, number: u8, how: How) -> MemberAnswer {
-    let health = match how {
+    let status = match how {
         How::Leads(leader, timeline) if leader == number => primary(timeline),
         How::Quarrels(timeline) => primary(timeline),
         How::Torn(timeline, _) if number == 2 => primary(timeline),
@@ -90,11 +90,11 @@ fn answer(site: &SiteName, number: u8, how: How) -> MemberAnswer {
         | How::Follows(timeline)
         | How::Promotes(timeline)
         | How::Leaderless(timeline) => replica(timeline),
-        How::Dark => return MemberAnswer { peer: None, health: Err(refused()), view: Err(refused()) },
+        How::Dark => return MemberAnswer { peer: None, status: Err(refused()), view: Err(refused()) },
     };
     let peer: SocketAddr = format!("{}:8008", site_host(site, number)).parse().unwrap();
-    let health = MemberStatus { name: Some(name(number)), ..health };
-    MemberAnswer { peer: Some(peer), health: Ok(health), view: Ok(view(site, how)) }
+    let status = MemberStatus { name: Some(name(number)), ..status };
+    MemberAnswer { peer: Some(peer), status: Ok(status), view: Ok(view(site, how)) }
 }
 
 fn view(site: &SiteName, how: How) -> ClusterView {

@@ -68,7 +68,7 @@ fn a_clone_does_not_win_while_the_real_primary_is_away() {
 #[test]
 fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
     let (url, reply) = answer(1, primary(3), Ok(view(1, 3)));
-    let half = MemberAnswer { health: Err(refused()), ..reply };
+    let half = MemberAnswer { status: Err(refused()), ..reply };
     let observed = observed([(url, half), clone_at(2, 103), silence(3)]);
     let hold = the_hold(verdict(&spec(), &observed, &remembering(2)));
     assert!(matches!(hold, Hold::Contradicted { .. }), "{hold}");
@@ -77,9 +77,9 @@ fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
 /// Before 3.2, and just started: it tells neither its name nor a `/cluster`, and the dead member's key is still there.
 #[test]
 fn a_clone_that_says_nothing_of_itself_is_not_whom_its_address_belonged_to() {
-    let nameless = |number, health, view| {
-        let (url, mut reply) = answer(number, health, view);
-        reply.health.as_mut().unwrap().name = None;
+    let nameless = |number, status, view| {
+        let (url, mut reply) = answer(number, status, view);
+        reply.status.as_mut().unwrap().name = None;
         (url, reply)
     };
     let observed = observed([
@@ -95,7 +95,7 @@ fn a_clone_with_the_name_of_another_member_is_not_that_one() {
     let (url, mut reply) = clone_at(2, 4);
     let own = reply.view.as_mut().unwrap();
     own.members[0].name = name(1);
-    reply.health.as_mut().unwrap().name = Some(name(1));
+    reply.status.as_mut().unwrap().name = Some(name(1));
     let observed = observed([silence(1), (url, reply), answer(3, replica(3), Ok(without(2, 1, 3)))]);
     unknown(decide(&observed));
 }
@@ -157,8 +157,8 @@ fn unsure(timeline: Option<u32>) -> MemberStatus {
     MemberStatus { state: PostgresState::from("unknown"), timeline: timeline.map(Timeline), ..primary(4) }
 }
 
-fn failed_over(health: MemberStatus) -> Observed {
-    observed([silence(1), answer(2, health, Ok(view(2, 4))), answer(3, replica(4), Ok(view(2, 4)))])
+fn failed_over(status: MemberStatus) -> Observed {
+    observed([silence(1), answer(2, status, Ok(view(2, 4))), answer(3, replica(4), Ok(view(2, 4)))])
 }
 
 #[test]

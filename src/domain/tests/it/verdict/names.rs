@@ -37,10 +37,10 @@ fn inside_view(leader: u8, timeline: u32) -> ClusterView {
 }
 
 /// An answer of pg`number` from the other side of the translation, which does not say its name.
-fn translated(number: u8, health: MemberStatus, view: Read<ClusterView>) -> (ApiUrl, MemberAnswer) {
+fn translated(number: u8, status: MemberStatus, view: Read<ClusterView>) -> (ApiUrl, MemberAnswer) {
     let url = outside(number);
     let peer = format!("203.0.113.{number}:8008").parse().ok();
-    (url, MemberAnswer { peer, health: Ok(MemberStatus { name: None, scope: None, ..health }), view })
+    (url, MemberAnswer { peer, status: Ok(MemberStatus { name: None, scope: None, ..status }), view })
 }
 
 /// What is listed cannot be reached from here.
@@ -102,7 +102,7 @@ fn a_claimant_is_not_a_leader_that_answers_elsewhere() {
     let promoted = MemberStatus { name: Some(name(2)), ..replica(3) };
     let observed = observed([
         translated(1, primary(3), Ok(inside_view(2, 3))),
-        (outside(2), MemberAnswer { peer: None, health: Ok(promoted), view: Err(refused()) }),
+        (outside(2), MemberAnswer { peer: None, status: Ok(promoted), view: Err(refused()) }),
     ]);
     assert_eq!(the_hold(decide(&observed, &State::default())).kind(), HoldKind::Contested);
 }
@@ -141,7 +141,7 @@ fn a_claimant_that_answers_at_two_addresses_does_not_contest_itself() {
     let by_address = (
         url(1),
         MemberAnswer {
-            health: Ok(MemberStatus { name: None, ..primary(3) }),
+            status: Ok(MemberStatus { name: None, ..primary(3) }),
             ..answer(1, primary(3), Ok(crate::support::evidence::view(1, 3))).1
         },
     );
@@ -213,7 +213,7 @@ fn a_claimant_is_not_the_replica_on_whose_machine_a_proxy_answers() {
     let seen = crate::support::evidence::view(2, 3);
     let by_proxy = ApiUrl::parse("http://10.0.1.11:7000").unwrap();
     let peer = "10.0.1.11:7000".parse().ok();
-    let reply = MemberAnswer { peer, health: Ok(MemberStatus { name: None, ..primary(3) }), view: Ok(seen) };
+    let reply = MemberAnswer { peer, status: Ok(MemberStatus { name: None, ..primary(3) }), view: Ok(seen) };
     let observed = observed([(by_proxy, reply)]);
     assert_eq!(members(observed.answers_of(None))[0].name, None);
 }
@@ -221,8 +221,8 @@ fn a_claimant_is_not_the_replica_on_whose_machine_a_proxy_answers() {
 #[test]
 fn a_member_whose_own_view_cannot_be_read_is_named_by_the_others() {
     let unnamed = |(url, answer): (ApiUrl, MemberAnswer)| {
-        let health = answer.health.map(|health| MemberStatus { name: None, ..health });
-        (url, MemberAnswer { health, ..answer })
+        let status = answer.status.map(|status| MemberStatus { name: None, ..status });
+        (url, MemberAnswer { status, ..answer })
     };
     let seen = crate::support::evidence::view(1, 3);
     let observed =
