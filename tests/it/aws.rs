@@ -173,7 +173,7 @@ async fn targets_that_are_neither_addresses_nor_instances_are_refused() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable() {
+async fn a_server_that_is_not_there_is_unavailable() {
     let (groups, _) = elbv2("http://127.0.0.1:9").await;
     let failure = groups.read(&arn(), false).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Unavailable, "{failure}");

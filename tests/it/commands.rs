@@ -162,7 +162,7 @@ async fn a_pass_that_finds_all_right_reads_once_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_primary_nothing_is_changed_and_people_are_told() {
+async fn without_a_primary_nothing_is_changed_and_an_alert_is_published() {
     let members = patroni_with(|number, _| {
         (
             503,
@@ -362,7 +362,7 @@ async fn status_is_a_table() {
 }
 
 #[tokio::test]
-async fn only_the_chosen_cluster_is_looked_at() {
+async fn only_the_chosen_cluster_is_checked() {
     let (members, aws) = (patroni().await, aws(|_| None).await);
     let other = "[[cluster]]\nscope = \"robin\"\nmembers = [\"http://127.0.0.1:9\"]\n";
     let repoint = configuration(&members, &aws.url(), &format!("{}{other}", group()));
@@ -416,7 +416,7 @@ async fn text_from_outside_cannot_write_to_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_plan_tells_a_pipeline_whether_anything_would_change() {
+async fn the_exit_code_of_a_plan_says_whether_anything_would_change() {
     let (members, aws) = (patroni().await, aws(|_| None).await);
     let repoint = configuration(&members, &aws.url(), &group());
     assert_eq!(repoint.run(&["plan"]).await.code, 0);
@@ -439,7 +439,7 @@ async fn converged() -> Server {
 
 /// Cron mails whatever is printed, every minute.
 #[tokio::test]
-async fn a_quiet_run_speaks_only_of_what_it_changed_or_could_not() {
+async fn a_quiet_run_reports_only_what_it_changed_or_could_not() {
     let (members, wrong, right) = (patroni().await, aws(|_| None).await, converged().await);
     for command in ["run", "plan"] {
         for format in ["text", "json"] {
@@ -450,8 +450,8 @@ async fn a_quiet_run_speaks_only_of_what_it_changed_or_could_not() {
             assert!(news.code == 0 && news.stdout.contains("batman"), "{news}");
         }
     }
-    let nobody = [Server::start(|_| json(503, "{}")).await];
-    let held = configuration(&nobody, &right.url(), &group()).run(&["run", "--quiet"]).await;
+    let unavailable = [Server::start(|_| json(503, "{}")).await];
+    let held = configuration(&unavailable, &right.url(), &group()).run(&["run", "--quiet"]).await;
     assert!(held.code == 1 && held.stdout.contains("held"), "{held}");
     // Others of the file are not spoken of.
     let other = "[[cluster]]\nscope = \"robin\"\nmembers = [\"http://127.0.0.1:9\"]\n";

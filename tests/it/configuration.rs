@@ -295,7 +295,7 @@ async fn senseless_values_are_refused_all_at_once() {
 }
 
 #[tokio::test]
-async fn when_people_are_told_is_a_sensible_time() {
+async fn the_times_of_alerts_are_within_bounds() {
     let configuration = format!(
         "[alerts]\ngrace_seconds = -1\ncontested_grace_seconds = 604801\nreminder_seconds = 0\n{CLUSTER}"
     );

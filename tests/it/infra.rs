@@ -52,7 +52,7 @@ fn the_examples_have_the_bundles_of_their_configurations() {
 /// Both templates make the same: their statements allow the same actions under the same conditions, and their alarms say
 /// the same.
 #[test]
-fn terraform_and_cloudformation_allow_and_tell_the_same() {
+fn terraform_and_cloudformation_have_the_same_permissions_and_alarms() {
     let files = ["alarms", "failures", "iam", "schedule", "topics"];
     let module: String = files.iter().map(|name| read(&format!("infra/terraform/{name}.tf"))).collect();
     let template = read("infra/cloudformation/repoint.yaml");

@@ -181,7 +181,7 @@ async fn a_web_page_is_not_patroni() {
 }
 
 #[tokio::test]
-async fn somebody_elses_json_is_not_patroni() {
+async fn json_of_another_server_is_not_patroni() {
     says(&reason(json(200, r#"{"status": "ok"}"#)).await, "missing field");
     says(&reason(json(200, "[]")).await, "not Patroni's JSON");
 }
@@ -230,7 +230,7 @@ async fn a_port_that_accepts_and_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_closed_port_and_a_closed_connection_are_told_apart() {
+async fn a_closed_port_and_a_closed_connection_are_distinguished() {
     let refused = rest().ask(&ApiUrl::parse("http://127.0.0.1:9").unwrap(), &Asked::default()).await;
     says(&refused.status.unwrap_err().message.to_lowercase(), "refused");
     let closed = reason(Reply::Raw(Vec::new())).await;

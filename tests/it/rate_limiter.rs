@@ -96,7 +96,7 @@ proptest! {
 
     /// With nothing else to do, everybody is served in the end, and no faster than the rate.
     #[test]
-    fn nobody_waits_for_ever(asks in prop::collection::vec((any::<bool>(), 1..4_u32), 1..50), percent in 1..=200_u32) {
+    fn no_request_waits_for_ever(asks in prop::collection::vec((any::<bool>(), 1..4_u32), 1..50), percent in 1..=200_u32) {
         let rate = Rate { burst: 40, per_second: 10 };
         let mut bucket = Bucket::new(rate, percent, 0);
         for (number, (is_failover, tokens)) in (0..).zip(&asks) {
@@ -200,7 +200,7 @@ async fn waiting_takes_as_long_as_it_must() {
 
 /// Whoever is served first is also served in time, although it came after one who has long to wait.
 #[tokio::test(start_paused = true)]
-async fn who_goes_first_waits_for_no_plan_of_others() {
+async fn a_failover_waits_for_no_plan_of_others() {
     let budget = RateLimiter::new(100);
     let (audit, failover) = (Calls::new(budget.clone()), Calls::new(budget));
     failover.admit(Urgency::Failover, &Needs::from([(line(), 40)])).await;
@@ -282,7 +282,7 @@ impl std::task::Wake for Cracked {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_panics_when_it_is_served_ends_nobody_elses_wait() {
+async fn a_request_that_panics_when_served_does_not_end_the_wait_of_others() {
     let calls = Calls::new(RateLimiter::new(100));
     let mut burst = Vec::new();
     while let Ok(token) = timeout(Duration::from_millis(1), calls.read(&line())).await {
@@ -342,6 +342,6 @@ fn it_is_urgent_to_follow_and_nothing_else() {
     };
     let unfinished = State { lease: Some(lease), ..state(Some(known(1, 4))) };
     assert_eq!(now.urgency(&unfinished), Urgency::Failover);
-    let nobody = snapshot(observed([silence(1), silence(2)]));
-    assert_eq!(nobody.urgency(&unfinished), Urgency::Audit, "there is nobody to follow");
+    let silent = snapshot(observed([silence(1), silence(2)]));
+    assert_eq!(silent.urgency(&unfinished), Urgency::Audit, "there is nobody to follow");
 }

@@ -52,7 +52,7 @@ async fn no_wish_is_lost() {
 }
 
 #[tokio::test]
-async fn those_who_come_while_it_is_done_are_served_by_one_more() {
+async fn requests_during_the_work_are_served_by_one_more_round() {
     let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let flight = join(&name("one more")).await.unwrap().unwrap();
     let (count, wait) = (begun.clone(), go_on.clone());
@@ -85,7 +85,7 @@ async fn other_work_is_done_meanwhile() {
 
 /// One that was stopped answers nobody, and keeps nobody from the work.
 #[tokio::test(start_paused = true)]
-async fn one_that_does_not_answer_is_told_of() {
+async fn a_leader_that_does_not_answer_is_reported() {
     let flight_of_a_hung_process = join(&name("hangs")).await.unwrap().unwrap();
     let error = join(&name("hangs")).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);

@@ -298,7 +298,7 @@ async fn names_move_although_a_regions_api_never_answers() {
 
 /// The Region without the primary is away: nobody asks it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_region_without_the_primary_holds_up_nobody() {
+async fn a_region_without_the_primary_holds_up_no_other() {
     let regions = Regions::new().await;
     regions.is_west_mute.store(true, Ordering::Relaxed);
     let ran = regions.run().await;

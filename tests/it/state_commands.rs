@@ -115,7 +115,7 @@ async fn a_damaged_state_file_holds_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn without_need_of_memory_it_acts() {
+async fn where_no_state_is_required_it_acts_without() {
     for (state, broken) in [("[state]\nrequired = false\n", true), ("", false)] {
         let (members, aws) = (patroni().await, aws(|_| None).await);
         let mut repoint = configuration(&members, &aws.url(), &format!("{}{state}", group()));
@@ -134,7 +134,7 @@ async fn without_need_of_memory_it_acts() {
 }
 
 #[tokio::test]
-async fn a_state_store_that_cannot_be_read_is_told_although_nothing_differs() {
+async fn a_state_store_that_cannot_be_read_is_reported_although_nothing_differs() {
     let (members, aws) = (patroni().await, aws(all_right).await);
     let repoint = configuration(&members, &aws.url(), &everything());
     std::fs::write(repoint.state_file(), "{").unwrap();
@@ -164,7 +164,7 @@ async fn a_state_store_that_cannot_be_read_is_told_although_nothing_differs() {
 
 /// Nobody knows how long it has lasted, so silence would last as long as memory is gone.
 #[tokio::test]
-async fn a_cluster_without_a_primary_is_told_even_without_memory() {
+async fn a_cluster_without_a_primary_is_alerted_even_without_state() {
     let members = patroni_with(|number, _| {
         (
             503,
@@ -308,7 +308,7 @@ async fn nothing_is_adopted_into_a_damaged_state_file() {
 // What is wrong, and who knows.
 
 #[tokio::test]
-async fn status_tells_what_is_wrong_and_who_knows() {
+async fn status_shows_what_is_wrong_and_whether_it_was_alerted() {
     let members = patroni_with(|number, _| {
         (
             503,
@@ -423,7 +423,7 @@ async fn a_commit_of_long_ago_is_not_waited_for() {
 
 /// A look at what is right must not wait for anybody.
 #[tokio::test]
-async fn what_is_right_waits_for_nobody() {
+async fn a_converged_cluster_waits_for_no_lease() {
     let (members, aws) = (patroni().await, aws(all_right).await);
     let repoint =
         configuration(&members, &aws.url(), &everything()).with("REPOINT_PASS_DEADLINE_SECONDS", "4");

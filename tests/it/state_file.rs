@@ -275,7 +275,7 @@ async fn what_others_write_is_seen() {
 
 /// A hundred clusters that save at the same time wait for a few writes, not for a hundred; each hears its own answer.
 #[tokio::test]
-async fn those_who_save_together_are_written_together() {
+async fn states_saved_together_are_written_together() {
     let folder = folder();
     let path = folder.path().join("state.json");
     let store = StateFile::new(path.clone());
@@ -298,7 +298,7 @@ async fn those_who_save_together_are_written_together() {
 
 /// One who gives up while it waits has saved nothing, and keeps nobody else from it.
 #[tokio::test]
-async fn who_gives_up_keeps_nobody_waiting() {
+async fn a_save_that_is_given_up_keeps_no_other_waiting() {
     let folder = folder();
     let store = StateFile::new(folder.path().join("state.json"));
     let (robin, state) = (EntryName::new("robin"), full(1));
@@ -401,7 +401,7 @@ async fn what_a_newer_version_has_written_is_kept() {
 
 /// `umask 077; sudo repoint adopt` must not shut the daemon out.
 #[tokio::test]
-async fn whoever_saves_leaves_the_file_to_whom_it_was() {
+async fn a_save_keeps_the_owner_and_mode_of_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();
     let path = folder.path().join("state.json");
@@ -441,7 +441,7 @@ async fn no_link_that_any_user_may_have_put_there_is_followed() {
 
 /// The first save of all, by root, in the folder of the user that the daemon runs as.
 #[tokio::test]
-async fn the_first_file_belongs_to_whom_the_folder_does() {
+async fn the_first_file_has_the_owner_of_the_folder() {
     let folder = folder();
     if fs::metadata(folder.path()).unwrap().uid() != 0 {
         return;

@@ -190,8 +190,8 @@ async fn a_certificate_for_another_name_is_refused_unless_names_do_not_count() {
     insta::assert_snapshot!(refused(trust(&server, &trusting(&[&root])).await), @"the member's certificate is not valid for 127.0.0.1, the host of its URL; it is for pg1.example.com, 10.9.9.9: issue a new one, for example with `openssl req -x509 -addext subjectAltName=IP:127.0.0.1`, or set `patroni.verify_hostname = false`");
     accepted(&trust(&server, &without_name(trusting(&[&root]))).await);
     // What is said of a stranger's certificate is not its name.
-    let stranger = authority("stranger");
-    insta::assert_snapshot!(refused(trust(&server, &without_name(trusting(&[&stranger]))).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)");
+    let foreign = authority("stranger");
+    insta::assert_snapshot!(refused(trust(&server, &without_name(trusting(&[&foreign]))).await), @"the member's certificate is signed by no authority in `patroni.ca_file`: add the authority's certificate, or the member's own, to that file (intermediate certificates belong in Patroni's `restapi.certfile`)");
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ fn without_now(message: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_certificate_out_of_its_time_is_refused_whoever_is_trusted() {
+async fn a_certificate_out_of_its_time_is_refused_even_if_trusted() {
     let root = authority("root");
     let expired = |mut params: CertificateParams| {
         (params.not_before, params.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
@@ -243,7 +243,7 @@ async fn a_configured_certificate_without_its_key_is_refused() {
 }
 
 #[tokio::test]
-async fn http_and_https_at_the_other_ones_port_are_told() {
+async fn http_and_https_at_the_other_ones_port_are_reported() {
     let its = self_signed(as_openssl_does(&[ADDRESS]));
     let secured = member(&its).await;
     let message = refused(ask_by("http", &secured, &trusting(&[&its])).await);

@@ -130,7 +130,7 @@ async fn observed(seed: u64, state: State, failovers: usize) -> (Figures, String
     let mut notified = String::new();
     if !others.is_empty() {
         let list: Vec<String> = others.into_iter().map(|violation| violation.how).collect();
-        notified = format!("world {seed}:\n{}\n{}\n", list.join("\n"), site.diary_of(&stops));
+        notified = format!("world {seed}:\n{}\n{}\n", list.join("\n"), site.history_of(&stops));
     }
     (figures, notified)
 }

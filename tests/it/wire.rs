@@ -87,7 +87,7 @@ impl Zone {
     }
 
     fn spec(&self) -> repoint_domain::spec::RecordSpec {
-        let mut spec = crate::support::evidence::record_intent(RecordType::A);
+        let mut spec = crate::support::evidence::record_spec(RecordType::A);
         spec.key.place = self.place();
         spec
     }
@@ -103,7 +103,7 @@ impl Zone {
 }
 
 #[tokio::test]
-async fn a_swap_that_nobody_disturbs_is_done() {
+async fn an_undisturbed_swap_is_done() {
     let zone = Zone::new(false, "10.0.0.1").await;
     let before = zone.read().await.pop();
     zone.swap(before, "10.0.0.2").await.unwrap();
@@ -193,7 +193,7 @@ fn state(revision: u64) -> State {
 }
 
 #[tokio::test]
-async fn memory_comes_back_as_it_was_saved() {
+async fn the_state_is_loaded_as_it_was_saved() {
     let (_aws, table) = table().await;
     let (scope, other) = (EntryName::new("batman"), EntryName::new("robin"));
     assert_eq!(table.load(&scope).await.unwrap(), State::default(), "nothing was saved yet");

@@ -1,4 +1,4 @@
-//! The words that no message and no comment may have: messages are plain technical English (src/README.md).
+//! The words that no message, no comment and no name of a test may have: messages are plain technical English (src/README.md).
 //!
 //! A user sees every string literal of the sources, and every text in `infra`. Comments are held to the words that are
 //! wrong anywhere. A string that is a name (a key of the configuration or of JSON, a word on the wire) is listed in
@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// The folders that are checked.
 const FOLDERS: [&str; 7] = [
@@ -27,6 +28,52 @@ const NEVER: &str = "whoever|whomever|whosoever|somebody|someone|nobody|anybody|
 /// Never in a message, where they stand for a technical term: state, check, notify, message, cause.
 const NEVER_SAID: &str = "memory|look|looks|looked|looking|tells?|telling|letter|story|dark|blind|crowded|overtaken\
     |hand over|hands over|handed over|hung up|out of reach";
+
+/// The folders whose functions are tests and their helpers.
+const TEST_FOLDERS: [&str; 5] =
+    ["src/domain/tests", "tests/it", "tests/sandbox", "tests/lab", "lambda/tests"];
+
+/// Never a part of such a function's name.
+const NEVER_NAMED: [&str; 38] = [
+    "anew",
+    "anybody",
+    "crowded",
+    "diary",
+    "door",
+    "doors",
+    "everybody",
+    "law",
+    "laws",
+    "letter",
+    "letters",
+    "look",
+    "looked",
+    "looking",
+    "looks",
+    "memory",
+    "morning",
+    "night",
+    "nobody",
+    "overtaken",
+    "people",
+    "quarrel",
+    "sabotage",
+    "somebody",
+    "speak",
+    "speaks",
+    "stranger",
+    "strangers",
+    "tell",
+    "telling",
+    "tells",
+    "told",
+    "untold",
+    "vouch",
+    "vouches",
+    "who",
+    "whoever",
+    "whom",
+];
 
 /// Names, and phrases in which such a word is a technical term.
 const NAMES: [&str; 9] = [
@@ -123,6 +170,18 @@ fn findings(path: &str, source: &str) -> Vec<String> {
     found
 }
 
+static FUNCTION: LazyLock<regex::Regex> = LazyLock::new(|| {
+    regex::Regex::new(r"^\s*(?:pub(?:\([^)]*\))? )?(?:const )?(?:async )?fn (\w+)").unwrap()
+});
+
+/// Each function of a Rust source whose name has a forbidden word, with its line.
+fn misnamed(path: &str, source: &str) -> Vec<String> {
+    let name = |line| Some(FUNCTION.captures(line)?.get(1)?.as_str());
+    let named = source.lines().enumerate().filter_map(|(at, line)| Some((at + 1, name(line)?)));
+    let wrong = named.filter(|(_, name)| name.split('_').any(|word| NEVER_NAMED.contains(&word)));
+    wrong.map(|(line, name)| format!("{path}:{line}: {name}")).collect()
+}
+
 fn words(list: &str) -> regex::Regex {
     regex::Regex::new(&format!(r"(?i)\b(?:laws?:|(?:{list})\b)")).unwrap()
 }
@@ -149,6 +208,19 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The Rust sources of a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
 #[test]
 fn messages_and_comments_are_plain() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -165,6 +237,27 @@ fn messages_and_comments_are_plain() {
         found.len(),
         found.join("\n")
     );
+}
+
+#[test]
+fn test_functions_have_plain_names() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = TEST_FOLDERS.map(|folder| rust_files(&root.join(folder))).concat();
+    assert!(sources.len() > 100, "{} sources of tests", sources.len());
+    let found: Vec<String> = sources
+        .iter()
+        .flat_map(|file| {
+            let path = file.strip_prefix(root).unwrap().display().to_string();
+            misnamed(&path, &fs::read_to_string(file).unwrap())
+        })
+        .collect();
+    assert!(found.is_empty(), "names of tests with a word that none may have:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_misnamed_function_is_found_in_its_line() {
+    let source = "#[test]\nfn law_12_alert_once() {\n    pub(super) async fn it_was_told() {}\n}\nfn of_a_lawyer() {}\n";
+    assert_eq!(misnamed("a.rs", source), ["a.rs:2: law_12_alert_once", "a.rs:3: it_was_told"]);
 }
 
 #[test]

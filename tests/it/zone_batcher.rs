@@ -22,7 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::support::evidence::{record, record_intent};
+use crate::support::evidence::{record, record_spec};
 
 /// Route 53, which takes a batch whole or not at all.
 #[derive(Default)]
@@ -110,7 +110,7 @@ fn place(number: usize) -> RecordPlace {
 
 fn set(place: &RecordPlace, value: &str) -> RecordSet {
     let key = RecordKey { place: place.clone(), set_identifier: None };
-    RecordSet { key, ..record(&record_intent(RecordType::A), &[value]) }
+    RecordSet { key, ..record(&record_spec(RecordType::A), &[value]) }
 }
 
 fn change(number: usize) -> RecordChange {
@@ -170,7 +170,7 @@ impl Process {
 const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
-async fn who_comes_alone_goes_at_once() {
+async fn a_single_change_is_sent_at_once() {
     let process = Process::new(Desk::default());
     assert_eq!(process.sends(&[1, 2], guard(LONG)).await.unwrap(), [Ok(accepted()), Ok(accepted())]);
     assert_eq!(process.asks(1).await.unwrap().unwrap()[&place(1)], [set(&place(1), "10.0.0.1")]);
@@ -178,7 +178,7 @@ async fn who_comes_alone_goes_at_once() {
 }
 
 #[tokio::test]
-async fn who_comes_while_one_is_under_way_goes_with_the_others_who_do() {
+async fn changes_during_a_request_are_sent_together_in_the_next() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], guard(LONG));
     process.desk.has_come().await;
@@ -194,7 +194,7 @@ async fn who_comes_while_one_is_under_way_goes_with_the_others_who_do() {
 
 /// What was read before somebody asked is out of date for it.
 #[tokio::test]
-async fn a_read_serves_those_who_asked_before_it_began() {
+async fn a_read_serves_the_requests_made_before_it_began() {
     let process = Process::new(Desk::closed());
     let first = process.asks(1);
     process.desk.has_come().await;
@@ -243,7 +243,7 @@ async fn one_guilty_among_a_hundred_costs_two_calls_more() {
 }
 
 #[tokio::test]
-async fn who_goes_away_before_it_is_sent_is_not_sent() {
+async fn a_change_cancelled_before_it_is_sent_is_not_sent() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], guard(LONG));
     process.desk.has_come().await;
@@ -258,7 +258,7 @@ async fn who_goes_away_before_it_is_sent_is_not_sent() {
 }
 
 #[tokio::test]
-async fn who_goes_away_afterwards_undoes_nothing() {
+async fn a_change_cancelled_after_it_is_sent_is_not_undone() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], guard(LONG));
     process.desk.has_come().await;
@@ -275,7 +275,7 @@ async fn who_goes_away_afterwards_undoes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_for_whom_the_permit_has_run_out() {
+async fn nothing_is_sent_once_the_lease_guard_has_expired() {
     let process = Process::new(Desk::closed());
     let first = process.sends(&[0], guard(LONG));
     process.desk.has_come().await;

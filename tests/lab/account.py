@@ -137,7 +137,7 @@ class Example:
         self.terraform("destroy", "-auto-approve", "-input=false")
 
 
-def what_most_people_have(world, region):
+def common_resources(world, region):
     """A VPC with nodes' security group, a group for the writer, a zone and a topic."""
     ec2, elbv2 = world.aws("ec2", region), world.aws("elbv2", region)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -24,6 +24,7 @@ from account import (
     REGIONS,
     World,
     about,
+    common_resources,
     has,
     let_in,
     moto,
@@ -31,7 +32,6 @@ from account import (
     same,
     trusts_lambda_for,
     variables,
-    what_most_people_have,
 )
 from cloudformation_given import given
 from cloudformation_refusals import linted, refusals
@@ -105,7 +105,7 @@ class Complete:
         self.around = {}
 
     def prepared(self, inputs):
-        found = what_most_people_have(self.world, REGIONS[0])
+        found = common_resources(self.world, REGIONS[0])
         account = self.world.aws("sts").get_caller_identity()["Account"]
         changes = [
             (r"arn:aws:elasticloadbalancing:[^\"]+", found["target_group_arn"]),
@@ -204,7 +204,7 @@ class Existing:
             bundle = json.loads((self.world.folder_of("existing") / inputs["bundle_file"]).read_text())
             configuration, policy = bundle["configuration"].strip(), json.dumps(bundle["policy"])
         else:
-            inputs = what_most_people_have(self.world, REGIONS[0])
+            inputs = common_resources(self.world, REGIONS[0])
             configuration, policy = adapted(self.world, "existing", [
                 (r"arn:aws:elasticloadbalancing:[^\"]+", inputs["target_group_arn"]),
                 (r"arn:aws:sns:[^\"]+", inputs["alert_topic_arn"]),

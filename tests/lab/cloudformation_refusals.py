@@ -76,18 +76,18 @@ def refusals(world):
     ]
     for parameters in fine:
         Values(template, {**GIVEN, **parameters}, {"AWS::Region": "us-east-1"}, None)
-    told = []
+    found = []
     for parameters, reason in refused:
         try:
             Values(template, {**GIVEN, **parameters}, {"AWS::Region": "us-east-1"}, None)
-            told.append("nothing")
+            found.append("nothing")
         except Refused as error:
-            told.append(str(error))
-        has(told[-1], reason)
+            found.append(str(error))
+        has(found[-1], reason)
     # No rule is without its trial.
     rules = [it["AssertDescription"] for rule in template["Rules"].values() for it in rule["Assertions"]]
     for rule in rules:
-        has(" ".join(told), rule)
+        has(" ".join(found), rule)
     # And it is before anything is made that they speak.
     before = world.everything()
     has(Stack(world).deploy(expected=255, **{**GIVEN, "Configuration": ""}), "There is no configuration")

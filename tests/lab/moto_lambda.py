@@ -79,16 +79,16 @@ class Instance:
             connection.request("POST", "/2015-03-31/functions/function/invocations", payload or "{}")
             answer = connection.getresponse().read()
             log = self.log.read_bytes()[begin:]
-            self.tell(log.decode(errors="replace"))
+            self.save_log(log.decode(errors="replace"))
             try:
-                told = json.loads(answer)
+                parsed = json.loads(answer)
             except ValueError:
                 # The emulator says in plain words that the time was up.
                 error = {"errorType": "Sandbox.Timedout", "errorMessage": answer.decode()}
                 return json.dumps(error).encode(), True, log
-            return answer, isinstance(told, dict) and "errorType" in told, log
+            return answer, isinstance(parsed, dict) and "errorType" in parsed, log
 
-    def tell(self, log):
+    def save_log(self, log):
         # Whose role may not make a log group has no log.
         with contextlib.suppress(ResourceNotFoundException):
             self.function.save_logs(log)

@@ -154,7 +154,7 @@ def make_described_rule(rule, *args, **of):
     make_rule(rule, *args, **of)
     given = rule_arguments.bind(rule, *args, **of).arguments
     about = (given.get("source_group") or {}, given.get("prefix_list_id") or {})
-    rule.told = next((it["Description"] for it in about if "Description" in it), None)
+    rule.about = next((it["Description"] for it in about if "Description" in it), None)
 
 
 def refuse(message):
@@ -176,6 +176,6 @@ ELBv2Backend.register_targets = register_and_note
 Route53._get_bool_param = flag_of_zone
 Route53.get_hosted_zone = zone_with_vpcs
 SecurityGroupRule.__init__ = make_described_rule
-SecurityGroupRule.description = property(lambda rule: rule.ip_range.get("Description") or rule.told)
+SecurityGroupRule.description = property(lambda rule: rule.ip_range.get("Description") or rule.about)
 moto.elbv2.models.make_arn_for_load_balancer = network_arn
 main()

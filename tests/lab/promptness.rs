@@ -79,7 +79,7 @@ impl Loss {
     }
 
     /// Brings the member back, as a standby.
-    async fn mend(self, lab: &Lab, member: &Member) -> anyhow::Result<()> {
+    async fn heal(self, lab: &Lab, member: &Member) -> anyhow::Result<()> {
         if matches!(self, Self::Silent) {
             // If it went on it would be a second primary, until it had seen that it is none.
             lab.cluster.kill9(member).await?;
@@ -203,7 +203,7 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
                 )?;
             }
             eprintln!("{notified}");
-            loss.mend(lab, &old).await?;
+            loss.heal(lab, &old).await?;
         }
     }
     let followers = followers.iter().map(|follower| (follower.name, &follower.delays));

@@ -27,6 +27,7 @@ from account import (
     Example,
     World,
     about,
+    common_resources,
     has,
     has_not,
     let_in,
@@ -35,7 +36,6 @@ from account import (
     same,
     trusts_lambda_for,
     variables,
-    what_most_people_have,
 )
 from terraform_given import given
 from terraform_refusals import linted, refusals
@@ -152,10 +152,10 @@ class Existing:
     def prepared(self, inputs):
         """What is not given is made, and in the second Region everything."""
         if not inputs:
-            made = what_most_people_have(self.world, REGIONS[0])
+            made = common_resources(self.world, REGIONS[0])
             names = ("alert_topic_arn", "vpc_id", "subnet_ids", "database_security_group_id")
             inputs = {name: made[name] for name in names} | self.adapted(made, "-first")
-        away = what_most_people_have(self.world, REGIONS[1])
+        away = common_resources(self.world, REGIONS[1])
         # The module makes the second Region's topic itself.
         away["alert_topic_arn"] = away["alert_topic_arn"].replace("db-alerts", "repoint-alerts")
         second = {

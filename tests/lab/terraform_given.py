@@ -2,7 +2,7 @@
 
 import json
 
-from account import REGIONS, Example, bundle, has, role_policies, same, variables, what_most_people_have
+from account import REGIONS, Example, bundle, common_resources, has, role_policies, same, variables
 
 GIVEN = """
 provider "aws" {{
@@ -95,7 +95,7 @@ module "repoint" {{
 def given(world):
     """Everything that may be given is, and is made in the same apply, so that no ARN is known when planning."""
     account = world.aws("sts").get_caller_identity()["Account"]
-    around = what_most_people_have(world, REGIONS[0])
+    around = common_resources(world, REGIONS[0])
     tables = world.aws("ec2").describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [around["vpc_id"]]}])
     names = {
         "vpc_id": around["vpc_id"],

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 
-from account import REGIONS, Example, bundle, has, same, what_most_people_have
+from account import REGIONS, Example, bundle, common_resources, has, same
 
 VPC = {"id": "vpc-1", "subnet_ids": ["subnet-1"], "patroni_cidr_blocks": ["10.0.0.0/16"]}
 
@@ -16,7 +16,7 @@ def refusals(world):
     def changed(**changes):
         return {"bundle": json.dumps(bundle(account, **changes))}
 
-    around = what_most_people_have(world, REGIONS[0])
+    around = common_resources(world, REGIONS[0])
     inside = {**VPC, "id": around["vpc_id"], "subnet_ids": around["subnet_ids"]}
     services = ["elasticloadbalancing", "sns", "route53", "dynamodb"]
     endpoints = {"services": services, "route_table_ids": ["rtb-1"]}
@@ -92,9 +92,9 @@ def refusals(world):
     instances = Instances(world, "refused", [{**given, **inputs} for inputs, _ in refused])
     reasons = dict(zip(instances.files, (reason for _, reason in refused)))
     while reasons:
-        told = instances.errors()
-        assert told, f"nothing is said of {reasons}"
-        for name, errors in told.items():
+        found = instances.errors()
+        assert found, f"nothing is said of {reasons}"
+        for name, errors in found.items():
             has(errors, reasons.pop(name))
             instances.files[name].unlink()
 
@@ -133,11 +133,11 @@ class Instances:
 
     def errors(self):
         """What a plan says, by whom it is said of."""
-        told = {}
+        output = {}
         for line in self.example.terraform("plan", "-input=false", "-json", expected=(0, 1)).splitlines():
             said = json.loads(line).get("diagnostic", {})
             if said.get("severity") == "error":
                 case = re.search(r"case\d+", said["range"]["filename"])[0]
                 words = " ".join(f"{said['summary']} {said['detail']}".split())
-                told[case] = f"{told.get(case, '')}{words}\n"
-        return told
+                output[case] = f"{output.get(case, '')}{words}\n"
+        return output

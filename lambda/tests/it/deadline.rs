@@ -41,7 +41,7 @@ async fn when_a_write_hangs() {
 
 /// The endpoints are right, and the alert is not published in time: the invocation fails, so that it is noticed.
 #[tokio::test]
-async fn when_telling_hangs() {
+async fn when_publishing_an_alert_hangs() {
     let site = Site::start();
     let function = site.function().await;
     site.switch_over().await;

@@ -132,8 +132,8 @@ async fn an_event_that_is_none_of_ours_is_named() {
     "#);
     let (_, message) = function.invoke("[]").await.bad();
     insta::assert_snapshot!(message, @r#"unknown event: it is not a JSON object; expected a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form, {"cluster": ["batman"], "dry_run": true}, or {"test_alert": true}"#);
-    let looks = site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
-    assert_eq!(looks, 1, "only the start looked");
+    let checks = site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
+    assert_eq!(checks, 1, "only the start checked");
 }
 
 #[tokio::test]
@@ -148,15 +148,15 @@ async fn a_cluster_that_is_not_configured_is_named_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_test_alert_is_told_and_nothing_is_looked_at() {
+async fn a_test_alert_is_published_and_nothing_is_checked() {
     let site = Site::start();
     let function = site.function().await;
     site.switch_over().await;
-    let looks = |site: &Site| site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
-    let before = looks(&site);
+    let checks = |site: &Site| site.asked().iter().filter(|action| *action == "DescribeTargetHealth").count();
+    let before = checks(&site);
     let answer = function.invoke(&event("test_alert")).await.good();
     assert_eq!(answer["test_alert"], "published", "{answer:#}");
-    assert_eq!((site.writes(), looks(&site)), (0, before));
+    assert_eq!((site.writes(), checks(&site)), (0, before));
     assert_eq!(site.sandbox.with(|site| site.messages().len()), 1);
 
     site.deny("sns:Publish");
@@ -259,7 +259,7 @@ async fn a_callback_selects_the_entries_of_its_scope() {
     let text = format!("{head}[[cluster]]{entry}{}", other("robin", "robin"));
     let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text)]).await;
     let function = &function;
-    let looked_at = |event: String| async move {
+    let checked_clusters = |event: String| async move {
         let report = function.invoke(&event).await.good();
         let clusters = report["clusters"].as_array().unwrap();
         clusters.iter().map(|cluster| cluster["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -270,15 +270,15 @@ async fn a_callback_selects_the_entries_of_its_scope() {
     };
     let trigger = |scope: &str| json!({"repoint": "look", "cluster": scope}).to_string();
 
-    assert_eq!(looked_at(sns(&[&trigger("batman")])).await, ["batman"]);
-    assert_eq!(looked_at(sns(&[&trigger("robin")])).await, ["robin"]);
-    assert_eq!(looked_at(sns(&[&trigger("robin"), &trigger("batman")])).await, ["batman", "robin"]);
+    assert_eq!(checked_clusters(sns(&[&trigger("batman")])).await, ["batman"]);
+    assert_eq!(checked_clusters(sns(&[&trigger("robin")])).await, ["robin"]);
+    assert_eq!(checked_clusters(sns(&[&trigger("robin"), &trigger("batman")])).await, ["batman", "robin"]);
     let all = ["batman", "robin"];
-    assert_eq!(looked_at(sns(&[&trigger("joker")])).await, all);
-    assert_eq!(looked_at(sns(&[&trigger("robin"), "Test message."])).await, all);
-    assert_eq!(looked_at(sns(&[r#"{"repoint": "sleep", "cluster": "robin"}"#])).await, all);
-    assert_eq!(looked_at(event("sns_alarm")).await, all);
-    assert_eq!(looked_at(event("scheduled_rule")).await, all);
+    assert_eq!(checked_clusters(sns(&[&trigger("joker")])).await, all);
+    assert_eq!(checked_clusters(sns(&[&trigger("robin"), "Test message."])).await, all);
+    assert_eq!(checked_clusters(sns(&[r#"{"repoint": "sleep", "cluster": "robin"}"#])).await, all);
+    assert_eq!(checked_clusters(event("sns_alarm")).await, all);
+    assert_eq!(checked_clusters(event("scheduled_rule")).await, all);
 
     // A queue in front: as it was published, and in the envelope of SNS.
     let before = function.lines().len();

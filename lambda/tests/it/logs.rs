@@ -137,7 +137,7 @@ async fn it_works_whatever_its_log_goes_to() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_none_is_told_and_silences_nothing() {
+async fn an_invalid_filter_is_reported_and_silences_nothing() {
     let site = Site::start();
     let text = site.configuration();
     let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text), ("REPOINT_LOG", "verbose")]).await;

@@ -22,7 +22,7 @@ async fn refused(variables: Variables<'_>) -> String {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_told_to_lambda_with_its_line() {
+async fn a_bad_file_is_reported_to_lambda_with_its_line() {
     let site = Site::start();
     let path = site.file("repoint.toml", &site.configuration().replace("scope =", "scoep ="));
     let message = refused(&[("REPOINT_CONFIG", path.to_str().unwrap())]).await;
@@ -34,7 +34,7 @@ async fn a_bad_file_is_told_to_lambda_with_its_line() {
 }
 
 #[tokio::test]
-async fn a_bad_text_is_told_to_lambda_with_its_line() {
+async fn a_bad_text_is_reported_to_lambda_with_its_line() {
     insta::assert_snapshot!(refused(&[("REPOINT_CONFIG_INLINE", "[aws]\nregoin = \"us-east-1\"\n")]).await, @r#"
     REPOINT_CONFIG_INLINE:2: `regoin`: unknown field `regoin`, expected one of `region`, `endpoint_url`, `limit_percent`
       2 | regoin = "us-east-1"
@@ -42,7 +42,7 @@ async fn a_bad_text_is_told_to_lambda_with_its_line() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_none_is_told_to_lambda() {
+async fn an_invalid_certificate_is_reported_to_lambda() {
     let site = Site::start();
     let ca = site.file("ca.pem", "no certificate");
     let text = format!("[patroni]\nca_file = {ca:?}\n{}", site.configuration());
@@ -57,7 +57,7 @@ async fn two_configurations_are_one_too_many() {
 }
 
 #[tokio::test]
-async fn a_misspelt_variable_is_told_to_lambda() {
+async fn a_misspelt_variable_is_reported_to_lambda() {
     let site = Site::start();
     let text = site.configuration();
     let message = refused(&[("REPOINT_CONFIG_INLINE", &text), ("REPOINT_CONFIGURATION", "x")]).await;
@@ -92,7 +92,7 @@ async fn the_file_lies_beside_the_binary() {
 }
 
 #[tokio::test]
-async fn no_file_at_all_is_told_with_the_places() {
+async fn a_missing_file_is_reported_with_the_places() {
     let folder = tempfile::TempDir::new().unwrap();
     let function = Bootstrap::start_from(&copy(folder.path()), &[]).await;
     let (kind, message) = function.api.init_error().await.bad();
@@ -105,7 +105,7 @@ async fn no_file_at_all_is_told_with_the_places() {
 }
 
 #[tokio::test]
-async fn memory_in_a_file_is_warned_of() {
+async fn a_state_file_is_warned_of() {
     let site = Site::start();
     let text = site.configuration().replace("dynamodb_table = \"repoint\"", "file = \"/tmp/no/state.json\"");
     let function = Bootstrap::ready(&[("REPOINT_CONFIG_INLINE", &text)]).await;

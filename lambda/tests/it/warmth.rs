@@ -45,7 +45,7 @@ async fn a_silent_member_does_not_delay_the_start() {
 
 /// What is down must not keep the function from starting: it may be what the invocation is about.
 #[tokio::test]
-async fn it_starts_without_anybody_to_connect_to() {
+async fn it_starts_while_no_server_answers() {
     let site = Site::start();
     site.hang_aws("", "");
     site.lose_every_member();

@@ -106,7 +106,7 @@ async fn the_shared_configuration_file_may_name_one_service() {
 
 /// Where no Region is configured, the ARNs tell of it; Route 53 has one in each partition.
 #[tokio::test]
-async fn without_a_region_the_arns_tell_of_it() {
+async fn without_a_region_that_of_the_arns_is_used() {
     for (partition, region, of_route53) in [
         ("aws", "eu-west-1", "us-east-1"),
         ("aws-cn", "cn-north-1", "cn-northwest-1"),

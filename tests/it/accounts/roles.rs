@@ -116,7 +116,7 @@ async fn one_zone_is_written_under_two_roles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_refused_is_named_with_what_to_mend() {
+async fn a_role_that_is_refused_is_named_with_what_to_change() {
     let observed = Observed::new("us-east-1");
     let role = observed.role(BALANCERS);
     observed.place.sandbox.with(|site| {

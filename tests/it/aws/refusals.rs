@@ -291,7 +291,7 @@ fn credentials_that_are_not_valid_are_not_a_missing_right() {
 }
 
 #[test]
-fn one_code_for_several_things_is_told_apart_by_its_words() {
+fn one_code_for_several_things_is_distinguished_by_its_message() {
     let change = "route53:ChangeResourceRecordSets";
     let record = "Z1/db.example.com/A";
     let register = "elasticloadbalancing:RegisterTargets";

@@ -22,7 +22,7 @@ async fn it_publishes_one_message_and_asks_for_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_told_with_what_helps() {
+async fn a_refused_test_alert_is_reported_with_a_hint() {
     let aws = aws(|_| Some(refused(403, "AuthorizationError", "User is not authorized")));
     let (members, aws) = (patroni().await, aws.await);
     let repoint = configuration(&members, &aws.url(), &group());
@@ -38,7 +38,7 @@ async fn what_is_refused_is_told_with_what_helps() {
 }
 
 #[tokio::test]
-async fn without_a_topic_there_is_nobody_to_tell() {
+async fn without_a_topic_no_test_alert_is_published() {
     let repoint = Repoint::new(format!(
         "[[cluster]]\nscope = \"a\"\nmembers = [\"http://10.0.1.11:8008\"]\n{}",
         group()

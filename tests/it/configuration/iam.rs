@@ -133,8 +133,8 @@ async fn what_is_not_configured_is_not_in_it() {
     let remember = &with_table["Statement"][2];
     assert_eq!(remember["Resource"][0], "arn:aws:dynamodb:*:123456789012:table/repoint");
     assert_eq!(remember["Action"], serde_json::json!(["dynamodb:GetItem", "dynamodb:PutItem"]));
-    let looked = policy(&table, &["--no-instances", "--for", "plan"]).await;
-    assert_eq!(looked["Statement"][1]["Action"], serde_json::json!(["dynamodb:GetItem"]));
+    let read_only = policy(&table, &["--no-instances", "--for", "plan"]).await;
+    assert_eq!(read_only["Statement"][1]["Action"], serde_json::json!(["dynamodb:GetItem"]));
 }
 
 /// A node that was broken into writes no other cluster's state.
@@ -199,7 +199,7 @@ async fn it_is_of_the_partition_of_what_is_configured() {
 }
 
 #[tokio::test]
-async fn looking_is_a_part_of_passing() {
+async fn the_policy_of_a_plan_is_a_part_of_that_of_a_run() {
     let all: Vec<String> =
         statements(&policy(GOOD, &[]).await).into_iter().flat_map(|(_, actions)| actions).collect();
     for (sid, actions) in statements(&policy(GOOD, &["--for", "plan"]).await) {
@@ -254,7 +254,7 @@ async fn each_zone_has_a_statement_of_its_own() {
 }
 
 #[tokio::test]
-async fn one_that_is_too_long_for_iam_is_told_of() {
+async fn a_policy_that_is_too_long_for_iam_is_reported() {
     let cluster = |number: usize| {
         format!(
             "[[cluster]]\nscope = \"c{number}\"\nmembers = [\"http://10.1.{number}.11:8008\"]\n[[cluster.target_group]]\n\

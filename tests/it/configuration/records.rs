@@ -45,7 +45,7 @@ async fn what_belongs_to_another_kind_of_record_is_named() {
 
 /// Route 53 makes a record of any text.
 #[tokio::test]
-async fn a_name_that_no_client_looks_up_is_refused() {
+async fn a_name_that_no_client_resolves_is_refused() {
     for (name, why) in [
         ("https://db.example.com", "it is a URL"),
         ("db.example.com:5432", "no port"),

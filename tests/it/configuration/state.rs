@@ -4,7 +4,7 @@ use super::{CLUSTER, refused};
 use crate::support::command::Repoint;
 
 #[tokio::test]
-async fn memory_is_kept_in_one_place() {
+async fn there_is_one_state_store() {
     let both = |lines: &str| format!("[state]\n{lines}\n{CLUSTER}");
     let ran = Repoint::new(both("file = \"state.json\"\ndynamodb_table = \"repoint\""))
         .without("REPOINT_STATE_FILE")
@@ -46,7 +46,7 @@ async fn memory_is_kept_in_one_place() {
 }
 
 #[tokio::test]
-async fn whether_memory_is_required_is_true_or_false() {
+async fn whether_state_is_required_is_true_or_false() {
     let ran = Repoint::new(CLUSTER).with("REPOINT_STATE_REQUIRED", "no").run(&["run"]).await;
     insta::assert_snapshot!(ran.to_string(), @"
     exit 2
@@ -64,7 +64,7 @@ async fn whether_memory_is_required_is_true_or_false() {
 }
 
 #[tokio::test]
-async fn memory_has_its_place_without_being_asked() {
+async fn the_state_has_a_default_place() {
     let state = |configuration: String| async move {
         let repoint = Repoint::new(configuration).without("REPOINT_STATE_FILE");
         repoint.run(&["check", "--format", "json"]).await.json()["state"].to_string()

@@ -103,7 +103,7 @@ async fn one_of_a_pair_needs_the_other_wherever_it_is_named() {
 }
 
 #[tokio::test]
-async fn whether_names_are_checked_is_told() {
+async fn whether_host_names_are_verified_is_shown() {
     assert!(check(CLUSTER).await.contains("verify_hostname = true"));
     let off = Repoint::new(CLUSTER).with("REPOINT_PATRONI_VERIFY_HOSTNAME", "false").run(&["check"]).await;
     assert!(off.stdout.contains("verify_hostname = false"), "{off}");

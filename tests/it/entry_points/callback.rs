@@ -34,7 +34,7 @@ async fn it_hands_over_to_the_daemon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_role_and_action_means_look() {
+async fn every_role_and_action_triggers_a_check() {
     let place = Place::new(SLOW);
     let mut daemon = place.daemon().await;
     place.until_right(PG1).await;
@@ -49,7 +49,7 @@ async fn every_role_and_action_means_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_daemon_it_looks_by_itself() {
+async fn without_a_daemon_it_starts_a_check_itself() {
     let place = Place::new("");
     let mut callback = place.start(&["callback", "on_role_change", "primary", "batman"]);
     callback.says("no daemon").await;
@@ -73,7 +73,7 @@ async fn it_waits_until_the_promotion_is_finished() {
 
 /// The old primary's callback: nobody is promoted yet.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_waits_until_somebody_is_promoted() {
+async fn it_waits_until_a_member_is_promoted() {
     let place = Place::with(BY_ITSELF, Setup::quick().patroni);
     place.switchover(PG3).await;
     place.until(|site| site.cluster.leader().is_none()).await;
@@ -103,7 +103,7 @@ const CALLED: [&str; 4] = ["callback", "on_role_change", "primary", "batman"];
 
 /// At a failover each member of a host calls, and more than once. AWS answers late, so that all come during one look.
 #[tokio::test(flavor = "multi_thread")]
-async fn forty_at_once_make_one_look_and_another() {
+async fn forty_at_once_make_one_check_and_another() {
     let place = Place::new(BY_ITSELF);
     place.delay("DescribeTargetHealth", Duration::from_secs(3));
     let asked = place.asked();
@@ -124,7 +124,7 @@ async fn forty_at_once_make_one_look_and_another() {
 
 /// What it has seen is older than what the callback is about.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_comes_while_another_looks_is_looked_for_afterwards() {
+async fn a_callback_during_a_check_is_followed_by_another_check() {
     let place = Place::new(BY_ITSELF);
     place.delay("DescribeTargetHealth", Duration::from_secs(2));
     let asked = place.asked();
@@ -140,7 +140,7 @@ async fn one_that_comes_while_another_looks_is_looked_for_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_was_killed_keeps_no_other_from_looking() {
+async fn a_killed_callback_does_not_block_the_next_check() {
     let place = Place::new(BY_ITSELF);
     place.delay("DescribeTargetHealth", Duration::from_secs(2));
     let asked = place.asked();
@@ -156,7 +156,7 @@ async fn one_that_was_killed_keeps_no_other_from_looking() {
 
 /// A look that goes on by itself for as long as nobody is the primary keeps nobody else's back.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_cluster_is_looked_at_meanwhile() {
+async fn another_cluster_is_checked_meanwhile() {
     let place = Place::new(BY_ITSELF);
     place.add_robin();
     let mut robin = place.start(&["callback", "on_role_change", "primary", "robin"]);
@@ -167,7 +167,7 @@ async fn another_cluster_is_looked_at_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_tells_a_topic() {
+async fn it_publishes_to_a_topic() {
     let place = Place::new("");
     let topic = place.sandbox.with(|site| site.resources.topic.clone());
     place.configure(&format!("[callback]\nmode = \"sns\"\nsns_topic_arn = {topic:?}\n"));

@@ -47,7 +47,7 @@ async fn runs_over_other_clusters_are_not_kept_out() {
 
 /// `flock` needs only to open a file, and any user of the machine may read the configuration.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_read_the_configuration_cannot_keep_it_out() {
+async fn a_lock_on_the_configuration_does_not_block_a_run() {
     let place = Place::new("");
     let configuration = File::open(place.folder.path().join("repoint.toml")).unwrap();
     configuration.lock().unwrap();
@@ -73,7 +73,7 @@ async fn in_a_folder_that_all_may_write_it_takes_no_lock() {
 
 /// The lock goes with its process, however that ends.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_was_killed_keeps_nobody_out() {
+async fn a_killed_run_does_not_block_the_next() {
     let place = Place::new("");
     place.delay("DescribeTargetHealth", Duration::from_secs(2));
     let last_error = place.asked();

@@ -34,7 +34,7 @@ async fn it_follows_a_switchover_and_a_failover() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_changes_is_corrected_at_the_next_audit() {
+async fn an_external_change_is_reverted_at_the_next_audit() {
     let mut place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 1\n");
     place.set("REPOINT_LOG", "repoint=debug");
     let mut daemon = place.daemon().await;
@@ -143,7 +143,7 @@ async fn when_patroni_is_back_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_control_socket_is_its_own_and_nobody_elses() {
+async fn the_control_socket_belongs_to_one_daemon() {
     let place = Place::new(QUICK);
     let mut first = place.daemon().await;
     let socket = place.folder.path().join("repoint.sock");

@@ -66,7 +66,7 @@ async fn many_clusters_cost_their_audits_and_move_together() {
     assert!(looks <= audits, "{looks} looks in {seconds} s; {audits} would do");
     assert!(calm.iter().all(|call| [DESCRIBE, LIST].contains(&call.action)), "{:?}", counts(&calm));
     println!("{clusters} clusters for {seconds} s, load {}: {:?}", load(), counts(&calm));
-    tell_sizes(&sizes);
+    check_sizes(&sizes);
     println!(
         "processor time of the daemon in it: {processor:.1} s; most memory {} KiB",
         usage(&daemon).peak_kib
@@ -165,7 +165,7 @@ async fn until(fleet: &Fleet, what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Memory does not grow: in the last quarter of a long watch it is what it was in the second, give or take the gaps that
 /// an allocator leaves.
-fn tell_sizes(sizes: &[u64]) {
+fn check_sizes(sizes: &[u64]) {
     let quarter = sizes.len() / 4;
     let most = |sizes: &[u64]| sizes.iter().copied().max().unwrap_or_default();
     let (second, last) = (most(&sizes[quarter..2 * quarter]), most(&sizes[3 * quarter..]));

@@ -17,7 +17,7 @@ fn url(server: &Server) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_could_do_its_work_is_told() {
+async fn a_run_that_could_do_its_work_sends_a_heartbeat() {
     let (mut place, server) = (Place::new("[pass]\ndeadline_seconds = 2\n"), taken().await);
     place.set(VARIABLE, &url(&server));
     assert_eq!(place.run(&["run"]).await.0, 0);
@@ -30,7 +30,7 @@ async fn a_run_that_could_do_its_work_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_tells_it_again_and_again() {
+async fn a_daemon_sends_heartbeats_again_and_again() {
     let mut place = Place::new("[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 0.5\n");
     let server = taken().await;
     place.set(VARIABLE, &url(&server));
@@ -40,7 +40,7 @@ async fn a_daemon_tells_it_again_and_again() {
 
 /// Such as with keys that have expired: its alerts need the same ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_whose_passes_fail_tells_nothing() {
+async fn a_daemon_whose_passes_fail_sends_no_heartbeat() {
     let mut place = Place::new(
         "[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 0.5\n[pass]\ndeadline_seconds = 1\n",
     );
@@ -58,7 +58,7 @@ async fn a_daemon_whose_passes_fail_tells_nothing() {
 
 /// Nothing hinges on it, and what is said of it is not the secret.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_take_it_delays_and_changes_nothing() {
+async fn a_server_that_does_not_answer_delays_and_changes_nothing() {
     let (mut place, server) = (Place::new(""), Server::start(|_| Reply::Hang).await);
     place.set(VARIABLE, &url(&server));
     let (code, said) = place.run(&["run"]).await;

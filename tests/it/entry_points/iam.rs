@@ -106,7 +106,7 @@ async fn without_any_one_action_the_refusal_names_the_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn looking_takes_no_write() {
+async fn a_plan_takes_no_write_permission() {
     let place = place();
     enforce(&place, &printed(&place, &["iam", "--for", "plan"]).await);
     let report = printed(&place, &["plan", "--format", "json"]).await;

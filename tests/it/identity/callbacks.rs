@@ -11,7 +11,7 @@ const CALLBACK: [&str; 4] = ["callback", "on_role_change", "primary", "batman"];
 
 /// The groups of a Citus cluster, and another cluster.
 #[tokio::test]
-async fn without_a_daemon_every_entry_of_the_scope_is_looked_at() {
+async fn without_a_daemon_every_entry_of_the_scope_is_checked() {
     let (coordinator, worker) = (leader(OLD, "10.0.1.12", 4).await, leader(NEW, "10.0.1.13", 9).await);
     let other = leader("7000000000000000003", "10.0.1.14", 2).await;
     let aws = aws(|_| None).await;
@@ -34,7 +34,7 @@ async fn without_a_daemon_every_entry_of_the_scope_is_looked_at() {
 
 /// No look is due but the first of the first entry: the others follow it minutes apart.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_daemon_looks_at_every_entry_of_the_scope() {
+async fn the_daemon_checks_every_entry_of_the_scope() {
     let alone = |name: &str, scope: &str| {
         format!("[[cluster]]\nname = {name:?}\nscope = {scope:?}\nmembers = [{NOBODY:?}]\n")
     };

@@ -140,7 +140,7 @@ proptest! {
 
     /// Whatever a member says, none of it reaches a report that is more than text, or without end.
     #[test]
-    fn law_10_bounded_no_control_character_of_a_member_is_told(
+    fn invariant_10_bounded_no_control_character_of_a_member_is_reported(
         odd in proptest::collection::vec("\\PC{0,6}[\\x00-\\x1f\\x7f-\\x9f\u{202a}-\u{202e}a-z]{0,4}[a-z]{0,300}", 9),
     ) {
         let (mut own, mut listed) = (health(), cluster());

@@ -46,7 +46,7 @@ fn is_done_all_the_same(ran: &Ran, aws: &Server, words: &str) {
 }
 
 /// A run with the state file at that path, once where it is required and once where it is not.
-async fn told_of(path: &Path, words: &str) {
+async fn is_reported_for_the_file(path: &Path, words: &str) {
     let run = async |more: &str| {
         let (members, aws) = (patroni().await, aws(|_| None).await);
         let repoint = configuration(&members, &aws.url(), &format!("{}{more}", group()));
@@ -69,34 +69,34 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_disk_without_room_is_told_as_that() {
+async fn a_full_disk_is_reported_as_the_cause() {
     let (folder, path) = place();
     // The draft is written where every write fails for want of room.
     symlink("/dev/full", folder.path().join("state.json.new")).unwrap();
-    told_of(&path, "No space left on device (os error 28): free some space there").await;
+    is_reported_for_the_file(&path, "No space left on device (os error 28): free some space there").await;
 }
 
 #[tokio::test]
-async fn a_lock_that_another_one_keeps_is_told_as_that() {
+async fn a_lock_that_another_process_holds_is_reported_as_the_cause() {
     let (folder, path) = place();
     let lock = File::create(folder.path().join("state.json.lock")).unwrap();
     lock.lock().unwrap();
-    told_of(&path, "another process has held the lock for 1.5 s").await;
+    is_reported_for_the_file(&path, "another process has held the lock for 1.5 s").await;
 }
 
 #[tokio::test]
-async fn a_draft_that_cannot_take_the_place_of_the_file_is_told_as_that() {
+async fn a_draft_that_cannot_replace_the_file_is_reported_as_the_cause() {
     let (_folder, path) = place();
     // What is read there is a file that has no name any more; and what has its name is a folder, which no file replaces.
     let file = File::open(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let link = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
     fs::create_dir(fs::read_link(&link).unwrap()).unwrap();
-    told_of(&link, "Is a directory (os error 21)").await;
+    is_reported_for_the_file(&link, "Is a directory (os error 21)").await;
 }
 
 /// A run whose table refuses every call of that action so.
-async fn told_of_table(action: &'static str, code: &'static str) {
+async fn is_reported_for_the_table(action: &'static str, code: &'static str) {
     let run = async |more: &str| {
         let (table, members) = (Table::new(), patroni().await);
         let refusal =
@@ -119,16 +119,16 @@ async fn told_of_table(action: &'static str, code: &'static str) {
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
 #[tokio::test]
-async fn a_table_that_may_not_be_written_is_told_as_that() {
-    told_of_table("PutItem", "AccessDeniedException").await;
+async fn a_table_that_may_not_be_written_is_reported_as_the_cause() {
+    is_reported_for_the_table("PutItem", "AccessDeniedException").await;
 }
 
 #[tokio::test]
-async fn a_table_that_takes_no_more_writes_is_told_as_that() {
-    told_of_table("PutItem", THROTTLED).await;
+async fn a_table_that_takes_no_more_writes_is_reported_as_the_cause() {
+    is_reported_for_the_table("PutItem", THROTTLED).await;
 }
 
 #[tokio::test]
-async fn a_table_that_takes_no_more_reads_is_told_as_that() {
-    told_of_table("GetItem", THROTTLED).await;
+async fn a_table_that_takes_no_more_reads_is_reported_as_the_cause() {
+    is_reported_for_the_table("GetItem", THROTTLED).await;
 }

@@ -36,7 +36,7 @@ async fn a_client_certificate_that_is_wanted_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_of_another_authority_is_told_to_be_refused() {
+async fn a_client_certificate_of_another_authority_is_reported_as_refused() {
     let (its, _, server) = place().await;
     let identity = signed(params(&["repoint"]), &authority("another"));
     insta::assert_snapshot!(refused(trust(&server, &with(&identity, trusting(&[&its]))).await), @"the member refuses the client certificate in `patroni.certificate_file` (UnknownCA): it must be signed by an authority in Patroni's `restapi.cafile`, and be issued for client authentication");

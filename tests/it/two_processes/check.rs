@@ -1,4 +1,4 @@
-//! The law, on what AWS was told.
+//! The invariant, on what AWS was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_group_and_a_stranger_are_found() {
+    fn an_empty_group_and_a_foreign_target_are_found() {
         assert_eq!(judged(&[deregister(1, "one")]).len(), 1);
         assert_eq!(judged(&[register(1, "two")]).len(), 1, "not yet a primary");
     }

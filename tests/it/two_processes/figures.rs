@@ -116,7 +116,7 @@ impl fmt::Display for Figures {
             f,
             "{} failovers, {} passes, {} writes; {} stops, {} with leave to write, {} of them before the first write, {} of \
              them for longer than the leave: {} refused to go on, {} wrote all the same, \
-             and {} of their writes broke a law",
+             and {} of their writes broke an invariant",
             self.failovers,
             self.passes,
             self.writes,

@@ -192,10 +192,10 @@ impl Site {
     /// Everything that happened, in order.
     pub fn history(&self, crons: &[Cron]) -> String {
         let stops: Vec<Stopped> = crons.iter().flat_map(Cron::stopped).collect();
-        self.diary_of(&stops)
+        self.history_of(&stops)
     }
 
-    pub fn diary_of(&self, stops: &[Stopped]) -> String {
+    pub fn history_of(&self, stops: &[Stopped]) -> String {
         let mut lines: BTreeMap<Moment, Vec<String>> = BTreeMap::new();
         let mut note = |at, line| lines.entry(at).or_default().push(line);
         for stop in stops {

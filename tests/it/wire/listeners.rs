@@ -169,7 +169,7 @@ async fn a_forward_action_is_read_whole() {
 }
 
 #[tokio::test]
-async fn another_action_is_told_as_what_it_is() {
+async fn another_action_is_reported_as_what_it_is() {
     let other = |words: &str| Ok(Listener::Other(format!("its default action is {words}")));
     let redirect = "<member><Type>redirect</Type></member>";
     assert_eq!(taken_for(redirect).await, other("redirect"));

@@ -185,7 +185,7 @@ async fn agree(settings: Settings) -> usize {
 }
 
 #[tokio::test]
-async fn both_doors_tell_the_same_of_every_version() {
+async fn both_transports_report_the_same_of_every_version() {
     for version in Version::ALL {
         let settings = Settings {
             version,

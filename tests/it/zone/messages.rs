@@ -20,7 +20,7 @@ use repoint_sandbox::aws::throttle::{Bucket, Rate};
 use tokio::sync::Notify;
 use tokio::time::{advance, pause};
 
-use crate::support::evidence::{record, record_intent};
+use crate::support::evidence::{record, record_spec};
 use crate::support::sandbox::Aws;
 
 const CHANGE: &str = "route53:ChangeResourceRecordSets";
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     fn create(&self, name: &str, value: &str) -> RecordChange {
-        let mut wanted = record_intent(RecordType::A);
+        let mut wanted = record_spec(RecordType::A);
         wanted.key.place =
             RecordPlace { zone: self.zone.clone(), name: RecordName::new(name), record_type: RecordType::A };
         RecordChange { before: None, after: record(&wanted, &[value]) }
@@ -70,7 +70,7 @@ impl Desk {
 const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
-async fn a_protected_record_set_is_told_and_not_tried_again() {
+async fn a_protected_record_set_is_reported_and_not_tried_again() {
     let desk = Desk::new().await;
     desk.aws.account().protect_records(desk.zone.as_str(), "db.example.com", "A", true);
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
@@ -83,7 +83,7 @@ async fn a_protected_record_set_is_told_and_not_tried_again() {
 
 /// The guilty one is told of itself alone, and the other goes through.
 #[tokio::test]
-async fn a_protected_record_set_keeps_nobody_else_back() {
+async fn a_protected_record_set_holds_up_no_other() {
     let desk = Desk::new().await;
     desk.aws.account().protect_records(desk.zone.as_str(), "b.example.com", "A", true);
     let changes = ["a", "b", "c"].map(|name| desk.create(&format!("{name}.example.com"), "10.0.0.1"));
@@ -98,7 +98,7 @@ async fn a_protected_record_set_keeps_nobody_else_back() {
 }
 
 #[tokio::test]
-async fn a_missing_zone_is_told_when_it_is_read_and_when_it_is_changed() {
+async fn a_missing_zone_is_reported_when_it_is_read_and_when_it_is_changed() {
     let desk = Desk { zone: ZoneId::new("ZNOWHERE"), ..Desk::new().await };
     let changes = ["a", "b"].map(|name| desk.create(&format!("{name}.example.com"), "10.0.0.1"));
     let (failure, calls) = desk.refused(&changes).await;
@@ -117,7 +117,7 @@ async fn a_missing_zone_is_told_when_it_is_read_and_when_it_is_changed() {
 }
 
 #[tokio::test]
-async fn a_missing_health_check_is_told() {
+async fn a_missing_health_check_is_reported() {
     let desk = Desk::new().await;
     let change = desk.create("db.example.com", "10.0.0.1");
     let after = RecordSet { health_check_id: Some("none".to_owned()), ..change.after.clone() };
@@ -130,7 +130,7 @@ async fn a_missing_health_check_is_told() {
 
 /// A policy names zones, and no records.
 #[tokio::test]
-async fn a_denied_change_is_told_with_what_a_policy_has_to_name() {
+async fn a_denied_change_is_reported_with_what_a_policy_has_to_name() {
     let desk = Desk::new().await;
     desk.aws.account().denials.deny(CHANGE, "");
     let (failure, calls) = desk.refused(&[desk.create("db.example.com", "10.0.0.1")]).await;
@@ -184,7 +184,7 @@ async fn cut_off(trouble: impl FnOnce(&Desk)) -> String {
 
 /// The SDK tries again while the permit lasts; then the reason is told, and not that nobody answered.
 #[tokio::test]
-async fn a_throttled_account_is_told_when_it_is_too_late_to_try_again() {
+async fn a_throttled_account_is_reported_when_it_is_too_late_to_try_again() {
     let nothing = Some(Rate { burst: 0, per_second: 0 });
     let said = cut_off(|desk| desk.aws.account().throttle.set(Bucket::Route53, nothing)).await;
     insta::assert_snapshot!(said, @"
@@ -194,7 +194,7 @@ async fn a_throttled_account_is_told_when_it_is_too_late_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_zone_that_is_busy_is_told() {
+async fn a_zone_that_is_busy_is_reported() {
     let said = cut_off(|desk| desk.aws.account().set_prior_request_pending(desk.zone.as_str(), true)).await;
     insta::assert_snapshot!(said, @"
     route53:ChangeResourceRecordSets on ZONE/db.example.com/A: PriorRequestNotComplete: The request was rejected because Route 53 was still processing a prior request. (no time was left for another attempt)

@@ -130,7 +130,7 @@ impl Cluster {
         let leader = self.leader().await?;
         let view = self.ask(&leader, "cluster").await?;
         // Since 3.0.4 a replica says whether it streams.
-        let tells = self.ask(&leader, "patroni").await?["patroni"]["version"] != "3.0.2";
+        let has_state = self.ask(&leader, "patroni").await?["patroni"]["version"] != "3.0.2";
         for member in &self.members {
             let own = self.ask(member, "patroni").await?;
             let role = match own["role"].as_str() {
@@ -138,13 +138,13 @@ impl Cluster {
                 _ if *member == leader => "leader",
                 _ => "replica",
             };
-            let state = if role != "leader" && tells { "streaming" } else { "running" };
+            let state = if role != "leader" && has_state { "streaming" } else { "running" };
             let published = view["members"].as_array().is_some_and(|members| {
                 members.iter().any(|m| m["name"] == *member.name && m["role"] == role && m["state"] == state)
             });
             ensure!(published, "{} is not a {state} {role} in {view}", member.name);
 
-            let streams = role == "leader" || !tells || own["replication_state"] == "streaming";
+            let streams = role == "leader" || !has_state || own["replication_state"] == "streaming";
             ensure!(own["state"] == "running" && streams, "{} says {own}", member.name);
             ensure!(own["timeline"] == view["members"][0]["timeline"], "timelines: {view}");
         }

@@ -18,8 +18,7 @@ use repoint_domain::values::record::{Failover, RecordSet, RecordType};
 
 use crate::support::cases::{READERS, case, led_case, reader_case, warm_case, weighted_case};
 use crate::support::evidence::{
-    GROUP, SYSTEM, arn, failover_intent, group_intent, healthy, ip_group, record, record_intent, records,
-    spec,
+    GROUP, SYSTEM, arn, failover_spec, group_spec, healthy, ip_group, record, record_spec, records, spec,
 };
 use tampering::{ALL, Attempt, OTHER_GROUP, Tampering};
 
@@ -69,7 +68,7 @@ fn no_plan_that_was_tampered_with_passes() {
 
 /// pg2 leads; the group and both ends of the pair still follow pg1.
 fn after_a_failover() -> Attempt {
-    let (first, second) = (failover_intent(Failover::Primary), failover_intent(Failover::Secondary));
+    let (first, second) = (failover_spec(Failover::Primary), failover_spec(Failover::Secondary));
     let with_check =
         |set: RecordSet, check: &str| RecordSet { health_check_id: Some(check.to_owned()), ..set };
     let sets = [
@@ -81,7 +80,7 @@ fn after_a_failover() -> Attempt {
         records: records(sets),
         ..healthy(2, 4)
     };
-    let spec = Spec { groups: vec![group_intent()], records: vec![first, second], ..spec() };
+    let spec = Spec { groups: vec![group_spec()], records: vec![first, second], ..spec() };
     let state = State {
         highest_timeline: Some(Timeline(3)),
         system_id: Some(SystemId::new(SYSTEM)),
@@ -101,13 +100,13 @@ fn before_the_second_record() -> Attempt {
 /// The same with a record of readers.
 fn with_readers() -> Attempt {
     let Attempt { spec, mut observed, state, .. } = after_a_failover();
-    let wanted = RecordSpec { points_to: READERS, ..record_intent(RecordType::A) };
+    let wanted = RecordSpec { points_to: READERS, ..record_spec(RecordType::A) };
     observed.records = records([record(&wanted, &["10.0.1.12"])]);
     Attempt::honest((Spec { records: vec![wanted], ..spec }, observed, state))
 }
 
 #[test]
-fn each_sabotage_is_refused_in_words() {
+fn each_tampering_is_refused_with_a_reason() {
     let mut lines = Vec::new();
     for tampering in ALL {
         let bases = [after_a_failover(), before_the_second_record(), with_readers()];

@@ -7,11 +7,11 @@ use repoint_domain::plan::batch::{PendingChange, batches, bisect, is_refusal};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{Answer, RecordChange, RecordName, RecordType};
 
-use crate::support::evidence::{record, record_intent};
+use crate::support::evidence::{record, record_spec};
 
 /// A change of a record with so many values of so many letters.
 fn change(name: &str, values: usize, messages: usize) -> RecordChange {
-    let mut wanted = record_intent(RecordType::A);
+    let mut wanted = record_spec(RecordType::A);
     wanted.key.place.name = RecordName::new(name);
     let value = "1".repeat(messages);
     RecordChange { before: None, after: record(&wanted, &vec![value.as_str(); values]) }
@@ -70,7 +70,7 @@ fn what_one_sender_changes_stays_together_while_it_can() {
 }
 
 #[test]
-fn who_is_named_is_sent_after_the_others() {
+fn a_change_that_the_refusal_names_is_sent_after_the_others() {
     let names = ["a.example.com", "b.example.com", "c.example.com"];
     let words = "Tried to delete resource record set [name='b.example.com.', type='A'] but it was not found";
     let refused = (0..)
@@ -81,7 +81,7 @@ fn who_is_named_is_sent_after_the_others() {
 }
 
 #[test]
-fn where_nobody_is_named_a_batch_is_halved_between_two_senders() {
+fn where_no_change_is_named_a_batch_is_halved_between_two_senders() {
     let of = [0, 0, 0, 1, 2, 2];
     let refused = of.map(|sender| {
         (pending(sender, 0, change(&format!("n{sender}.example.com"), 1, 1)), refusal(Kind::Invalid, "no"))
@@ -110,7 +110,7 @@ proptest! {
 
     /// Nothing is lost, nothing goes twice, the order stays, and no batch is too large.
     #[test]
-    fn every_parcel_is_in_one_batch(sizes in prop::collection::vec((0_usize..5, 1_usize..400, 0_usize..80), 0..60)) {
+    fn every_pending_change_is_in_one_batch(sizes in prop::collection::vec((0_usize..5, 1_usize..400, 0_usize..80), 0..60)) {
         let mut changes: Vec<PendingChange> = Vec::new();
         for (number, (sender, values, messages)) in sizes.into_iter().enumerate() {
             changes.push(pending(sender, number, change(&format!("n{number}.example.com"), values, messages)));

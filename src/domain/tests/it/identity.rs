@@ -15,7 +15,7 @@ use repoint_domain::values::primary::Primary;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, SYSTEM, answer, arn, group_intent, healthy, ip_group, listed, name, observed, primary, refused,
+    GROUP, SYSTEM, answer, arn, group_spec, healthy, ip_group, listed, name, observed, primary, refused,
     replica, silence, spec, url, view,
 };
 
@@ -76,7 +76,7 @@ fn pg4_claims(
 // Another system.
 
 #[test]
-fn a_configured_member_of_another_system_holds_whoever_else_claims() {
+fn a_configured_member_of_another_system_holds_whatever_others_claim() {
     let replaced = [1, 2, 3].map(|number| {
         let status = if number == 1 { primary(1) } else { replica(1) };
         answer(number, of_system(OTHER, status), Ok(view(1, 1)))
@@ -94,14 +94,14 @@ fn one_configured_replica_of_another_system_is_enough() {
 }
 
 #[test]
-fn a_stranger_that_is_not_configured_is_passed_over() {
-    let (url, stranger) = pg4_claims(9);
-    let status = stranger.status.map(|status| of_system(OTHER, status));
+fn a_foreign_member_that_is_not_configured_is_ignored() {
+    let (url, foreign) = pg4_claims(9);
+    let status = foreign.status.map(|status| of_system(OTHER, status));
     let mut seen = healthy(1, 3);
     seen.sites
         .entry(None)
         .or_default()
-        .insert(url, repoint_domain::observed::MemberAnswer { status, ..stranger });
+        .insert(url, repoint_domain::observed::MemberAnswer { status, ..foreign });
     assert_eq!(the_primary(decide(&seen)).member, Some(name(1)));
 }
 
@@ -228,7 +228,7 @@ fn where_every_configured_member_is_silent_the_state_is_all_there_is() {
 
 #[track_caller]
 fn audited(seen: Observed, spec: &Spec, state: &State) -> Result<(), Refusal> {
-    let spec = Spec { groups: vec![group_intent()], ..spec.clone() };
+    let spec = Spec { groups: vec![group_spec()], ..spec.clone() };
     let observed =
         Observed { groups: [(arn(GROUP), Ok(ip_group(&[("10.0.1.11", "healthy")])))].into(), ..seen };
     // A verdict that is wrong: it names pg4.

@@ -1,4 +1,4 @@
-//! The laws of the pure core, as properties over worlds that nobody would think of.
+//! The invariants of the pure core, as properties over worlds that nobody would think of.
 
 use std::collections::BTreeMap;
 
@@ -110,10 +110,10 @@ fn answers(observed: &Observed) -> BTreeMap<String, Vec<String>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Laws 3 and 4: whoever is named claims it completely, belongs here, is ahead of every other claimant, and is not
+    /// Invariants 3 and 4: whoever is named claims it completely, belongs here, is ahead of every other claimant, and is not
     /// behind what was applied.
     #[test]
-    fn law_3_never_guess_law_4_never_backwards((spec, observed, state) in case()) {
+    fn invariant_3_never_guess_4_never_backwards((spec, observed, state) in case()) {
         let Verdict::Primary(chosen) = verdict(&spec, &observed, &state) else { return Ok(()) };
         let complete = |answer: &MemberAnswer| {
             let status = answer.status.as_ref().ok()?;
@@ -134,10 +134,10 @@ proptest! {
         prop_assert!(state.highest_timeline.is_none_or(|highest| chosen.timeline >= highest));
     }
 
-    /// Law 2: what could not be read is not touched; without a primary nothing is, except what a standby cluster's readers
+    /// Invariant 2: what could not be read is not touched; without a primary nothing is, except what a standby cluster's readers
     /// are reached by.
     #[test]
-    fn law_2_unknown_is_not_absent((spec, observed, state) in case()) {
+    fn invariant_2_unknown_is_not_absent((spec, observed, state) in case()) {
         let verdict = verdict(&spec, &observed, &state);
         let plan = plan(&spec, &observed, &verdict, &state, Timestamp(0));
         match (&verdict, verdict.leader()) {
@@ -158,10 +158,10 @@ proptest! {
         }
     }
 
-    /// Laws 5, 6 and 7: no step empties a group or takes a name away, the new target is there before another goes, and
+    /// Invariants 5, 6 and 7: no step empties a group or takes a name away, the new target is there before another goes, and
     /// only what is configured is written.
     #[test]
-    fn law_5_never_empty_law_6_open_before_close_law_7_own_only((spec, observed, state) in any_case()) {
+    fn invariant_5_never_empty_6_open_before_close_7_own_only((spec, observed, state) in any_case()) {
         let plan = planned(&spec, &observed, &state);
         let mut now = observed.clone();
         for step in steps(&plan) {
@@ -195,9 +195,9 @@ proptest! {
         }
     }
 
-    /// Laws 8 and 9: after the plan there is nothing left to do; and after any part of it, a new pass does the rest.
+    /// Invariants 8 and 9: after the plan there is nothing left to do; and after any part of it, a new pass does the rest.
     #[test]
-    fn law_8_idempotent_law_9_crash_anywhere((spec, observed, state) in any_case(), crash in 0_usize..6) {
+    fn invariant_8_idempotent_9_crash_anywhere((spec, observed, state) in any_case(), crash in 0_usize..6) {
         let plan = planned(&spec, &observed, &state);
         let mut whole = observed.clone();
         for step in steps(&plan) {
@@ -217,9 +217,9 @@ proptest! {
         prop_assert_eq!(registered(&part), registered(&whole));
     }
 
-    /// Law 13: members may answer in any order, and AWS may list in any order.
+    /// Invariant 13: members may answer in any order, and AWS may list in any order.
     #[test]
-    fn law_13_ordered((spec, observed, state) in any_case(), turned in any::<bool>()) {
+    fn invariant_13_ordered((spec, observed, state) in any_case(), turned in any::<bool>()) {
         let mut shuffled = observed.clone();
         // The URLs are what answers are sorted by: other URLs, another order.
         *members_in(&mut shuffled) = observed
@@ -255,9 +255,9 @@ proptest! {
         prop_assert_eq!(plan(&reversed, &world_only, &before, &state, Timestamp(0)), plan(&spec, &observed, &before, &state, Timestamp(0)));
     }
 
-    /// Law 11: who moves nothing says why.
+    /// Invariant 11: who moves nothing says why.
     #[test]
-    fn law_11_explained((spec, observed, state) in case()) {
+    fn invariant_11_explained((spec, observed, state) in case()) {
         let verdict = verdict(&spec, &observed, &state);
         let plan = plan(&spec, &observed, &verdict, &state, Timestamp(0));
         for hold in repoint_domain::report::holds(&verdict, &plan) {

@@ -1,6 +1,6 @@
 //! The decisions, over plain values: no network, no clock, no AWS SDK.
 //!
-//! `law_*` are the properties of the design's laws; the other files take one part of the crate each.
+//! `invariant_*` are the properties of the design's invariants; the other files take one part of the crate each.
 
 #![expect(
     clippy::expect_used,

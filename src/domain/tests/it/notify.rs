@@ -75,7 +75,7 @@ fn notified(condition: &Condition, phase: Phase, now: u64) -> String {
 }
 
 #[test]
-fn a_move_is_told_with_old_and_new_and_why() {
+fn a_move_is_alerted_with_old_and_new_and_cause() {
     let subjects: Vec<String> = [
         (MoveCause::Adoption, None),
         (MoveCause::Switchover, Some("pg1")),
@@ -111,15 +111,15 @@ fn a_move_is_told_with_old_and_new_and_why() {
 }
 
 #[test]
-fn a_condition_is_told_when_it_begins_lasts_and_ends() {
-    let nobody = condition(ConditionKind::NoPrimary, None);
+fn a_condition_is_alerted_when_it_begins_lasts_and_ends() {
+    let leaderless = condition(ConditionKind::NoPrimary, None);
     let member = condition(ConditionKind::MemberUnreachable, Some("pg1"));
     let failed = condition(ConditionKind::ApplyFailed, Some(GROUP));
     let lines = [
         notified(&condition(ConditionKind::Contested, None), Phase::Began, 1_000),
-        notified(&nobody, Phase::Began, 61_000),
-        notified(&nobody, Phase::Lasts, 601_000),
-        notified(&nobody, Phase::Ended, 7_321_000),
+        notified(&leaderless, Phase::Began, 61_000),
+        notified(&leaderless, Phase::Lasts, 601_000),
+        notified(&leaderless, Phase::Ended, 7_321_000),
         notified(&member, Phase::Began, 61_000),
         notified(&failed, Phase::Began, 1_000),
         notified(&failed, Phase::Ended, 31_000),

@@ -1,4 +1,4 @@
-//! What is planned, case by case. The properties stand in `laws`.
+//! What is planned, case by case. The properties stand in `invariants`.
 
 mod hosts;
 mod networks;
@@ -17,8 +17,8 @@ use repoint_domain::values::target::{TargetGroup, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, alias, answer, arn, failover_intent, group_intent, healthy, host, instance, ip_group, members_in,
-    observed, place, primary, record, record_intent, records, refused, replica, silence, spec, target,
+    GROUP, alias, answer, arn, failover_spec, group_spec, healthy, host, instance, ip_group, members_in,
+    observed, place, primary, record, record_spec, records, refused, replica, silence, spec, target,
     target_health, view,
 };
 
@@ -28,7 +28,7 @@ fn planned(spec: &Spec, observed: &Observed) -> Plan {
 }
 
 fn with_group(observed: Observed, group: TargetGroup) -> (Spec, Observed) {
-    let spec = Spec { groups: vec![group_intent()], ..spec() };
+    let spec = Spec { groups: vec![group_spec()], ..spec() };
     (spec, Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..observed })
 }
 
@@ -163,7 +163,7 @@ fn a_primary_without_an_address_moves_nothing() {
     let (mut spec, mut observed) = with_group(empty, ip_group(&[("10.0.1.11", "healthy")]));
     assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
     spec.groups.clear();
-    spec.records = vec![record_intent(RecordType::A)];
+    spec.records = vec![record_spec(RecordType::A)];
     observed.records = records([record(&spec.records[0], &["10.0.1.11"])]);
     assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
 }
@@ -172,7 +172,7 @@ fn a_primary_without_an_address_moves_nothing() {
 fn a_group_that_cannot_be_read_is_left_alone_and_the_others_are_served() {
     let (mut spec, mut observed) = with_group(healthy(2, 3), ip_group(&[]));
     observed.groups.insert(arn(GROUP), Err(refused()));
-    spec.records = vec![record_intent(RecordType::A)];
+    spec.records = vec![record_spec(RecordType::A)];
     observed.records = BTreeMap::from([(place(RecordType::A), Ok(Vec::new()))]);
     let plan = planned(&spec, &observed);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
@@ -212,7 +212,7 @@ fn a_host_name_with_two_addresses_is_not_guessed_at() {
 }
 
 #[test]
-fn a_host_name_that_cannot_be_looked_up_moves_nothing() {
+fn a_host_name_that_cannot_be_resolved_moves_nothing() {
     let mut unknown = named(&[]);
     unknown.names.insert("pg2.internal".to_owned(), Err(refused()));
     let (spec, observed) = with_group(unknown, ip_group(&[("10.0.1.11", "healthy")]));
@@ -235,8 +235,8 @@ fn another_type_at_the_name_is_foreseen() {
         (RecordType::Cname, RecordType::A, "10.0.1.99"),
         (RecordType::Cname, RecordType::Aaaa, "fd00::99"),
     ] {
-        let (spec, mut observed) = with_record(healthy(2, 3), record_intent(wanted), Vec::new());
-        observed.records.insert(place(there), Ok(vec![record(&record_intent(there), &[value])]));
+        let (spec, mut observed) = with_record(healthy(2, 3), record_spec(wanted), Vec::new());
+        observed.records.insert(place(there), Ok(vec![record(&record_spec(there), &[value])]));
         let (kind, said) = held(&spec, &observed);
         assert_eq!(kind, EndpointReasonKind::Routing);
         for part in [format!("type {there} ({value}) at this name"), format!("one of type {wanted}")] {
@@ -244,10 +244,10 @@ fn another_type_at_the_name_is_foreseen() {
         }
     }
     // Addresses of both families stand beside each other.
-    let (spec, mut observed) = with_record(healthy(2, 3), record_intent(RecordType::A), Vec::new());
+    let (spec, mut observed) = with_record(healthy(2, 3), record_spec(RecordType::A), Vec::new());
     observed
         .records
-        .insert(place(RecordType::Aaaa), Ok(vec![record(&record_intent(RecordType::Aaaa), &["fd00::99"])]));
+        .insert(place(RecordType::Aaaa), Ok(vec![record(&record_spec(RecordType::Aaaa), &["fd00::99"])]));
     assert_eq!(planned(&spec, &observed).holds, []);
 }
 
@@ -272,7 +272,7 @@ fn values(set: &RecordSet) -> (u32, Vec<&str>) {
 
 #[test]
 fn a_missing_record_is_made_with_a_short_ttl() {
-    let change = change(healthy(2, 3), record_intent(RecordType::A), vec![]).unwrap();
+    let change = change(healthy(2, 3), record_spec(RecordType::A), vec![]).unwrap();
     assert_eq!(change.before, None);
     assert_eq!(values(&change.after), (DEFAULT_TTL_SECONDS, vec!["10.0.1.12"]));
     assert_eq!(change.after.routing, Routing::Simple);
@@ -280,14 +280,14 @@ fn a_missing_record_is_made_with_a_short_ttl() {
 
 #[test]
 fn a_record_that_is_right_needs_nothing() {
-    let wanted = record_intent(RecordType::A);
+    let wanted = record_spec(RecordType::A);
     let set = record(&wanted, &["10.0.1.12"]);
     assert_eq!(change(healthy(2, 3), wanted, vec![set]), None);
 }
 
 #[test]
 fn what_is_not_managed_is_carried_over() {
-    let wanted = failover_intent(Failover::Primary);
+    let wanted = failover_spec(Failover::Primary);
     let mut before = record(&wanted, &["10.0.1.11"]);
     before.health_check_id = Some("hc-1".to_owned());
     let change = change(healthy(2, 3), wanted, vec![before.clone()]).unwrap();
@@ -302,7 +302,7 @@ fn what_is_configured_is_set() {
     let wanted = RecordSpec {
         ttl_seconds: Some(10),
         health_check_id: Some("hc-2".to_owned()),
-        ..failover_intent(Failover::Primary)
+        ..failover_spec(Failover::Primary)
     };
     let before = record(&wanted, &["10.0.1.12"]);
     let change = change(healthy(2, 3), wanted, vec![before]).unwrap();
@@ -312,14 +312,14 @@ fn what_is_configured_is_set() {
 
 #[test]
 fn several_values_become_one() {
-    let wanted = record_intent(RecordType::A);
+    let wanted = record_spec(RecordType::A);
     let before = record(&wanted, &["10.0.1.11", "10.0.1.12"]);
     assert_eq!(values(&change(healthy(2, 3), wanted, vec![before]).unwrap().after).1, ["10.0.1.12"]);
 }
 
 #[test]
 fn an_aaaa_record_takes_the_ipv6_address_in_any_spelling() {
-    let wanted = record_intent(RecordType::Aaaa);
+    let wanted = record_spec(RecordType::Aaaa);
     let both = named(&["10.0.1.12", "fd00::12"]);
     let before = record(&wanted, &["fd00:0:0:0:0:0:0:12"]);
     assert_eq!(change(both.clone(), wanted.clone(), vec![before]), None);
@@ -328,7 +328,7 @@ fn an_aaaa_record_takes_the_ipv6_address_in_any_spelling() {
 
 #[test]
 fn a_cname_takes_the_host_name_in_any_spelling() {
-    let wanted = record_intent(RecordType::Cname);
+    let wanted = record_spec(RecordType::Cname);
     let before = record(&wanted, &["PG2.internal."]);
     assert_eq!(change(named(&[]), wanted.clone(), vec![before]), None);
     assert_eq!(values(&change(named(&[]), wanted, vec![]).unwrap().after).1, ["pg2.internal"]);
@@ -341,16 +341,16 @@ fn a_record_that_needs_what_the_host_has_not_is_held() {
         (healthy(2, 3), RecordType::Aaaa),
         (named(&["fd00::12"]), RecordType::A),
     ] {
-        let (spec, observed) = with_record(observed, record_intent(record_type), vec![]);
+        let (spec, observed) = with_record(observed, record_spec(record_type), vec![]);
         assert_eq!(held(&spec, &observed).0, EndpointReasonKind::Address);
     }
 }
 
 #[test]
-fn somebody_elses_kind_of_routing_is_not_touched() {
-    let simple = record_intent(RecordType::A);
-    let pair = failover_intent(Failover::Primary);
-    let secondary = failover_intent(Failover::Secondary);
+fn a_record_set_with_a_routing_policy_is_not_touched() {
+    let simple = record_spec(RecordType::A);
+    let pair = failover_spec(Failover::Primary);
+    let secondary = failover_spec(Failover::Secondary);
     let routed = |set: RecordSet, routing| RecordSet { routing, ..set };
     let alias = RecordSet { answer: Answer::Alias(alias("nlb.example.com.")), ..record(&simple, &[]) };
     let cases = [
@@ -379,7 +379,7 @@ fn somebody_elses_kind_of_routing_is_not_touched() {
 // Standbys.
 
 fn standby_of(observed: Observed, before: &[&str]) -> Option<String> {
-    let wanted = failover_intent(Failover::Secondary);
+    let wanted = failover_spec(Failover::Secondary);
     let sets = if before.is_empty() { vec![] } else { vec![record(&wanted, before)] };
     change(observed, wanted, sets).map(|change| values(&change.after).1[0].to_owned())
 }
@@ -438,14 +438,14 @@ fn a_standby_that_clients_should_avoid_or_that_is_silent_is_no_choice() {
 #[test]
 fn without_a_fit_standby_the_record_stays() {
     let alone = observed([silence(1), answer(2, primary(3), Ok(view(2, 3))), silence(3)]);
-    let wanted = failover_intent(Failover::Secondary);
+    let wanted = failover_spec(Failover::Secondary);
     let (spec, observed) = with_record(alone, wanted.clone(), vec![record(&wanted, &["10.0.1.11"])]);
     assert_eq!(held(&spec, &observed).0, EndpointReasonKind::NoStandby);
 }
 
 #[test]
 fn a_pair_swaps_in_one_batch() {
-    let pair = [failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
+    let pair = [failover_spec(Failover::Primary), failover_spec(Failover::Secondary)];
     let mut observed = standbys(&(ClusterRole::SyncStandby, Some(0)), &(ClusterRole::Replica, Some(0)));
     observed.records = records([record(&pair[0], &["10.0.1.11"]), record(&pair[1], &["10.0.1.12"])]);
     let spec = Spec { records: pair.to_vec(), ..spec() };

@@ -19,7 +19,7 @@ use repoint_domain::values::target::TargetGroup;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, answer, arn, healthy, ip_group, members_in, name, primary, reader_intent, refused, silence, spec,
+    GROUP, answer, arn, healthy, ip_group, members_in, name, primary, reader_spec, refused, silence, spec,
     target, url,
 };
 
@@ -47,7 +47,7 @@ fn planned(group: GroupSpec, observed: &Observed) -> Plan {
 }
 
 fn steps(observed: &Observed) -> Vec<String> {
-    words(&planned(reader_intent(LIMIT), observed))
+    words(&planned(reader_spec(LIMIT), observed))
 }
 
 /// The steps of a plan for one group.
@@ -85,7 +85,7 @@ fn what_is_right_is_left_alone() {
 }
 
 #[test]
-fn at_the_limit_who_is_in_stays_and_who_is_out_stays_out() {
+fn at_the_limit_a_member_in_stays_in_and_a_member_out_stays_out() {
     let lagging =
         |lag| move |listed: &mut ClusterMember| listed.lag_bytes = Some(if is_pg3(listed) { lag } else { 0 });
     let without = || ip_group(&[("10.0.1.12", "healthy")]);
@@ -104,13 +104,13 @@ fn an_unknown_lag_is_none_to_trust() {
 }
 
 #[test]
-fn who_is_tagged_goes() {
+fn a_tagged_member_is_removed() {
     let tagged = |listed: &mut ClusterMember| listed.noloadbalance = is_pg3(listed);
     assert_eq!(steps(&observed(both(), tagged)), ["+10.0.1.12", "-10.0.1.13"]);
 }
 
 #[test]
-fn who_does_not_stream_goes() {
+fn a_member_that_does_not_stream_is_removed() {
     for state in ["in archive recovery", "starting", "running"] {
         let idle = |listed: &mut ClusterMember| {
             if is_pg3(listed) {
@@ -147,7 +147,7 @@ fn what_streams_from_another_primary_goes() {
 
 /// Before 3.0.4 a replica that streams is `running`.
 #[test]
-fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
+fn the_primarys_own_view_shows_streaming_where_the_list_does_not() {
     let mut observed = observed(both(), |listed| listed.state = PostgresState::Running);
     assert_eq!(steps(&observed), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
     for status in members_in(&mut observed).values_mut().filter_map(|answer| answer.status.as_mut().ok()) {
@@ -157,7 +157,7 @@ fn the_primarys_own_account_tells_who_streams_where_the_list_does_not() {
 }
 
 #[test]
-fn who_does_not_answer_may_stay_and_does_not_come_in() {
+fn a_member_that_does_not_answer_may_stay_and_is_not_added() {
     let silent = |group| {
         let mut observed = observed(group, |_| ());
         members_in(&mut observed).extend([silence(3)]);
@@ -174,18 +174,18 @@ fn the_primary_takes_the_place_of_the_last_if_it_may() {
     assert_eq!(steps(&observed), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
 
     let role = GroupRole::Reader { max_lag_bytes: LIMIT, primary_fallback: false };
-    let plan = planned(GroupSpec { role, ..reader_intent(LIMIT) }, &observed);
+    let plan = planned(GroupSpec { role, ..reader_spec(LIMIT) }, &observed);
     assert_eq!(plan.step_groups, []);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoReader);
 }
 
 #[test]
-fn without_a_list_nobody_is_in_or_out() {
+fn without_a_list_no_member_is_in_or_out() {
     let mut observed = observed(both(), |_| ());
     for answer in members_in(&mut observed).values_mut() {
         answer.view = Err(refused());
     }
-    let plan = planned(reader_intent(LIMIT), &observed);
+    let plan = planned(reader_spec(LIMIT), &observed);
     assert_eq!(plan.step_groups, []);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoReader);
 }
@@ -193,14 +193,14 @@ fn without_a_list_nobody_is_in_or_out() {
 /// What the auditor says of one that is not the planner's.
 fn refusal(observed: &Observed, fallback: bool, steps: Vec<TargetStep>) -> Option<Refusal> {
     let role = GroupRole::Reader { max_lag_bytes: LIMIT, primary_fallback: fallback };
-    let spec = of(GroupSpec { role, ..reader_intent(LIMIT) });
+    let spec = of(GroupSpec { role, ..reader_spec(LIMIT) });
     let verdict = verdict(&spec, observed, &State::default());
     let plan = Plan { step_groups: vec![StepGroup::Group { arn: arn(GROUP), steps }], ..Plan::default() };
     audit(&plan, &spec, observed, &verdict, &State::default(), Timestamp(0)).err()
 }
 
 #[test]
-fn the_auditor_lets_in_only_who_may_be_read_from() {
+fn the_auditor_lets_in_only_members_that_may_be_read_from() {
     let far =
         |listed: &mut ClusterMember| listed.lag_bytes = Some(if is_pg3(listed) { LIMIT + 1 } else { 0 });
     let observed = observed(ip_group(&[]), far);
@@ -213,7 +213,7 @@ fn the_auditor_lets_in_only_who_may_be_read_from() {
 }
 
 #[test]
-fn the_auditor_lets_nobody_close_before_somebody_is_in() {
+fn the_auditor_refuses_to_close_before_a_member_is_in() {
     let observed = observed(both(), |_| ());
     let at = |number: u8| target(&format!("10.0.1.1{number}"), 5432);
     let close = |number| TargetStep::Deregister(at(number));
@@ -228,9 +228,9 @@ fn the_auditor_lets_nobody_close_before_somebody_is_in() {
 
 /// A pass is made for it, and not for every byte of lag.
 #[test]
-fn a_look_sees_who_may_be_read_from() {
+fn an_observation_shows_which_members_may_be_read_from() {
     let lagging = |lag| move |listed: &mut ClusterMember| listed.lag_bytes = Some(lag);
-    let spec = of(reader_intent(LIMIT));
+    let spec = of(reader_spec(LIMIT));
     let snapshot = |lag| Snapshot::of(&spec, observed(both(), lagging(lag)).sites);
     assert_eq!(snapshot(0), snapshot(LIMIT / 2));
     assert_ne!(snapshot(0), snapshot(LIMIT));

@@ -10,10 +10,10 @@ use repoint_domain::values::cluster::{SiteName, SystemId, Timeline};
 use repoint_domain::values::primary::Primary;
 
 use crate::support::evidence::SYSTEM;
-use crate::support::sites::{How, east, intent_of, seen, west};
+use crate::support::sites::{How, east, seen, spec_of, west};
 
 fn decide(in_east: How, in_west: How, state: &State) -> Verdict {
-    verdict(&intent_of(&[east(), west()]), &seen(&[(east(), in_east), (west(), in_west)]), state)
+    verdict(&spec_of(&[east(), west()]), &seen(&[(east(), in_east), (west(), in_west)]), state)
 }
 
 /// What is remembered by whoever has followed a site up to a timeline, and left others.
@@ -75,12 +75,12 @@ fn a_failover_within_the_site_is_one_like_any_other() {
 }
 
 #[test]
-fn while_nobody_leads_every_site_is_told_of() {
+fn while_no_site_leads_every_site_is_reported() {
     let state = followed(east(), 5, &[]);
     let hold = the_hold(decide(How::Dark, How::Follows(5), &state));
     assert_eq!(hold.kind(), HoldKind::Unreachable);
     insta::assert_snapshot!(hold, @"east: no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused; west: pg1 leads a standby cluster, which takes no writes; another site may hold the primary");
-    let alone = verdict(&intent_of(&[west()]), &seen(&[(west(), How::Follows(5))]), &state);
+    let alone = verdict(&spec_of(&[west()]), &seen(&[(west(), How::Follows(5))]), &state);
     assert_eq!(held(alone), HoldKind::StandbyCluster);
     // Each waits for the other: nobody takes writes.
     assert_eq!(held(decide(How::Follows(5), How::Follows(5), &state)), HoldKind::NoPrimary);
@@ -137,7 +137,7 @@ fn a_site_that_was_seen_to_follow_may_lead_again() {
 
 /// The switchover back was made while nobody looked: the site that was followed now follows.
 #[test]
-fn the_followed_site_vouches_for_the_one_that_it_follows() {
+fn the_followed_site_confirms_the_one_that_it_follows() {
     let state = followed(west(), 6, &[east()]);
     let primary = leads(decide(How::Leads(1, 7), How::Follows(7), &state), &east(), 7);
     assert!(state.superseded_by(&primary).is_empty());
@@ -170,7 +170,7 @@ fn of_two_sites_that_claim_the_strictly_higher_timeline_leads() {
 
 /// Timelines of two sites tell nothing of each other, and nothing else is known.
 #[test]
-fn without_memory_two_sites_that_claim_are_contested() {
+fn without_state_two_sites_that_claim_are_contested() {
     let hold = the_hold(decide(How::Leads(1, 7), How::Leads(1, 6), &State::default()));
     assert_eq!(hold.kind(), HoldKind::Contested);
     insta::assert_snapshot!(hold, @"2 members in several sites claim to be the primary, and timelines of separate sites do not show which is newer: east/pg1 (timeline 7), west/pg1 (timeline 6)");

@@ -1,4 +1,4 @@
-//! What is remembered from pass to pass, and what people are told meanwhile: law 12, alert once.
+//! What is remembered from pass to pass, and which alerts are published meanwhile: invariant 12, alert once.
 
 mod invariants;
 
@@ -15,8 +15,8 @@ use repoint_domain::values::record::{Failover, RecordSet, RecordType, Routing};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    SYSTEM, answer, failover_intent, healthy, host, listed, members_in, name, observed, primary, record,
-    record_intent, replica, silence, url, view,
+    SYSTEM, answer, failover_spec, healthy, host, listed, members_in, name, observed, primary, record,
+    record_spec, replica, silence, url, view,
 };
 use crate::support::history::{History, RULES, at, healthy_target};
 
@@ -89,7 +89,7 @@ fn a_member_that_answers_is_not_missed_at_another_address() {
 }
 
 #[test]
-fn what_passes_within_the_grace_is_not_told() {
+fn a_condition_that_ends_within_the_grace_is_not_alerted() {
     let mut history = settled();
     every_ten_seconds(&mut history, 10, 30, &leaderless(3));
     assert_eq!(history.state.conditions[0].kind, ConditionKind::NoPrimary);
@@ -99,7 +99,7 @@ fn what_passes_within_the_grace_is_not_told() {
 }
 
 #[test]
-fn what_lasts_longer_is_told_when_it_has_and_when_it_ends() {
+fn a_condition_that_lasts_longer_is_alerted_after_the_grace_and_at_its_end() {
     let mut history = settled();
     every_ten_seconds(&mut history, 10, 100, &leaderless(3));
     every_ten_seconds(&mut history, 110, 200, &healthy(1, 3));
@@ -110,7 +110,7 @@ fn what_lasts_longer_is_told_when_it_has_and_when_it_ends() {
 }
 
 #[test]
-fn a_second_time_is_told_anew() {
+fn a_condition_that_returns_is_alerted_again() {
     let mut history = settled();
     every_ten_seconds(&mut history, 10, 100, &leaderless(3));
     history.pass(110, &healthy(1, 3));
@@ -123,7 +123,7 @@ fn a_second_time_is_told_anew() {
 }
 
 #[test]
-fn a_contested_cluster_is_told_at_once() {
+fn a_contested_cluster_is_alerted_at_once() {
     let mut history = settled();
     every_ten_seconds(&mut history, 10, 60, &contested(3));
     every_ten_seconds(&mut history, 70, 90, &healthy(1, 3));
@@ -145,7 +145,7 @@ fn a_contested_cluster_may_be_given_a_grace() {
 }
 
 #[test]
-fn people_are_reminded_as_often_as_they_asked() {
+fn reminders_follow_the_configured_interval() {
     let mut history = settled();
     history.rules = Rules { reminder_ms: Some(600_000), ..RULES };
     every_ten_seconds(&mut history, 10, 1800, &leaderless(3));
@@ -159,7 +159,7 @@ fn people_are_reminded_as_often_as_they_asked() {
 }
 
 #[test]
-fn who_cannot_see_ends_nothing() {
+fn an_unreadable_cluster_ends_no_condition() {
     let mut history = settled();
     history.pass(10, &contested(3));
     every_ten_seconds(&mut history, 20, 40, &unreadable());
@@ -173,7 +173,7 @@ fn who_cannot_see_ends_nothing() {
 }
 
 #[test]
-fn a_member_that_does_not_answer_is_told_by_its_name() {
+fn a_member_that_does_not_answer_is_alerted_by_its_name() {
     let mut history = settled();
     every_ten_seconds(&mut history, 10, 90, &without(3, 1, 3));
     history.pass(100, &unreadable());
@@ -189,7 +189,7 @@ fn a_member_that_does_not_answer_is_told_by_its_name() {
 }
 
 #[test]
-fn a_rival_on_a_lower_timeline_is_told_at_once() {
+fn a_rival_on_a_lower_timeline_is_alerted_at_once() {
     let mut history = settled();
     let split = observed([
         answer(1, primary(3), Ok(view(1, 3))),
@@ -206,7 +206,7 @@ fn a_rival_on_a_lower_timeline_is_told_at_once() {
 }
 
 #[test]
-fn a_change_that_fails_again_and_again_is_told_once() {
+fn a_change_that_fails_again_and_again_is_alerted_once() {
     let mut history = settled();
     history.is_refused = true;
     every_ten_seconds(&mut history, 10, 60, &healthy(2, 4));
@@ -226,9 +226,9 @@ fn a_change_that_fails_again_and_again_is_told_once() {
 }
 
 #[test]
-fn an_endpoint_that_stays_held_is_told_after_the_grace() {
+fn an_endpoint_that_stays_held_is_alerted_after_the_grace() {
     let mut history = settled();
-    history.spec.records = vec![failover_intent(Failover::Secondary)];
+    history.spec.records = vec![failover_spec(Failover::Secondary)];
     history.sets = vec![record(&history.spec.records[0], &[&host(2)])];
     let alone = observed([answer(1, primary(3), Ok(view(1, 3)))]);
     every_ten_seconds(&mut history, 10, 90, &alone);
@@ -243,7 +243,7 @@ fn an_endpoint_that_stays_held_is_told_after_the_grace() {
 #[test]
 fn an_endpoint_that_is_held_for_long_mutes_no_failover() {
     let mut history = settled();
-    history.spec.records = vec![record_intent(RecordType::A)];
+    history.spec.records = vec![record_spec(RecordType::A)];
     // Somebody else's kind of routing: repoint does not touch it.
     history.sets = vec![RecordSet {
         routing: Routing::Failover(Failover::Primary),
@@ -315,7 +315,7 @@ fn a_move_from_a_member_that_was_gone_is_a_failover_although_it_is_back() {
 }
 
 #[test]
-fn somebody_elses_change_is_corrected() {
+fn an_external_change_is_reverted() {
     let mut history = settled();
     history.group = vec![healthy_target(3)];
     every_ten_seconds(&mut history, 10, 30, &healthy(1, 3));
@@ -329,7 +329,7 @@ fn somebody_elses_change_is_corrected() {
 
 /// The group was moved by hand, or by a reconciler that died before it could tell.
 #[test]
-fn a_failover_that_somebody_else_followed_is_told_all_the_same() {
+fn a_failover_that_another_process_followed_is_alerted_all_the_same() {
     let mut history = settled();
     history.group = vec![healthy_target(2)];
     every_ten_seconds(&mut history, 10, 30, &without(1, 2, 4));
@@ -339,7 +339,7 @@ fn a_failover_that_somebody_else_followed_is_told_all_the_same() {
 #[test]
 fn another_standby_is_no_correction() {
     let mut history = settled();
-    history.spec.records = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
+    history.spec.records = vec![failover_spec(Failover::Primary), failover_spec(Failover::Secondary)];
     history.sets = (1..).zip(&history.spec.records).map(|(at, spec)| record(spec, &[&host(at)])).collect();
     every_ten_seconds(&mut history, 10, 30, &healthy(1, 3));
     assert_eq!(history.lines(), "");
@@ -349,7 +349,7 @@ fn another_standby_is_no_correction() {
 
 /// With two members, a failover leaves no standby: that keeps the standby's record, and must keep nobody uninformed.
 #[test]
-fn a_failover_that_leaves_no_standby_is_told() {
+fn a_failover_that_leaves_no_standby_is_alerted() {
     let two = |leader: u8, timeline: u32| {
         let mut healthy = healthy(leader, timeline);
         members_in(&mut healthy).remove(&url(3));
@@ -359,7 +359,7 @@ fn a_failover_that_leaves_no_standby_is_told() {
         healthy
     };
     let mut history = History::with_group_at(1);
-    history.spec.records = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
+    history.spec.records = vec![failover_spec(Failover::Primary), failover_spec(Failover::Secondary)];
     history.sets = (1..).zip(&history.spec.records).map(|(at, spec)| record(spec, &[&host(at)])).collect();
     history.pass(0, &two(1, 3));
     assert_eq!(history.lines(), "");
@@ -393,7 +393,7 @@ fn primary_on(timeline: u32) -> Primary {
 
 /// It looked at timeline 3; by the time it speaks, somebody has acted for timeline 4.
 #[test]
-fn a_pass_that_was_overtaken_changes_nothing() {
+fn a_pass_with_a_conflict_changes_nothing() {
     let mut history = settled();
     let before = history.state.clone();
     let late = history.make_too_late(&healthy(1, 3), &before);
@@ -417,7 +417,7 @@ fn a_pass_that_was_overtaken_changes_nothing() {
 
 /// The cluster was restored, which set its timeline back, and an operator has accepted that while the pass was hanging.
 #[test]
-fn a_pass_that_looked_before_an_adoption_does_not_undo_it() {
+fn a_pass_that_observed_before_an_adoption_does_not_undo_it() {
     let mut history = settled();
     let late = history.make(10, &healthy(1, 3));
     history.state = history.state.adopted(&primary_on(2));
@@ -429,7 +429,7 @@ fn a_pass_that_looked_before_an_adoption_does_not_undo_it() {
 }
 
 #[test]
-fn only_the_one_who_acted_ends_the_act() {
+fn only_the_process_that_took_a_lease_ends_it() {
     let mut history = settled();
     let mine = history.make(10, &healthy(2, 4));
     let commit = history.state.revision;
@@ -515,7 +515,7 @@ fn the_outbox_keeps_the_newest() {
 
 /// DynamoDB takes no item above 400 KB, and then not even a commit is saved.
 #[test]
-fn whatever_comes_memory_stays_small() {
+fn the_state_stays_small_whatever_happens() {
     let long = |number: usize| format!("{number}-{}", "\"\n".repeat(20_000));
     let condition = |number| Condition {
         kind: ConditionKind::EndpointHeld,

@@ -11,11 +11,11 @@ use repoint_domain::state::State;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, answer, arn, group_intent, healthy, ip_group, observed, primary, refused, silence, spec, view,
+    GROUP, answer, arn, group_spec, healthy, ip_group, observed, primary, refused, silence, spec, view,
 };
 
 fn notified(observed: &Observed) -> ClusterStatus {
-    let spec = Spec { groups: vec![group_intent()], ..spec() };
+    let spec = Spec { groups: vec![group_spec()], ..spec() };
     let verdict = verdict(&spec, observed, &State::default());
     status(
         &spec,
@@ -36,7 +36,7 @@ fn a_paused_cluster_says_so() {
 }
 
 #[test]
-fn a_target_tells_why_it_is_not_healthy() {
+fn a_target_is_shown_with_why_it_is_not_healthy() {
     let mut group = ip_group(&[("10.0.1.12", "unhealthy")]);
     group.targets[0].reason = Some("Target.FailedHealthChecks".to_owned());
     let observed = Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) };

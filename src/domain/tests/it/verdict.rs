@@ -43,7 +43,7 @@ fn held(observed: &Observed) -> HoldKind {
 // One claimant, and nobody readable names another leader.
 
 #[test]
-fn one_claimant_whom_all_name() {
+fn one_claimant_that_all_members_name() {
     let primary = the_primary(decide(&healthy(2, 3)));
     assert_eq!(primary.member, Some(name(2)));
     assert_eq!(primary.address.map(|address| address.to_string()), Some("10.0.1.12:5432".to_owned()));
@@ -66,7 +66,7 @@ fn a_view_that_lags_behind_names_the_dead_leader_on_a_lower_timeline() {
 }
 
 #[test]
-fn a_primary_that_nobody_lists_has_no_address() {
+fn a_primary_that_no_member_lists_has_no_address() {
     let empty = ClusterView { scope: Some(Scope::new("batman")), ..ClusterView::default() };
     let primary = the_primary(decide(&observed([answer(1, primary(3), Ok(empty)), silence(2), silence(3)])));
     assert_eq!((primary.member, primary.address), (Some(name(1)), None));
@@ -85,7 +85,7 @@ fn while_the_dcs_is_down_the_primary_is_known_but_not_its_address() {
 // Several claimants.
 
 #[test]
-fn of_two_claimants_the_higher_timeline_wins_and_the_other_is_told_of() {
+fn of_two_claimants_the_higher_timeline_wins_and_the_other_is_reported() {
     let old = answer(1, primary(3), Ok(view(1, 3)));
     let new = answer(2, primary(4), Ok(view(2, 4)));
     let primary = the_primary(decide(&observed([old, new, silence(3)])));
@@ -102,7 +102,7 @@ fn two_claimants_on_one_timeline_are_contested() {
 }
 
 #[test]
-fn a_third_claimant_below_does_not_settle_a_quarrel_above() {
+fn a_third_claimant_below_does_not_settle_a_contest_above() {
     let observed = observed([1, 2, 3].map(|number| {
         let timeline = if number == 3 { 2 } else { 3 };
         answer(number, primary(timeline), Ok(view(number, timeline)))
@@ -135,7 +135,7 @@ fn a_claimant_is_contradicted_by_a_view_on_a_higher_timeline() {
 }
 
 #[test]
-fn a_leader_on_a_timeline_that_nobody_tells_contradicts() {
+fn a_leader_on_a_timeline_that_no_member_reports_contradicts() {
     let mut other = view(2, 4);
     other.members[1].timeline = None;
     let observed =
@@ -157,17 +157,17 @@ fn a_contradiction_by_the_next_leader_on_its_way_is_a_promotion() {
     assert_eq!(held(&observed), HoldKind::Promoting);
 }
 
-/// Found by law 13's property: which of the two was seen first decided.
+/// Found by invariant 13's property: which of the two was seen first decided.
 #[test]
-fn a_quarrel_outweighs_a_promotion_whoever_is_asked_first() {
+fn a_contest_outweighs_a_promotion_in_either_order() {
     let promoting = MemberStatus { answers_primary: true, ..replica(3) };
-    for (quarrel, promotion) in [(1, 3), (3, 1)] {
+    for (other, promotion) in [(1, 3), (3, 1)] {
         let mut both = view(promotion, 3);
-        both.members[usize::from(quarrel) - 1].role = ClusterRole::Leader;
+        both.members[usize::from(other) - 1].role = ClusterRole::Leader;
         let observed = observed([
             answer(2, primary(3), Ok(both)),
             answer(promotion, promoting.clone(), Err(refused())),
-            answer(quarrel, replica(3), Err(refused())),
+            answer(other, replica(3), Err(refused())),
         ]);
         assert_eq!(held(&observed), HoldKind::Contested);
     }
@@ -195,7 +195,7 @@ fn a_leader_that_does_not_run_is_promoting() {
 }
 
 #[test]
-fn a_leader_that_does_not_tell_its_timeline_or_system_is_promoting() {
+fn a_leader_that_does_not_report_its_timeline_or_system_is_promoting() {
     for status in
         [MemberStatus { timeline: None, ..primary(3) }, MemberStatus { system_id: None, ..primary(3) }]
     {
@@ -269,7 +269,7 @@ fn no_readable_member_is_unreachable_and_names_every_failure() {
 }
 
 #[test]
-fn nobody_asked_is_unreachable() {
+fn a_cluster_without_a_member_to_ask_is_unreachable() {
     assert_eq!(held(&Observed::default()), HoldKind::Unreachable);
 }
 
@@ -344,7 +344,7 @@ fn another_scope_is_the_wrong_cluster() {
 }
 
 #[test]
-fn a_stranger_at_an_old_address_does_not_hold_up_the_cluster() {
+fn a_foreign_member_at_an_old_address_does_not_hold_up_the_cluster() {
     let joker = MemberStatus { scope: Some(Scope::new("joker")), ..primary(9) };
     let foreign = ClusterView { scope: Some(Scope::new("joker")), ..view(1, 9) };
     let observed = observed([
@@ -356,7 +356,7 @@ fn a_stranger_at_an_old_address_does_not_hold_up_the_cluster() {
 }
 
 #[test]
-fn a_scope_that_is_not_told_is_not_a_wrong_one() {
+fn a_scope_that_is_not_reported_is_not_a_wrong_one() {
     let old = |status: MemberStatus| MemberStatus { scope: None, ..status };
     let view = ClusterView { scope: None, ..view(1, 3) };
     let observed =
@@ -401,7 +401,7 @@ fn a_member_asked_by_name_and_by_address_does_not_contest_itself() {
 /// Seed 784214: pg2 was frozen, and its old view lists pg1 alone, which leads there and is dead. That pg2 answers 200 makes
 /// it no pg1, whose address would have been registered.
 #[test]
-fn who_answers_200_is_not_the_leader_that_its_old_view_lists() {
+fn a_member_that_answers_200_is_not_the_leader_that_its_old_view_lists() {
     let mut old = view(1, 4);
     old.members.retain(|listed| listed.name == name(1));
     let status = MemberStatus { name: None, ..primary(4) };

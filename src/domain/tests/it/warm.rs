@@ -14,8 +14,8 @@ use repoint_domain::values::target::{HealthCheck, TargetGroup, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
-    GROUP, arn, asks_patroni, group_intent, healthy, host, instance, ip_group, members_in, name, refused,
-    spec, target, target_health, warm_intent,
+    GROUP, arn, asks_patroni, group_spec, healthy, host, instance, ip_group, members_in, name, refused, spec,
+    target, target_health, warm_spec,
 };
 
 const DEREGISTER_AFTER: u64 = 60_000;
@@ -45,7 +45,7 @@ fn state(surplus: &[(&str, u64)]) -> State {
 }
 
 fn planned(observed: &Observed, state: &State, now: u64) -> Plan {
-    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let spec = of(warm_spec(DEREGISTER_AFTER));
     let verdict = verdict(&spec, observed, state);
     let plan = plan(&spec, observed, &verdict, state, Timestamp(now));
     assert_eq!(audit(&plan, &spec, observed, &verdict, state, Timestamp(0)).err(), None);
@@ -83,7 +83,7 @@ fn a_failover_moves_nothing() {
 }
 
 #[test]
-fn who_belongs_to_no_member_leaves_after_a_while() {
+fn a_target_of_no_member_is_removed_after_a_while() {
     let mut group = all(RIGHT);
     group.targets.extend(ip_group(&[("10.0.1.99", "unhealthy")]).targets);
     let observed = observed(group);
@@ -101,14 +101,14 @@ fn who_belongs_to_no_member_leaves_after_a_while() {
 
 /// A member is away while it is built anew, and listed again before its time has come.
 #[test]
-fn who_is_listed_again_stays() {
+fn a_member_that_is_listed_again_stays() {
     let state = state(&[("10.0.1.13", 0)]);
     assert_eq!(planned(&observed(all(RIGHT)), &state, 10 * DEREGISTER_AFTER), Plan::default());
 }
 
 /// A member that has just come back may be listed by one and not yet by another.
 #[test]
-fn whom_anybody_lists_stays() {
+fn a_member_that_any_view_lists_stays() {
     let mut observed = observed(all(RIGHT));
     let views = members_in(&mut observed)
         .values_mut()
@@ -188,10 +188,10 @@ fn over_tls(spec: &mut Spec, observed: &mut Observed) {
 
 /// No member passes a check in another scheme, and a load balancer without a healthy target sends to all.
 #[test]
-fn a_health_check_speaks_the_scheme_of_the_members() {
+fn a_health_check_has_the_scheme_of_the_members() {
     let held = |protocol: &str, is_tls: bool| {
         let check = HealthCheck { protocol: protocol.to_owned(), ..asks_patroni() };
-        let (mut spec, mut observed) = (of(warm_intent(DEREGISTER_AFTER)), checked_by(check, all(RIGHT)));
+        let (mut spec, mut observed) = (of(warm_spec(DEREGISTER_AFTER)), checked_by(check, all(RIGHT)));
         if is_tls {
             over_tls(&mut spec, &mut observed);
         }
@@ -220,7 +220,7 @@ fn a_path_may_have_a_query() {
 #[test]
 fn readers_have_a_check_of_their_own() {
     let role = GroupRole::Reader { max_lag_bytes: 1, primary_fallback: true };
-    let spec = of(GroupSpec { role, ..warm_intent(DEREGISTER_AFTER) });
+    let spec = of(GroupSpec { role, ..warm_spec(DEREGISTER_AFTER) });
     let judged = |path: &str| {
         let mut check = asks_patroni();
         check.path = Some(path.to_owned());
@@ -239,7 +239,7 @@ fn what_cannot_be_read_holds_the_group() {
     let plan = planned(&observed, &State::default(), 0);
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::Unreadable);
     // What was wrong with it is neither there nor gone.
-    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let spec = of(warm_spec(DEREGISTER_AFTER));
     let verdict = verdict(&spec, &observed, &State::default());
     let found = findings(&spec, &observed, None, &verdict, &plan, &[], None);
     let unknown = "unknown: [TargetSurplus, TargetHealth, ReaderHealth]";
@@ -252,7 +252,7 @@ fn that_another_endpoint_is_held_says_nothing_of_this_group() {
     let observed = observed(all(RIGHT));
     let other = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/other/0123456789abcdef";
     let spec = Spec {
-        groups: vec![warm_intent(DEREGISTER_AFTER), GroupSpec { arn: arn(other), ..group_intent() }],
+        groups: vec![warm_spec(DEREGISTER_AFTER), GroupSpec { arn: arn(other), ..group_spec() }],
         ..spec()
     };
     let observed = Observed {
@@ -267,9 +267,9 @@ fn that_another_endpoint_is_held_says_nothing_of_this_group() {
 }
 
 #[test]
-fn the_auditor_keeps_members_in_and_strangers_out() {
+fn the_auditor_keeps_members_in_and_foreign_targets_out() {
     let observed = observed(all(RIGHT));
-    let spec = of(warm_intent(DEREGISTER_AFTER));
+    let spec = of(warm_spec(DEREGISTER_AFTER));
     let verdict = verdict(&spec, &observed, &State::default());
     let refusal = |steps| {
         let plan = Plan { step_groups: vec![StepGroup::Group { arn: arn(GROUP), steps }], ..Plan::default() };
@@ -287,9 +287,9 @@ fn the_auditor_keeps_members_in_and_strangers_out() {
 // Readers.
 
 /// What is told of a group of readers, whose check asks for that path, while its targets are in these states.
-fn told_of_readers(path: &str, lag_bytes: u64, states: [&str; 3]) -> Vec<String> {
+fn reader_warnings(path: &str, lag_bytes: u64, states: [&str; 3]) -> Vec<String> {
     let role = GroupRole::Reader { max_lag_bytes: 1000, primary_fallback: true };
-    let spec = of(GroupSpec { role, ..warm_intent(DEREGISTER_AFTER) });
+    let spec = of(GroupSpec { role, ..warm_spec(DEREGISTER_AFTER) });
     let check = HealthCheck { path: Some(path.to_owned()), ..asks_patroni() };
     let mut observed = checked_by(check, all(states));
     for answer in members_in(&mut observed).values_mut() {
@@ -308,21 +308,21 @@ const READ: [&str; 3] = ["healthy", "unhealthy", "healthy"];
 
 #[test]
 fn a_load_balancer_that_keeps_reads_from_a_fit_replica_is_a_concern() {
-    assert_eq!(told_of_readers("/replica", 0, READ), [""; 0]);
+    assert_eq!(reader_warnings("/replica", 0, READ), [""; 0]);
     assert_eq!(
-        told_of_readers("/replica", 0, ["healthy", "unhealthy", "unhealthy"]),
+        reader_warnings("/replica", 0, ["healthy", "unhealthy", "unhealthy"]),
         ["healthy targets: 10.0.1.11:5432; expected replicas: 10.0.1.11:5432, 10.0.1.13:5432"]
     );
     // It may be too far behind for the one, and not for the other.
-    assert_eq!(told_of_readers("/replica", 600, ["healthy", "unhealthy", "unhealthy"]), [""; 0]);
-    assert_eq!(told_of_readers("/replica", 600, READ), [""; 0]);
+    assert_eq!(reader_warnings("/replica", 600, ["healthy", "unhealthy", "unhealthy"]), [""; 0]);
+    assert_eq!(reader_warnings("/replica", 600, READ), [""; 0]);
 }
 
 #[test]
 fn a_load_balancer_that_sends_reads_to_the_primary_is_a_concern_unless_the_check_is_for_it() {
     let all = ["healthy", "healthy", "healthy"];
-    assert_eq!(told_of_readers("/replica", 0, all).len(), 1);
-    assert_eq!(told_of_readers("/read-only?lag=16MB", 0, all), [""; 0]);
+    assert_eq!(reader_warnings("/replica", 0, all).len(), 1);
+    assert_eq!(reader_warnings("/read-only?lag=16MB", 0, all), [""; 0]);
 }
 
 // Instances.
@@ -359,9 +359,9 @@ fn the_last_instance_never_leaves() {
     assert_eq!(plan.holds[0].reason.kind(), EndpointReasonKind::NoInstance);
 }
 
-/// Law 15: whom DNS does not know for now holds nobody else up; law 2: what is there may be that one.
+/// Invariant 15: whom DNS does not know for now holds nobody else up; invariant 2: what is there may be that one.
 #[test]
-fn a_member_of_whom_it_is_not_known_where_it_is_holds_nobody_else_up() {
+fn a_member_at_an_unknown_place_does_not_hold_up_the_others() {
     let mut observed = observed(ip_group(&[("10.0.1.12", "healthy"), ("10.0.1.13", "unhealthy")]));
     for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);
@@ -383,7 +383,7 @@ fn a_member_of_whom_it_is_not_known_where_it_is_holds_nobody_else_up() {
 
 /// The primary cannot be placed: that is told, the others are kept warm, and nothing is closed.
 #[test]
-fn a_primary_that_cannot_be_placed_holds_nobody_else_up() {
+fn a_primary_that_cannot_be_placed_does_not_hold_up_the_others() {
     let mut observed = observed(ip_group(&[("10.0.1.99", "unhealthy")]));
     for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg2.internal".clone_into(&mut view.members[1].address.as_mut().unwrap().host);

@@ -25,11 +25,11 @@ use repoint_domain::values::timestamp::Timestamp;
 use crate::support::cases::{planned, weighted_case};
 use crate::support::evidence::{
     LISTENER, forward, healthy, host, ip_group, listener_arn, member_group, members_in, name, refused, spec,
-    target, weighted_intent,
+    target, weighted_spec,
 };
 
 fn configured() -> Spec {
-    Spec { groups: (1..=3).map(weighted_intent).collect(), ..spec() }
+    Spec { groups: (1..=3).map(weighted_spec).collect(), ..spec() }
 }
 
 /// Every member is in its own group.
@@ -121,7 +121,7 @@ fn configured_twice() -> Spec {
 }
 
 /// pg1's group has a stranger, and the primary's is empty.
-fn world_of_two(first: Read<Listener>, second: &[(u8, u32)]) -> Observed {
+fn observed_of_two(first: Read<Listener>, second: &[(u8, u32)]) -> Observed {
     let mut observed = observed(second);
     observed.listeners.insert(second_listener(), first);
     observed.groups.insert(member_group(2), Ok(ip_group(&[])));
@@ -136,32 +136,32 @@ const NEW: [(u8, u32); 3] = [(1, 0), (2, 100), (3, 0)];
 #[test]
 fn both_listeners_move_once_the_primary_is_in_and_before_anything_goes() {
     let forward = |weights: &[(u8, u32)]| Ok(Listener::Forward(forward(weights)));
-    let plan = checked_for(&configured_twice(), &world_of_two(forward(&OLD), &OLD));
+    let plan = checked_for(&configured_twice(), &observed_of_two(forward(&OLD), &OLD));
     assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2 pg1=>pg2 pg1+10.0.1.11 pg1-10.0.1.99");
     assert_eq!(plan.holds, []);
     let listeners: Vec<String> =
         planned_steps(&plan)[1..3].iter().map(|step| step.endpoint.to_string()).collect();
     assert_eq!(listeners, [second_listener().to_string(), LISTENER.to_owned()]);
     // One that is right is left alone, and counts as moved.
-    let plan = checked_for(&configured_twice(), &world_of_two(forward(&NEW), &OLD));
+    let plan = checked_for(&configured_twice(), &observed_of_two(forward(&NEW), &OLD));
     assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2 pg1+10.0.1.11 pg1-10.0.1.99");
 }
 
-/// Law 15: the other one moves. Law 2: on what its connections rest is not known, so nothing goes.
+/// Invariant 15: the other one moves. Invariant 2: on what its connections rest is not known, so nothing goes.
 #[test]
 fn a_listener_that_cannot_be_read_keeps_the_other_not() {
-    let plan = checked_for(&configured_twice(), &world_of_two(Err(refused()), &OLD));
+    let plan = checked_for(&configured_twice(), &observed_of_two(Err(refused()), &OLD));
     assert_eq!(words(&plan), "pg2+10.0.1.12 pg1=>pg2");
     assert_eq!(plan.holds.len(), 1);
     assert_eq!(held(&plan).0, EndpointReasonKind::Unreadable);
-    let plan = checked_for(&configured_twice(), &world_of_two(Err(refused()), &NEW));
+    let plan = checked_for(&configured_twice(), &observed_of_two(Err(refused()), &NEW));
     assert_eq!(words(&plan), "pg2+10.0.1.12");
 }
 
 #[test]
 fn the_auditor_lets_nothing_go_between_two_listeners() {
     let forward = |weights: &[(u8, u32)]| Ok(Listener::Forward(forward(weights)));
-    let (spec, observed) = (configured_twice(), world_of_two(forward(&OLD), &OLD));
+    let (spec, observed) = (configured_twice(), observed_of_two(forward(&OLD), &OLD));
     let mut plan = checked_for(&spec, &observed);
     let [StepGroup::Listeners { steps }] = &mut plan.step_groups[..] else { panic!("{plan:?}") };
     let last = steps.remove(2);
@@ -237,7 +237,7 @@ fn groups_are_kept_filled_each_by_itself_while_the_weights_are_right() {
 
 /// A member that is being built anew is listed by nobody; its group stays as it is, and so does one nobody can read.
 #[test]
-fn groups_of_members_that_nobody_lists_are_left_alone() {
+fn groups_of_members_that_no_view_lists_are_left_alone() {
     let mut observed = observed(&[(1, 0), (2, 100), (3, 0)]);
     observed.groups.insert(member_group(3), Ok(ip_group(&[("10.0.1.99", "healthy")])));
     for answer in members_in(&mut observed).values_mut() {
@@ -253,7 +253,7 @@ fn groups_of_members_that_nobody_lists_are_left_alone() {
 
 /// A member has moved, and the lists of two others are not of the same moment.
 #[test]
-fn where_anybody_lists_a_member_its_target_stays() {
+fn where_any_view_lists_a_member_its_target_stays() {
     let mut observed = observed(&[(1, 0), (2, 100), (3, 0)]);
     for (number, answer) in (1..).zip(members_in(&mut observed).values_mut()) {
         let listed = &mut answer.view.as_mut().unwrap().members[2];
@@ -322,7 +322,7 @@ fn what_cannot_be_decided_is_held_with_the_reason() {
 #[test]
 fn a_primary_without_a_group_is_held_with_the_remedy() {
     let of = |groups: &[u8]| {
-        let spec = Spec { groups: groups.iter().map(|number| weighted_intent(*number)).collect(), ..spec() };
+        let spec = Spec { groups: groups.iter().map(|number| weighted_spec(*number)).collect(), ..spec() };
         let plan = checked_for(&spec, &observed(&[(1, 100)]));
         assert_eq!(words(&plan), "");
         let (kind, words) = held(&plan);
@@ -338,7 +338,7 @@ fn a_primary_without_a_group_is_held_with_the_remedy() {
 /// In daytime, and not when it has become the primary.
 #[test]
 fn a_member_that_the_listener_could_not_follow_is_a_concern() {
-    let spec = Spec { groups: vec![weighted_intent(1), weighted_intent(2)], ..spec() };
+    let spec = Spec { groups: vec![weighted_spec(1), weighted_spec(2)], ..spec() };
     let notified = |observed: &Observed| {
         let plan = checked_for(&spec, observed);
         assert_eq!((plan.step_groups.len(), plan.holds.len()), (0, 0));
@@ -362,8 +362,8 @@ fn a_member_that_the_listener_could_not_follow_is_a_concern() {
 
 /// While nobody lists the members, or the listener is held, what was wrong is neither there nor gone.
 #[test]
-fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
-    let spec = Spec { groups: vec![weighted_intent(1), weighted_intent(2)], ..spec() };
+fn a_missing_group_is_not_resolved_while_it_cannot_be_checked() {
+    let spec = Spec { groups: vec![weighted_spec(1), weighted_spec(2)], ..spec() };
     let knows = |observed: &Observed| {
         let verdict = verdict(&spec, observed, &State::default());
         let plan = checked_for(&spec, observed);
@@ -381,7 +381,7 @@ fn that_a_member_has_no_group_is_not_over_because_nobody_can_tell() {
 
 /// The morning after: what is told to people.
 #[test]
-fn a_move_of_weights_is_told_as_what_it_is() {
+fn a_move_of_weights_is_reported_as_one() {
     let (spec, observed) = (configured(), observed(&[(1, 100), (2, 0), (3, 0)]));
     let plan = checked(&observed);
     let step = &planned_steps(&plan)[0];
@@ -428,7 +428,7 @@ fn the_status_shows_the_shares() {
     assert_eq!(standing(&observed(&[(1, 100), (2, 0), (3, 0)])), differs);
 }
 
-// The laws, as properties.
+// The invariants, as properties.
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -503,7 +503,7 @@ fn members(observed: &Observed) -> BTreeMap<&GroupArn, BTreeSet<&Target>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Laws 2, 3, 5, 6 and 7.
+    /// Invariants 2, 3, 5, 6 and 7.
     #[test]
     fn connections_never_go_nowhere_nor_astray((spec, observed, state) in weighted_case()) {
         let plan = planned(&spec, &observed, &state);
@@ -542,7 +542,7 @@ proptest! {
         }
     }
 
-    /// Laws 8 and 9.
+    /// Invariants 8 and 9.
     #[test]
     fn after_any_part_of_it_a_new_pass_does_the_rest((spec, observed, state) in weighted_case(), crash in 0_usize..8) {
         let plan = planned(&spec, &observed, &state);
@@ -564,7 +564,7 @@ proptest! {
         prop_assert_eq!(members(&part), members(&whole));
     }
 
-    /// Law 13.
+    /// Invariant 13.
     #[test]
     fn in_whatever_order_aws_lists((spec, observed, state) in weighted_case()) {
         let mut shuffled = observed.clone();
@@ -575,9 +575,9 @@ proptest! {
     }
 }
 
-/// Law 15: one that cannot be placed is told of, and the others are served.
+/// Invariant 15: one that cannot be placed is told of, and the others are served.
 #[test]
-fn a_member_that_cannot_be_placed_is_told_of() {
+fn a_member_that_cannot_be_placed_is_reported() {
     let mut observed = observed(&[(1, 100), (2, 0), (3, 0)]);
     for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         "pg3.internal".clone_into(&mut view.members[2].address.as_mut().unwrap().host);

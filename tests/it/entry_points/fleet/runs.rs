@@ -89,7 +89,7 @@ async fn settle(fleet: &Fleet, folder: &TempDir) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_failed_over_is_moved_first_and_aws_never_refuses() {
+async fn clusters_that_failed_over_are_moved_first_and_aws_never_refuses() {
     let sizes = given(SIZES, SMALL.to_owned());
     let sizes: Vec<u16> = sizes.split(',').map(|size| size.parse().unwrap()).collect();
     println!(

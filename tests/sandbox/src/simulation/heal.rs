@@ -50,7 +50,7 @@ pub(super) fn heal(link: &Link) {
     world.account.protect_records(&zone, NAME, "A", false);
     for side in Side::BOTH {
         if let Some(cluster) = world.cluster_mut(side) {
-            mend(cluster, now, observers);
+            heal_cluster(cluster, now, observers);
         }
     }
     if let Some(away) = &mut world.away {
@@ -75,7 +75,7 @@ fn give_roles(world: &mut World, now: Millis) {
     apply(world, now, event);
 }
 
-fn mend(cluster: &mut Cluster, now: Millis, observers: usize) {
+fn heal_cluster(cluster: &mut Cluster, now: Millis, observers: usize) {
     cluster.dcs_up(now);
     cluster.resume(now);
     for member in cluster.ids() {

@@ -54,7 +54,7 @@ fn with_slow_zones(link: &Link, after: Duration) -> Ports {
     Ports { zones: Arc::new(SlowZones { link: own, after }), ..named(link, "slow") }
 }
 
-async fn look(link: &Link, ports: &Ports) -> ClusterReport {
+async fn run_pass(link: &Link, ports: &Ports) -> ClusterReport {
     let spec = link.world().resources.spec.clone();
     pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
@@ -62,7 +62,7 @@ async fn look(link: &Link, ports: &Ports) -> ClusterReport {
 /// A cluster after one pass, whose primary is pg2 since.
 async fn switched() -> Link {
     let link = world();
-    assert_eq!(look(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
+    assert_eq!(run_pass(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
     switchover(&link, PG2).await;
     sleep(Duration::from_secs(10)).await;
     link
@@ -88,7 +88,7 @@ const NEVER: Duration = Duration::from_hours(1);
 async fn a_group_does_not_wait_for_a_zone_that_hangs() {
     let link = switched().await;
     let ports = with_slow_zones(&link, NEVER);
-    let (report, moved) = tokio::join!(look(&link, &ports), until_moved(&link, PG2));
+    let (report, moved) = tokio::join!(run_pass(&link, &ports), until_moved(&link, PG2));
     assert!(moved < 250, "{moved} ms");
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
     let unread = report.holds.iter().find(|hold| hold.message.contains("route53:ListResourceRecordSets"));
@@ -100,7 +100,7 @@ async fn a_group_does_not_wait_for_a_zone_that_hangs() {
 async fn a_zone_that_is_slow_is_changed_in_the_same_pass() {
     let link = switched().await;
     let ports = with_slow_zones(&link, Duration::from_secs(8));
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert_eq!(report.steps.len(), 3, "{:?}", report.steps);
 }
@@ -110,7 +110,7 @@ async fn a_zone_that_is_slow_is_changed_in_the_same_pass() {
 async fn an_observation_older_than_a_slow_answer_is_made_again() {
     let link = switched().await;
     let ports = with_slow_zones(&link, Duration::from_secs(8));
-    let (report, ()) = tokio::join!(look(&link, &ports), async {
+    let (report, ()) = tokio::join!(run_pass(&link, &ports), async {
         sleep(Duration::from_secs(5)).await;
         switchover(&link, PG3).await;
     });
@@ -156,7 +156,7 @@ fn with_silent(link: &Link, member: MemberId) -> Ports {
 async fn a_run_waits_300_ms_for_a_silent_seed_once_a_new_primary_is_known() {
     let link = switched().await;
     let ports = with_silent(&link, PG1);
-    let (report, moved) = tokio::join!(look(&link, &ports), until_moved(&link, PG2));
+    let (report, moved) = tokio::join!(run_pass(&link, &ports), until_moved(&link, PG2));
     assert!((300..500).contains(&moved), "{moved} ms");
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
 }
@@ -166,7 +166,7 @@ async fn a_run_waits_300_ms_for_a_silent_seed_once_a_new_primary_is_known() {
 async fn a_run_waits_for_a_silent_seed_whose_answer_could_matter() {
     let link = world();
     let began = Instant::now();
-    look(&link, &with_silent(&link, PG3)).await;
+    run_pass(&link, &with_silent(&link, PG3)).await;
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
@@ -213,7 +213,7 @@ async fn a_member_that_was_never_asked_is_reported_so() {
     let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
     let ports =
         Ports { patroni: Arc::new(Queued { link: own, turns: Semaphore::new(0) }), ..named(&link, "run") };
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     let text = serde_json::to_string(&report).unwrap();
     assert!(text.contains("not asked yet: the limit of open files bounds how many members"), "{text}");
 }

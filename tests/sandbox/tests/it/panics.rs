@@ -147,7 +147,7 @@ fn stuck(watching: &Watching) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_panics_begins_anew_and_the_others_go_on() {
+async fn a_watch_that_panics_begins_again_and_the_others_go_on() {
     let (link, reads) = (world(), Fuse::default());
     reads.set(3);
     let watching = watching(&link, &reads, &Fuse::default());

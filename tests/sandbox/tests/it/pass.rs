@@ -30,11 +30,11 @@ use crate::link::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
 /// A world in which a first pass has saved its state.
 async fn settled() -> Link {
     let link = world();
-    assert_eq!(look(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
+    assert_eq!(run_pass(&link, &named(&link, "first")).await.outcome, Outcome::Converged);
     link
 }
 
-async fn look(link: &Link, ports: &Ports) -> ClusterReport {
+async fn run_pass(link: &Link, ports: &Ports) -> ClusterReport {
     let spec = link.world().resources.spec.clone();
     pass(&spec, ports, &SETTINGS, Mode::Apply).await
 }
@@ -112,7 +112,7 @@ async fn a_write_whose_answer_is_late_is_found_done() {
     let link = settled().await;
     switchover(&link, PG2).await;
     let ports = with_slow_registration(&link, Duration::ZERO, Duration::from_secs(20));
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert_eq!(group(&link), ["172.31.1.2"]);
     // The deregistration did not wait for the 20 seconds.
@@ -128,7 +128,7 @@ async fn what_was_sent_for_an_earlier_primary_is_waited_for() {
     // The others follow pg2 by then.
     sleep(Duration::from_secs(10)).await;
     let ports = with_slow_registration(&link, Duration::from_secs(5), Duration::ZERO);
-    let (report, ()) = tokio::join!(look(&link, &ports), async {
+    let (report, ()) = tokio::join!(run_pass(&link, &ports), async {
         sleep(Duration::from_secs(1)).await;
         switchover(&link, PG3).await;
     });
@@ -148,7 +148,7 @@ async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
     switchover(&link, PG2).await;
     sleep(Duration::from_secs(10)).await;
     let ports = with_slow_registration(&link, Duration::from_secs(5), Duration::ZERO);
-    let (report, ()) = tokio::join!(look(&link, &ports), async {
+    let (report, ()) = tokio::join!(run_pass(&link, &ports), async {
         sleep(Duration::from_secs(1)).await;
         let now = link.now();
         link.world().cluster.crash(now, PG2, Silence::Refused);
@@ -157,7 +157,7 @@ async fn a_commit_outlives_its_pass_while_a_write_is_under_way() {
     assert_eq!(link.world().state.lease.as_ref().map(|lease| lease.by.as_str()), Some("second"));
 
     sleep(Duration::from_mins(1)).await;
-    let report = look(&link, &named(&link, "third")).await;
+    let report = run_pass(&link, &named(&link, "third")).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!((6_000..7_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
     assert_eq!(link.world().state.lease, None);
@@ -171,7 +171,7 @@ async fn a_list_that_is_old_empties_no_group() {
         switchover(&link, to).await;
         sleep(Duration::from_secs(10)).await;
         if to == PG2 {
-            assert_eq!(look(&link, &named(&link, "second")).await.outcome, Outcome::Changed);
+            assert_eq!(run_pass(&link, &named(&link, "second")).await.outcome, Outcome::Changed);
         }
     }
     assert_eq!(group(&link), ["172.31.1.2"]);
@@ -182,7 +182,7 @@ async fn a_list_that_is_old_empties_no_group() {
     };
     let list = vec![held("172.31.1.1"), held("172.31.1.2")];
     let ports = with_slow_groups(&link, Duration::ZERO, Duration::ZERO, Some(list));
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert_eq!(group(&link), ["172.31.1.1"]);
 }
@@ -223,7 +223,7 @@ impl Store for Moody {
                 saved
             }
             Mood::Overtaken => {
-                look(&self.link, &named(&self.link, "other")).await;
+                run_pass(&self.link, &named(&self.link, "other")).await;
                 let now = self.link.now();
                 {
                     let mut world = self.link.world();
@@ -255,7 +255,7 @@ async fn a_commit_whose_answer_is_late_is_made_again() {
     switchover(&link, PG2).await;
     let is_commit = |_: &World, state: &State| state.lease.is_some();
     let ports = with_failing_state(&link, Mood::Late(Duration::from_secs(20)), is_commit);
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
     assert!((3_000..4_000).contains(&report.duration_ms), "{} ms", report.duration_ms);
     assert_eq!(group(&link), ["172.31.1.2"]);
@@ -267,10 +267,10 @@ async fn a_commit_whose_answer_is_late_is_made_again() {
 async fn a_state_store_that_refuses_after_a_message_was_sent_does_not_repeat_it() {
     let link = settled().await;
     switchover(&link, PG2).await;
-    let was_told = |world: &World, _: &State| !world.account.published(&world.resources.topic).is_empty();
-    let ports = with_failing_state(&link, Mood::Refuses, was_told);
-    assert_eq!(look(&link, &ports).await.outcome, Outcome::Changed);
-    assert_eq!(look(&link, &ports).await.outcome, Outcome::Converged);
+    let was_alerted = |world: &World, _: &State| !world.account.published(&world.resources.topic).is_empty();
+    let ports = with_failing_state(&link, Mood::Refuses, was_alerted);
+    assert_eq!(run_pass(&link, &ports).await.outcome, Outcome::Changed);
+    assert_eq!(run_pass(&link, &ports).await.outcome, Outcome::Converged);
     assert_eq!(subjects(&link), ["repoint: batman: switchover from pg1 to pg2"]);
     assert_eq!(link.world().state.outbox, []);
 }
@@ -283,7 +283,7 @@ async fn a_pass_with_a_conflict_reports_what_it_did_and_not_its_plan() {
     sleep(Duration::from_secs(10)).await;
     let is_commit = |_: &World, state: &State| state.lease.is_some();
     let ports = with_failing_state(&link, Mood::Overtaken, is_commit);
-    assert_eq!(look(&link, &ports).await.outcome, Outcome::Changed);
+    assert_eq!(run_pass(&link, &ports).await.outcome, Outcome::Changed);
     assert_eq!(group(&link), ["172.31.1.2"]);
     assert_eq!(
         subjects(&link),
@@ -310,7 +310,7 @@ async fn an_old_observation_is_made_again() {
     switchover(&link, PG2).await;
     sleep(Duration::from_secs(10)).await;
     let ports = with_many_requests(&link, 15);
-    let (report, ()) = tokio::join!(look(&link, &ports), async {
+    let (report, ()) = tokio::join!(run_pass(&link, &ports), async {
         sleep(Duration::from_secs(1)).await;
         switchover(&link, PG3).await;
     });
@@ -326,14 +326,14 @@ async fn an_old_observation_is_made_again() {
 async fn a_pass_that_waits_too_long_for_its_writes_is_held() {
     let link = settled().await;
     switchover(&link, PG2).await;
-    let report = look(&link, &with_many_requests(&link, 60)).await;
+    let report = run_pass(&link, &with_many_requests(&link, 60)).await;
     assert_eq!(report.outcome, Outcome::Held, "{report:?}");
     assert_eq!(report.holds[0].reason, Reason::Pass(PassHoldKind::RateLimited));
     assert_eq!(group(&link), ["172.31.1.1"]);
     let records = report.steps.iter().filter(|step| step.action == Action::ChangeRecord).count();
     assert_eq!(records, report.steps.len(), "{:?}", report.steps);
     assert_eq!(link.world().state.lease, None);
-    assert_eq!(look(&link, &named(&link, "third")).await.outcome, Outcome::Changed);
+    assert_eq!(run_pass(&link, &named(&link, "third")).await.outcome, Outcome::Changed);
 }
 
 /// A store that can be read and not written is no lost race: the pass says so, and where the state is not required
@@ -343,7 +343,7 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
     let link = settled().await;
     switchover(&link, PG2).await;
     link.world().is_state_read_only = true;
-    let report = look(&link, &named(&link, "strict")).await;
+    let report = run_pass(&link, &named(&link, "strict")).await;
     assert!(report.steps.is_empty() && report.is_blocked_by_state(), "{report:?}");
     assert!(report.holds[0].message.contains("Rate exceeded"), "{report:?}");
     assert!(report.alerts[0].contains("STATE STORE UNAVAILABLE"), "{report:?}");
@@ -360,18 +360,18 @@ async fn a_store_that_is_read_only_is_no_lost_race() {
 async fn one_process_reports_the_store_once() {
     let link = settled().await;
     let ports = named(&link, "daemon");
-    look(&link, &ports).await;
+    run_pass(&link, &ports).await;
     link.world().is_state_down = true;
     let mut notified = Vec::new();
     for _ in 0..10 {
-        let report = look(&link, &ports).await;
+        let report = run_pass(&link, &ports).await;
         assert!(report.is_blocked_by_state() && report.outcome == Outcome::Held, "{report:?}");
         notified.extend(report.alerts);
         sleep(Duration::from_secs(5)).await;
     }
     assert_eq!(notified.len(), 1, "{notified:?}");
     link.world().is_state_down = false;
-    let report = look(&link, &ports).await;
+    let report = run_pass(&link, &ports).await;
     assert_eq!(report.outcome, Outcome::Converged, "{report:?}");
     assert!(report.alerts[0].contains("resolved after"), "{report:?}");
 }

@@ -41,7 +41,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 struct Daemon {
     wake: Arc<Notify>,
-    looks: Arc<AtomicU32>,
+    checks: Arc<AtomicU32>,
     passes: Arc<AtomicU32>,
     _stop: channel::Sender<bool>,
     task: JoinHandle<()>,
@@ -68,18 +68,18 @@ fn daemon_at(link: &Link, pace: Intervals) -> Daemon {
     let checked = Arc::new(channel::channel(Instant::now()).0);
     let channels = Channels { wake: wake.clone(), stop: stopped, checked };
     let count: Arc<AtomicU32> = Arc::default();
-    let looked: Arc<AtomicU32> = Arc::default();
-    let (link, passes, looks) = (link.clone(), count.clone(), looked.clone());
+    let ports_made: Arc<AtomicU32> = Arc::default();
+    let (link, passes, checks) = (link.clone(), count.clone(), ports_made.clone());
     let task = tokio::spawn(async move {
         let spec = link.world().resources.spec.clone();
-        let ports = || named(&link, &format!("daemon#{}", looks.fetch_add(1, Ordering::Relaxed)));
+        let ports = || named(&link, &format!("daemon#{}", checks.fetch_add(1, Ordering::Relaxed)));
         let settings = Settings { intervals: pace, pass: SETTINGS };
         let notify = |_, _: &_| {
             passes.fetch_add(1, Ordering::Relaxed);
         };
         watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), notify).await;
     });
-    Daemon { wake, looks: looked, passes: count, _stop: stop, task }
+    Daemon { wake, checks: ports_made, passes: count, _stop: stop, task }
 }
 
 /// How often AWS was asked for that since it was last counted.
@@ -216,9 +216,9 @@ async fn a_daemon_without_a_primary_checks_often_for_a_while() {
     let now = link.now();
     link.world().cluster.dcs_down(now, DcsOutage::Closes);
     sleep(Duration::from_mins(5)).await;
-    let before = daemon.looks.load(Ordering::Relaxed);
+    let before = daemon.checks.load(Ordering::Relaxed);
     sleep(Duration::from_mins(10)).await;
-    let count = daemon.looks.load(Ordering::Relaxed) - before;
+    let count = daemon.checks.load(Ordering::Relaxed) - before;
     assert!(count <= 3 * 11 + 40, "{count}");
 }
 
@@ -298,8 +298,8 @@ async fn a_trigger_makes_the_daemon_ask_aws() {
 async fn a_callback_follows_the_promotion_within_a_fraction_of_a_second() {
     let link = world();
     let spec = link.world().resources.spec.clone();
-    let looks = AtomicU32::new(0);
-    let ports = || named(&link, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let checks = AtomicU32::new(0);
+    let ports = || named(&link, &format!("callback#{}", checks.fetch_add(1, Ordering::Relaxed)));
     let hand_over = async |to| {
         until_promoting(&link, to).await;
         follow(&spec, ports, &SETTINGS).await;
@@ -318,8 +318,8 @@ async fn a_callback_before_an_election_follows_it_at_once() {
         link.world().cluster.crash(now, PG1, Silence::Refused);
         sleep(Duration::from_millis(offset)).await;
         let spec = link.world().resources.spec.clone();
-        let looks = AtomicU32::new(0);
-        let ports = || named(&link, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+        let checks = AtomicU32::new(0);
+        let ports = || named(&link, &format!("callback#{}", checks.fetch_add(1, Ordering::Relaxed)));
         let (elected, _) = tokio::join!(elected(&link), follow(&spec, ports, &SETTINGS));
         assert!(link.now() - elected < 450, "{offset}: {} ms", link.now() - elected);
     }
@@ -333,8 +333,8 @@ async fn a_callback_waits_for_an_election() {
     let now = link.now();
     link.world().cluster.crash(now, PG1, Silence::Refused);
     let spec = link.world().resources.spec.clone();
-    let looks = AtomicU32::new(0);
-    let ports = || named(&link, &format!("callback#{}", looks.fetch_add(1, Ordering::Relaxed)));
+    let checks = AtomicU32::new(0);
+    let ports = || named(&link, &format!("callback#{}", checks.fetch_add(1, Ordering::Relaxed)));
     let settings = repoint::runtime::pass::Settings { limit: Duration::from_mins(2), ..SETTINGS };
     let (elected, _) = tokio::join!(elected(&link), follow(&spec, ports, &settings));
     assert!(link.now() - elected < 600, "{} ms", link.now() - elected);

@@ -1,4 +1,4 @@
-//! A tampering takes an honest plan, breaks one law with it, and says what the auditor must answer.
+//! A tampering takes an honest plan, breaks one invariant with it, and says what the auditor must answer.
 
 use repoint_domain::audit::{Checked, Refusal, audit};
 use repoint_domain::decide::verdict::{Hold, Verdict, verdict};
@@ -140,7 +140,7 @@ fn set_values(set: &mut RecordSet, to: &[&str]) {
     *values = to.iter().map(ToString::to_string).collect();
 }
 
-/// A way to break a law.
+/// A way to break an invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tampering {
     ActWithoutPrimary,

@@ -1,4 +1,4 @@
-//! The auditor and listeners: each way to break a law with their weights is refused.
+//! The auditor and listeners: each way to break an invariant with their weights is refused.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use super::{TRIED_AT_LEAST, config};
 use crate::support::cases::weighted_case;
 use crate::support::evidence::{
     LISTENER, forward, healthy, host, ip_group, listener_arn, member_group, refused, spec, target,
-    weighted_intent,
+    weighted_spec,
 };
 
 const OTHER: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/theirs/50dc6c495c0c9188/f2f7dc8efc522ab2";
@@ -142,11 +142,11 @@ impl Tampering {
             By::SendToAStranger | By::ChangeWhatIsNotOurs => {
                 let share = if self == By::SendToAStranger { 100 } else { 0 };
                 let after = &mut weights(attempt)?.after.weights;
-                let stranger = member_group(9);
+                let foreign = member_group(9);
                 if self == By::ChangeWhatIsNotOurs && after.remove(&member_group(4)).is_some() {
                     return rewrites();
                 }
-                after.insert(stranger, share);
+                after.insert(foreign, share);
                 rewrites()
             }
             By::SendBeforeOpening | By::OpenAfterwards => {
@@ -210,11 +210,11 @@ impl Tampering {
                 weights(attempt)?.before.weights.insert(another, 42);
                 rewrites()
             }
-            _ => self.tamper_with_the_lane(attempt, &primarys, &another),
+            _ => self.tamper_with_the_step_group(attempt, &primarys, &another),
         }
     }
 
-    fn tamper_with_the_lane(
+    fn tamper_with_the_step_group(
         self,
         attempt: &mut Attempt,
         primarys: &GroupArn,
@@ -259,7 +259,7 @@ impl Tampering {
             }
             By::TouchAGroupThatIsNotBehindIt => {
                 // Another one of ours, in which just that target belongs.
-                attempt.spec.groups.push(GroupSpec { strategy: Follows::Exclusive, ..weighted_intent(4) });
+                attempt.spec.groups.push(GroupSpec { strategy: Follows::Exclusive, ..weighted_spec(4) });
                 attempt.observed.groups.insert(member_group(4), Ok(ip_group(&[])));
                 let primary = primary_address(attempt)?;
                 let steps = step_group(attempt)?;
@@ -325,7 +325,7 @@ fn no_weights_that_were_tampered_with_pass() {
 
 /// pg2 leads, its group is empty, and the listener still sends to pg1; pg1's group has a stranger as well.
 fn after_a_failover() -> Attempt {
-    let spec = Spec { groups: (1..=3).map(weighted_intent).collect(), ..spec() };
+    let spec = Spec { groups: (1..=3).map(weighted_spec).collect(), ..spec() };
     let groups = [
         (member_group(1), Ok(ip_group(&[(&host(1), "healthy"), ("10.0.1.99", "healthy")]))),
         (member_group(2), Ok(ip_group(&[]))),
@@ -341,7 +341,7 @@ fn after_a_failover() -> Attempt {
 }
 
 #[test]
-fn each_sabotage_of_weights_is_refused_in_words() {
+fn each_tampering_with_weights_is_refused_with_a_reason() {
     let lines = ALL.map(|tampering| {
         let mut attempt = after_a_failover();
         assert!(attempt.audit().is_ok());

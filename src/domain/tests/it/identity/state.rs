@@ -6,11 +6,11 @@ use repoint_domain::state::{ConditionKind, State};
 use repoint_domain::values::cluster::Timeline;
 use repoint_domain::values::record::{RecordName, RecordType};
 
-use crate::support::evidence::{healthy, members_in, record_intent, silence, spec};
+use crate::support::evidence::{healthy, members_in, record_spec, silence, spec};
 use crate::support::history::History;
 
 fn record(name: &str) -> RecordSpec {
-    let mut record = record_intent(RecordType::A);
+    let mut record = record_spec(RecordType::A);
     record.key.place.name = RecordName::new(name);
     record
 }
@@ -57,7 +57,7 @@ fn a_pass_keeps_the_endpoints_that_are_configured_now() {
 
 /// Production and staging, with one scope and one store.
 #[test]
-fn the_state_of_others_is_told_once_and_left_as_it_is() {
+fn the_state_of_other_endpoints_is_alerted_once_and_left_as_it_is() {
     let mut production = History::with_group_at(1);
     production.pass(0, &healthy(1, 3));
     production.notified.clear();
@@ -87,7 +87,7 @@ fn the_state_of_others_is_told_once_and_left_as_it_is() {
 }
 
 #[test]
-fn what_the_owner_has_to_tell_is_told_by_the_owner() {
+fn only_the_owner_of_a_state_alerts_of_its_conditions() {
     let mut production = History::with_group_at(1);
     production.pass(0, &healthy(1, 3));
     let mut unwell = healthy(1, 3);

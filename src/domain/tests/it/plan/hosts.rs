@@ -34,7 +34,7 @@ fn placed(observed: Observed, configured: Option<&str>) -> Result<String, String
 
 /// What a record of that type points at, or why it does not.
 fn pointed(observed: Observed, record_type: RecordType, configured: Option<&str>) -> Result<String, String> {
-    let (mut spec, observed) = with_record(observed, record_intent(record_type), Vec::new());
+    let (mut spec, observed) = with_record(observed, record_spec(record_type), Vec::new());
     spec.sites[0].members.extend(configured.map(|url| ApiUrl::parse(url).unwrap()));
     let plan = planned(&spec, &observed);
     audited(&plan, &spec, &observed).unwrap();
@@ -130,7 +130,7 @@ fn a_loopback_address_is_used_where_the_configuration_calls_a_member_by_one() {
 }
 
 #[test]
-fn what_is_neither_one_address_nor_one_name_is_not_looked_up() {
+fn what_is_neither_one_address_nor_one_name_is_not_resolved() {
     for odd in [
         "10.0.0.1,10.0.0.2",
         "10.0.0.1 10.0.0.2",
@@ -172,7 +172,7 @@ fn one_member_with_a_host_of_its_own_does_not_keep_the_others_out_of_a_warm_grou
     let group = TargetGroup { check: Some(crate::support::evidence::asks_patroni()), ..ip_group(&[]) };
     assert_eq!(group.target_type, TargetType::Ip);
     let (mut spec, observed) = with_group(observed, group);
-    spec.groups = vec![crate::support::evidence::warm_intent(0)];
+    spec.groups = vec![crate::support::evidence::warm_spec(0)];
     let plan = planned(&spec, &observed);
     let [StepGroup::Group { steps, .. }] = &plan.step_groups[..] else { panic!("{plan:?}") };
     assert_eq!(steps[..], [register("10.0.1.12"), register("10.0.1.13")]);
@@ -195,9 +195,9 @@ fn the_auditor_refuses_what_only_this_machine_uses() {
     ];
     for (host, record_type, value) in cases {
         let (spec, observed) =
-            with_record(hosted(host, &["127.0.1.1"]), record_intent(record_type), Vec::new());
+            with_record(hosted(host, &["127.0.1.1"]), record_spec(record_type), Vec::new());
         let zone = place(record_type).zone;
-        let after = record(&record_intent(record_type), &[value]);
+        let after = record(&record_spec(record_type), &[value]);
         let after = RecordSet {
             answer: Answer::Values { ttl_seconds: DEFAULT_TTL_SECONDS, values: vec![value.to_owned()] },
             ..after
@@ -214,7 +214,7 @@ proptest! {
 
     /// Whatever Patroni and the resolver say, nothing is written that only this machine believes.
     #[test]
-    fn law_8_no_endpoint_gets_what_only_this_machine_believes(
+    fn invariant_8_no_endpoint_gets_what_only_this_machine_believes(
         host in prop_oneof![
             "[a-z0-9.-]{1,20}", "(127|10|169|0|224)\\.(0|254)\\.[0-9]\\.[0-9]", "pg[0-9](\\.[a-z]{2,8}){0,3}", "[0-9a-fx.,: ]{1,16}",
             proptest::sample::select(OWN.to_vec()).prop_map(str::to_owned),
@@ -228,7 +228,7 @@ proptest! {
         let mut observed = hosted(&host, &[]);
         observed.names = BTreeMap::from([(host.clone(), Ok(found))]);
         let (spec, observed) = with_group(observed, ip_group(&[]));
-        let wanted = record_intent(record_type);
+        let wanted = record_spec(record_type);
         let records = BTreeMap::from([(wanted.key.place.clone(), Ok(Vec::new()))]);
         let (spec, observed) = (Spec { records: vec![wanted], ..spec }, Observed { records, ..observed });
         let plan = planned(&spec, &observed);

@@ -15,7 +15,7 @@ use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, observed, of, words};
 use crate::support::evidence::{
-    arn, instance, ip_group, name, reader_intent, record, record_intent, refused, spec, target,
+    arn, instance, ip_group, name, reader_spec, record, record_spec, refused, spec, target,
 };
 
 fn planned(spec: &Spec, observed: &Observed) -> Plan {
@@ -38,7 +38,7 @@ fn has_a_name(listed: &mut ClusterMember) {
 }
 
 fn in_group(dns: Read<Vec<&str>>, targets: &[(&str, &str)]) -> Plan {
-    planned(&of(reader_intent(LIMIT)), &named(observed(ip_group(targets), has_a_name), dns))
+    planned(&of(reader_spec(LIMIT)), &named(observed(ip_group(targets), has_a_name), dns))
 }
 
 /// Who is left out, and why an endpoint is held.
@@ -60,7 +60,7 @@ fn one_without_an_address_is_left_out_and_the_dead_go() {
 }
 
 #[test]
-fn while_dns_fails_who_is_missing_comes_in_and_nobody_goes() {
+fn while_dns_fails_a_missing_member_is_added_and_none_is_removed() {
     let plan = in_group(Err(refused()), &[("10.0.1.13", "healthy"), DEAD]);
     assert_eq!(words(&plan), ["+10.0.1.12"]);
     assert_eq!(left_out(&plan), (Vec::new(), vec![EndpointReasonKind::Unreadable]));
@@ -80,7 +80,7 @@ fn one_that_is_listed_without_a_host_may_be_anywhere() {
     let homeless =
         |listed: &mut ClusterMember| listed.address = listed.address.take().filter(|_| !is_pg3(listed));
     let group = ip_group(&[("10.0.1.13", "healthy")]);
-    let plan = planned(&of(reader_intent(LIMIT)), &observed(group, homeless));
+    let plan = planned(&of(reader_spec(LIMIT)), &observed(group, homeless));
     assert_eq!(words(&plan), ["+10.0.1.12"]);
     assert_eq!(left_out(&plan), (Vec::new(), vec![EndpointReasonKind::Address]));
 }
@@ -100,11 +100,11 @@ fn of_instances(known: &[u8], failure: bool, ids: &[&str]) -> (Spec, Observed) {
     });
     let found = if failure { Err(refused()) } else { Ok(there.collect()) };
     let instances = BTreeMap::from([("us-east-1".to_owned(), found)]);
-    (of(reader_intent(LIMIT)), Observed { instances, ..observed(group, |_| ()) })
+    (of(reader_spec(LIMIT)), Observed { instances, ..observed(group, |_| ()) })
 }
 
 #[test]
-fn one_without_an_instance_is_left_out_and_told_of() {
+fn a_member_without_an_instance_is_left_out_and_reported() {
     let (spec, observed) = of_instances(&[1, 2], false, &["i-9"]);
     let plan = planned(&spec, &observed);
     assert_eq!(words(&plan), ["+i-2", "-i-9"]);
@@ -116,7 +116,7 @@ fn one_without_an_instance_is_left_out_and_told_of() {
 }
 
 #[test]
-fn while_ec2_fails_nobody_comes_or_goes() {
+fn while_ec2_fails_no_member_is_added_or_removed() {
     let (spec, observed) = of_instances(&[], true, &["i-2", "i-9"]);
     let plan = planned(&spec, &observed);
     assert_eq!(plan.step_groups, []);
@@ -137,7 +137,7 @@ fn the_primary_takes_the_place_of_replicas_of_which_none_can_be_placed() {
 
 /// What was wrong with one that is held is neither there nor gone.
 #[test]
-fn who_is_left_out_is_not_known_of_a_held_endpoint() {
+fn which_members_are_left_out_is_unknown_for_a_held_endpoint() {
     let (spec, mut observed) = of_instances(&[1, 2], false, &["i-9"]);
     observed.groups.insert(arn(crate::support::evidence::GROUP), Err(refused()));
     let plan = planned(&spec, &observed);
@@ -152,7 +152,7 @@ fn who_is_left_out_is_not_known_of_a_held_endpoint() {
 
 fn in_record(dns: Read<Vec<&str>>, values: &[&str]) -> (Option<Vec<String>>, Plan) {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
-    let wanted = RecordSpec { points_to, ..record_intent(RecordType::A) };
+    let wanted = RecordSpec { points_to, ..record_spec(RecordType::A) };
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, values)]))]);
     let observed = Observed { records, ..named(observed(ip_group(&[]), has_a_name), dns) };
     let plan = planned(&Spec { records: vec![wanted], ..spec() }, &observed);
@@ -185,7 +185,7 @@ fn while_dns_fails_a_record_loses_no_value() {
 /// The best standby cannot be pointed at, and the next one can.
 #[test]
 fn a_standbys_record_passes_over_one_that_cannot_be_pointed_at() {
-    let wanted = RecordSpec { points_to: PointsTo::Standby, ..record_intent(RecordType::A) };
+    let wanted = RecordSpec { points_to: PointsTo::Standby, ..record_spec(RecordType::A) };
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, &["10.0.1.99"])]))]);
     let first = |listed: &mut ClusterMember| {
         has_a_name(listed);

@@ -16,11 +16,11 @@ use repoint_domain::values::record::{Answer, RecordChange, RecordSet, RecordType
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, observed as group_world};
-use crate::support::evidence::{ip_group, members_in, record, record_intent, refused, spec};
+use crate::support::evidence::{ip_group, members_in, record, record_spec, refused, spec};
 
 fn wanted(primary_fallback: bool) -> RecordSpec {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback };
-    RecordSpec { points_to, ..record_intent(RecordType::A) }
+    RecordSpec { points_to, ..record_spec(RecordType::A) }
 }
 
 /// pg1 leads; the record has these values.
@@ -78,7 +78,7 @@ fn another_order_is_no_difference() {
 }
 
 #[test]
-fn at_the_limit_who_is_in_stays_and_who_is_out_stays_out() {
+fn at_the_limit_a_member_in_stays_in_and_a_member_out_stays_out() {
     let alone = Some(vec!["10.0.1.12".to_owned()]);
     assert_eq!(after(&observed(&BOTH, lagging(LIMIT))), None);
     assert_eq!(after(&observed(&BOTH, lagging(LIMIT + 1))), alone);
@@ -96,7 +96,7 @@ fn the_primary_takes_the_place_of_the_last_if_it_may() {
 }
 
 #[test]
-fn without_a_list_nobody_is_in_or_out() {
+fn without_a_list_no_member_is_in_or_out() {
     let mut observed = observed(&BOTH, |_| ());
     for answer in members_in(&mut observed).values_mut() {
         answer.view = Err(refused());
@@ -140,7 +140,7 @@ fn refusal(observed: &Observed, fallback: bool, values: &[&str]) -> Option<Refus
 }
 
 #[test]
-fn the_auditor_lets_in_only_who_may_be_read_from() {
+fn the_auditor_lets_in_only_members_that_may_be_read_from() {
     let observed = observed(&BOTH, lagging(LIMIT + 1));
     assert_eq!(refusal(&observed, true, &["10.0.1.12"]), None);
     assert_eq!(refusal(&observed, true, &["10.0.1.11"]), None);
@@ -153,7 +153,7 @@ fn the_auditor_lets_in_only_who_may_be_read_from() {
 
 /// A pass is made for it, and not for every byte of lag.
 #[test]
-fn a_look_sees_who_may_be_read_from() {
+fn an_observation_shows_which_members_may_be_read_from() {
     let spec = of(wanted(true));
     let snapshot = |lag| Snapshot::of(&spec, observed(&BOTH, lagging(lag)).sites);
     assert_eq!(snapshot(0), snapshot(LIMIT / 2));

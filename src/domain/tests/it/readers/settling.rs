@@ -16,7 +16,7 @@ use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, of, words};
 use crate::support::evidence::{
-    GROUP, arn, healthy, ip_group, members_in, name, reader_intent, record, record_intent, silence, spec,
+    GROUP, arn, healthy, ip_group, members_in, name, reader_spec, record, record_spec, silence, spec,
 };
 
 /// pg1 led on timeline 3 and is gone; pg2 leads on timeline 4; pg3 follows nobody yet.
@@ -66,7 +66,7 @@ fn planned(spec: &Spec, observed: &Observed, state: &State, now: u64) -> Plan {
 }
 
 fn steps(observed: &Observed, state: &State, now: u64) -> Vec<String> {
-    words(&planned(&of(reader_intent(LIMIT)), observed, state, now))
+    words(&planned(&of(reader_spec(LIMIT)), observed, state, now))
 }
 
 fn both() -> TargetGroup {
@@ -153,7 +153,7 @@ fn the_old_primary_does_not_stay() {
 
 /// Without a leader before, there is no change: what is found at the first look is as it was.
 #[test]
-fn nothing_is_known_of_a_change_at_the_first_look() {
+fn no_change_of_the_leader_is_known_at_the_first_check() {
     assert_eq!(steps(&after_a_crash(alone()), &State::default(), 0), OUT);
     let older = State { leader: None, ..before() };
     assert_eq!(
@@ -166,7 +166,7 @@ fn nothing_is_known_of_a_change_at_the_first_look() {
 #[test]
 fn a_record_keeps_its_value_as_well() {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
-    let wanted = repoint_domain::spec::RecordSpec { points_to, ..record_intent(RecordType::A) };
+    let wanted = repoint_domain::spec::RecordSpec { points_to, ..record_spec(RecordType::A) };
     let kept = |values: &[&str]| {
         let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, values)]))]);
         let observed = Observed { records, ..after_a_crash(ip_group(&[])) };

@@ -18,8 +18,8 @@ use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, of, words};
 use crate::support::evidence::{
-    GROUP, answer, arn, group_intent, ip_group, listed, members_in, name, observed, reader_intent, record,
-    record_intent, refused, replica, spec, target,
+    GROUP, answer, arn, group_spec, ip_group, listed, members_in, name, observed, reader_spec, record,
+    record_spec, refused, replica, spec, target,
 };
 
 const WRITERS: &str =
@@ -62,9 +62,9 @@ fn both() -> TargetGroup {
 }
 
 #[test]
-fn its_replicas_come_in_and_nobody_else_is_there() {
+fn its_replicas_are_added_and_other_targets_are_removed() {
     let observed = standby(ip_group(&[("10.0.1.99", "healthy")]));
-    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
+    let plan = planned(&of(reader_spec(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.12", "+10.0.1.13", "-10.0.1.99"]);
 }
 
@@ -74,13 +74,13 @@ fn its_leader_takes_the_place_of_the_last() {
     for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
         view.members.iter_mut().for_each(|listed| listed.lag_bytes = None);
     }
-    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
+    let plan = planned(&of(reader_spec(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.11", "-10.0.1.12", "-10.0.1.13"]);
 }
 
 /// Before 3.0.4 its replicas are `running`, and it says who streams from it.
 #[test]
-fn it_says_who_streams_from_it() {
+fn it_says_which_members_stream_from_it() {
     let mut observed = standby(both());
     for (number, answer) in (1..).zip(members_in(&mut observed).values_mut()) {
         answer
@@ -94,15 +94,15 @@ fn it_says_who_streams_from_it() {
             answer.status.as_mut().unwrap().feeds.insert(name(2));
         }
     }
-    let plan = planned(&of(reader_intent(LIMIT)), &observed, &State::default());
+    let plan = planned(&of(reader_spec(LIMIT)), &observed, &State::default());
     assert_eq!(words(&plan), ["+10.0.1.12", "-10.0.1.13"]);
 }
 
 #[test]
 fn nothing_that_takes_writes_moves() {
-    let writers = GroupSpec { arn: arn(WRITERS), ..group_intent() };
+    let writers = GroupSpec { arn: arn(WRITERS), ..group_spec() };
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
-    let of_readers = RecordSpec { points_to, ..record_intent(RecordType::A) };
+    let of_readers = RecordSpec { points_to, ..record_spec(RecordType::A) };
     let of_writers = RecordSpec {
         key: repoint_domain::values::record::RecordKey {
             set_identifier: Some(repoint_domain::values::record::SetIdentifier::new("writers")),
@@ -115,7 +115,7 @@ fn nothing_that_takes_writes_moves() {
         BTreeMap::from([(of_readers.key.place.clone(), Ok(vec![record(&of_readers, &["10.0.1.99"])]))]);
     let observed = Observed { records, ..standby(ip_group(&[])) };
     let spec =
-        Spec { groups: vec![writers, reader_intent(LIMIT)], records: vec![of_readers, of_writers], ..spec() };
+        Spec { groups: vec![writers, reader_spec(LIMIT)], records: vec![of_readers, of_writers], ..spec() };
     let plan = planned(&spec, &observed, &State::default());
     let [StepGroup::Group { arn: group, .. }, StepGroup::Zone { changes, .. }] = &plan.step_groups[..] else {
         panic!("{plan:?}")
@@ -128,17 +128,17 @@ fn nothing_that_takes_writes_moves() {
 /// A site that has only readers is as it should be: it must not fail every minute.
 #[test]
 fn where_only_readers_are_configured_it_is_converged() {
-    let spec = of(reader_intent(LIMIT));
+    let spec = of(reader_spec(LIMIT));
     assert_eq!(reported(&spec, &standby(both())), (Outcome::Converged, 0));
     assert_eq!(reported(&spec, &standby(ip_group(&[]))), (Outcome::Planned, 0));
     let verdict = verdict(&spec, &standby(both()), &State::default());
     assert!(matches!(&verdict, Verdict::Hold(hold) if hold.kind() == HoldKind::StandbyCluster));
 }
 
-/// Laws 3 and 4 hold for those who read as well.
+/// Invariants 3 and 4 hold for those who read as well.
 #[test]
-fn a_leader_of_whom_there_is_doubt_is_not_followed() {
-    let spec = of(reader_intent(LIMIT));
+fn a_doubtful_leader_is_not_followed() {
+    let spec = of(reader_spec(LIMIT));
     let is_served = |observed: &Observed, state: &State| {
         let is_served = verdict(&spec, observed, state).leader().is_some();
         assert_eq!(planned(&spec, observed, state) != Plan::default(), is_served);
@@ -149,9 +149,9 @@ fn a_leader_of_whom_there_is_doubt_is_not_followed() {
     assert!(is_served(&empty(), &known(3)));
     assert!(!is_served(&empty(), &known(4)), "it is behind");
     let mut silent = empty();
-    let (url, mut nobody) = answer(1, replica(3), Err(refused()));
-    nobody.status = Err(refused());
-    members_in(&mut silent).insert(url, nobody);
+    let (url, mut unread) = answer(1, replica(3), Err(refused()));
+    unread.status = Err(refused());
+    members_in(&mut silent).insert(url, unread);
     assert!(!is_served(&silent, &known(3)), "it does not answer for itself");
     let mut doubted = empty();
     let another = members_in(&mut doubted).values_mut().next_back().unwrap().view.as_mut().unwrap();
@@ -162,8 +162,8 @@ fn a_leader_of_whom_there_is_doubt_is_not_followed() {
 
 #[test]
 fn the_auditor_lets_only_readers_follow_it() {
-    let writers = GroupSpec { arn: arn(WRITERS), ..group_intent() };
-    let warm = GroupSpec { role: GroupRole::Writer, ..reader_intent(LIMIT) };
+    let writers = GroupSpec { arn: arn(WRITERS), ..group_spec() };
+    let warm = GroupSpec { role: GroupRole::Writer, ..reader_spec(LIMIT) };
     let observed = standby(both());
     for (group, arn) in [(writers, arn(WRITERS)), (warm, arn(GROUP))] {
         let spec = of(group);
@@ -178,7 +178,7 @@ fn the_auditor_lets_only_readers_follow_it() {
 /// The auditor asks those who lead itself.
 #[test]
 fn the_auditor_believes_no_leader_that_does_not_say_so() {
-    let spec = of(reader_intent(LIMIT));
+    let spec = of(reader_spec(LIMIT));
     let mut observed = standby(ip_group(&[]));
     let verdict = verdict(&spec, &observed, &State::default());
     let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
@@ -194,10 +194,8 @@ fn the_auditor_believes_no_leader_that_does_not_say_so() {
 fn what_is_wrong_with_readers_is_found() {
     let mut observed = standby(both());
     observed.groups.insert(arn(GROUP), Err(refused()));
-    let spec = Spec {
-        groups: vec![GroupSpec { arn: arn(WRITERS), ..group_intent() }, reader_intent(LIMIT)],
-        ..spec()
-    };
+    let spec =
+        Spec { groups: vec![GroupSpec { arn: arn(WRITERS), ..group_spec() }, reader_spec(LIMIT)], ..spec() };
     let verdict = verdict(&spec, &observed, &State::default());
     let plan = plan(&spec, &observed, &verdict, &State::default(), Timestamp(0));
     let found = format!("{:?}", findings(&spec, &observed, None, &verdict, &plan, &[], None));
@@ -209,8 +207,8 @@ fn what_is_wrong_with_readers_is_found() {
 }
 
 #[test]
-fn a_look_sees_another_leader_and_who_may_be_read_from() {
-    let spec = of(reader_intent(LIMIT));
+fn an_observation_shows_another_leader_and_its_readable_members() {
+    let spec = of(reader_spec(LIMIT));
     let snapshot = |change: &dyn Fn(&mut ClusterMember)| {
         let mut observed = standby(both());
         for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {

@@ -15,9 +15,9 @@ use repoint_domain::values::timestamp::Timestamp;
 
 use super::followed;
 use crate::support::evidence::{
-    alias, arn, failover_intent, group_intent, ip_group, record, records, refused, target,
+    alias, arn, failover_spec, group_spec, ip_group, record, records, refused, target,
 };
-use crate::support::sites::{How, balancer, east, intent_of, seen, site_host, west};
+use crate::support::sites::{How, balancer, east, seen, site_host, spec_of, west};
 
 fn group(site: &SiteName) -> GroupArn {
     arn(&format!("arn:aws:elasticloadbalancing:us-{site}-1:123456789012:targetgroup/pg/057ddce98af07a33"))
@@ -26,14 +26,14 @@ fn group(site: &SiteName) -> GroupArn {
 fn names() -> Vec<RecordSpec> {
     [Failover::Primary, Failover::Secondary]
         .into_iter()
-        .map(|end| RecordSpec { points_to: PointsTo::Site, ..failover_intent(end) })
+        .map(|end| RecordSpec { points_to: PointsTo::Site, ..failover_spec(end) })
         .collect()
 }
 
 /// A group for each site, and a failover pair that leads to them.
 fn spec() -> Spec {
-    let group = |site: SiteName| GroupSpec { arn: group(&site), site: Some(site), ..group_intent() };
-    Spec { groups: vec![group(east()), group(west())], records: names(), ..intent_of(&[east(), west()]) }
+    let group = |site: SiteName| GroupSpec { arn: group(&site), site: Some(site), ..group_spec() };
+    Spec { groups: vec![group(east()), group(west())], records: names(), ..spec_of(&[east(), west()]) }
 }
 
 fn leading_to(wanted: &RecordSpec, site: &SiteName) -> RecordSet {
@@ -120,7 +120,7 @@ fn nothing_is_said_of_the_groups_of_a_site_that_does_not_lead() {
 }
 
 #[test]
-fn a_name_that_somebody_else_has_moved_is_corrected_with_what_it_carries() {
+fn an_external_move_of_a_name_is_reverted_and_its_health_check_kept() {
     let names = names();
     let moved = RecordSet { health_check_id: Some("check-1".to_owned()), ..leading_to(&names[0], &west()) };
     let mut observed = observed(How::Leads(1, 5), How::Follows(5));
@@ -137,7 +137,7 @@ fn a_name_that_somebody_else_has_moved_is_corrected_with_what_it_carries() {
 fn of_three_sites_the_secondary_leads_to_the_first_other_one() {
     let south = SiteName::new("south");
     let three = [east(), west(), south.clone()];
-    let spec = Spec { records: names(), ..intent_of(&three) };
+    let spec = Spec { records: names(), ..spec_of(&three) };
     let place = names()[0].key.place.clone();
     let secondary = |leader: &SiteName| {
         let how = |site: &SiteName| if site == leader { How::Leads(1, 5) } else { How::Dark };

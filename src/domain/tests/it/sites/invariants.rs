@@ -1,4 +1,4 @@
-//! Law 4 over nights that nobody would think of: three sites that come, go, fail over, follow and believe.
+//! Invariant 4 over nights that nobody would think of: three sites that come, go, fail over, follow and believe.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::{SiteName, Timeline};
 
-use crate::support::sites::{How, east, intent_of, seen, west};
+use crate::support::sites::{How, east, seen, spec_of, west};
 
 fn sites() -> [SiteName; 3] {
     [east(), west(), SiteName::new("south")]
@@ -37,8 +37,8 @@ proptest! {
     /// A site that was left is followed again only after it was seen to follow, or when the one that was followed follows
     /// it; and whoever moves to another site moves ahead.
     #[test]
-    fn law_4_never_back_to_a_site_that_was_left(night in vec([how(), how(), how()], 1..12)) {
-        let spec = intent_of(&sites());
+    fn invariant_4_never_back_to_a_site_that_was_left(night in vec([how(), how(), how()], 1..12)) {
+        let spec = spec_of(&sites());
         let mut state = State::default();
         // What a witness beside the reconciler has noted.
         let mut now: Option<(SiteName, u32)> = None;

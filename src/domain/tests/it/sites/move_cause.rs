@@ -6,10 +6,10 @@ use repoint_domain::state::State;
 use repoint_domain::values::cluster::Timeline;
 
 use crate::support::history::History;
-use crate::support::sites::{How, east, intent_of, seen, site_url, west};
+use crate::support::sites::{How, east, seen, site_url, spec_of, west};
 
 fn history() -> History {
-    History { spec: intent_of(&[east(), west()]), ..History::with_group_at(1) }
+    History { spec: spec_of(&[east(), west()]), ..History::with_group_at(1) }
 }
 
 fn pass(history: &mut History, second: i64, in_east: How, in_west: How) {
@@ -102,7 +102,7 @@ fn adopting_a_site_leaves_the_other_one() {
         highest_timeline: Some(Timeline(9)),
         ..State::default()
     };
-    let spec: Spec = intent_of(&[east(), west()]);
+    let spec: Spec = spec_of(&[east(), west()]);
     let observed = seen(&[(east(), How::Leads(1, 8)), (west(), How::Dark)]);
     let repoint_domain::decide::verdict::Verdict::Primary(primary) =
         verdict(&spec, &observed, &State::default())
@@ -116,7 +116,7 @@ fn adopting_a_site_leaves_the_other_one() {
 
 /// What an older repoint wrote is read, and what this one writes of a cluster in one place an older one reads.
 #[test]
-fn memory_of_a_cluster_in_one_place_is_what_it_was() {
+fn the_state_of_a_cluster_in_one_place_keeps_its_format() {
     let text = r#"{"revision":3,"highest_timeline":4,"system_id":"7","primary":{"member":"pg1","address":null,"timeline":4},"members":{},"lease":null,"conditions":[],"outbox":[]}"#;
     let state: State = serde_json::from_str(text).unwrap();
     assert_eq!((state.revision, &state.site), (3, &None));

@@ -1,4 +1,4 @@
-//! Law 12 as properties: whatever comes after what, and at whatever time.
+//! Invariant 12 as properties: whatever comes after what, and at whatever time.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ struct Scene {
 }
 
 /// Members that answer anything at all, and clusters as they are seen on a bad day.
-fn any_world() -> impl Strategy<Value = Observed> {
+fn any_observed() -> impl Strategy<Value = Observed> {
     let split = observed([
         answer(1, primary(3), Ok(view(1, 3))),
         answer(2, primary(4), Ok(view(2, 4))),
@@ -59,7 +59,7 @@ fn any_world() -> impl Strategy<Value = Observed> {
 fn scene() -> impl Strategy<Value = Scene> {
     let after = prop_oneof![8 => 0_i64..100, 1 => -50_i64..0, 1 => 100_i64..5000];
     let late = option::weighted(0.1, 1_usize..4);
-    (after, any_world(), prop::bool::weighted(0.2), option::weighted(0.1, 1_u8..9), late).prop_map(
+    (after, any_observed(), prop::bool::weighted(0.2), option::weighted(0.1, 1_u8..9), late).prop_map(
         |(after, members, is_refused, meddled, late_by)| Scene {
             after,
             members,
@@ -84,11 +84,11 @@ fn config() -> ProptestConfig {
 #[derive(Default)]
 struct Known {
     is_open: bool,
-    last_told: i64,
+    last_alerted: i64,
 }
 
 #[test]
-fn law_12_alert_once() {
+fn invariant_12_alert_once() {
     let (triggered, reminded, resolved) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let count = |cell: &Cell<u32>| cell.set(cell.get() + 1);
     let property = |(rules, scenes): (Rules, Vec<Scene>)| {
@@ -100,8 +100,8 @@ fn law_12_alert_once() {
             now += scene.after;
             // A clock that was set back: what was told later than that is counted from now.
             for topic in known.values_mut() {
-                if topic.last_told > now + 60 {
-                    topic.last_told = now;
+                if topic.last_alerted > now + 60 {
+                    topic.last_alerted = now;
                 }
             }
             history.is_refused = scene.is_refused;
@@ -129,15 +129,15 @@ fn law_12_alert_once() {
                 match document.status {
                     "triggered" => {
                         prop_assert!(!topic.is_open, "{} triggered twice", document.dedup_key);
-                        *topic = Known { is_open: true, last_told: now };
+                        *topic = Known { is_open: true, last_alerted: now };
                         count(&triggered);
                     }
                     "reminder" => {
-                        let since = (now - topic.last_told) * 1000;
+                        let since = (now - topic.last_alerted) * 1000;
                         prop_assert!(topic.is_open, "{} reminded of nothing", document.dedup_key);
                         let interval = rules.reminder_ms.map(|ms| i64::try_from(ms).unwrap());
                         prop_assert!(interval.is_some_and(|ms| since >= ms), "{since} ms");
-                        topic.last_told = now;
+                        topic.last_alerted = now;
                         count(&reminded);
                     }
                     "resolved" => {
@@ -162,7 +162,7 @@ fn law_12_alert_once() {
 
 /// Once a pass has done its work, the next one over the same world finds nothing to remember and nothing to tell.
 #[test]
-fn an_unchanged_world_is_nothing_new() {
+fn an_unchanged_observation_changes_no_state_and_sends_no_alert() {
     let property = |(rules, scenes, last): (Rules, Vec<Scene>, Observed)| {
         let mut history = History { rules, ..History::with_group_at(1) };
         let mut now = 0;
@@ -180,12 +180,12 @@ fn an_unchanged_world_is_nothing_new() {
         prop_assert_eq!(history.notified.len(), notified);
         Ok(())
     };
-    TestRunner::new(config()).run(&(rules(), vec(scene(), 0..6), any_world()), property).unwrap();
+    TestRunner::new(config()).run(&(rules(), vec(scene(), 0..6), any_observed()), property).unwrap();
 }
 
 /// Memory makes repoint more careful, never bolder: whom it names without memory is the only one it may name with it.
 #[test]
-fn memory_never_names_a_primary() {
+fn the_state_never_names_a_primary() {
     let property = |(scenes, last): (Vec<Scene>, Observed)| {
         let mut history = History::with_group_at(1);
         for scene in &scenes {
@@ -205,5 +205,5 @@ fn memory_never_names_a_primary() {
         }
         Ok(())
     };
-    TestRunner::new(config()).run(&(vec(scene(), 0..6), any_world()), property).unwrap();
+    TestRunner::new(config()).run(&(vec(scene(), 0..6), any_observed()), property).unwrap();
 }

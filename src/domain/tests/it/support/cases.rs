@@ -18,9 +18,9 @@ use repoint_domain::values::target::{Target, TargetGroup, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::evidence::{
-    GROUP, SYSTEM, answer, arn, asks_patroni, failover_intent, forward, group_intent, healthy, host,
-    ip_group, listed, listener_arn, member_group, members_in, record, record_intent, refused, silence, spec,
-    target, warm_intent, weighted_intent,
+    GROUP, SYSTEM, answer, arn, asks_patroni, failover_spec, forward, group_spec, healthy, host, ip_group,
+    listed, listener_arn, member_group, members_in, record, record_spec, refused, silence, spec, target,
+    warm_spec, weighted_spec,
 };
 
 fn status() -> impl Strategy<Value = MemberStatus> {
@@ -136,10 +136,10 @@ fn record_sets(wanted: Vec<RecordSpec>) -> impl Strategy<Value = Read<Vec<Record
 pub const READERS: PointsTo = PointsTo::Readers { max_lag_bytes: 100, primary_fallback: true };
 
 fn wanted_records() -> impl Strategy<Value = Vec<RecordSpec>> {
-    let pair = vec![failover_intent(Failover::Primary), failover_intent(Failover::Secondary)];
-    let simple = vec![record_intent(RecordType::A)];
-    let standby = vec![RecordSpec { points_to: PointsTo::Standby, ..record_intent(RecordType::A) }];
-    let readers = vec![RecordSpec { points_to: READERS, ..record_intent(RecordType::A) }];
+    let pair = vec![failover_spec(Failover::Primary), failover_spec(Failover::Secondary)];
+    let simple = vec![record_spec(RecordType::A)];
+    let standby = vec![RecordSpec { points_to: PointsTo::Standby, ..record_spec(RecordType::A) }];
+    let readers = vec![RecordSpec { points_to: READERS, ..record_spec(RecordType::A) }];
     (select(vec![pair, simple, standby, readers]), option::of(5_u32..90)).prop_map(
         |(records, ttl_seconds)| {
             records.into_iter().map(|record| RecordSpec { ttl_seconds, ..record }).collect()
@@ -153,7 +153,7 @@ pub fn case() -> impl Strategy<Value = (Spec, Observed, State)> {
         let pinned = option::weighted(0.1, Just(SystemId::new(SYSTEM)));
         (members(), group(), record_sets(wanted.clone()), state(), pinned).prop_map(
             move |(members, group, sets, state, system_id)| {
-                let (groups, records) = (vec![group_intent()], wanted.clone());
+                let (groups, records) = (vec![group_spec()], wanted.clone());
                 let spec = Spec { system_id, groups, records, ..spec() };
                 let observed = Observed {
                     sites: BTreeMap::from([(None, members)]),
@@ -205,7 +205,7 @@ pub fn reader_case() -> impl Strategy<Value = (Spec, Observed, State)> {
 /// The same with a warm group, of whose surplus some has been there for long enough.
 pub fn warm_case() -> impl Strategy<Value = (Spec, Observed, State)> {
     (reader_case(), vec(any::<bool>(), 3)).prop_map(|((mut spec, mut observed, mut state), old)| {
-        spec.groups = vec![warm_intent(0)];
+        spec.groups = vec![warm_spec(0)];
         for group in observed.groups.values_mut().flatten() {
             group.check = Some(asks_patroni());
         }
@@ -243,7 +243,7 @@ pub fn weighted_case() -> impl Strategy<Value = (Spec, Observed, State)> {
     ];
     let observed = prop_oneof![1 => case(), 9 => led_case()];
     (observed, groups, listener, 2_u8..4).prop_map(|((spec, observed, state), groups, listener, count)| {
-        let spec = Spec { groups: (1..=count).map(weighted_intent).collect(), ..spec };
+        let spec = Spec { groups: (1..=count).map(weighted_spec).collect(), ..spec };
         let groups = (1..).zip(groups).map(|(number, group)| (member_group(number), group)).collect();
         let listeners = BTreeMap::from([(listener_arn(), listener)]);
         (spec, Observed { groups, listeners, ..observed }, state)

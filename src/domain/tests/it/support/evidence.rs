@@ -42,7 +42,7 @@ pub fn spec() -> Spec {
     }
 }
 
-pub fn group_intent() -> GroupSpec {
+pub fn group_spec() -> GroupSpec {
     GroupSpec {
         arn: arn(GROUP),
         site: None,
@@ -55,14 +55,14 @@ pub fn group_intent() -> GroupSpec {
 }
 
 /// A group of readers that may lag so many bytes; the primary takes their place.
-pub fn reader_intent(max_lag_bytes: u64) -> GroupSpec {
+pub fn reader_spec(max_lag_bytes: u64) -> GroupSpec {
     let role = GroupRole::Reader { max_lag_bytes, primary_fallback: true };
-    GroupSpec { role, ..group_intent() }
+    GroupSpec { role, ..group_spec() }
 }
 
 /// A warm group, whose surplus leaves after that time.
-pub fn warm_intent(deregister_after_ms: u64) -> GroupSpec {
-    GroupSpec { strategy: Strategy::Warm { deregister_after_ms }, ..group_intent() }
+pub fn warm_spec(deregister_after_ms: u64) -> GroupSpec {
+    GroupSpec { strategy: Strategy::Warm { deregister_after_ms }, ..group_spec() }
 }
 
 /// A health check on Patroni that finds the primary.
@@ -202,7 +202,7 @@ pub fn place(record_type: RecordType) -> RecordPlace {
 }
 
 /// A simple record's intent.
-pub fn record_intent(record_type: RecordType) -> RecordSpec {
+pub fn record_spec(record_type: RecordType) -> RecordSpec {
     RecordSpec {
         key: RecordKey { place: place(record_type), set_identifier: None },
         failover: None,
@@ -214,13 +214,13 @@ pub fn record_intent(record_type: RecordType) -> RecordSpec {
 }
 
 /// One end of the failover pair: PRIMARY for the primary, SECONDARY for the standby.
-pub fn failover_intent(failover: Failover) -> RecordSpec {
+pub fn failover_spec(failover: Failover) -> RecordSpec {
     let (identifier, points_to) = match failover {
         Failover::Primary => ("primary", PointsTo::Primary),
         Failover::Secondary => ("secondary", PointsTo::Standby),
     };
     let key = RecordKey { place: place(RecordType::A), set_identifier: Some(SetIdentifier::new(identifier)) };
-    RecordSpec { key, failover: Some(failover), points_to, ..record_intent(RecordType::A) }
+    RecordSpec { key, failover: Some(failover), points_to, ..record_spec(RecordType::A) }
 }
 
 /// A record set as read, with a TTL of 60 s.
@@ -266,9 +266,9 @@ pub fn member_group(number: u8) -> GroupArn {
 }
 
 /// The group of pg`number`, behind [`LISTENER`].
-pub fn weighted_intent(number: u8) -> GroupSpec {
+pub fn weighted_spec(number: u8) -> GroupSpec {
     let strategy = Strategy::Weighted { listeners: vec![listener_arn()], member: name(number) };
-    GroupSpec { arn: member_group(number), strategy, ..group_intent() }
+    GroupSpec { arn: member_group(number), strategy, ..group_spec() }
 }
 
 /// A forward action that gives these shares to the groups of these members.

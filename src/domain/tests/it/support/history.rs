@@ -20,7 +20,7 @@ use repoint_domain::values::record::RecordSet;
 use repoint_domain::values::target::{TargetGroup, TargetHealth};
 use repoint_domain::values::timestamp::Timestamp;
 
-use super::evidence::{GROUP, arn, group_intent, host, ip_group, records, spec, target};
+use super::evidence::{GROUP, arn, group_spec, host, ip_group, records, spec, target};
 
 /// The reconciler whose diary it is.
 const WE: &str = "a test";
@@ -76,7 +76,7 @@ impl History {
     /// Nothing is remembered, and the group holds pg`number`.
     pub fn with_group_at(number: u8) -> Self {
         Self {
-            spec: Spec { groups: vec![group_intent()], ..spec() },
+            spec: Spec { groups: vec![group_spec()], ..spec() },
             state: State::default(),
             rules: RULES,
             group: vec![healthy_target(number)],

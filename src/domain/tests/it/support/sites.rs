@@ -59,7 +59,7 @@ pub fn balancer(site: &SiteName) -> String {
 }
 
 /// `batman` in these sites.
-pub fn intent_of(sites: &[SiteName]) -> Spec {
+pub fn spec_of(sites: &[SiteName]) -> Spec {
     let site = |site: &SiteName| Site {
         name: Some(site.clone()),
         region: None,

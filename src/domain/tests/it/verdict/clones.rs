@@ -66,7 +66,7 @@ fn a_clone_does_not_win_while_the_real_primary_is_away() {
 
 /// Its connection came back between two requests: of its role nothing is known, and its `/cluster` says that it leads.
 #[test]
-fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
+fn a_clone_does_not_win_while_the_real_primary_answers_in_part() {
     let (url, reply) = answer(1, primary(3), Ok(view(1, 3)));
     let half = MemberAnswer { status: Err(refused()), ..reply };
     let observed = observed([(url, half), clone_at(2, 103), silence(3)]);
@@ -76,7 +76,7 @@ fn a_clone_does_not_win_while_the_real_primary_is_half_heard() {
 
 /// Before 3.2, and just started: it tells neither its name nor a `/cluster`, and the dead member's key is still there.
 #[test]
-fn a_clone_that_says_nothing_of_itself_is_not_whom_its_address_belonged_to() {
+fn a_clone_without_a_name_is_not_the_member_that_had_its_address() {
     let nameless = |number, status, view| {
         let (url, mut reply) = answer(number, status, view);
         reply.status.as_mut().unwrap().name = None;
@@ -113,7 +113,7 @@ fn the_next_primary_is_known_where_the_old_one_lists_it() {
 }
 
 #[test]
-fn the_next_primary_is_known_from_memory_where_no_other_view_can_be_read() {
+fn the_next_primary_is_known_from_the_state_where_no_other_view_can_be_read() {
     let observed =
         observed([answer(1, primary(3), Err(refused())), answer(2, primary(4), Ok(view(2, 4))), silence(3)]);
     assert_eq!(the_primary(verdict(&spec(), &observed, &remembering(2))).member, Some(name(2)));
@@ -130,14 +130,14 @@ fn a_remembered_name_at_another_address_is_not_a_known_member() {
 }
 
 #[test]
-fn a_sole_claimant_of_whom_nobody_else_says_anything_is_the_primary() {
+fn a_sole_claimant_of_which_no_other_member_says_anything_is_the_primary() {
     the_primary(decide(&observed([clone_at(2, 4), silence(1), silence(3)])));
     let says_nothing = ClusterView { scope: None, ..ClusterView::default() };
     the_primary(decide(&observed([clone_at(2, 4), answer(1, replica(3), Ok(says_nothing)), silence(3)])));
 }
 
 #[test]
-fn a_sole_claimant_that_state_does_not_have_is_not_known_where_others_answer_and_can_list_nobody() {
+fn a_sole_claimant_outside_the_state_is_unknown_where_members_answer_without_a_list() {
     let no_dcs = |number| answer(number, replica(3), Err(refused()));
     unknown(verdict(&spec(), &observed([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(1)));
     the_primary(verdict(&spec(), &observed([clone_at(2, 4), no_dcs(1), silence(3)]), &remembering(2)));
@@ -145,7 +145,7 @@ fn a_sole_claimant_that_state_does_not_have_is_not_known_where_others_answer_and
 }
 
 #[test]
-fn what_it_says_names_the_claimant_and_who_leaves_it_out() {
+fn the_hold_names_the_claimant_and_the_member_that_omits_it() {
     let observed = observed([silence(1), clone_at(2, 4), answer(3, replica(3), Ok(without(2, 1, 3)))]);
     let said = the_hold(decide(&observed)).to_string();
     assert!(said.contains("pg2 (timeline 4)") && said.contains("pg3"), "{said}");

@@ -79,7 +79,7 @@ fn a_claimant_whose_own_view_cannot_be_read_is_the_leader_that_the_others_list()
 }
 
 #[test]
-fn a_leader_whose_timeline_is_not_told_is_the_claimant_if_it_runs() {
+fn a_leader_whose_timeline_is_not_reported_is_the_claimant_if_it_runs() {
     let notified = |state: &str| {
         let mut view = inside_view(1, 3);
         view.members[0].timeline = None;
@@ -188,7 +188,7 @@ fn a_member_is_the_one_whose_postgresql_is_at_the_address_that_answers() {
 }
 
 #[test]
-fn of_two_members_on_one_machine_neither_is_told_by_its_address() {
+fn of_two_members_on_one_machine_neither_is_identified_by_its_address() {
     let mut seen = inside_view(1, 3);
     for member in &mut seen.members {
         member.reported = Some(Address { host: "203.0.113.1".to_owned(), port: 5432 });
@@ -238,7 +238,7 @@ fn a_member_whose_own_view_cannot_be_read_is_named_by_the_others() {
 // A leader that is listed without a host (it has not published one yet).
 
 #[test]
-fn a_leader_without_a_host_is_found_in_another_view_or_in_memory() {
+fn a_leader_without_a_host_is_found_in_another_view_or_in_the_state() {
     let mut bare = crate::support::evidence::view(1, 3);
     bare.members[0].address = None;
     let whole = answer(2, replica(3), Ok(crate::support::evidence::view(1, 3)));

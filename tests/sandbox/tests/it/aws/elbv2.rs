@@ -144,7 +144,7 @@ fn a_deregistered_target_drains_and_goes() {
 }
 
 #[test]
-fn a_draining_target_may_be_registered_again_and_starts_anew() {
+fn a_draining_target_may_be_registered_again_and_starts_again() {
     let mut stage = Stage::new();
     stage.register(0, ONE);
     stage.advance(100_000, &[ONE]);

@@ -68,7 +68,7 @@ fn disturb_gently(cluster: &mut Cluster, dice: &mut Dice, now: Millis) {
 }
 
 /// Ends every fault.
-fn mend(cluster: &mut Cluster, now: Millis) {
+fn heal(cluster: &mut Cluster, now: Millis) {
     cluster.dcs_up(now);
     cluster.resume(now);
     for id in cluster.ids() {
@@ -96,9 +96,9 @@ fn played(seed: u64) -> (Cluster, Vec<String>, Millis) {
         notified.extend(cluster.take_events().iter().map(|event| format!("{:>7} {event}", event.at)));
     }
     // Twice, as a member may have been on its way out.
-    mend(&mut cluster, now);
+    heal(&mut cluster, now);
     now += 30 * SECOND;
-    mend(&mut cluster, now);
+    heal(&mut cluster, now);
     (cluster, notified, now)
 }
 
@@ -125,7 +125,7 @@ fn small_steps_and_large_steps_lead_to_the_same_world() {
 }
 
 #[test]
-fn mended_it_always_settles_on_one_primary() {
+fn after_healing_it_always_settles_on_one_primary() {
     for seed in 0..2_000 {
         let (mut cluster, mut history, now) = played(seed);
         let settled = (now..now + 900_000).step_by(1_000).find(|now| {

@@ -24,7 +24,7 @@ fn every_path_has_its_status() {
 }
 
 #[test]
-fn both_doors_say_the_same() {
+fn both_transports_say_the_same() {
     for version in Version::ALL {
         let mut cluster = cluster(Settings { version, ..Settings::default() });
         cluster.switchover(5 * SECOND, PG2).unwrap();
