@@ -26,7 +26,7 @@ struct Scene {
     is_refused: bool,
     /// Somebody points the group at that member first.
     meddled: Option<u8>,
-    /// It decides by what was remembered so many passes ago, and comes too late to write.
+    /// It decides by the state of so many passes ago, and comes too late to write.
     late_by: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Where a condition stands with the people who were told.
+/// What the alerts said of a condition.
 #[derive(Default)]
 struct Known {
     is_open: bool,
@@ -98,12 +98,6 @@ fn invariant_12_alert_once() {
         let mut now = 0;
         for scene in scenes {
             now += scene.after;
-            // A clock that was set back: what was told later than that is counted from now.
-            for topic in known.values_mut() {
-                if topic.last_alerted > now + 60 {
-                    topic.last_alerted = now;
-                }
-            }
             history.is_refused = scene.is_refused;
             if let Some(number) = scene.meddled {
                 history.group = vec![healthy_target(number)];
@@ -111,6 +105,12 @@ fn invariant_12_alert_once() {
             let highest = history.state.highest_timeline;
             states.push(history.state.clone());
             let then = scene.late_by.and_then(|passes| states.iter().rev().nth(passes));
+            // A clock that was set back: the first pass that is not too late counts later alerts from its own time.
+            for condition in known.values_mut().filter(|_| then.is_none()) {
+                if condition.last_alerted > now + 60 {
+                    condition.last_alerted = now;
+                }
+            }
             let made = match then {
                 Some(then) => history.make_too_late(&scene.members, then),
                 None => history.make(now, &scene.members),
@@ -125,30 +125,30 @@ fn invariant_12_alert_once() {
                     prop_assert!(matches!(made.verdict, Verdict::Primary(_)));
                     continue;
                 }
-                let topic = known.entry(document.dedup_key.clone()).or_default();
+                let condition = known.entry(document.dedup_key.clone()).or_default();
                 match document.status {
                     "triggered" => {
-                        prop_assert!(!topic.is_open, "{} triggered twice", document.dedup_key);
-                        *topic = Known { is_open: true, last_alerted: now };
+                        prop_assert!(!condition.is_open, "{} triggered twice", document.dedup_key);
+                        *condition = Known { is_open: true, last_alerted: now };
                         count(&triggered);
                     }
                     "reminder" => {
-                        let since = (now - topic.last_alerted) * 1000;
-                        prop_assert!(topic.is_open, "{} reminded of nothing", document.dedup_key);
+                        let since = (now - condition.last_alerted) * 1000;
+                        prop_assert!(condition.is_open, "{} reminded of nothing", document.dedup_key);
                         let interval = rules.reminder_ms.map(|ms| i64::try_from(ms).unwrap());
                         prop_assert!(interval.is_some_and(|ms| since >= ms), "{since} ms");
-                        topic.last_alerted = now;
+                        condition.last_alerted = now;
                         count(&reminded);
                     }
                     "resolved" => {
-                        prop_assert!(topic.is_open, "{} resolved before it was told", document.dedup_key);
-                        topic.is_open = false;
+                        prop_assert!(condition.is_open, "{} resolved before it was alerted", document.dedup_key);
+                        condition.is_open = false;
                         count(&resolved);
                     }
                     other => prop_assert!(false, "{}", other),
                 }
             }
-            // What people think is open is what memory says they were told of.
+            // The conditions whose last alert says that they are open are those that the state has as alerted.
             let open = known.values().filter(|known| known.is_open).count();
             let notified = history.state.conditions.iter().filter(|open| open.notified.is_some()).count();
             prop_assert_eq!(open, notified);
@@ -160,7 +160,7 @@ fn invariant_12_alert_once() {
     assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
 }
 
-/// Once a pass has done its work, the next one over the same world finds nothing to remember and nothing to tell.
+/// Once a pass has done its work, the next one over the same world changes no state and sends no alert.
 #[test]
 fn an_unchanged_observation_changes_no_state_and_sends_no_alert() {
     let property = |(rules, scenes, last): (Rules, Vec<Scene>, Observed)| {
@@ -183,7 +183,7 @@ fn an_unchanged_observation_changes_no_state_and_sends_no_alert() {
     TestRunner::new(config()).run(&(rules(), vec(scene(), 0..6), any_observed()), property).unwrap();
 }
 
-/// Memory makes repoint more careful, never bolder: whom it names without memory is the only one it may name with it.
+/// State makes repoint more careful, never less: the primary it names without state is the only one it may name with it.
 #[test]
 fn the_state_never_names_a_primary() {
     let property = |(scenes, last): (Vec<Scene>, Observed)| {
@@ -191,17 +191,17 @@ fn the_state_never_names_a_primary() {
         for scene in &scenes {
             history.pass(0, &scene.members);
         }
-        let remembering = verdict(&history.spec, &last, &history.state);
-        if let Verdict::Primary(chosen) = remembering {
-            let forgetful = verdict(&history.spec, &last, &repoint_domain::state::State::default());
-            let named = match &forgetful {
+        let with_state = verdict(&history.spec, &last, &history.state);
+        if let Verdict::Primary(chosen) = with_state {
+            let without_state = verdict(&history.spec, &last, &repoint_domain::state::State::default());
+            let named = match &without_state {
                 Verdict::Primary(primary) => {
                     primary.member == chosen.member && primary.timeline == chosen.timeline
                 }
                 // Strangers that contest are left out once it is known that they are strangers.
                 Verdict::Hold(_) => history.state.system_id.as_ref() == Some(&chosen.system_id),
             };
-            prop_assert!(named, "{:?} although {:?}", chosen, forgetful);
+            prop_assert!(named, "{:?} although {:?}", chosen, without_state);
         }
         Ok(())
     };
