@@ -67,11 +67,13 @@ pub struct Observed {
 impl Observed {
     /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
     pub fn add(&mut self, seen: Self) {
-        self.groups.extend(seen.groups);
-        self.listeners.extend(seen.listeners);
-        self.records.extend(seen.records);
-        self.names.extend(seen.names);
-        for (region, found) in seen.instances {
+        // Every field has its name here: a new kind of endpoint has to be decided about. Members are not seen by parts.
+        let Self { sites: _, groups, listeners, records, names, instances } = seen;
+        self.groups.extend(groups);
+        self.listeners.extend(listeners);
+        self.records.extend(records);
+        self.names.extend(names);
+        for (region, found) in instances {
             match (self.instances.get_mut(&region), found) {
                 (Some(Ok(known)), Ok(found)) => {
                     for (address, instances) in found {

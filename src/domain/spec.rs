@@ -88,6 +88,14 @@ impl Spec {
         sets
     }
 
+    /// The same without its endpoints.
+    #[must_use]
+    pub fn without_endpoints(&self) -> Self {
+        // Every field has its name here: a new kind of endpoint has to be decided about.
+        let Self { name, scope, sites, system_id, groups: _, records: _ } = self.clone();
+        Self { name, scope, sites, system_id, groups: Vec::new(), records: Vec::new() }
+    }
+
     /// The same with a part of the groups.
     #[must_use]
     pub fn with_groups(&self, which: impl Fn(&GroupSpec) -> bool) -> Self {
@@ -101,7 +109,7 @@ impl Spec {
         let is_under = |assume: &Option<AssumedRole>| assume.as_ref().map(|role| &role.arn) == role;
         let groups = self.groups.iter().filter(|group| is_under(&group.assume)).cloned().collect();
         let records = self.records.iter().filter(|record| is_under(&record.assume)).cloned().collect();
-        Self { groups, records, ..self.clone() }
+        Self { groups, records, ..self.without_endpoints() }
     }
 
     /// The site of that name.

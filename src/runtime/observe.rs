@@ -114,8 +114,8 @@ async fn begin_until(
     // The groups of the other sites are left alone: a Region whose API is away, as it well may be when its site is lost,
     // holds up no other.
     if let Verdict::Primary(Primary { site: Some(site), .. }) = &verdict {
-        let its = spec.with_groups(|group| group.site.as_ref() == Some(site));
-        start(&Spec { records: Vec::new(), ..its });
+        let its = spec.groups.iter().filter(|group| group.site.as_ref() == Some(site));
+        start(&Spec { groups: its.cloned().collect(), ..spec.without_endpoints() });
     }
     // An error means that no part is read, so none waits for the hosts.
     drop(hosts.send(Hosts::of(&sites, state.as_ref().ok(), &verdict)));

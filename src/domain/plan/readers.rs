@@ -101,8 +101,9 @@ fn may_be<T>(reader: &Reader, held: &T, holder: &impl Holder<T>) -> bool {
 pub(super) fn only(spec: &Spec) -> Spec {
     let is_of_readers = |record: &&RecordSpec| matches!(record.points_to, PointsTo::Readers { .. });
     Spec {
+        groups: spec.groups.iter().filter(|group| group.role != GroupRole::Writer).cloned().collect(),
         records: spec.records.iter().filter(is_of_readers).cloned().collect(),
-        ..spec.with_groups(|group| group.role != GroupRole::Writer)
+        ..spec.without_endpoints()
     }
 }
 

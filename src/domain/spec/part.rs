@@ -60,7 +60,7 @@ impl Part {
 /// The parts of what is configured, in their order.
 #[must_use]
 pub fn parts(spec: &Spec) -> Vec<Part> {
-    let of_groups = |key, groups| Part { key, spec: Spec { groups, records: Vec::new(), ..spec.clone() } };
+    let of_groups = |key, groups| Part { key, spec: Spec { groups, ..spec.without_endpoints() } };
     let alone = spec.groups.iter().filter(|group| !matches!(group.strategy, Strategy::Weighted { .. }));
     let alone = alone.map(|group| of_groups(PartKey::Group(group.arn.clone()), vec![group.clone()]));
     let listeners = spec.weighted_sets().into_iter().map(|(listeners, groups)| {
@@ -72,7 +72,7 @@ pub fn parts(spec: &Spec) -> Vec<Part> {
     let zones = zones.into_iter().map(|(zone, role)| {
         let is_of = |record: &&RecordSpec| record.key.place.zone == zone && record.assume == role;
         let records = spec.records.iter().filter(is_of).cloned().collect();
-        let spec = Spec { groups: Vec::new(), records, ..spec.clone() };
+        let spec = Spec { records, ..spec.without_endpoints() };
         Part { key: PartKey::Zone(zone, role), spec }
     });
     alone.chain(listeners).chain(zones).collect()
