@@ -141,7 +141,7 @@ fn invariant_12_alert_once() {
                         count(&reminded);
                     }
                     "resolved" => {
-                        prop_assert!(condition.is_open, "{} resolved before it was alerted", document.dedup_key);
+                        prop_assert!(condition.is_open, "{} resolved, not alerted", document.dedup_key);
                         condition.is_open = false;
                         count(&resolved);
                     }
