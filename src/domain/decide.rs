@@ -1,5 +1,6 @@
 //! Who is the primary, and which members may be read from.
 
+pub mod lag;
 pub mod readers;
 pub mod snapshot;
 pub mod standby;

@@ -125,6 +125,32 @@ pub struct MemberStatus {
     /// The members that stream from it: `replication` lists them by their `application_name`, which Patroni sets to the
     /// member's name (`patroni/postgresql/config.py`, `primary_conninfo_params`).
     pub feeds: BTreeSet<MemberName>,
+    /// Where it is in the WAL; nothing while PostgreSQL cannot be queried.
+    pub wal: Wal,
+    /// Maintenance mode, as it last read it from the DCS.
+    pub paused: bool,
+    /// Failsafe mode keeps the primary while the DCS is down: `failsafe_mode_is_active`, since 3.0. The primary says so, and each
+    /// member that it has asked.
+    pub failsafe: bool,
+}
+
+/// Where a member is in the WAL: `xlog` of its own JSON, in bytes from the beginning (`api.py`, `get_postgresql_status`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wal {
+    /// `location`: how far it has written; only out of recovery.
+    pub written: Option<u64>,
+    /// `received_location`: how far it has received from another member; only in recovery.
+    pub received: Option<u64>,
+    /// `replayed_location`: how far it has replayed; only in recovery.
+    pub replayed: Option<u64>,
+}
+
+impl Wal {
+    /// How far its WAL goes, written or received; a member that replays from the archive has received nothing for long.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        self.written.or(self.received.max(self.replayed))
+    }
 }
 
 /// A member's account of its cluster: `GET /cluster`.
@@ -163,8 +189,11 @@ pub struct ClusterMember {
     pub address: Option<Address>,
     /// Its timeline when it last wrote its key.
     pub timeline: Option<Timeline>,
-    /// How far it is behind the leader, in bytes; `None` for the leader and where Patroni says `unknown`.
+    /// How much of the leader's WAL it has neither received nor replayed, in bytes: `lag`. `None` for the leader and where
+    /// Patroni says `unknown`.
     pub lag_bytes: Option<u64>,
+    /// How much of it it has not replayed, in bytes: `replay_lag`, since 4.1.0.
+    pub replay_lag_bytes: Option<u64>,
     /// The tag that keeps clients away.
     pub noloadbalance: bool,
     /// The tag that keeps it from being promoted.

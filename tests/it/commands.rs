@@ -348,7 +348,7 @@ async fn status_is_a_table() {
 
       member  address         role     state      timeline  lag
       pg1     10.0.1.11:5432  replica  streaming  4         0 B
-      pg2     10.0.1.12:5432  leader   running    4         0 B
+      pg2     10.0.1.12:5432  leader   running    4         -
       pg3     10.0.1.13:5432  replica  streaming  4         0 B
 
       endpoint                            points at                          

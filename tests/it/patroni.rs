@@ -11,7 +11,7 @@ use repoint::adapters::patroni::{Options, Rest};
 use repoint::limits::Asked;
 use repoint::ports::Patroni;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
-use repoint_domain::observed::{MemberAnswer, Observed};
+use repoint_domain::observed::{MemberAnswer, Observed, Wal};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::{ApiUrl, Scope};
@@ -129,6 +129,33 @@ async fn every_recorded_version_and_situation_is_understood() {
     }
 }
 
+#[tokio::test]
+async fn every_version_says_where_its_members_are_in_the_wal() {
+    for (version, situation, fixture) in &recorded() {
+        let what = format!("{version} {situation}");
+        let (members, _servers) = replay(&fixture["members"]).await;
+        for (url, answer) in members {
+            let body = &fixture["members"][url.to_string()]["primary"]["body"];
+            let Ok(status) = answer.status else { continue };
+            let positions = [status.wal.written, status.wal.received, status.wal.replayed];
+            let expected = ["location", "received_location", "replayed_location"];
+            assert_eq!(positions, expected.map(|name| body["xlog"][name].as_u64()), "{what} {url}");
+            let modes = (status.paused, status.failsafe);
+            assert_eq!(
+                modes,
+                (body["pause"] == true, body["failsafe_mode_is_active"] == true),
+                "{what} {url}"
+            );
+            let Ok(view) = answer.view else { continue };
+            let body = &fixture["members"][url.to_string()]["cluster"]["body"]["members"];
+            for (listed, body) in view.members.iter().zip(body.as_array().unwrap()) {
+                let lags = (listed.lag_bytes, listed.replay_lag_bytes);
+                assert_eq!(lags, (body["lag"].as_u64(), body["replay_lag"].as_u64()), "{what} {url}");
+            }
+        }
+    }
+}
+
 // Edges of the JSON that no recording has.
 
 async fn ask(primary: Reply, cluster: Reply) -> MemberAnswer {
@@ -143,19 +170,25 @@ async fn ask(primary: Reply, cluster: Reply) -> MemberAnswer {
 
 #[tokio::test]
 async fn unknown_words_and_fields_are_passed_over() {
-    let primary =
-        json(503, r#"{"state": "levitating", "role": "oracle", "new": {"deep": [1]}, "patroni": {"x": 1}}"#);
+    let primary = json(
+        503,
+        r#"{"state": "levitating", "role": "oracle", "new": {"deep": [1]}, "patroni": {"x": 1}, "xlog": null,
+            "pause": "perhaps", "failsafe_mode_is_active": null}"#,
+    );
     let cluster = json(
         200,
         r#"{"members": [{"name": "pg1", "role": "oracle", "state": "levitating", "api_url": null, "lag": "unknown",
-            "tags": {"noloadbalance": "yes", "other": {}}, "timeline": null, "port": "5432", "host": "pg1.internal"}],
+            "receive_lag": "unknown", "replay_lag": "unknown", "timeline": null, "port": "5432", "host": "pg1.internal",
+            "tags": {"noloadbalance": "yes", "failover_priority": 0, "other": {}}}],
             "scheduled_switchover": {"at": "tomorrow"}, "pause": true}"#,
     );
     let answer = ask(primary, cluster).await;
-    assert!(!answer.status.unwrap().state.is_up());
+    let status = answer.status.unwrap();
+    assert!(!status.state.is_up() && !status.paused && !status.failsafe && status.wal == Wal::default());
     let view = answer.view.unwrap();
     let pg1 = &view.members[0];
-    assert!(view.paused && pg1.noloadbalance && pg1.api_url.is_none() && pg1.lag_bytes.is_none());
+    assert!(view.paused && pg1.noloadbalance && pg1.nofailover && pg1.api_url.is_none());
+    assert_eq!((pg1.lag_bytes, pg1.replay_lag_bytes), (None, None));
     assert_eq!(pg1.address.as_ref().unwrap().to_string(), "pg1.internal:5432");
 }
 

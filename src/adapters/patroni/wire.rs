@@ -45,6 +45,13 @@ pub struct Health {
     patroni: Myself,
     #[serde(default)]
     replication: Vec<Replication>,
+    // No decision rests on these: whatever they hold, the rest of the answer counts.
+    #[serde(default)]
+    xlog: Value,
+    #[serde(default)]
+    pause: Value,
+    #[serde(default)]
+    failsafe_mode_is_active: Value,
 }
 
 /// A row of `pg_stat_replication`.
@@ -87,6 +94,13 @@ impl Health {
                 })
                 .map(MemberName::new)
                 .collect(),
+            wal: observed::Wal {
+                written: bytes(self.xlog.get("location")),
+                received: bytes(self.xlog.get("received_location")),
+                replayed: bytes(self.xlog.get("replayed_location")),
+            },
+            paused: self.pause == true,
+            failsafe: self.failsafe_mode_is_active == true,
         })
     }
 }
@@ -125,6 +139,8 @@ struct Member {
     timeline: Option<u64>,
     /// Bytes, or `"unknown"`.
     lag: Option<Value>,
+    /// The same; since 4.1.0.
+    replay_lag: Option<Value>,
     #[serde(default)]
     tags: BTreeMap<String, Value>,
 }
@@ -151,16 +167,29 @@ impl TryFrom<Member> for observed::ClusterMember {
             reported: address.clone(),
             address,
             timeline: timeline(member.timeline),
-            lag_bytes: member.lag.as_ref().and_then(Value::as_u64),
+            lag_bytes: bytes(member.lag.as_ref()),
+            replay_lag_bytes: bytes(member.replay_lag.as_ref()),
             noloadbalance: member.tags.get("noloadbalance").is_some_and(is_set),
-            nofailover: member.tags.get("nofailover").is_some_and(is_set),
+            nofailover: keeps_from_failover(&member.tags),
         })
     }
+}
+
+/// A number of bytes; anything else is not known.
+fn bytes(value: Option<&Value>) -> Option<u64> {
+    value.and_then(Value::as_u64)
 }
 
 /// Patroni reports 0 if it does not know the timeline.
 fn timeline(number: Option<u64>) -> Option<Timeline> {
     number.filter(|number| *number > 0).and_then(|number| u32::try_from(number).ok()).map(Timeline)
+}
+
+/// Whether the tags keep a member from being promoted: `nofailover`, or else a `failover_priority` of 0, since 3.2 (`tags.py`).
+fn keeps_from_failover(tags: &BTreeMap<String, Value>) -> bool {
+    let by_priority =
+        || tags.get("failover_priority").and_then(Value::as_f64).is_some_and(|priority| priority <= 0.0);
+    tags.get("nofailover").map_or_else(by_priority, is_set)
 }
 
 /// Whether a tag is set: its value is free text, and only a plain "no" counts as not set.

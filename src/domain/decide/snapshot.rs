@@ -5,7 +5,7 @@
 
 use crate::decide::readers::{Reader, readers};
 use crate::decide::verdict::{HoldKind, Verdict, verdict};
-use crate::observed::{Observed, Sites};
+use crate::observed::{Observed, Sites, Wal};
 use crate::rates::Urgency;
 use crate::spec::Spec;
 use crate::state::State;
@@ -51,11 +51,16 @@ impl Snapshot {
         };
         let mut sites = observed.sites;
         for answer in sites.values_mut().flat_map(|answers| answers.values_mut()) {
-            if let Err(failure) = &mut answer.status {
-                failure.message.clear();
+            match &mut answer.status {
+                Ok(status) => status.wal = Wal::default(),
+                Err(failure) => failure.message.clear(),
             }
             match &mut answer.view {
-                Ok(view) => view.members.iter_mut().for_each(|listed| listed.lag_bytes = None),
+                Ok(view) => {
+                    for listed in &mut view.members {
+                        (listed.lag_bytes, listed.replay_lag_bytes) = (None, None);
+                    }
+                }
                 Err(failure) => failure.message.clear(),
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{PassHold, Reason, VerdictReport, holds, planned_steps, warnings};
+use crate::decide::lag::Heads;
 use crate::decide::verdict::{Verdict, by_site};
 use crate::observed::member::{Member, members};
 use crate::observed::{Answers, Observed, Read};
@@ -114,8 +115,10 @@ pub struct MemberReport {
     pub state: Option<String>,
     /// Its timeline.
     pub timeline: Option<Timeline>,
-    /// Bytes behind the leader.
+    /// Bytes of the leader's WAL that it has neither received nor replayed; of a standby leader, of the primary's.
     pub lag_bytes: Option<u64>,
+    /// Bytes of it that it has not replayed.
+    pub replay_lag_bytes: Option<u64>,
     /// Why it could not be asked.
     pub error: Option<String>,
 }
@@ -164,7 +167,11 @@ pub fn status(
         verdict: VerdictReport::from(verdict),
         is_paused: answers.flat_map(|answer| &answer.view).any(|view| view.paused),
         sites: sites(spec, observed, state.as_ref().ok(), verdict),
-        members: observed.sites.iter().flat_map(|(site, answers)| rows(site.as_ref(), answers)).collect(),
+        members: {
+            let heads = Heads::of(observed);
+            let sites = observed.sites.iter();
+            sites.flat_map(|(site, answers)| rows(site.as_ref(), answers, &heads)).collect()
+        },
         endpoints: spec
             .endpoints()
             .map(|endpoint| standing(endpoint, spec, observed, verdict, plan))
@@ -218,7 +225,7 @@ fn sites(spec: &Spec, observed: &Observed, state: Option<&State>, verdict: &Verd
     by_site(spec, observed, state).into_iter().filter_map(status).collect()
 }
 
-fn rows(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberReport> {
+fn rows(site: Option<&SiteName>, answers: &Answers, heads: &Heads) -> Vec<MemberReport> {
     let members = members(answers);
     let views: Vec<_> = members.iter().filter_map(Member::view).collect();
     let mut rows: Vec<MemberReport> = members
@@ -230,6 +237,7 @@ fn rows(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberReport> {
             let own_state = status.map(|status| status.state.to_string());
             let streams =
                 listed.filter(|listed| listed.state.is_up() && status.is_some_and(|own| own.state.is_up()));
+            let lag = heads.lag(site, member, listed);
             MemberReport {
                 site: site.cloned(),
                 member: listed.map_or_else(|| member.label(), |listed| listed.name.to_string()),
@@ -241,7 +249,8 @@ fn rows(site: Option<&SiteName>, answers: &Answers) -> Vec<MemberReport> {
                 timeline: status
                     .and_then(|status| status.timeline)
                     .or_else(|| listed.and_then(|listed| listed.timeline)),
-                lag_bytes: listed.and_then(|listed| listed.lag_bytes),
+                lag_bytes: lag.receive_bytes,
+                replay_lag_bytes: lag.replay_bytes,
                 error: member.failure(),
             }
         })

@@ -14,6 +14,7 @@ mod audit;
 mod batch;
 mod identity;
 mod invariants;
+mod lag;
 mod layers;
 mod notify;
 mod plan;

@@ -53,7 +53,7 @@ impl Version {
     }
 
     /// `receive_lsn`, `replay_lsn` and their lags in `/cluster`: since 4.1.
-    pub(super) fn has_locations(self) -> bool {
+    pub(crate) fn has_locations(self) -> bool {
         self >= Self::V4_1
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use repoint::limits::Asked;
 use repoint::ports::{Patroni, Resolver};
-use repoint_domain::observed::{ClusterMember, ClusterView, MemberAnswer, MemberStatus, Read};
+use repoint_domain::observed::{ClusterMember, ClusterView, MemberAnswer, MemberStatus, Read, Wal};
 use repoint_domain::values::cluster::{
     Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
@@ -100,6 +100,16 @@ fn own(answers_primary: bool, health: &rest::Health) -> MemberStatus {
             .flat_map(|postmaster| &postmaster.followers)
             .map(|follower| MemberName::new(&*follower.name))
             .collect(),
+        wal: health.postmaster.as_ref().map(|postmaster| wal(postmaster.wal)).unwrap_or_default(),
+        paused: health.paused,
+        failsafe: health.failsafe_active,
+    }
+}
+
+fn wal(wal: rest::Wal) -> Wal {
+    match wal {
+        rest::Wal::Primary(written) => Wal { written: Some(written), ..Wal::default() },
+        rest::Wal::Replica(at) => Wal { received: Some(at), replayed: Some(at), ..Wal::default() },
     }
 }
 
@@ -113,10 +123,11 @@ fn listed(view: &rest::View) -> ClusterView {
         reported: address(member),
         address: address(member),
         timeline: member.timeline.filter(|timeline| *timeline > 0).map(Timeline),
-        lag_bytes: member.location.and_then(|location| match location.lag {
-            Lag::Bytes(bytes) => Some(bytes),
-            Lag::Unknown => None,
-        }),
+        lag_bytes: member.location.and_then(|location| bytes(location.lag)),
+        replay_lag_bytes: member
+            .location
+            .filter(|location| view.version.has_locations() && location.receives)
+            .and_then(|location| bytes(location.lag)),
         noloadbalance: member.tags.noloadbalance,
         nofailover: member.tags.nofailover,
     });
@@ -124,6 +135,13 @@ fn listed(view: &rest::View) -> ClusterView {
         scope: view.scope.as_ref().map(|scope| Scope::new(&**scope)),
         members: members.collect(),
         paused: view.paused,
+    }
+}
+
+fn bytes(lag: Lag) -> Option<u64> {
+    match lag {
+        Lag::Bytes(bytes) => Some(bytes),
+        Lag::Unknown => None,
     }
 }
 

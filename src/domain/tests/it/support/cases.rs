@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Observed, Read};
+use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Observed, Read, Wal};
 use repoint_domain::plan::{Plan, plan};
 use repoint_domain::spec::{GroupRole, PointsTo, RecordSpec, Spec};
 use repoint_domain::state::{State, SurplusTarget};
@@ -41,6 +41,9 @@ fn status() -> impl Strategy<Value = MemberStatus> {
             scope: scope.map(Scope::new),
             name: None,
             feeds: BTreeSet::new(),
+            wal: Wal::default(),
+            paused: false,
+            failsafe: false,
         })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use repoint_domain::observed::{
-    Answers, ClusterMember, ClusterView, Instance, MemberAnswer, MemberStatus, Observed, Read,
+    Answers, ClusterMember, ClusterView, Instance, MemberAnswer, MemberStatus, Observed, Read, Wal,
 };
 use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
 use repoint_domain::values::arn::{GroupArn, InstanceId, ListenerArn};
@@ -108,6 +108,9 @@ pub fn replica(timeline: u32) -> MemberStatus {
         scope: Some(Scope::new("batman")),
         name: None,
         feeds: BTreeSet::new(),
+        wal: Wal::default(),
+        paused: false,
+        failsafe: false,
     }
 }
 
@@ -128,6 +131,7 @@ pub fn listed(number: u8, role: ClusterRole, timeline: u32) -> ClusterMember {
         address: Some(Address { host: host(number), port: 5432 }),
         timeline: Some(Timeline(timeline)),
         lag_bytes: (!leads).then_some(0),
+        replay_lag_bytes: None,
         noloadbalance: false,
         nofailover: false,
     }
