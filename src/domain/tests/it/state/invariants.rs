@@ -85,6 +85,8 @@ fn config() -> ProptestConfig {
 struct Known {
     is_open: bool,
     last_alerted: i64,
+    /// The earliest time from which the next reminder may count.
+    counts_from: i64,
 }
 
 #[test]
@@ -105,11 +107,10 @@ fn invariant_12_alert_once() {
             let highest = history.state.highest_timeline;
             states.push(history.state.clone());
             let then = scene.late_by.and_then(|passes| states.iter().rev().nth(passes));
-            // A clock that was set back: the first pass that is not too late counts later alerts from its own time.
-            for condition in known.values_mut().filter(|_| then.is_none()) {
-                if condition.last_alerted > now + 60 {
-                    condition.last_alerted = now;
-                }
+            // After a clock was set back, a pass may count from its own time what was alerted later than that; one that
+            // comes too late for the state does not.
+            for condition in known.values_mut().filter(|condition| condition.last_alerted > now + 60) {
+                condition.counts_from = condition.counts_from.min(now);
             }
             let made = match then {
                 Some(then) => history.make_too_late(&scene.members, then),
@@ -129,15 +130,15 @@ fn invariant_12_alert_once() {
                 match document.status {
                     "triggered" => {
                         prop_assert!(!condition.is_open, "{} triggered twice", document.dedup_key);
-                        *condition = Known { is_open: true, last_alerted: now };
+                        *condition = Known { is_open: true, last_alerted: now, counts_from: now };
                         count(&triggered);
                     }
                     "reminder" => {
-                        let since = (now - condition.last_alerted) * 1000;
+                        let since = (now - condition.counts_from) * 1000;
                         prop_assert!(condition.is_open, "{} reminded of nothing", document.dedup_key);
                         let interval = rules.reminder_ms.map(|ms| i64::try_from(ms).unwrap());
                         prop_assert!(interval.is_some_and(|ms| since >= ms), "{since} ms");
-                        condition.last_alerted = now;
+                        *condition = Known { is_open: true, last_alerted: now, counts_from: now };
                         count(&reminded);
                     }
                     "resolved" => {
