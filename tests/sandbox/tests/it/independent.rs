@@ -11,6 +11,7 @@ use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::{MemberAnswer, Read};
 use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
@@ -57,6 +58,10 @@ fn with_slow_zones(link: &Link, after: Duration) -> Ports {
 async fn run_pass(link: &Link, ports: &Ports) -> ClusterReport {
     let spec = link.world().resources.spec.clone();
     pass(&spec, ports, &SETTINGS, Mode::Apply).await
+}
+
+fn without_groups(link: &Link) -> Spec {
+    Spec { groups: Vec::new(), ..link.world().resources.spec.clone() }
 }
 
 /// A cluster after one pass, whose primary is pg2 since.
@@ -118,6 +123,30 @@ async fn an_observation_older_than_a_slow_answer_is_made_again() {
     assert_eq!(group(&link), [host(&link, PG3)]);
     let records: Vec<_> = report.steps.iter().filter(|step| step.replaces.is_some()).collect();
     assert!(records.iter().all(|step| step.target == host(&link, PG3)), "{records:?}");
+}
+
+/// The same where nothing else has taken the lease: it is the evidence that is too old, and not the lease.
+#[tokio::test(start_paused = true)]
+async fn a_zone_alone_is_not_changed_on_old_evidence() {
+    let link = switched().await;
+    let ports = with_slow_zones(&link, Duration::from_secs(8));
+    let spec = without_groups(&link);
+    let (report, ()) = tokio::join!(pass(&spec, &ports, &SETTINGS, Mode::Apply), async {
+        sleep(Duration::from_secs(5)).await;
+        switchover(&link, PG3).await;
+    });
+    assert_eq!(report.outcome, Outcome::Changed, "{report:?}");
+    assert!(report.steps.iter().all(|step| step.target == host(&link, PG3)), "{:?}", report.steps);
+}
+
+/// Nothing is begun that the deadline would cut off.
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_answers_just_before_the_deadline_is_not_changed() {
+    let link = switched().await;
+    let ports = with_slow_zones(&link, SETTINGS.limit - Duration::from_secs(3));
+    let report = pass(&without_groups(&link), &ports, &SETTINGS, Mode::Apply).await;
+    assert!(report.steps.is_empty(), "{:?}", report.steps);
+    assert!(report.holds.iter().any(|hold| hold.message.contains("deadline")), "{:?}", report.holds);
 }
 
 /// Members of which one neither answers nor refuses.
