@@ -2,27 +2,48 @@
 
 use repoint_domain::values::text;
 
-/// A URL, or a text with URLs, without user names and passwords. A password may contain any character, so everything
-/// up to the last `@` is masked: from the scheme on, or, if the text has the colon of a user name and a password,
-/// from the opening quote on. More than necessary may be masked.
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+const SCHEME_ENDS: &str = "://";
+
+/// A message with URLs, without user names and passwords. A password may contain any character, so everything up to the
+/// last `@` is masked: from the scheme on, or, if what is quoted has the colon of a user name and a password before a
+/// scheme, from the opening quote on. More than necessary may be masked.
 pub fn masked(text: &str) -> String {
     let Some(at) = text.rfind('@') else { return text.to_owned() };
-    if text[..at].contains("://") {
-        return text::masked(text);
-    }
-    match text[..at].find(['"', '\'', '`']) {
-        Some(quote) if text[quote..at].contains(':') => format!("{}***{}", &text[..=quote], &text[at..]),
-        _ => text.to_owned(),
+    let before = &text[..at];
+    let (scheme, quote) = (before.find(SCHEME_ENDS), before.find(QUOTES));
+    match quote {
+        Some(quote) if before[quote..scheme.unwrap_or(at).max(quote)].contains(':') => {
+            format!("{}***{}", &text[..=quote], &text[at..])
+        }
+        _ => text::masked(text),
     }
 }
 
-/// The same for a line of TOML: only strings with such a URL are masked, if the line's strings can be delimited.
+/// The same for a value, or for a line whose strings cannot be delimited: the first colon is the scheme's, or that of a
+/// user name and a password.
+pub fn masked_value(text: &str) -> String {
+    let Some(at) = text.rfind('@') else { return text.to_owned() };
+    let before = &text[..at];
+    let Some(colon) = before.find(':') else { return text.to_owned() };
+    let kept = if before[colon..].starts_with(SCHEME_ENDS) {
+        colon + SCHEME_ENDS.len()
+    } else {
+        before[..colon].find(QUOTES).map_or(0, |quote| quote + 1)
+    };
+    format!("{}***{}", &text[..kept], &text[at..])
+}
+
+/// The same for a line of TOML: only strings that are such a URL are masked, if the line's strings can be delimited.
 pub fn masked_line(line: &str) -> String {
-    let is_plain =
-        |(is_string, part): &(bool, &str)| !part.contains('@') || (*is_string && part.contains("://"));
+    let is_url = |part: &str| part.starts_with("http://") || part.starts_with("https://");
     match parts(line) {
-        Some(parts) if parts.iter().all(is_plain) => parts.iter().map(|(_, part)| masked(part)).collect(),
-        _ => masked(line),
+        Some(parts)
+            if parts.iter().all(|(is_string, part)| !part.contains('@') || *is_string && is_url(part)) =>
+        {
+            parts.iter().map(|(_, part)| masked_value(part)).collect()
+        }
+        _ => masked_value(line),
     }
 }
 

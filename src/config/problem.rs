@@ -100,6 +100,11 @@ impl Problem {
     }
 }
 
+/// Whether a string of several lines begins or ends in a text.
+fn has_long_quote(text: &str) -> bool {
+    text.contains(r#"""""#) || text.contains("'''")
+}
+
 /// The text of a file with its lines.
 #[derive(Clone, Debug)]
 pub struct Source<'a> {
@@ -126,9 +131,12 @@ impl<'a> Source<'a> {
         let number = self.line(span);
         let begin = self.lines[number - 1];
         let line = self.text[begin..].lines().next().unwrap_or_default().trim_end();
-        let source = if span.end > begin + line.len() {
-            // A multi-line string may have a URL whose `@` is in another line.
-            line.split_inclusive("://").next().unwrap_or_default().to_owned()
+        let (before, rest) = self.text.split_at(begin);
+        let is_in_string = has_long_quote(before);
+        let source = if rest.contains('@') && (is_in_string || has_long_quote(line)) {
+            // A string of several lines, or what is taken for one: its lines may have a password whose `@` is in another.
+            let opening = line.split_inclusive(['"', '\'']).next().unwrap_or_default();
+            if is_in_string { String::new() } else { opening.to_owned() }
         } else {
             masked_line(line)
         };

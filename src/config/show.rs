@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::endpoint::KINDS;
-use super::mask::masked;
+use super::mask::masked_value;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
 use repoint_domain::spec::{Site, Spec};
 use repoint_domain::values::arn::TopicArn;
@@ -17,7 +17,7 @@ pub fn show(settings: &Settings) -> Value {
     let shown = json!({
         "aws": {
             "region": settings.aws.region,
-            "endpoint_url": settings.aws.endpoint_url.as_deref().map(masked),
+            "endpoint_url": settings.aws.endpoint_url.as_deref().map(masked_value),
             "limit_percent": settings.aws.limit_percent,
         },
         "patroni": {

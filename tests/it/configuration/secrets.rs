@@ -30,7 +30,38 @@ async fn a_password_with_a_comma_is_masked() {
     assert!(check(&text).await.contains("endpoint_url = \"https://***@aws.example.com\""));
 }
 
+/// A message shows one line, which may be the middle of the string, or end in what looks like the string's end.
+#[test]
+fn a_line_of_a_string_of_several_lines_is_not_shown() {
+    for url in [
+        "user:S3CRET\"\"\"@host",
+        "user:\nS3CRET\"\"\"@host",
+        "user:S3CRET\"\"\"x\n@host",
+        "user:S3CRET\"a:b@host",
+    ] {
+        for text in [
+            format!("[aws]\nendpoint_url = \"\"\"\n{url}\"\"\"\n{CLUSTER}"),
+            format!("x = \"\"\"{url}\"\"\"\n"),
+        ] {
+            let said = said(&text);
+            assert!(!said.contains(SECRET), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_password_that_looks_like_a_scheme_or_the_end_of_a_string_is_masked() {
+    for url in
+        ["user:S3CRET://@host", "user:\"\"S3CRET@host", "user:S3CRET\" \"@host", "user:S3CRET\" \"a:b@host"]
+    {
+        let said = said(&format!("[aws]\nendpoint_url = \"{url}\"\n{CLUSTER}"));
+        assert!(said.contains("***@host") && !said.contains(SECRET), "{said}");
+    }
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_password_of_any_characters_is_printed_nowhere(
         before in r"(\PC|[\n:/@?#,'`\x22 ]){0,12}",
