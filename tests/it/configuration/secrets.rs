@@ -50,7 +50,7 @@ fn a_line_of_a_string_of_several_lines_is_not_shown() {
 }
 
 #[test]
-fn a_password_that_looks_like_a_scheme_or_the_end_of_a_string_is_masked() {
+fn a_password_with_quotes_or_a_scheme_in_it_is_masked() {
     for url in
         ["user:S3CRET://@host", "user:\"\"S3CRET@host", "user:S3CRET\" \"@host", "user:S3CRET\" \"a:b@host"]
     {
