@@ -1,7 +1,7 @@
 //! How far a replica is behind: by what members say of themselves, else by what they list.
 
 use repoint_domain::decide::lag::{Heads, Lag};
-use repoint_domain::observed::member::members;
+use repoint_domain::observed::member::{Member, members};
 use repoint_domain::observed::{MemberStatus, Observed, Wal};
 use repoint_domain::values::cluster::{SiteName, SystemId};
 
@@ -24,7 +24,7 @@ fn set(observed: &mut Observed, number: u8, change: impl Fn(&mut MemberStatus)) 
 fn lag(observed: &Observed, site: Option<&SiteName>, number: u8) -> (Option<u64>, Option<u64>) {
     let members = members(observed.answers_of(site));
     let member = members.iter().find(|member| member.name == Some(name(number))).unwrap();
-    let listed = members.iter().filter_map(|other| other.view()).find_map(|view| view.member(&name(number)));
+    let listed = members.iter().filter_map(Member::view).find_map(|view| view.member(&name(number)));
     let Lag { receive_bytes, replay_bytes } = Heads::of(observed).lag(site, member, listed);
     (receive_bytes, replay_bytes)
 }

@@ -283,6 +283,34 @@ fn a_time_that_is_still_to_come_delays_an_alert_by_no_more_than_a_grace() {
 
 // Why endpoints move.
 
+/// Another process's claim to a message, by a clock that was wrong: nothing is published until it has expired.
+#[test]
+fn a_time_far_ahead_is_past() {
+    assert!(at(0).is_past(at(3600), 30_000));
+    assert!(!at(0).is_past(at(30), 30_000), "two clocks may differ by so much");
+}
+
+/// What this version does not know it cannot find ended.
+#[test]
+fn a_condition_of_a_newer_version_is_kept() {
+    let mut history = settled();
+    let unrecognized = Condition {
+        kind: ConditionKind::Unrecognized,
+        subject: None,
+        endpoint: None,
+        site: None,
+        title: String::new(),
+        message: "a newer version's".to_owned(),
+        since: at(0),
+        notified: Some(at(0)),
+        unknown: Unknown::default(),
+    };
+    history.state.conditions.push(unrecognized.clone());
+    history.pass(100, &healthy(1, 3));
+    assert!(history.state.conditions.contains(&unrecognized));
+    assert_eq!(history.lines(), "");
+}
+
 #[test]
 fn the_first_move_of_all_is_an_adoption() {
     let mut history = History::with_group_at(1);

@@ -143,7 +143,7 @@ async fn a_zone_alone_is_not_changed_on_old_evidence() {
 #[tokio::test(start_paused = true)]
 async fn a_zone_that_answers_just_before_the_deadline_is_not_changed() {
     let link = switched().await;
-    let ports = with_slow_zones(&link, SETTINGS.limit - Duration::from_secs(3));
+    let ports = with_slow_zones(&link, SETTINGS.limit.mul_f32(0.9));
     let report = pass(&without_groups(&link), &ports, &SETTINGS, Mode::Apply).await;
     assert!(report.steps.is_empty(), "{:?}", report.steps);
     assert!(report.holds.iter().any(|hold| hold.message.contains("deadline")), "{:?}", report.holds);

@@ -202,7 +202,7 @@ fn another_port_of_the_same_machine_is_another_member() {
     let mut seen = inside_view(1, 3);
     seen.members.truncate(1);
     seen.members[0].api_url = ApiUrl::parse("http://203.0.113.1:8009").ok();
-    seen.members[0].address = Some(Address { host: "203.0.113.1".to_owned(), port: 5433 });
+    seen.members[0].reported = Some(Address { host: "203.0.113.1".to_owned(), port: 5433 });
     let observed = observed([translated(1, replica(3), Ok(seen))]);
     assert_eq!(members(observed.answers_of(None))[0].name, None);
 }
