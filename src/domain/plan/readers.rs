@@ -62,7 +62,11 @@ pub(super) fn places<T: Clone + PartialEq>(
             }
             Ok(_) => {}
             Err(reason) => {
-                stay.extend(holder.held().iter().filter(|held| may_be(reader, *held, holder)).cloned());
+                for held in holder.held().iter().filter(|held| may_be(reader, *held, holder)) {
+                    if !stay.contains(held) {
+                        stay.push(held.clone());
+                    }
+                }
                 // One that may only stay is no loss where it is not.
                 if reason.is_unknown() {
                     unknown = unknown.or(Some(reason));

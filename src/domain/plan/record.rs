@@ -124,9 +124,7 @@ fn answer(
             let places =
                 places(hosts.observed, primary, readers, &Values { hosts, record_type, held: &held })?;
             let mut values: Vec<String> = places.belong.into_iter().chain(places.stay).collect();
-            // Two members may share an address, and a value stands in a record set once.
             values.sort();
-            values.dedup();
             Ok(Needs { what: answer(values), warnings: places.warnings, unknown: places.unknown })
         }
         PointsTo::Site => {

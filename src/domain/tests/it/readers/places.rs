@@ -15,7 +15,7 @@ use repoint_domain::values::timestamp::Timestamp;
 
 use super::{LIMIT, is_pg3, observed, of, words};
 use crate::support::evidence::{
-    arn, instance, ip_group, name, reader_spec, record, record_spec, refused, spec, target,
+    arn, instance, ip_group, members_in, name, reader_spec, record, record_spec, refused, spec, target,
 };
 
 fn planned(spec: &Spec, observed: &Observed) -> Plan {
@@ -151,10 +151,14 @@ fn which_members_are_left_out_is_unknown_for_a_held_endpoint() {
 }
 
 fn in_record(dns: Read<Vec<&str>>, values: &[&str]) -> (Option<Vec<String>>, Plan) {
+    record_after(named(observed(ip_group(&[]), has_a_name), dns), values)
+}
+
+fn record_after(observed: Observed, values: &[&str]) -> (Option<Vec<String>>, Plan) {
     let points_to = PointsTo::Readers { max_lag_bytes: LIMIT, primary_fallback: true };
     let wanted = RecordSpec { points_to, ..record_spec(RecordType::A) };
     let records = BTreeMap::from([(wanted.key.place.clone(), Ok(vec![record(&wanted, values)]))]);
-    let observed = Observed { records, ..named(observed(ip_group(&[]), has_a_name), dns) };
+    let observed = Observed { records, ..observed };
     let plan = planned(&Spec { records: vec![wanted], ..spec() }, &observed);
     let after = plan.step_groups.first().map(|step_group| match step_group {
         StepGroup::Zone { changes, .. } => match &changes[0].after.answer {
@@ -180,6 +184,17 @@ fn while_dns_fails_a_record_loses_no_value() {
     assert_eq!(left_out(&plan), (Vec::new(), vec![EndpointReasonKind::Unreadable]));
     let (after, _) = in_record(Err(refused()), &["10.0.1.12", "10.0.1.13"]);
     assert_eq!(after, None);
+}
+
+/// pg4 runs on pg3's host. Route 53 refuses a value that stands there twice.
+#[test]
+fn what_may_be_either_of_two_members_stays_once() {
+    let mut observed = named(observed(ip_group(&[]), has_a_name), Err(refused()));
+    for view in members_in(&mut observed).values_mut().filter_map(|answer| answer.view.as_mut().ok()) {
+        view.members.push(ClusterMember { name: name(4), ..view.members[2].clone() });
+    }
+    let after = record_after(observed, &["10.0.1.13", "10.0.1.99"]).0;
+    assert_eq!(after, Some(["10.0.1.12", "10.0.1.13", "10.0.1.99"].map(str::to_owned).to_vec()));
 }
 
 /// The best standby cannot be pointed at, and the next one can.
