@@ -1,18 +1,16 @@
 //! What is remembered from pass to pass, and which alerts are published meanwhile: invariant 12, alert once.
 
+mod bounds;
 mod invariants;
 
 use std::collections::BTreeSet;
 
 use repoint_domain::alerts::Rules;
 use repoint_domain::observed::Observed;
-use repoint_domain::state::{
-    Condition, ConditionKind, KnownMember, MOST_BYTES, MOST_MESSAGES, OutboxMessage, State, Unknown,
-};
+use repoint_domain::state::{Condition, ConditionKind, State, Unknown};
 use repoint_domain::values::cluster::{Address, ApiUrl, MemberName, SystemId, Timeline};
 use repoint_domain::values::primary::Primary;
 use repoint_domain::values::record::{Failover, RecordSet, RecordType, Routing};
-use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
     SYSTEM, answer, failover_spec, healthy, host, listed, members_in, name, observed, primary, record,
@@ -522,66 +520,4 @@ fn the_members_of_the_primarys_view_are_remembered_where_they_answer() {
     history.spec.sites[0].members.retain(|url| *url != crate::support::evidence::url(3));
     history.pass(30, &smaller);
     assert_eq!(history.state.members.len(), 2);
-}
-
-#[test]
-fn the_outbox_keeps_the_newest() {
-    let mut state = State::default();
-    for number in 0..MOST_MESSAGES + 5 {
-        state.post(OutboxMessage {
-            id: number.to_string(),
-            subject: String::new(),
-            body: String::new(),
-            attributes: std::collections::BTreeMap::new(),
-            claimed_by: String::new(),
-            claimed_at: Timestamp(0),
-        });
-    }
-    assert_eq!(state.outbox.len(), MOST_MESSAGES);
-    assert_eq!(state.outbox[0].id, "5");
-}
-
-/// DynamoDB takes no item above 400 KB, and then not even a commit is saved.
-#[test]
-fn the_state_stays_small_whatever_happens() {
-    let long = |number: usize| format!("{number}-{}", "\"\n".repeat(20_000));
-    let condition = |number| Condition {
-        kind: ConditionKind::EndpointHeld,
-        subject: Some(format!("{number}")),
-        endpoint: None,
-        site: None,
-        title: String::new(),
-        message: "x".repeat(700),
-        since: at(0),
-        notified: (number % 3 == 0).then(|| at(1)),
-        unknown: Unknown::new(),
-    };
-    let known = |number| KnownMember {
-        api_url: Some(url(1)),
-        address: Some(Address { host: long(number), port: 1 }),
-    };
-    let mut state = State {
-        conditions: (0..2000).map(condition).collect(),
-        members: (0..2000).map(|number| (MemberName::new(format!("pg{number}")), known(number))).collect(),
-        ..State::default()
-    };
-    for number in 0..100 {
-        state.post(OutboxMessage {
-            id: number.to_string(),
-            subject: "s".repeat(99),
-            body: "\"".repeat(6_000),
-            attributes: std::collections::BTreeMap::new(),
-            claimed_by: "host".to_owned(),
-            claimed_at: at(0),
-        });
-    }
-    let bounded = state.bounded();
-    let size = serde_json::to_string(&bounded).unwrap().len();
-    assert!(size < MOST_BYTES, "{size}");
-    assert_eq!(bounded.outbox.last().unwrap().id, "99");
-    assert!(
-        bounded.conditions.iter().all(|open| open.notified.is_some()),
-        "those that were told are kept first"
-    );
-    assert_eq!(bounded.clone().bounded(), bounded);
 }
