@@ -221,6 +221,23 @@ async fn a_primary_behind_what_was_applied_is_stale() {
     assert_eq!(loaded(&repoint).await.highest_timeline, Some(Timeline(4)));
 }
 
+/// Two entries had one name: from the adoption on, the state is this one's.
+#[tokio::test]
+async fn an_adopted_state_is_kept_for_the_configured_endpoints() {
+    let (members, aws) = (patroni().await, aws(|_| None).await);
+    let repoint = configuration(&members, &aws.url(), &group());
+    let endpoints = std::collections::BTreeSet::from(["another entry's".to_owned()]);
+    remember(&repoint, State { endpoints, ..applied(4, SYSTEM) }).await;
+    assert_eq!(repoint.run(&["run"]).await.code, 1);
+    assert!(written(&aws).is_empty());
+    assert_eq!(repoint.run(&["adopt", "batman"]).await.code, 0);
+    let kept_for = loaded(&repoint).await.endpoints;
+    assert!(
+        kept_for.len() == 1 && kept_for.iter().all(|endpoint| endpoint.contains("pg-writer")),
+        "{kept_for:?}"
+    );
+}
+
 #[tokio::test]
 async fn another_system_is_held_until_it_is_adopted() {
     let (members, aws) = (patroni().await, aws(|_| None).await);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -163,17 +164,17 @@ impl Patroni for Silent {
             self.link.world().member_at(url.host()).is_some_and(|node| node.member == self.member);
         if is_silent {
             sleep(Duration::from_secs(2)).await;
-            let failure = |call: &str| {
-                Failure::new(Kind::Unavailable, call, url.to_string(), "no connection before the timeout")
-            };
-            return MemberAnswer {
-                peer: None,
-                status: Err(failure("GET /primary")),
-                view: Err(failure("GET /cluster")),
-            };
+            return unanswered(url);
         }
         self.link.ask(url, asked).await
     }
+}
+
+fn unanswered(url: &ApiUrl) -> MemberAnswer {
+    let failure = |call: &str| {
+        Failure::new(Kind::Unavailable, call, url.to_string(), "no connection before the timeout")
+    };
+    MemberAnswer { peer: None, status: Err(failure("GET /primary")), view: Err(failure("GET /cluster")) }
 }
 
 fn with_silent(link: &Link, member: MemberId) -> Ports {
@@ -197,6 +198,52 @@ async fn a_run_waits_for_a_silent_seed_whose_answer_could_matter() {
     let began = Instant::now();
     run_pass(&link, &with_silent(&link, PG3)).await;
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+/// Members of which one leads, and the others are silent at first and slow from then on.
+struct Slow {
+    link: Arc<Link>,
+    leader: MemberId,
+    is_silent: AtomicBool,
+}
+
+#[async_trait]
+impl Patroni for Slow {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
+        asked.now();
+        let is_leader =
+            self.link.world().member_at(url.host()).is_some_and(|node| node.member == self.leader);
+        if !is_leader && self.is_silent.load(Ordering::Relaxed) {
+            sleep(Duration::from_secs(2)).await;
+            return unanswered(url);
+        }
+        if !is_leader {
+            sleep(Duration::from_millis(100)).await;
+        }
+        self.link.ask(url, asked).await
+    }
+}
+
+/// A clone at the leader's address might be the first to answer: until another member names the leader, those that were
+/// silent last time are waited for, too.
+#[tokio::test(start_paused = true)]
+async fn silent_members_are_waited_for_while_only_the_leader_speaks_for_itself() {
+    let link = world();
+    let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
+    let slow = Arc::new(Slow { link: own, leader: PG1, is_silent: AtomicBool::new(true) });
+    let ports = Ports { patroni: slow.clone(), ..named(&link, "run") };
+    let spec = link.world().resources.spec.clone();
+    let mut members = Members::default();
+    for is_silent in [true, false] {
+        sleep(Duration::from_secs(2)).await;
+        slow.is_silent.store(is_silent, Ordering::Relaxed);
+        let until = Instant::now() + Duration::from_secs(20);
+        members.ask(&spec, &ports, Duration::ZERO, until);
+        members.settle(&spec, &ports, until).await;
+    }
+    let sites = members.sites(&spec);
+    let answered = sites.values().flat_map(|answers| answers.values()).filter(|answer| answer.status.is_ok());
+    assert!(answered.count() > 1, "{sites:#?}");
 }
 
 /// Members that are asked one at a time, for lack of open files, and take their time.
