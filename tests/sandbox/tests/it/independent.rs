@@ -227,7 +227,7 @@ impl Patroni for Slow {
 /// A clone at the leader's address might be the first to answer: until another member names the leader, those that were
 /// silent last time are waited for, too.
 #[tokio::test(start_paused = true)]
-async fn silent_members_are_waited_for_while_only_the_leader_speaks_for_itself() {
+async fn silent_members_are_waited_for_while_only_the_leader_has_answered() {
     let link = world();
     let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
     let slow = Arc::new(Slow { link: own, leader: PG1, is_silent: AtomicBool::new(true) });
