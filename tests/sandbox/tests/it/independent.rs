@@ -1,8 +1,8 @@
 //! Invariant 15: an endpoint waits for what it needs itself, and for nothing else. Times are simulated, and so exact.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::pending;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -200,11 +200,34 @@ async fn a_run_waits_for_a_silent_seed_whose_answer_could_matter() {
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
-/// Members of which one leads, and the others are silent at first and slow from then on.
+/// What the members that do not lead do with a request.
+#[derive(Clone, Copy)]
+enum Others {
+    /// It ends without an answer.
+    AreSilent,
+    /// It is lost, and does not end.
+    AreGone,
+    AreSlow,
+}
+
+/// Members of which one leads.
 struct Slow {
     link: Arc<Link>,
     leader: MemberId,
-    is_silent: AtomicBool,
+    others: Mutex<Others>,
+}
+
+impl Slow {
+    /// With the ports of a run that asks them.
+    fn asked_in(link: &Link) -> (Arc<Self>, Ports) {
+        let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
+        let slow = Arc::new(Self { link: own, leader: PG1, others: Mutex::new(Others::AreSilent) });
+        (slow.clone(), Ports { patroni: slow, ..named(link, "run") })
+    }
+
+    fn will(&self, others: Others) {
+        *self.others.lock().unwrap() = others;
+    }
 }
 
 #[async_trait]
@@ -213,12 +236,15 @@ impl Patroni for Slow {
         asked.now();
         let is_leader =
             self.link.world().member_at(url.host()).is_some_and(|node| node.member == self.leader);
-        if !is_leader && self.is_silent.load(Ordering::Relaxed) {
-            sleep(Duration::from_secs(2)).await;
-            return unanswered(url);
-        }
-        if !is_leader {
-            sleep(Duration::from_millis(100)).await;
+        let others = *self.others.lock().unwrap();
+        match others {
+            _ if is_leader => {}
+            Others::AreSilent => {
+                sleep(Duration::from_secs(2)).await;
+                return unanswered(url);
+            }
+            Others::AreGone => pending::<()>().await,
+            Others::AreSlow => sleep(Duration::from_millis(100)).await,
         }
         self.link.ask(url, asked).await
     }
@@ -229,21 +255,51 @@ impl Patroni for Slow {
 #[tokio::test(start_paused = true)]
 async fn silent_members_are_waited_for_while_only_the_leader_has_answered() {
     let link = world();
-    let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
-    let slow = Arc::new(Slow { link: own, leader: PG1, is_silent: AtomicBool::new(true) });
-    let ports = Ports { patroni: slow.clone(), ..named(&link, "run") };
+    let (slow, ports) = Slow::asked_in(&link);
+    let mut members = once_silent(&link, &ports).await;
+    slow.will(Others::AreSlow);
+    observe(&mut members, &link, &ports).await;
+    assert!(answered(&members, &link) > 1);
+}
+
+/// A silent member may be back, while the request that it was sent before is lost: it is sent another one, since it may
+/// contradict the only one that answers.
+#[tokio::test(start_paused = true)]
+async fn a_silent_member_is_asked_anew_while_only_the_leader_has_answered() {
+    let link = world();
+    let (slow, ports) = Slow::asked_in(&link);
+    let mut members = once_silent(&link, &ports).await;
+    slow.will(Others::AreGone);
     let spec = link.world().resources.spec.clone();
+    members.ask(&spec, &ports, Duration::ZERO, Instant::now() + PATIENCE);
+    sleep(Duration::from_millis(600)).await;
+    slow.will(Others::AreSlow);
+    let began = Instant::now();
+    observe(&mut members, &link, &ports).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(answered(&members, &link) > 1);
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn observe(members: &mut Members, link: &Link, ports: &Ports) {
+    let (spec, until) = (link.world().resources.spec.clone(), Instant::now() + PATIENCE);
+    members.ask(&spec, ports, Duration::ZERO, until);
+    members.settle(&spec, ports, until).await;
+}
+
+/// Members that have been asked once, and of which only the leader has answered.
+async fn once_silent(link: &Link, ports: &Ports) -> Members {
     let mut members = Members::default();
-    for is_silent in [true, false] {
-        sleep(Duration::from_secs(2)).await;
-        slow.is_silent.store(is_silent, Ordering::Relaxed);
-        let until = Instant::now() + Duration::from_secs(20);
-        members.ask(&spec, &ports, Duration::ZERO, until);
-        members.settle(&spec, &ports, until).await;
-    }
-    let sites = members.sites(&spec);
-    let answered = sites.values().flat_map(|answers| answers.values()).filter(|answer| answer.status.is_ok());
-    assert!(answered.count() > 1, "{sites:#?}");
+    observe(&mut members, link, ports).await;
+    assert_eq!(answered(&members, link), 1);
+    sleep(Duration::from_secs(2)).await;
+    members
+}
+
+fn answered(members: &Members, link: &Link) -> usize {
+    let sites = members.sites(&link.world().resources.spec);
+    sites.values().flat_map(|answers| answers.values()).filter(|answer| answer.status.is_ok()).count()
 }
 
 /// Members that are asked one at a time, for lack of open files, and take their time.
