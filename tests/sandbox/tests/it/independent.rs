@@ -265,7 +265,7 @@ async fn silent_members_are_waited_for_while_only_the_leader_has_answered() {
 /// A silent member may be back, while the request that it was sent before is lost: it is sent another one, since it may
 /// contradict the only one that answers.
 #[tokio::test(start_paused = true)]
-async fn a_silent_member_is_asked_anew_while_only_the_leader_has_answered() {
+async fn a_silent_member_is_asked_again_while_only_the_leader_has_answered() {
     let link = world();
     let (slow, ports) = Slow::asked_in(&link);
     let mut members = once_silent(&link, &ports).await;
