@@ -204,10 +204,10 @@ async fn a_run_waits_for_a_silent_seed_whose_answer_could_matter() {
 #[derive(Clone, Copy)]
 enum Others {
     /// It ends without an answer.
-    AreSilent,
+    Silent,
     /// It is lost, and does not end.
-    AreGone,
-    AreSlow,
+    Hung,
+    Slow,
 }
 
 /// Members of which one leads.
@@ -221,7 +221,7 @@ impl Slow {
     /// With the ports of a run that asks them.
     fn asked_in(link: &Link) -> (Arc<Self>, Ports) {
         let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
-        let slow = Arc::new(Self { link: own, leader: PG1, others: Mutex::new(Others::AreSilent) });
+        let slow = Arc::new(Self { link: own, leader: PG1, others: Mutex::new(Others::Silent) });
         (slow.clone(), Ports { patroni: slow, ..named(link, "run") })
     }
 
@@ -239,12 +239,12 @@ impl Patroni for Slow {
         let others = *self.others.lock().unwrap();
         match others {
             _ if is_leader => {}
-            Others::AreSilent => {
+            Others::Silent => {
                 sleep(Duration::from_secs(2)).await;
                 return unanswered(url);
             }
-            Others::AreGone => pending::<()>().await,
-            Others::AreSlow => sleep(Duration::from_millis(100)).await,
+            Others::Hung => pending::<()>().await,
+            Others::Slow => sleep(Duration::from_millis(100)).await,
         }
         self.link.ask(url, asked).await
     }
@@ -257,7 +257,7 @@ async fn silent_members_are_waited_for_while_only_the_leader_has_answered() {
     let link = world();
     let (slow, ports) = Slow::asked_in(&link);
     let mut members = once_silent(&link, &ports).await;
-    slow.will(Others::AreSlow);
+    slow.will(Others::Slow);
     observe(&mut members, &link, &ports).await;
     assert!(answered(&members, &link) > 1);
 }
@@ -269,11 +269,11 @@ async fn a_silent_member_is_asked_again_while_only_the_leader_has_answered() {
     let link = world();
     let (slow, ports) = Slow::asked_in(&link);
     let mut members = once_silent(&link, &ports).await;
-    slow.will(Others::AreGone);
+    slow.will(Others::Hung);
     let spec = link.world().resources.spec.clone();
     members.ask(&spec, &ports, Duration::ZERO, Instant::now() + PATIENCE);
     sleep(Duration::from_millis(600)).await;
-    slow.will(Others::AreSlow);
+    slow.will(Others::Slow);
     let began = Instant::now();
     observe(&mut members, &link, &ports).await;
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
