@@ -368,7 +368,10 @@ impl App {
             alerts: Rules {
                 grace_ms: milliseconds(alerts.grace),
                 contested_grace_ms: milliseconds(alerts.contested_grace),
+                replica_grace_ms: milliseconds(alerts.replica_grace),
+                paused_grace_ms: milliseconds(alerts.paused_grace),
                 reminder_ms: alerts.reminder.map(milliseconds),
+                limits: alerts.limits,
             },
         }
     }

@@ -106,8 +106,19 @@ fn member(member: &MemberReport) -> Vec<String> {
         or_dash(member.role.clone()),
         state,
         or_dash(member.timeline.map(|timeline| timeline.to_string())),
-        or_dash(member.lag_bytes.map(bytes)),
+        or_dash(lag(member)),
     ]
+}
+
+/// What it has not received, and what it has received and not replayed.
+fn lag(member: &MemberReport) -> Option<String> {
+    let received = member.lag_bytes.map(bytes);
+    let replayed = member.replay_lag_bytes.filter(|replay| member.lag_bytes.is_none_or(|lag| lag < *replay));
+    match (received, replayed.map(bytes)) {
+        (Some(received), Some(replayed)) => Some(format!("{received}, replay {replayed}")),
+        (None, Some(replayed)) => Some(format!("replay {replayed}")),
+        (received, None) => received,
+    }
 }
 
 fn endpoint(endpoint: &EndpointStatus) -> Vec<String> {

@@ -73,7 +73,13 @@ pub struct Alerts {
     pub sns_topic_arn: Option<Spanned<String>>,
     pub grace_seconds: Option<Spanned<f64>>,
     pub contested_grace_seconds: Option<Spanned<f64>>,
+    pub replica_grace_seconds: Option<Spanned<f64>>,
+    pub paused_grace_seconds: Option<Spanned<f64>>,
     pub reminder_seconds: Option<Spanned<f64>>,
+    pub replica_lag_bytes: Option<Spanned<u64>>,
+    pub maximum_lag_on_failover: Option<Spanned<u64>>,
+    pub flapping_changes: Option<Spanned<u64>>,
+    pub flapping_seconds: Option<Spanned<f64>>,
     pub heartbeat_url: Option<Spanned<String>>,
 }
 

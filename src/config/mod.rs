@@ -29,6 +29,7 @@ pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
 pub use log_filter::{LogFilter, LogLevel};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
+use repoint_domain::alerts::Limits;
 use repoint_domain::spec::{GroupSpec, Spec};
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::assume::AssumedRole;
@@ -99,6 +100,12 @@ pub struct Alerts {
     pub grace: Duration,
     /// The same for a contested cluster.
     pub contested_grace: Duration,
+    /// The same for a replica that is too far behind, and for a cluster in which no member could take over.
+    pub replica_grace: Duration,
+    /// The same for a cluster that is paused.
+    pub paused_grace: Duration,
+    /// From where on something is wrong.
+    pub limits: Limits,
     /// The interval of reminders for a condition that lasts; `None` means no reminders.
     pub reminder: Option<Duration>,
     /// The URL to send heartbeats to; `None` means no heartbeats.

@@ -188,6 +188,28 @@ impl Resolver<'_> {
         self.seconds_within(variables, key, file, Duration::from_nanos(1)..=LONGEST)
     }
 
+    /// A whole number within a range.
+    pub(super) fn whole(
+        &mut self,
+        variable: &str,
+        key: &str,
+        file: Option<&Spanned<u64>>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let (value, place) = match (self.environment.get(&[variable]), file) {
+            (Some((name, value)), _) => (value.parse().ok(), Place::Variable(name.to_owned())),
+            (None, Some(spanned)) => (Some(*spanned.get_ref()), Place::File(spanned.span())),
+            (None, None) => return None,
+        };
+        let fitting = value.filter(|value| range.contains(value));
+        if fitting.is_none() {
+            let message = format!("it must be a whole number from {} to {}", range.start(), range.end());
+            let problem = self.problem(&place, key, message);
+            self.problems.push(problem);
+        }
+        fitting
+    }
+
     pub(super) fn seconds_within(
         &mut self,
         variables: &[&str],

@@ -1,5 +1,7 @@
 //! The effective configuration, secrets masked.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::endpoint::KINDS;
@@ -37,6 +39,12 @@ pub fn show(settings: &Settings) -> Value {
             "sns_topic_arn": settings.alerts.topic.as_ref().map(TopicArn::as_str),
             "grace_seconds": settings.alerts.grace.as_secs_f64(),
             "contested_grace_seconds": settings.alerts.contested_grace.as_secs_f64(),
+            "replica_grace_seconds": settings.alerts.replica_grace.as_secs_f64(),
+            "paused_grace_seconds": settings.alerts.paused_grace.as_secs_f64(),
+            "replica_lag_bytes": settings.alerts.limits.replica_lag_bytes,
+            "maximum_lag_on_failover": settings.alerts.limits.failover_lag_bytes,
+            "flapping_changes": settings.alerts.limits.flapping_changes,
+            "flapping_seconds": Duration::from_millis(settings.alerts.limits.flapping_ms).as_secs_f64(),
             "reminder_seconds": settings.alerts.reminder.map(|reminder| reminder.as_secs_f64()),
             "heartbeat_url": settings.alerts.heartbeat.as_ref().map(ToString::to_string),
         },

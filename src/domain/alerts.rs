@@ -17,7 +17,7 @@ mod subject;
 mod update;
 
 pub use alert::{Alert, Document, LeftOut};
-pub use conditions::Rules;
+pub use conditions::{Limits, Rules};
 pub use cut::CUTS;
 pub use detect::findings;
 pub use event::{Event, Phase};

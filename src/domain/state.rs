@@ -4,6 +4,7 @@
 //! two processes from writing at once, and it has what was alerted. It must never name a primary.
 
 mod bounds;
+mod changes;
 mod condition;
 mod kinds;
 mod raw;
@@ -23,6 +24,7 @@ use crate::values::timestamp::Timestamp;
 pub use bounds::{
     MOST_BYTES, MOST_MESSAGE_BYTES, MOST_MESSAGES, MOST_SENTENCE_BYTES, MOST_SUBJECT_BYTES, clipped,
 };
+pub use changes::{LeaderChange, MOST_CHANGES, changes_within};
 pub use condition::Condition;
 pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
@@ -45,6 +47,9 @@ pub struct State {
     /// Who was last seen to lead, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<KnownLeader>,
+    /// When another one began to lead, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<LeaderChange>,
     /// The site that a process has last acted for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteName>,
@@ -189,6 +194,7 @@ impl State {
         Self {
             revision,
             leader: self.led_by(primary, now),
+            changes: self.changes_with(primary, now),
             highest_timeline: Some(timeline),
             system_id: Some(primary.system_id.clone()),
             lease: Some(Lease {
@@ -235,6 +241,12 @@ impl State {
         }
         let since = self.is_settling(leader, now).then_some(now);
         Some(KnownLeader { member: leader.member.clone(), timeline: leader.timeline, since })
+    }
+
+    /// Whether a condition of that kind is open.
+    #[must_use]
+    pub fn has(&self, kind: ConditionKind) -> bool {
+        self.conditions.iter().any(|condition| condition.kind == kind)
     }
 
     /// Whether this leader has led for so short a time that replicas may still be on their way to it. A time in the future

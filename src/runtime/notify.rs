@@ -16,7 +16,7 @@ use super::save::update;
 use super::settings::Settings;
 use crate::ports::Ports;
 use crate::unsaved::Past;
-use repoint_domain::alerts::{Alert, Event, Loaded, PassOutcome, Rules, next_state};
+use repoint_domain::alerts::{Alert, Event, Loaded, PassOutcome, Phase, Rules, next_state};
 use repoint_domain::observed::Read;
 use repoint_domain::report::{ClusterReport, HoldReport, PassHold, PassHoldKind, Reason, outcome};
 use repoint_domain::spec::Spec;
@@ -143,16 +143,18 @@ impl Notified {
             ..pass.clone()
         };
         let now = ports.clock.now();
-        let (updated, events) = next_state(&base, &pass, rules, now);
-        let mut alerts = alerts_of(&events, report, now);
+        let (updated, mut events) = next_state(&base, &pass, rules, now);
         let mut next = updated.unwrap_or_else(|| base.clone());
         if rules == &at_once {
-            // A warning can wait until it is known how long it has lasted.
-            alerts.retain(|alert| alert.document.severity != Severity::Warning);
-            take_back(&mut next.conditions, &base.conditions, |condition| {
-                condition.kind.severity() == Severity::Warning
+            // What is not critical can wait until it is known how long it has lasted.
+            let may_wait = |condition: &Condition| condition.kind.severity() != Severity::Critical;
+            events.retain(|event| match event {
+                Event::Condition { condition, phase } => *phase == Phase::Ended || !may_wait(condition),
+                Event::Moved { .. } => true,
             });
+            take_back(&mut next.conditions, &base.conditions, may_wait);
         }
+        let alerts = alerts_of(&events, report, now);
         let mut is_published = true;
         for (index, alert) in alerts.iter().enumerate() {
             let id = format!("{}-{}-{index}", pass.spec.name, now.0);

@@ -87,6 +87,12 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
     grace_seconds = 60.0
     contested_grace_seconds = 0.0
+    replica_grace_seconds = 300.0
+    paused_grace_seconds = 3600.0
+    replica_lag_bytes = 67108864
+    maximum_lag_on_failover = 1048576
+    flapping_changes = 3
+    flapping_seconds = 1800.0
 
     [watch]
     interval_seconds = 1.0
@@ -331,7 +337,7 @@ async fn the_times_of_alerts_are_within_bounds() {
         .with("REPOINT_ALERTS_GRACE_SECONDS", "0")
         .run(&["check", "--format", "json"])
         .await;
-    insta::assert_snapshot!(ran.json()["alerts"].to_string(), @r#"{"grace_seconds":0.0,"contested_grace_seconds":0.0,"reminder_seconds":3600.0}"#);
+    insta::assert_snapshot!(ran.json()["alerts"].to_string(), @r#"{"grace_seconds":0.0,"contested_grace_seconds":0.0,"replica_grace_seconds":300.0,"paused_grace_seconds":3600.0,"replica_lag_bytes":67108864,"maximum_lag_on_failover":1048576,"flapping_changes":3,"flapping_seconds":1800.0,"reminder_seconds":3600.0}"#);
 }
 
 #[tokio::test]

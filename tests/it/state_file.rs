@@ -10,8 +10,8 @@ use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
 use repoint_domain::state::{
-    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, Lease, OutboxMessage, Raw, State,
-    SurplusTarget, Unknown,
+    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, LeaderChange, Lease, OutboxMessage, Raw,
+    State, SurplusTarget, Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
@@ -69,6 +69,7 @@ pub fn full(revision: u64) -> State {
             timeline: Timeline(4),
         }),
         leader: Some(KnownLeader { member: Some(name(1)), timeline: Timeline(4), since: Some(Timestamp(3)) }),
+        changes: vec![LeaderChange { at: Timestamp(3), count: 2 }],
         site: Some(SiteName::new("us-east-1")),
         superseded: [SiteName::new("us-west-2")].into(),
         members_of_sites: [(

@@ -5,15 +5,25 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{LONGEST_GRACE, Place, Resolver};
-use crate::config::file::File;
+use crate::config::file::{self, File};
 use crate::config::{Alerts, HeartbeatUrl, Problem};
+use repoint_domain::alerts::Limits;
+use repoint_domain::state::MOST_CHANGES;
 
 /// A failover with Patroni's defaults (`ttl` 30) takes 30 s; what lasts longer is not transient.
 const GRACE: Duration = Duration::from_mins(1);
 
+/// What a TOML integer holds.
+const MOST_BYTES: u64 = i64::MAX.unsigned_abs();
+/// A replica that restarts, is rewound or follows a new leader needs minutes, not seconds.
+const REPLICA_GRACE: Duration = Duration::from_mins(5);
+/// Maintenance that was planned takes less.
+const PAUSED_GRACE: Duration = Duration::from_hours(1);
+
 impl Resolver<'_> {
     pub(super) fn alerts(&mut self, file: &File) -> Alerts {
         let file = &file.alerts;
+        let limits = self.limits(file);
         let topic = self
             .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref())
             .and_then(|given| self.topic(&given, "alerts.sns_topic_arn"));
@@ -33,9 +43,26 @@ impl Resolver<'_> {
                     &["REPOINT_ALERTS_CONTESTED_GRACE_SECONDS"],
                     "alerts.contested_grace_seconds",
                     file.contested_grace_seconds.as_ref(),
-                    grace,
+                    grace.clone(),
                 )
                 .unwrap_or_default(),
+            replica_grace: self
+                .seconds_within(
+                    &["REPOINT_ALERTS_REPLICA_GRACE_SECONDS"],
+                    "alerts.replica_grace_seconds",
+                    file.replica_grace_seconds.as_ref(),
+                    grace.clone(),
+                )
+                .unwrap_or(REPLICA_GRACE),
+            paused_grace: self
+                .seconds_within(
+                    &["REPOINT_ALERTS_PAUSED_GRACE_SECONDS"],
+                    "alerts.paused_grace_seconds",
+                    file.paused_grace_seconds.as_ref(),
+                    grace,
+                )
+                .unwrap_or(PAUSED_GRACE),
+            limits,
             reminder: self.seconds_within(
                 &["REPOINT_ALERTS_REMINDER_SECONDS"],
                 "alerts.reminder_seconds",
@@ -43,6 +70,42 @@ impl Resolver<'_> {
                 Duration::from_nanos(1)..=LONGEST_GRACE,
             ),
             heartbeat: self.heartbeat(file.heartbeat_url.as_ref()),
+        }
+    }
+
+    fn limits(&mut self, file: &file::Alerts) -> Limits {
+        let flapping = self.seconds_within(
+            &["REPOINT_ALERTS_FLAPPING_SECONDS"],
+            "alerts.flapping_seconds",
+            file.flapping_seconds.as_ref(),
+            Duration::from_secs(1)..=LONGEST_GRACE,
+        );
+        let replica_lag = self.whole(
+            "REPOINT_ALERTS_REPLICA_LAG_BYTES",
+            "alerts.replica_lag_bytes",
+            file.replica_lag_bytes.as_ref(),
+            1..=MOST_BYTES,
+        );
+        let failover_lag = self.whole(
+            "REPOINT_ALERTS_MAXIMUM_LAG_ON_FAILOVER",
+            "alerts.maximum_lag_on_failover",
+            file.maximum_lag_on_failover.as_ref(),
+            0..=MOST_BYTES,
+        );
+        let changes = self.whole(
+            "REPOINT_ALERTS_FLAPPING_CHANGES",
+            "alerts.flapping_changes",
+            file.flapping_changes.as_ref(),
+            2..=MOST_CHANGES as u64,
+        );
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).ok();
+        Limits {
+            replica_lag_bytes: replica_lag.unwrap_or(Limits::DEFAULT.replica_lag_bytes),
+            failover_lag_bytes: failover_lag.unwrap_or(Limits::DEFAULT.failover_lag_bytes),
+            flapping_changes: changes
+                .and_then(|changes| u32::try_from(changes).ok())
+                .unwrap_or(Limits::DEFAULT.flapping_changes),
+            flapping_ms: flapping.and_then(milliseconds).unwrap_or(Limits::DEFAULT.flapping_ms),
         }
     }
 

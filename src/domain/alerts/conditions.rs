@@ -20,8 +20,38 @@ pub struct Rules {
     pub grace_ms: u64,
     /// How long a contested cluster must last.
     pub contested_grace_ms: u64,
+    /// How long a replica must be too far behind, or no member be able to take over.
+    pub replica_grace_ms: u64,
+    /// How long Patroni must be paused.
+    pub paused_grace_ms: u64,
     /// How often an alert is repeated; never if unset.
     pub reminder_ms: Option<u64>,
+    /// From where on something is wrong.
+    pub limits: Limits,
+}
+
+/// From where on something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How far a replica may be behind, in bytes of WAL, received or replayed.
+    pub replica_lag_bytes: u64,
+    /// Patroni's `maximum_lag_on_failover`: how far a member may be behind that is to take over, in bytes.
+    pub failover_lag_bytes: u64,
+    /// So many changes of the primary are flapping,
+    pub flapping_changes: u32,
+    /// within so many milliseconds.
+    pub flapping_ms: u64,
+}
+
+impl Limits {
+    /// Four WAL segments, so that a replica that replays segment by segment from an archive is within the limit; Patroni's own
+    /// default for a failover; and no more than a switchover to another member and back.
+    pub const DEFAULT: Self = Self {
+        replica_lag_bytes: 64 * 1024 * 1024,
+        failover_lag_bytes: 1024 * 1024,
+        flapping_changes: 3,
+        flapping_ms: 30 * 60 * 1000,
+    };
 }
 
 impl Rules {
@@ -30,6 +60,8 @@ impl Rules {
             Alerted::AtOnce => 0,
             Alerted::AfterGrace => self.grace_ms,
             Alerted::AfterContestedGrace => self.contested_grace_ms,
+            Alerted::AfterReplicaGrace => self.replica_grace_ms,
+            Alerted::AfterPausedGrace => self.paused_grace_ms,
         }
     }
 }

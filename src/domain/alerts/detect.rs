@@ -2,18 +2,27 @@
 //!
 //! Invariant 2, unknown is not absent: what a pass cannot tell it says, and such a condition stays as it was.
 
+mod candidates;
+mod failing;
+mod flapping;
+mod lag;
+mod modes;
+
+use super::conditions::Limits;
 use super::findings::Findings;
 use super::subject::Subject;
+use crate::decide::lag::Heads;
 use crate::decide::verdict::{HoldKind, Verdict};
-use crate::observed::Observed;
 use crate::observed::member::{Member, members, primarys_view};
+use crate::observed::{ClusterView, Observed};
 use crate::plan::{EndpointHold, EndpointWarning, Plan, WarningReason};
 use crate::report::{PassHold, StepReport, StepResult};
 use crate::spec::{GroupRole, PointsTo, Site, Spec, Strategy};
 use crate::state::{ConditionKind, State};
-use crate::values::cluster::MemberName;
+use crate::values::cluster::{MemberName, SiteName};
 use crate::values::endpoint::Endpoint;
 use crate::values::primary::Primary;
+use crate::values::timestamp::Timestamp;
 
 /// What is wrong, by what was seen, decided and done; `unfollowed` is why a known primary was not followed, or would not be.
 #[must_use]
@@ -42,12 +51,14 @@ pub fn findings(
                 found.add(Kind::SplitBrain, Some(subject), &message);
             }
             endpoints(spec, observed, primary, plan, steps, unfollowed, &mut found);
+            failing::detect(state, primary, steps, unfollowed.is_none(), &mut found);
         }
         (Verdict::Hold(_), Some(leader)) => {
             // Another site may hold the primary, and the endpoints of writers stay as they were.
             found.unknown.push(Kind::SplitBrain);
             found.left_alone = of_writers(spec);
             endpoints(spec, observed, leader, plan, steps, unfollowed, &mut found);
+            failing::detect(state, leader, steps, unfollowed.is_none(), &mut found);
         }
         (Verdict::Hold(hold), None) => {
             found.unknown.extend([
@@ -59,6 +70,7 @@ pub fn findings(
                 Kind::NoGroup,
                 Kind::MemberUnplaced,
                 Kind::ApplyFailed,
+                Kind::RetargetFailing,
                 Kind::PlanRefused,
             ]);
             let kind = match hold.kind() {
@@ -89,6 +101,69 @@ pub fn findings(
         found.add(Kind::StateUnavailable, None, &failure.to_string());
     }
     found
+}
+
+impl Findings {
+    /// The same, with what is wrong with the cluster itself, whatever its endpoints do.
+    #[must_use]
+    pub fn with_cluster(
+        mut self,
+        spec: &Spec,
+        observed: &Observed,
+        state: Option<&State>,
+        verdict: &Verdict,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Self {
+        if self.is_of_others {
+            return self;
+        }
+        flapping::detect(state, verdict.leader(), limits, now, &mut self);
+        let heads = Heads::of(observed);
+        for site in &spec.sites {
+            let its = SiteMembers::of(site, observed);
+            lag::detect(&its, &heads, state, limits, &mut self);
+            modes::detect(&its, &mut self);
+            match verdict {
+                Verdict::Primary(primary) if primary.site == site.name => {
+                    candidates::detect(&its, site, primary, &heads, limits, &mut self);
+                }
+                Verdict::Primary(_) => {}
+                Verdict::Hold(_) => self.unknown.push(ConditionKind::NoCandidate),
+            }
+        }
+        self
+    }
+}
+
+/// The members of a site, without those that belong to another cluster.
+struct SiteMembers<'a> {
+    name: Option<&'a SiteName>,
+    members: Vec<Member<'a>>,
+}
+
+impl<'a> SiteMembers<'a> {
+    fn of(site: &'a Site, observed: &'a Observed) -> Self {
+        let mut members = members(observed.answers_of(site.name.as_ref()));
+        members.retain(|member| member.foreign(&site.scope, None).is_none());
+        Self { name: site.name.as_ref(), members }
+    }
+
+    /// Whether its leader answers.
+    fn hears_the_leader(&self) -> bool {
+        self.members.iter().any(Member::leads)
+    }
+
+    fn views(&self) -> impl Iterator<Item = &'a ClusterView> {
+        self.members.iter().filter_map(Member::view)
+    }
+}
+
+/// A number of bytes, rounded down to a power of two: a message that says it does not change in every pass.
+fn rounded(bytes: u64) -> String {
+    let power = bytes.checked_ilog2().unwrap_or_default();
+    let unit = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power as usize / 10];
+    format!("{} {unit}", 1_u64 << (power % 10))
 }
 
 /// By what an entry is known in a state that is not its own: the first of its endpoints.

@@ -56,6 +56,10 @@ pub struct Findings {
     pub(super) present: Vec<Finding>,
     /// Kinds of which this pass could not tell anything.
     pub(super) unknown: Vec<ConditionKind>,
+    /// Members by name, of which it could not tell whether the condition is still there.
+    pub(super) unknown_subjects: Vec<(ConditionKind, String)>,
+    /// Sites of which it could not tell that.
+    pub(super) unknown_sites: Vec<(ConditionKind, Option<SiteName>)>,
     /// The sites of whose members it could not tell.
     pub(super) unreachable: Vec<Option<SiteName>>,
     /// The state is of other endpoints, so that nothing else is said of it.
@@ -80,13 +84,22 @@ impl Findings {
     /// Whether the pass could tell if that condition has ended.
     pub(super) fn knows(&self, known: &Condition) -> bool {
         let endpoint = known.endpoint.as_deref();
-        let is_silent =
-            known.kind == ConditionKind::MemberUnreachable && self.unreachable.contains(&known.site);
-        let is_held = known.kind == ConditionKind::MemberUnplaced && has(&self.held, endpoint);
+        let is_of_member = matches!(known.kind, ConditionKind::MemberUnreachable | ConditionKind::ReplicaLag);
+        let is_silent = is_of_member && self.unreachable.contains(&known.site);
+        let may_be_held = matches!(known.kind, ConditionKind::MemberUnplaced | ConditionKind::ApplyFailed);
+        let is_held = may_be_held && has(&self.held, endpoint);
+        let subject = known.subject.as_deref();
+        let mut unknown_subjects =
+            self.unknown_subjects.iter().map(|(kind, name)| (kind, Some(name.as_str())));
+        let mut unknown_sites =
+            self.unknown_sites.iter().map(|(kind, site)| (kind, site.as_ref().map(SiteName::as_str)));
+        let is_unknown = unknown_subjects.any(|unknown| unknown == (&known.kind, subject))
+            || unknown_sites.any(|unknown| unknown == (&known.kind, subject));
         known.kind != ConditionKind::Unrecognized
             && self.knows_kind(known.kind, endpoint)
             && !is_silent
             && !is_held
+            && !is_unknown
     }
 
     /// Whether the pass could tell if that target still belongs to no member.

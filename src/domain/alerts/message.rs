@@ -98,7 +98,7 @@ fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now
     let document = Document {
         cluster: report.name.to_string(),
         event: condition.kind.as_str(),
-        severity: if phase == Phase::Ended { Severity::Info } else { condition.kind.severity() },
+        severity: condition.kind.severity(),
         status,
         dedup_key: format!("{}/{}{subject}", report.name, condition.kind.as_str()),
         cause: None,
@@ -126,7 +126,7 @@ fn title(condition: &Condition) -> String {
 }
 
 /// Seconds in the units that a reader expects.
-fn format_duration(seconds: u64) -> String {
+pub(super) fn format_duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),

@@ -42,6 +42,7 @@ pub fn next_state(
     if !is_superseded(state, pass) {
         if let Some(leader) = pass.verdict.leader() {
             next.leader = state.led_by(leader, now);
+            next.changes = state.changes_with(leader, now);
         }
         if let Verdict::Primary(primary) = pass.verdict {
             let followed = followed(pass, primary);

@@ -71,10 +71,9 @@ impl<'a> Heads<'a> {
 /// A member that leads by its own account; `Some(None)` for one whose position is unknown.
 #[expect(clippy::option_option, reason = "a leader without a position is still one of several leaders")]
 fn head<'a>(member: &Member<'a>) -> Option<Option<Head<'a>>> {
-    let status = member.status()?;
+    let status = member.status().filter(|_| member.leads())?;
     let is_primary = member.claim().is_some();
-    let leads = is_primary || status.role == Role::StandbyLeader;
-    leads.then(|| Some(Head { status, wal_bytes: status.wal.end()?, is_primary }))
+    Some(status.wal.end().map(|wal_bytes| Head { status, wal_bytes, is_primary }))
 }
 
 /// Not knowing an identifier is not having another one (invariant 2).

@@ -227,6 +227,12 @@ impl<'a> Member<'a> {
         claim_of(self.status()?)
     }
 
+    /// Whether it leads by its own account: it claims to be the primary, or it leads a standby cluster.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.claim().is_some() || self.status().is_some_and(|status| status.role == Role::StandbyLeader)
+    }
+
     /// What keeps a member that answers 200 from being a claimant; `None` for a claimant, and for one that answers 503.
     #[must_use]
     pub fn not_yet(&self) -> Option<String> {

@@ -3,6 +3,7 @@
 //! Invariant 10 (bounded): `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
 //! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
 
+use super::changes::bound_changes;
 use super::{
     Condition, KnownMember, KnownMembers, OutboxMessage, Raw, Severity, State, SurplusTarget, Unknown,
 };
@@ -36,6 +37,7 @@ impl State {
         self.bound_outbox();
         bound_conditions(&mut self.conditions);
         bound_surplus(&mut self.surplus);
+        bound_changes(&mut self.changes);
         let mut left = MOST_MEMBER_BYTES;
         bound_members(&mut self.members, &mut left);
         for members in self.members_of_sites.values_mut() {

@@ -1,6 +1,6 @@
 //! The table of conditions: everything that can be wrong for a while, and be alerted.
 //!
-//! One row is a kind. A new kind needs its row, a detector in `alerts/detect.rs`, and a heading of its name in the
+//! One row is a kind. A new kind needs its row, a detector in `alerts/detect.rs` or beside it, and a heading of its name in the
 //! runbook (`infra/guide/runbook.md`).
 
 use serde::{Serialize, Serializer};
@@ -51,6 +51,10 @@ pub enum Alerted {
     AfterGrace,
     /// Once it has lasted for `alerts.contested_grace_seconds`.
     AfterContestedGrace,
+    /// Once it has lasted for `alerts.replica_grace_seconds`: a replica that restarts or is copied catches up by itself.
+    AfterReplicaGrace,
+    /// Once it has lasted for `alerts.paused_grace_seconds`: maintenance is meant to be.
+    AfterPausedGrace,
 }
 
 macro_rules! kinds {
@@ -122,6 +126,18 @@ kinds! {
     StateUnavailable = "state_unavailable", Critical, AfterGrace, "STATE STORE UNAVAILABLE, changes blocked";
     /// The state is kept for endpoints none of which is configured.
     StateOfOtherEndpoints = "state_of_other_endpoints", Critical, AtOnce, "STATE OF OTHER ENDPOINTS, changes blocked";
+    /// The same change of endpoints fails in pass after pass.
+    RetargetFailing = "retarget_failing", Critical, AfterGrace, "endpoints FAIL to follow in every pass";
+    /// The DCS is down, and Patroni's failsafe mode keeps the primary.
+    Failsafe = "failsafe", Critical, AfterGrace, "FAILSAFE MODE, the DCS is down";
+    /// The primary changes again and again.
+    Flapping = "flapping", Warning, AtOnce, "FLAPPING, the primary changes again and again";
+    /// No member could take over from the primary.
+    NoCandidate = "no_candidate", Warning, AfterReplicaGrace, "no member could take over";
+    /// A replica is far behind its leader, or a standby leader behind the primary.
+    ReplicaLag = "replica_lag", Warning, AfterReplicaGrace, "replica {} lags";
+    /// Patroni is in maintenance mode.
+    Paused = "paused", Info, AfterPausedGrace, "Patroni is paused";
 }
 
 impl ConditionKind {

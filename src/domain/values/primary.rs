@@ -43,6 +43,14 @@ impl Rival {
     }
 }
 
+impl Primary {
+    /// What it is called in the whole cluster, if its name is known.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        self.member.as_ref().map(|member| label(self.site.as_ref(), member.as_str()))
+    }
+}
+
 /// What a member is called in the whole cluster, where its name may be that of another site's member as well.
 #[must_use]
 pub fn label(site: Option<&SiteName>, member: &str) -> String {

@@ -39,8 +39,10 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
     if mode == Mode::DryRun {
         return report;
     }
-    let findings =
-        findings(spec, &observed, state.as_ref().ok(), &verdict, &plan, &report.steps, hold.as_ref());
+    let known = state.as_ref().ok();
+    let findings = findings(spec, &observed, known, &verdict, &plan, &report.steps, hold.as_ref());
+    let limits = &settings.alerts.limits;
+    let findings = findings.with_cluster(spec, &observed, known, &verdict, limits, ports.clock.now());
     let outcome = PassOutcome {
         spec,
         steps: &report.steps,

@@ -12,6 +12,7 @@
 
 mod audit;
 mod batch;
+mod conditions;
 mod identity;
 mod invariants;
 mod lag;

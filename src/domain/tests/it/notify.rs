@@ -128,10 +128,10 @@ fn a_condition_is_alerted_when_it_begins_lasts_and_ends() {
     critical [contested triggered] repoint: batman: CONTESTED, two members may be taking writes
     critical [no_primary triggered] repoint: batman: no primary, for 1 min 0 s now
     critical [no_primary reminder] repoint: batman: still no primary, for 10 min 0 s now
-    info [no_primary resolved] repoint: batman: resolved after 2 h 2 min: no primary
+    critical [no_primary resolved] repoint: batman: resolved after 2 h 2 min: no primary
     warning [member_unreachable triggered] repoint: batman: member pg1 does not answer, for 1 min 0 s now
     critical [apply_failed triggered] repoint: batman: FAILED to change pg-writer
-    info [apply_failed resolved] repoint: batman: resolved after 30 s: FAILED to change pg-writer
+    critical [apply_failed resolved] repoint: batman: resolved after 30 s: FAILED to change pg-writer
     ");
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use repoint::runtime::pass::{Mode, Settings, pass};
-use repoint_domain::alerts::Rules;
+use repoint_domain::alerts::{Limits, Rules};
 use repoint_domain::report::{ClusterReport, Outcome, PassHoldKind, Reason, StepResult};
 use tokio::time::{Instant, sleep};
 
@@ -20,7 +20,14 @@ pub fn settings(needs_state: bool) -> Settings {
         limit: Duration::from_secs(30),
         notify_within: Duration::from_secs(10),
         needs_state,
-        alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: Some(30_000) },
+        alerts: Rules {
+            grace_ms: 10_000,
+            contested_grace_ms: 0,
+            replica_grace_ms: 30_000,
+            paused_grace_ms: 30_000,
+            reminder_ms: Some(30_000),
+            limits: Limits::DEFAULT,
+        },
     }
 }
 

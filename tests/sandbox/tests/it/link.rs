@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repoint::ports::Ports;
 use repoint::runtime::pass::Settings;
-use repoint_domain::alerts::Rules;
+use repoint_domain::alerts::{Limits, Rules};
 use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
 use repoint_sandbox::simulation::World;
 use repoint_sandbox::transport::{Link, Shape, ports};
@@ -21,7 +21,14 @@ pub const SETTINGS: Settings = Settings {
     limit: Duration::from_secs(30),
     notify_within: Duration::from_secs(10),
     needs_state: true,
-    alerts: Rules { grace_ms: 10_000, contested_grace_ms: 0, reminder_ms: None },
+    alerts: Rules {
+        grace_ms: 10_000,
+        contested_grace_ms: 0,
+        replica_grace_ms: 300_000,
+        paused_grace_ms: 3_600_000,
+        reminder_ms: None,
+        limits: Limits::DEFAULT,
+    },
 };
 
 /// pg1 leads three members, and the endpoints point at it.

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod aws;
+mod conditions;
 mod demo;
 mod http;
 mod independent;

@@ -15,7 +15,7 @@ use repoint_domain::observed::Observed;
 use super::{contested, leaderless, unreadable, without};
 use crate::support::cases::members;
 use crate::support::evidence::{answer, healthy, observed, primary, replica, view};
-use crate::support::history::{History, healthy_target};
+use crate::support::history::{History, RULES, healthy_target};
 
 /// One pass of a story.
 #[derive(Clone, Debug)]
@@ -72,7 +72,14 @@ fn scene() -> impl Strategy<Value = Scene> {
 
 fn rules() -> impl Strategy<Value = Rules> {
     (select(vec![0, 60_000]), select(vec![0, 30_000]), option::of(select(vec![120_000, 600_000]))).prop_map(
-        |(grace_ms, contested_grace_ms, reminder_ms)| Rules { grace_ms, contested_grace_ms, reminder_ms },
+        |(grace_ms, contested_grace_ms, reminder_ms)| Rules {
+            grace_ms,
+            contested_grace_ms,
+            replica_grace_ms: 2 * grace_ms,
+            paused_grace_ms: 3 * grace_ms,
+            reminder_ms,
+            ..RULES
+        },
     )
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use repoint_domain::alerts::{Alert, Findings, Loaded, PassOutcome, Rules, findings, next_state};
+use repoint_domain::alerts::{Alert, Findings, Limits, Loaded, PassOutcome, Rules, findings, next_state};
 use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::observed::Observed;
 use repoint_domain::plan::moves::moves;
@@ -26,7 +26,14 @@ use super::evidence::{GROUP, arn, group_spec, host, ip_group, records, spec, tar
 const WE: &str = "a test";
 
 /// People are told of what lasts a minute, of a contested cluster at once, and never again.
-pub const RULES: Rules = Rules { grace_ms: 60_000, contested_grace_ms: 0, reminder_ms: None };
+pub const RULES: Rules = Rules {
+    grace_ms: 60_000,
+    contested_grace_ms: 0,
+    replica_grace_ms: 300_000,
+    paused_grace_ms: 3_600_000,
+    reminder_ms: None,
+    limits: Limits::DEFAULT,
+};
 
 /// A cluster whose group and records follow what is applied.
 #[derive(Clone, Debug)]
@@ -39,6 +46,8 @@ pub struct History {
     pub sets: Vec<RecordSet>,
     /// Whether AWS refuses every write.
     pub is_refused: bool,
+    /// The second of the pass that is made.
+    pub now: i64,
     /// Everything that was told: when, and what.
     pub notified: Vec<(i64, Alert)>,
 }
@@ -82,6 +91,7 @@ impl History {
             group: vec![healthy_target(number)],
             sets: Vec::new(),
             is_refused: false,
+            now: 0,
             notified: Vec::new(),
         }
     }
@@ -94,6 +104,7 @@ impl History {
 
     /// Sees, decides, commits and applies.
     pub fn make(&mut self, second: i64, members: &Observed) -> Made {
+        self.now = second;
         let (observed, verdict, plan) = self.observe(members, &self.state);
         let mut steps = planned_steps(&plan);
         let moves = move_cause(&self.spec, &self.state, &observed, &verdict, &plan);
@@ -219,8 +230,9 @@ impl History {
             duration_ms: 1,
             api_calls: BTreeMap::new(),
         };
-        let findings =
-            findings(&self.spec, &observed, Some(&self.state), &verdict, plan, &report.steps, unfollowed);
+        let (state, limits) = (Some(&self.state), &self.rules.limits);
+        let findings = findings(&self.spec, &observed, state, &verdict, plan, &report.steps, unfollowed)
+            .with_cluster(&self.spec, &observed, state, &verdict, limits, at(self.now));
         Made {
             spec: self.spec.clone(),
             report,
