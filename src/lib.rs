@@ -8,13 +8,14 @@
 //! operator configures, [`permission`] is what IAM has to allow, [`app`] connects them, and [`cli`] and the crate
 //! `repoint-lambda` are the entry points.
 //!
-//! Imports point one way: `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> {limits, unsaved, permission} ->
-//! repoint-domain`.
+//! Imports point one way: `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> {limits, unsaved} -> {counters,
+//! permission} -> repoint-domain`.
 
 pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod counters;
 pub mod limits;
 pub mod permission;
 pub mod ports;

@@ -3,6 +3,23 @@
 //! One table for the policy that `repoint iam` prints ([`config`](crate::config)) and for the statement that a hint names
 //! ([`adapters`](crate::adapters)). Source: Service Authorization Reference, "Actions" and "Resource types" of each service.
 
+/// The IAM actions that repoint calls with its own credentials or with those of a role.
+pub const ACTIONS: [&str; 13] = [
+    "elasticloadbalancing:DescribeTargetHealth",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:ModifyListener",
+    "route53:ListResourceRecordSets",
+    "route53:ChangeResourceRecordSets",
+    "route53:GetChange",
+    "ec2:DescribeInstances",
+    "sns:Publish",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+];
+
 /// What a call needs to be allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::status::ClusterStatus;
 use crate::decide::verdict::{HoldKind, Verdict};
 use crate::plan::{EndpointReasonKind, Plan};
 use crate::values::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
@@ -112,6 +113,9 @@ pub struct ClusterReport {
     pub duration_ms: u64,
     /// Requests to AWS, retries included, by IAM action.
     pub api_calls: BTreeMap<String, u64>,
+    /// How the cluster stands after the pass, for metrics and the daemon's status; absent after a dry run.
+    #[serde(skip)]
+    pub status: Option<Box<ClusterStatus>>,
 }
 
 impl ClusterReport {

@@ -8,6 +8,7 @@ mod changes;
 mod condition;
 mod kinds;
 mod raw;
+mod retargets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,7 @@ pub use changes::{LeaderChange, MOST_CHANGES, changes_within};
 pub use condition::Condition;
 pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
+pub use retargets::Retargets;
 
 /// The state of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,9 @@ pub struct State {
     /// The targets of warm groups that belong to no member, and since when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus: Vec<SurplusTarget>,
+    /// How often endpoints were moved.
+    #[serde(default, skip_serializing_if = "Retargets::is_none")]
+    pub retargets: Retargets,
     /// Messages that have yet to be published.
     pub outbox: Vec<OutboxMessage>,
     /// What a newer version has written and this one does not know: it is kept.

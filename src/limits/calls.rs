@@ -42,6 +42,20 @@ impl Calls {
         *self.pass().counts.entry(action.to_owned()).or_default() += 1;
     }
 
+    /// A request was answered with this code, or not at all; for metrics.
+    pub fn answered(&self, action: &str, code: &str) {
+        if let Some(counters) = self.0.limiter.counters() {
+            counters.request(action, code);
+        }
+    }
+
+    /// An alert was published, or could not be; for metrics.
+    pub fn alert(&self, is_published: bool) {
+        if let Some(counters) = self.0.limiter.counters() {
+            counters.alert(is_published);
+        }
+    }
+
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {

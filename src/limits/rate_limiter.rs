@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use crate::counters::Counters;
 use repoint_domain::rates::{Bucket, Rank, RateKey, Urgency};
 
 /// How many passes that follow a failover are under way at the same time. Each waits for its writes before it commits, so
@@ -34,6 +35,7 @@ struct Shared {
     queues: Mutex<Queues>,
     failovers: Arc<Semaphore>,
     audits: Arc<Semaphore>,
+    counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -65,12 +67,19 @@ impl RateLimiter {
     /// This percentage of AWS's rate limits.
     #[must_use]
     pub fn new(percent: u32) -> Self {
+        Self::counting(percent, Counters::default())
+    }
+
+    /// The same, with counters that outlive it.
+    #[must_use]
+    pub fn counting(percent: u32, counters: Counters) -> Self {
         Self(Some(Arc::new(Shared {
             percent,
             began: Instant::now(),
             queues: Mutex::default(),
             failovers: Arc::new(Semaphore::new(FAILOVERS_AT_ONCE)),
             audits: Arc::new(Semaphore::new(AUDITS_AT_ONCE)),
+            counters,
         })))
     }
 
@@ -87,9 +96,17 @@ impl RateLimiter {
     /// Waits for tokens; there may be fewer, if the bucket never holds so many at once.
     pub(super) async fn take(&self, key: &RateKey, rank: Rank, tokens: u32) -> Vec<Token> {
         let Some(shared) = &self.0 else { return Vec::new() };
+        let began = Instant::now();
         let waiting = Shared::ask(shared, key, rank, tokens);
         // The other end is dropped only with this request, so it does not fail.
-        waiting.await.unwrap_or_default()
+        let tokens = waiting.await.unwrap_or_default();
+        shared.counters.waited(key, began.elapsed());
+        tokens
+    }
+
+    /// What this process counts, if there is a limit.
+    pub(super) fn counters(&self) -> Option<&Counters> {
+        self.0.as_ref().map(|shared| &shared.counters)
     }
 
     /// A request is sent without a token.

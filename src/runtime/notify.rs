@@ -76,6 +76,7 @@ pub async fn notify(
         Ok(state) => {
             ports.unsaved.saved(&spec.name, &state);
             notified.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
+            notified.is_stored = true;
             let until = [by_fifth(4), by_fifth(5)];
             notified.publish_outbox(spec, state, settings.needs_state, ports, until).await;
         }
@@ -113,6 +114,10 @@ pub struct Notified {
     pub alerts: Vec<String>,
     /// What went wrong.
     pub warnings: Vec<String>,
+    /// The state after the pass; of what could not be saved, the conditions.
+    pub state: State,
+    /// Whether that is the stored state.
+    pub is_stored: bool,
     /// An alert was not published, or the state was not saved although it is required.
     is_unnotified: bool,
     /// The state was not saved, although it is required.
@@ -166,6 +171,7 @@ impl Notified {
             take_back(&mut next.conditions, &base.conditions, |_| true);
         }
         ports.unsaved.alone(&pass.spec.name, &next);
+        self.state = next;
     }
 
     /// Publishes every message that this process has claimed, and takes it out of the outbox.
@@ -186,6 +192,7 @@ impl Notified {
                 failed.push(message.id.clone());
             }
         }
+        self.state = state.clone();
         let saved = update(spec, state, ports, save_until, |state| {
             let mut next = State { revision: state.revision + 1, ..state.clone() };
             next.outbox.retain(|message| !published.contains(&message.id));
@@ -194,15 +201,18 @@ impl Notified {
             }
             (next.outbox != state.outbox).then_some(next)
         });
-        if let Err(failure) = saved.await {
-            self.unsaved("a message may be sent twice", failure, needs_state);
+        match saved.await {
+            Ok(state) => self.state = state,
+            Err(failure) => self.unsaved("a message may be sent twice", failure, needs_state),
         }
     }
 
     async fn publish(&mut self, message: &OutboxMessage, ports: &Ports, until: Instant) -> bool {
         let Some(topic) = &ports.topic else { return true };
         let result = timeout_at(until.min(Instant::now() + PUBLISH_WITHIN), topic.publish(message)).await;
-        match result.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic"))) {
+        let result = result.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic")));
+        ports.calls.alert(result.is_ok());
+        match result {
             Ok(()) => true,
             Err(failure) => {
                 let hint = failure.hint.clone().unwrap_or_else(|| {

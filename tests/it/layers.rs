@@ -38,16 +38,28 @@ fn never(folder: &str, words: &[&str]) {
 
 #[test]
 fn nothing_points_back() {
-    let all = ["limits", "unsaved", "ports", "runtime", "adapters", "config", "app", "cli", "permission"];
+    let all = [
+        "limits",
+        "unsaved",
+        "counters",
+        "ports",
+        "runtime",
+        "adapters",
+        "config",
+        "app",
+        "cli",
+        "permission",
+    ];
     for (folder, allowed) in [
-        ("limits", &["limits"][..]),
+        ("limits", &["limits", "counters"][..]),
+        ("counters", &["counters", "permission"]),
         ("unsaved", &["unsaved"]),
         ("ports", &["limits", "unsaved", "ports"]),
         ("runtime", &["limits", "unsaved", "ports", "runtime"]),
         ("permission", &["permission"]),
-        ("adapters", &["limits", "ports", "adapters", "permission"]),
+        ("adapters", &["limits", "counters", "ports", "adapters", "permission"]),
         ("config", &["config", "permission"]),
-        ("app", &["limits", "unsaved", "ports", "runtime", "adapters", "config", "app"]),
+        ("app", &["limits", "unsaved", "counters", "ports", "runtime", "adapters", "config", "app"]),
         ("cli", &["config", "app", "cli"]),
     ] {
         let forbidden: Vec<String> =

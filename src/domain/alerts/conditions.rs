@@ -55,7 +55,9 @@ impl Limits {
 }
 
 impl Rules {
-    fn grace_of(&self, kind: ConditionKind) -> u64 {
+    /// How long a condition of that kind must last until it is alerted, in milliseconds.
+    #[must_use]
+    pub fn grace_of(&self, kind: ConditionKind) -> u64 {
         match kind.alerted() {
             Alerted::AtOnce => 0,
             Alerted::AfterGrace => self.grace_ms,

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{PassHold, Reason, VerdictReport, holds, planned_steps, warnings};
+use super::{
+    Action, PassHold, Reason, StepReport, StepResult, VerdictReport, holds, planned_steps, warnings,
+};
 use crate::decide::lag::Heads;
-use crate::decide::verdict::{Verdict, by_site};
+use crate::decide::verdict::{HoldKind, Verdict, by_site};
 use crate::observed::member::{Member, members};
 use crate::observed::{Answers, Observed, Read};
 use crate::plan::Plan;
 use crate::spec::Spec;
-use crate::state::{ConditionKind, State};
+use crate::state::{ConditionKind, Retargets, State};
 use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
 use crate::values::endpoint::Endpoint;
@@ -68,6 +70,54 @@ pub struct ClusterStatus {
     /// Why the state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_error: Option<String>,
+    /// How often endpoints were moved; absent where the state is unavailable.
+    #[serde(skip)]
+    pub retargets: Option<Retargets>,
+    /// How many alerts have yet to be published; absent where the state is unavailable.
+    #[serde(skip)]
+    pub alerts_pending: Option<usize>,
+}
+
+impl ClusterStatus {
+    /// The status of a cluster over which no pass was made yet.
+    #[must_use]
+    pub fn unknown(spec: &Spec) -> Self {
+        Self {
+            scope: spec.scope.clone(),
+            name: spec.name.clone(),
+            verdict: VerdictReport::Hold {
+                kind: HoldKind::Unreachable,
+                message: "not checked yet".to_owned(),
+            },
+            is_paused: false,
+            sites: Vec::new(),
+            members: Vec::new(),
+            endpoints: Vec::new(),
+            warnings: Vec::new(),
+            conditions: Vec::new(),
+            state_error: None,
+            retargets: None,
+            alerts_pending: None,
+        }
+    }
+
+    /// The status after a pass with these steps: what was changed counts as changed. Nothing is read again for it.
+    #[must_use]
+    pub fn after(mut self, steps: &[StepReport]) -> Self {
+        for endpoint in &mut self.endpoints {
+            let its: Vec<&StepReport> =
+                steps.iter().filter(|step| step.endpoint == endpoint.endpoint).collect();
+            for step in its.iter().filter(|step| step.result == StepResult::Done) {
+                endpoint.apply(step);
+            }
+            match its.iter().find(|step| step.result != StepResult::Done) {
+                _ if its.is_empty() || endpoint.standing != Standing::Differs => {}
+                Some(failed) => endpoint.message = failed.error.clone().or(endpoint.message.take()),
+                None => (endpoint.standing, endpoint.message) = (Standing::Right, None),
+            }
+        }
+        self
+    }
 }
 
 /// Something that is wrong and lasts, as the last pass left it.
@@ -82,8 +132,14 @@ pub struct ConditionStatus {
     pub message: String,
     /// For how long, in seconds.
     pub lasted_seconds: u64,
+    /// Since when.
+    #[serde(skip)]
+    pub since: Timestamp,
     /// Whether an alert was sent.
     pub notified: bool,
+    /// Whether it has lasted as long as its grace, published or not.
+    #[serde(skip)]
+    pub outlasts_grace: bool,
 }
 
 /// One site.
@@ -121,6 +177,9 @@ pub struct MemberReport {
     pub replay_lag_bytes: Option<u64>,
     /// Why it could not be asked.
     pub error: Option<String>,
+    /// Whether it claims to be the primary.
+    #[serde(skip)]
+    pub is_claimant: bool,
 }
 
 /// One endpoint.
@@ -134,6 +193,19 @@ pub struct EndpointStatus {
     pub standing: Standing,
     /// Why, where it is not right.
     pub message: Option<String>,
+}
+
+impl EndpointStatus {
+    /// What it points at after that step.
+    fn apply(&mut self, step: &StepReport) {
+        let is_target = |shown: &String| shown.split(' ').next() == Some(step.target.as_str());
+        match step.action {
+            Action::RegisterTarget if self.points_at.iter().any(is_target) => {}
+            Action::RegisterTarget => self.points_at.push(format!("{} (registered)", step.target)),
+            Action::DeregisterTarget => self.points_at.retain(|shown| !is_target(shown)),
+            Action::SetWeights | Action::ChangeRecord => self.points_at = vec![step.target.clone()],
+        }
+    }
 }
 
 /// Whether an endpoint points where it should.
@@ -160,29 +232,42 @@ pub fn status(
     plan: &Plan,
     now: Timestamp,
 ) -> ClusterStatus {
-    let answers = observed.sites.values().flat_map(BTreeMap::values);
+    let known = state.as_ref().ok();
+    let own = known.filter(|state| !state.is_of_others(spec));
     ClusterStatus {
         scope: spec.scope.clone(),
         name: spec.name.clone(),
         verdict: VerdictReport::from(verdict),
-        is_paused: answers.flat_map(|answer| &answer.view).any(|view| view.paused),
-        sites: sites(spec, observed, state.as_ref().ok(), verdict),
-        members: {
-            let heads = Heads::of(observed);
-            let sites = observed.sites.iter();
-            sites.flat_map(|(site, answers)| rows(site.as_ref(), answers, &heads)).collect()
-        },
+        is_paused: is_paused(observed),
+        sites: sites(spec, observed, known, verdict),
+        members: member_reports(observed),
         endpoints: spec
             .endpoints()
             .map(|endpoint| standing(endpoint, spec, observed, verdict, plan))
             .collect(),
         warnings: warnings(verdict, plan)
             .into_iter()
-            .chain(state.as_ref().ok().and_then(|state| of_others(spec, state)))
+            .chain(known.and_then(|state| of_others(spec, state)))
             .collect(),
         conditions: state.iter().flat_map(|state| conditions(state, now)).collect(),
         state_error: state.as_ref().err().map(ToString::to_string),
+        retargets: own.map(|state| state.retargets.clone()),
+        alerts_pending: own.map(|state| state.outbox.len()),
     }
+}
+
+/// Whether Patroni is in maintenance mode, by any of these answers.
+#[must_use]
+pub fn is_paused(observed: &Observed) -> bool {
+    let mut views = observed.sites.values().flat_map(BTreeMap::values).flat_map(|answer| &answer.view);
+    views.any(|view| view.paused)
+}
+
+/// How the members stand by these answers: those of each site by their names.
+#[must_use]
+pub fn member_reports(observed: &Observed) -> Vec<MemberReport> {
+    let heads = Heads::of(observed);
+    observed.sites.iter().flat_map(|(site, answers)| rows(site.as_ref(), answers, &heads)).collect()
 }
 
 /// That what is remembered is of another entry.
@@ -196,7 +281,9 @@ fn conditions(state: &State, now: Timestamp) -> impl Iterator<Item = ConditionSt
         subject: condition.subject.clone(),
         message: condition.message.clone(),
         lasted_seconds: now.since(condition.since) / 1000,
+        since: condition.since,
         notified: condition.notified.is_some(),
+        outlasts_grace: condition.notified.is_some(),
     })
 }
 
@@ -252,6 +339,7 @@ fn rows(site: Option<&SiteName>, answers: &Answers, heads: &Heads) -> Vec<Member
                 lag_bytes: lag.receive_bytes,
                 replay_lag_bytes: lag.replay_bytes,
                 error: member.failure(),
+                is_claimant: member.claim().is_some(),
             }
         })
         .collect();

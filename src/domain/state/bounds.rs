@@ -27,6 +27,9 @@ const MOST_SURPLUS_BYTES: usize = 16 * 1024;
 pub const MOST_SENTENCE_BYTES: usize = 700;
 /// The most that a name takes by which conditions are distinguished.
 pub const MOST_SUBJECT_BYTES: usize = 400;
+/// The most causes of moves that are counted, and the longest name of one. There are eight.
+const MOST_CAUSES: usize = 32;
+const CAUSE_BYTES: usize = 64;
 /// Braces, names of fields and numbers.
 const FRAME: usize = 200;
 
@@ -38,6 +41,10 @@ impl State {
         bound_conditions(&mut self.conditions);
         bound_surplus(&mut self.surplus);
         bound_changes(&mut self.changes);
+        self.retargets.counts.retain(|cause, _| cause.len() <= CAUSE_BYTES);
+        while self.retargets.counts.len() > MOST_CAUSES {
+            self.retargets.counts.pop_last();
+        }
         let mut left = MOST_MEMBER_BYTES;
         bound_members(&mut self.members, &mut left);
         for members in self.members_of_sites.values_mut() {

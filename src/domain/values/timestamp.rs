@@ -12,6 +12,13 @@ const AHEAD_MS: u64 = 60 * 1000;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// In seconds since 1970.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a date in milliseconds has 41 bits")]
+    pub fn as_seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
     /// Milliseconds from `earlier` to here; 0 if the clock went backwards.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {

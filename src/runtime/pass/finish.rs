@@ -1,11 +1,15 @@
 //! The end of a pass: its report, the next state and the alerts.
 
 use super::{Ended, Mode, Pass};
-use crate::runtime::notify::{self, notify};
+use crate::runtime::notify::{self, Notified, notify};
 use crate::runtime::observe::Observation;
 use crate::runtime::save::unavailable;
 use repoint_domain::alerts::{Loaded, PassOutcome, findings};
-use repoint_domain::report::{self, ClusterReport, PassHold, VerdictReport};
+use repoint_domain::decide::verdict::Verdict;
+use repoint_domain::observed::Observed;
+use repoint_domain::plan::Plan;
+use repoint_domain::report::status::{ClusterStatus, status};
+use repoint_domain::report::{self, ClusterReport, PassHold, StepReport, VerdictReport};
 
 /// Reports what a pass ended with; one that may write also saves the next state and publishes alerts.
 pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
@@ -35,6 +39,7 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         is_unnotified: false,
         duration_ms: span.elapsed_ms(),
         api_calls: ports.calls.counts(),
+        status: None,
     };
     if mode == Mode::DryRun {
         return report;
@@ -55,8 +60,34 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         // While a write may still arrive, the lease stays, so that other processes wait for it as if this one had died.
         committed: progress.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
+    let unread = state.as_ref().err().map(ToString::to_string);
     let notified = notify(&outcome, &report, state, settings, ports).await;
+    let mut status = status_after(pass, &observed, &verdict, &plan, &report.steps, &notified);
+    status.state_error = unread;
+    report.status = Some(Box::new(status));
     notify::add(&mut report, notified);
     report.api_calls = ports.calls.counts();
     report
+}
+
+/// How the cluster stands after the pass, by the state as it is now known.
+fn status_after(
+    pass: Pass<'_>,
+    observed: &Observed,
+    verdict: &Verdict,
+    plan: &Plan,
+    steps: &[StepReport],
+    notified: &Notified,
+) -> ClusterStatus {
+    let now = pass.ports.clock.now();
+    let mut after = status(pass.spec, observed, &Ok(notified.state.clone()), verdict, plan, now).after(steps);
+    for condition in &mut after.conditions {
+        // Where an alert could not be published, metrics show it all the same.
+        let grace = pass.settings.alerts.grace_of(condition.kind);
+        condition.outlasts_grace |= now.since(condition.since) >= grace;
+    }
+    if !notified.is_stored {
+        (after.retargets, after.alerts_pending) = (None, None);
+    }
+    after
 }

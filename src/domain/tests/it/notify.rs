@@ -37,6 +37,7 @@ fn report() -> ClusterReport {
         alerts: Vec::new(),
         duration_ms: 47,
         api_calls: BTreeMap::new(),
+        status: None,
     }
 }
 

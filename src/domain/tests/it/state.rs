@@ -2,6 +2,7 @@
 
 mod bounds;
 mod invariants;
+mod retargets;
 
 use std::collections::BTreeSet;
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use repoint_domain::decide::verdict::verdict;
 use repoint_domain::observed::Observed;
 use repoint_domain::plan::plan;
+use repoint_domain::report::planned_steps;
 use repoint_domain::report::status::{ClusterStatus, Standing, status};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
+use repoint_domain::values::failure::Failure;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
@@ -43,6 +45,27 @@ fn a_target_is_shown_with_why_it_is_not_healthy() {
     let endpoint = &notified(&observed).endpoints[0];
     assert_eq!(endpoint.points_at, ["10.0.1.12:5432 (unhealthy, Target.FailedHealthChecks)"]);
     assert_eq!(endpoint.standing, Standing::Right);
+}
+
+/// The daemon shows it without reading the endpoints again.
+#[test]
+fn after_a_pass_what_was_changed_is_right() {
+    let group = ip_group(&[("10.0.1.11", "healthy")]);
+    let observed = Observed { groups: BTreeMap::from([(arn(GROUP), Ok(group))]), ..healthy(2, 3) };
+    let (spec, status) = (Spec { groups: vec![group_spec()], ..spec() }, notified(&observed));
+    assert_eq!(status.endpoints[0].standing, Standing::Differs);
+    let verdict = verdict(&spec, &observed, &State::default());
+    let steps = planned_steps(&plan(&spec, &observed, &verdict, &State::default(), Timestamp(0)));
+    let ended = |result: Result<(), Failure>| {
+        let steps: Vec<_> = steps.iter().map(|step| step.clone().ended(&result, 1)).collect();
+        status.clone().after(&steps).endpoints[0].clone()
+    };
+    let done = ended(Ok(()));
+    assert_eq!((done.standing, &done.message), (Standing::Right, &None));
+    assert_eq!(done.points_at, ["10.0.1.12:5432 (registered)"]);
+    let failed = ended(Err(refused()));
+    assert_eq!(failed.standing, Standing::Differs);
+    assert!(failed.message.unwrap().contains("refused"), "the reason of the failure");
 }
 
 #[test]

@@ -229,6 +229,7 @@ impl History {
             alerts: Vec::new(),
             duration_ms: 1,
             api_calls: BTreeMap::new(),
+            status: None,
         };
         let (state, limits) = (Some(&self.state), &self.rules.limits);
         let findings = findings(&self.spec, &observed, state, &verdict, plan, &report.steps, unfollowed)
