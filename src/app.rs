@@ -4,6 +4,9 @@
 
 mod by_role;
 mod clients;
+mod metrics;
+mod overview;
+mod pages;
 mod publish;
 mod watching;
 
@@ -48,14 +51,19 @@ use repoint_domain::values::arn::GroupArn;
 use self::by_role::{ByRole, Owner, Roles};
 use self::clients::Clients;
 pub use crate::adapters::control;
+pub use crate::adapters::http_server::Server;
 pub use crate::adapters::log_stream::LogStream;
 pub use crate::adapters::panics;
 pub use crate::adapters::single_flight;
 pub use crate::adapters::state_file::lock;
+pub use crate::counters::Counters;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
-pub use watching::{Wake, Watching};
+pub use metrics::write_textfile;
+pub use overview::{Overview, Summary};
+pub use pages::Pages;
+pub use watching::{Health, Wake, Watching};
 
 /// Connections to AWS, at most one for each token of a burst, and what a process has open anyway.
 const FILES_FOR_THE_REST: usize = 256;
@@ -95,6 +103,8 @@ pub struct App {
     state: StoreKind,
     /// What this process knows while the state store is unavailable.
     unsaved: Unsaved,
+    /// What this process has done.
+    counters: Counters,
     identity: String,
     /// How many passes were begun: each has a name of its own in leases.
     passes: AtomicU64,
@@ -156,8 +166,10 @@ impl App {
         let sns = settings.alerts.topic.as_ref().map(|topic| aws.sns(topic.region()));
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
+        let counters = Counters::default();
         Ok(Self {
-            limiter: RateLimiter::new(settings.aws.limit_percent),
+            limiter: RateLimiter::counting(settings.aws.limit_percent, counters.clone()),
+            counters,
             patroni,
             resolver: Arc::new(SystemResolver::new(settings.patroni.timeout)),
             roles,
@@ -173,6 +185,13 @@ impl App {
             aws,
             settings,
         })
+    }
+
+    /// The same, with counters that outlive it.
+    #[must_use]
+    pub fn counting(self, counters: Counters) -> Self {
+        let limiter = RateLimiter::counting(self.settings.aws.limit_percent, counters.clone());
+        Self { limiter, counters, ..self }
     }
 
     /// What is configured.

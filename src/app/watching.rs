@@ -14,11 +14,13 @@ use tokio::time::{Instant, timeout};
 use tracing::error;
 
 use super::App;
-use crate::ports::Ports;
+use super::overview::Overview;
+use crate::adapters::clock::SystemClock;
+use crate::counters::Counters;
+use crate::ports::{Clock as _, Ports};
 use crate::runtime::insync::Insync;
 use crate::runtime::supervise::{Panics, supervise};
 use crate::runtime::watch::{Channels, Intervals, News, Settings, watch};
-use repoint_domain::report::ClusterReport;
 use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::EntryName;
 
@@ -30,12 +32,29 @@ pub struct Watching {
     tasks: JoinSet<()>,
     stop: channel::Sender<bool>,
     wake: Wake,
-    watched: BTreeMap<EntryName, Watched>,
+    health: Health,
+    overview: Arc<Overview>,
+}
+
+/// Whether each cluster is watched.
+#[derive(Clone, Debug)]
+pub struct Health {
+    watched: Arc<BTreeMap<EntryName, Watched>>,
     /// The longest that a cluster may go without a check.
     longest: Duration,
 }
 
+impl Health {
+    /// Clusters that should have been checked long ago, or whose checks all panic.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<&EntryName> {
+        let stuck = self.watched.iter().filter(|(_, watched)| watched.is_stuck(self.longest));
+        stuck.map(|(name, _)| name).collect()
+    }
+}
+
 /// What is known of one of them.
+#[derive(Debug)]
 struct Watched {
     /// When it last began a check.
     checked: channel::Receiver<Instant>,
@@ -83,8 +102,8 @@ fn is_meant(spec: &Spec, scope: &str) -> bool {
 }
 
 impl Watching {
-    /// Begins to watch. `notify` is called after each pass.
-    pub fn start(app: &Arc<App>, notify: fn(News, &ClusterReport)) -> Self {
+    /// Begins to watch. `notify` is called with all news; `before` is what is known of the clusters already.
+    pub fn start(app: &Arc<App>, before: Option<&Overview>, notify: fn(&News<'_>)) -> Self {
         let interval = app.settings.watch.interval;
         let settings = Settings {
             intervals: Intervals { interval, audit_interval: app.audit_interval() },
@@ -94,17 +113,29 @@ impl Watching {
             let app = app.clone();
             move || app.ports()
         };
-        Self::over(&app.settings.clusters, ports, settings, &app.insync, notify)
+        let overview = Overview::new(&app.settings.clusters, before, SystemClock.now());
+        Self::over(
+            &app.settings.clusters,
+            ports,
+            settings,
+            &app.insync,
+            overview,
+            app.counters.clone(),
+            notify,
+        )
     }
 
-    /// Begins to watch these, each with ports of its own for each check.
+    /// Begins to watch these, each with ports of its own for each check. The overview is kept true to them.
     pub fn over(
         clusters: &[Spec],
         ports: impl Fn() -> Ports + Clone + Send + Sync + 'static,
         settings: Settings,
         insync: &Insync,
-        notify: fn(News, &ClusterReport),
+        overview: Overview,
+        counters: Counters,
+        notify: fn(&News<'_>),
     ) -> Self {
+        let overview = Arc::new(overview);
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
         let (mut wakes, mut watched) = (Vec::new(), BTreeMap::new());
@@ -122,16 +153,19 @@ impl Watching {
             let channels = Channels { wake, stop: stopped.clone(), checked: Arc::new(checked) };
             let (ports, spec, insync, stopped) =
                 (ports.clone(), spec.clone(), insync.clone(), stopped.clone());
+            let (overview, counters) = (overview.clone(), counters.clone());
             let mut after = spacing * number;
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
             tasks.spawn(async move {
                 let start = || {
                     let after = std::mem::take(&mut after);
-                    let notify = |news, report: &ClusterReport| {
-                        if matches!(news, News::Passed(_)) {
+                    let notify = |news: News<'_>| {
+                        notify(&news);
+                        if let News::Passed { report, .. } = &news {
                             works.store(report.is_working(), Ordering::Relaxed);
                             blocked.send_replace(report.state_unavailable().map(str::to_owned));
                         }
-                        notify(news, report);
+                        note(news, place, &overview, &counters);
                     };
                     watch(&spec, &ports, &settings, channels.clone(), after, &insync, notify)
                 };
@@ -140,7 +174,8 @@ impl Watching {
             });
         }
         let longest = settings.intervals.interval + settings.pass.limit * 2 + settings.pass.notify_within;
-        Self { tasks, stop, wake: Wake(Arc::new(wakes)), watched, longest: longest + STUCK_AFTER }
+        let health = Health { watched: Arc::new(watched), longest: longest + STUCK_AFTER };
+        Self { tasks, stop, wake: Wake(Arc::new(wakes)), health, overview }
     }
 
     /// What makes a cluster check at once.
@@ -149,37 +184,61 @@ impl Watching {
         self.wake.clone()
     }
 
+    /// Whether each is watched.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// What is known of them.
+    #[must_use]
+    pub fn overview(&self) -> Arc<Overview> {
+        self.overview.clone()
+    }
+
     /// Clusters that should have been checked long ago, or whose checks all panic.
     #[must_use]
     pub fn stuck(&self) -> Vec<&EntryName> {
-        let stuck = self.watched.iter().filter(|(_, watched)| watched.is_stuck(self.longest));
-        stuck.map(|(name, _)| name).collect()
+        self.health.stuck()
     }
 
     /// Whether each is checked, and the last pass over each could do its work.
     #[must_use]
     pub fn is_working(&self) -> bool {
-        let works =
-            |watched: &Watched| watched.works.load(Ordering::Relaxed) && !watched.is_stuck(self.longest);
-        self.watched.values().all(works)
+        let Health { watched, longest } = &self.health;
+        let works = |one: &Watched| one.works.load(Ordering::Relaxed) && !one.is_stuck(*longest);
+        watched.values().all(works)
     }
 
     /// How often one of them has panicked.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.watched.values().map(|watched| watched.panics.borrow().all).sum()
+        self.health.watched.values().map(|watched| watched.panics.borrow().all).sum()
     }
 
     /// How many clusters are watched.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.watched.len()
+        self.health.watched.len()
     }
 
     /// Ends: what is under way is finished if that takes no longer than `grace`; whether it was.
     pub async fn stop(mut self, grace: Duration) -> bool {
         self.stop.send_replace(true);
         timeout(grace, async { while self.tasks.join_next().await.is_some() {} }).await.is_ok()
+    }
+}
+
+/// Keeps the overview and the counters true to the news of one cluster.
+fn note(news: News<'_>, place: usize, overview: &Overview, counters: &Counters) {
+    match news {
+        News::Checked(checked) => overview.checked(place, checked, SystemClock.now()),
+        News::Passed { report, delay, .. } => {
+            counters.pass(report.outcome, Duration::from_millis(report.duration_ms));
+            delay.into_iter().for_each(|delay| counters.retarget(delay));
+            overview.passed(place, report, SystemClock.now());
+        }
+        News::Arrived(_) => {}
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use tracing::warn;
+
 use super::{Format, print};
 use crate::app::patroni_client;
 use crate::config::{Settings, show};
@@ -10,6 +12,9 @@ use crate::config::{Settings, show};
 pub fn main(settings: &Settings, format: Format) -> ExitCode {
     if let Err(error) = patroni_client(&settings.patroni) {
         return print::usage_error(&format!("{:#}", anyhow::Error::from(error)));
+    }
+    if let Some(warning) = settings.http.warning() {
+        warn!("{warning}");
     }
     let shown = show(settings);
     match format {

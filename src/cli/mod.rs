@@ -155,7 +155,9 @@ held; 1 some cluster is held or failed; 2 usage or configuration.")]
 Examples:
   repoint run                                             once
   * * * * *  postgres  repoint run --quiet --config /etc/repoint.toml     in /etc/cron.d
-  repoint run --dry-run                                   the same as `repoint plan`")]
+  repoint run --dry-run                                   the same as `repoint plan`
+
+With [metrics] textfile it writes its metrics to that file, for the textfile collector of node_exporter.")]
     Run {
         /// Show what would be changed, without changing anything
         #[arg(long)]
@@ -172,7 +174,8 @@ Examples:
 
 The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
 callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
-configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness.")]
+configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness. With
+[http] listen it serves /metrics (Prometheus), /livez, /readyz and /api/v1/status.")]
     Watch,
     /// Handle a Patroni callback: trigger a check and return
     #[command(after_help = "\

@@ -5,17 +5,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::{Format, Printing, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
-use crate::app::{App, Mode};
+use crate::app::{App, Mode, write_textfile};
 use crate::config::{Settings, StateStore};
 use repoint_domain::report::{ClusterReport, Outcome, Report, text};
 
 /// A pass ends by its own deadlines; if it exceeds them by this, it hangs in something without a timeout.
 const OVERDUE: Duration = Duration::from_secs(5);
+/// A disk that hangs holds up the end of the process, but not for long.
+const TEXTFILE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes one pass and publishes alerts, unless another run with the same clusters is in progress.
 pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
@@ -35,12 +38,29 @@ pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
             Ok(passed) => passed,
             Err(code) => return code,
         };
+        write_metrics(&app, &report).await;
         let code = print(&report, printing);
         if report.clusters.iter().all(ClusterReport::is_working) {
             app.send_heartbeat().await;
         }
         code
     })
+}
+
+/// Writes the textfile, if one is configured; a failure is a warning.
+async fn write_metrics(app: &App, report: &Report) {
+    let settings = app.settings();
+    let Some(path) = settings.metrics.textfile.clone() else { return };
+    let (clusters, reports) = (settings.clusters.clone(), report.clusters.clone());
+    let shown = path.display().to_string();
+    let write = spawn_blocking(move || write_textfile(&path, &clusters, &reports));
+    let why = match timeout(TEXTFILE_WITHIN, write).await {
+        Ok(Ok(Ok(()))) => return,
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took more than {} s", TEXTFILE_WITHIN.as_secs()),
+    };
+    warn!("the metrics were not written to {shown}: {why}");
 }
 
 /// The lock that runs with the same clusters share, beside the state file; or the exit status, if another run has it.

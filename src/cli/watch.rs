@@ -4,6 +4,7 @@
 //! that cannot be used never replaces a working one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,13 +17,16 @@ use tracing::{error, info, warn};
 
 use super::{Common, print, systemd};
 use crate::app::control::{self, Answer, Caller, Control};
-use crate::app::{App, News, Watching};
+use crate::app::{App, Counters, News, Pages, Server, Summary, Watching};
 use crate::config::Settings;
 use repoint_domain::report::{ClusterReport, Outcome};
+use repoint_domain::state::clipped;
 use repoint_domain::values::text;
 
 /// The interval of checking for stuck clusters if systemd requests no watchdog notifications.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// The longest status for systemd, in bytes: it is one line of `systemctl status`.
+const LONGEST_STATUS: usize = 400;
 
 /// Runs the daemon until a signal ends it. `load` reads the configuration again.
 pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String>) -> ExitCode {
@@ -44,7 +48,8 @@ pub async fn main(settings: Settings, load: impl Fn() -> Result<Settings, String
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => {
-                daemon = alive(Box::pin(daemon.reload(load()))).await;
+                let pages = daemon.pages.clone();
+                daemon = alive(&pages, Box::pin(daemon.reload(load()))).await;
                 daemon.tell_status();
             }
             caller = daemon.control.accept() => daemon.answer(caller).await,
@@ -67,8 +72,13 @@ pub fn sharded(mut settings: Settings, common: &Common) -> Settings {
     settings
 }
 
+/// The interval of signs of life.
+fn sign_of_life() -> Duration {
+    sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3)
+}
+
 fn signs_of_life() -> Interval {
-    let mut signs = interval(sd_notify::watchdog_enabled().map_or(SIGN_OF_LIFE, |limit| limit / 3));
+    let mut signs = interval(sign_of_life());
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     signs
 }
@@ -83,12 +93,15 @@ fn heartbeats(app: &App) -> Interval {
 }
 
 /// Runs something that has a time limit of its own, which may be longer than systemd's watchdog interval.
-async fn alive<T>(work: impl Future<Output = T>) -> T {
+async fn alive<T>(pages: &Pages, work: impl Future<Output = T>) -> T {
     let (mut work, mut signs) = (pin!(work), signs_of_life());
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = signs.tick() => systemd::notify(&[NotifyState::Watchdog]),
+            _ = signs.tick() => {
+                pages.alive();
+                systemd::notify(&[NotifyState::Watchdog]);
+            }
         }
     }
 }
@@ -113,6 +126,10 @@ struct Daemon {
     app: Arc<App>,
     watching: Watching,
     control: Control,
+    /// What is shown over HTTP, and the server, if one is configured.
+    pages: Arc<Pages>,
+    server: Option<Server>,
+    counters: Counters,
     heartbeats: Interval,
     /// Why the last configuration could not be loaded, if so.
     refused: Option<String>,
@@ -123,30 +140,45 @@ struct Daemon {
 impl Daemon {
     async fn start(settings: Settings) -> Result<Self, String> {
         let control = listen(&settings)?;
-        let app = new_app(settings).await?;
-        let watching = Watching::start(&app, log);
+        let counters = Counters::default();
+        let app = new_app(settings, &counters).await?;
+        let watching = Watching::start(&app, None, log);
+        let pages = Arc::new(Pages::new(counters.clone(), sign_of_life() * 3, &watching));
+        let server = app.settings().http.listen.map(|listen| serve(listen, &pages)).transpose()?;
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
+        tell_of_http(&app, server.as_ref());
         tell_of_stretching(&app);
         let heartbeats = heartbeats(&app);
-        Ok(Self { app, watching, control, heartbeats, refused: None, notified: String::new() })
+        let (refused, notified) = (None, String::new());
+        Ok(Self { app, watching, control, pages, server, counters, heartbeats, refused, notified })
     }
 
     /// Continues with the new configuration, if it is valid.
     async fn reload(mut self, loaded: Result<Settings, String>) -> Self {
         match self.prepare(loaded).await {
-            Ok((app, control)) => {
-                let Self { watching, control: before, app: old, notified, .. } = self;
+            Ok(Prepared { app, control, server }) => {
+                let Self { watching, control: before, app: old, pages, counters, notified, .. } = self;
+                let known = watching.overview();
                 if !watching.stop(old.settings().watch.grace).await {
                     warn!("a pass was cut off because the configuration was reloaded");
                 }
-                let watching = Watching::start(&app, log);
+                let watching = Watching::start(&app, Some(&known), log);
+                pages.reloaded(&watching);
                 info!(clusters = watching.count(), "SIGHUP: configuration reloaded");
                 tell_of_stretching(&app);
+                let server = match server {
+                    Http::Kept => self.server,
+                    Http::Changed(server) => {
+                        tell_of_http(&app, server.as_ref());
+                        server
+                    }
+                };
                 let (control, heartbeats) = (control.unwrap_or(before), heartbeats(&app));
-                Self { app, watching, control, heartbeats, refused: None, notified }
+                Self { app, watching, control, pages, server, counters, heartbeats, refused: None, notified }
             }
             Err(message) => {
                 error!("SIGHUP: the new configuration is invalid, and the old one stays in use: {message}");
+                self.pages.refused();
                 self.refused = Some(text::message(message.lines().next().unwrap_or_default()));
                 self
             }
@@ -154,11 +186,16 @@ impl Daemon {
     }
 
     /// Everything that may fail, before the old configuration is given up.
-    async fn prepare(&self, loaded: Result<Settings, String>) -> Result<(Arc<App>, Option<Control>), String> {
+    async fn prepare(&self, loaded: Result<Settings, String>) -> Result<Prepared, String> {
         let settings = loaded?;
+        let server = match settings.http.listen {
+            listen if listen == self.app.settings().http.listen => Http::Kept,
+            None => Http::Changed(None),
+            Some(listen) => Http::Changed(Some(serve(listen, &self.pages)?)),
+        };
         let is_elsewhere = settings.watch.socket != self.control.path();
         let control = is_elsewhere.then(|| listen(&settings)).transpose()?;
-        Ok((new_app(settings).await?, control))
+        Ok(Prepared { app: new_app(settings, &self.counters).await?, control, server })
     }
 
     async fn answer(&self, caller: io::Result<Caller>) {
@@ -193,6 +230,7 @@ impl Daemon {
 
     /// systemd restarts the daemon without these notifications (`systemd.service`, `WatchdogSec`).
     fn watchdog(&mut self) {
+        self.pages.alive();
         self.tell_status();
         let stuck = self.watching.stuck();
         if stuck.is_empty() {
@@ -210,6 +248,15 @@ impl Daemon {
     fn status(&self) -> String {
         let (wanted, possible) = (self.app.settings().watch.audit_interval, self.app.audit_interval());
         let seldom = (possible > wanted).then(|| format!(", each audited every {} s", possible.as_secs()));
+        let Summary { without_primary, held, failed, critical } = self.watching.overview().summary();
+        let counted = [
+            (without_primary, "without a primary"),
+            (held, "held"),
+            (failed, "failed"),
+            (critical, "with a critical condition"),
+        ];
+        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+        let counted: String = counted.map(|(count, what)| format!(", {count} {what}")).collect();
         let panics = self.watching.panics();
         let panics = (panics > 0).then(|| format!(", restarted after {panics} panics"));
         let stuck = self.watching.stuck().len();
@@ -218,8 +265,8 @@ impl Daemon {
             .refused
             .as_ref()
             .map(|why| format!("; the new configuration is invalid, and the old one stays in use: {why}"));
-        let more: String = [seldom, panics, stuck, refused].into_iter().flatten().collect();
-        format!("watching {} clusters{more}", self.watching.count())
+        let more: String = [Some(counted), seldom, panics, stuck, refused].into_iter().flatten().collect();
+        clipped(&format!("watching {} clusters{more}", self.watching.count()), LONGEST_STATUS)
     }
 
     /// Sends changes of the status to systemd.
@@ -239,6 +286,38 @@ impl Daemon {
             warn!("passes cut off after {} s; the next pass continues", grace.as_secs());
         }
         is_finished
+    }
+}
+
+/// What a reload needs, and may fail to get.
+struct Prepared {
+    app: Arc<App>,
+    /// If it listens elsewhere.
+    control: Option<Control>,
+    server: Http,
+}
+
+/// The HTTP server after a reload.
+enum Http {
+    /// It listens where it did.
+    Kept,
+    /// It listens elsewhere, or there is none any more.
+    Changed(Option<Server>),
+}
+
+fn serve(listen: SocketAddr, pages: &Arc<Pages>) -> Result<Server, String> {
+    let pages = pages.clone();
+    Server::start(listen, Arc::new(move |target: &str| pages.answer(target))).map_err(|error| {
+        format!("`http.listen`: {listen} cannot be used: {error}\n  hint: `ss -ltnp` shows which process listens there")
+    })
+}
+
+fn tell_of_http(app: &App, server: Option<&Server>) {
+    if let Some(server) = server {
+        info!("serving metrics, health and status at http://{}", server.address());
+    }
+    if let Some(warning) = app.settings().http.warning() {
+        warn!("{warning}");
     }
 }
 
@@ -265,16 +344,24 @@ fn listen(settings: &Settings) -> Result<Control, String> {
     })
 }
 
-async fn new_app(settings: Settings) -> Result<Arc<App>, String> {
+/// Counts on with the counters of the process.
+async fn new_app(settings: Settings, counters: &Counters) -> Result<Arc<App>, String> {
     let app = App::new(settings).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
-    Ok(Arc::new(app))
+    Ok(Arc::new(app.counting(counters.clone())))
 }
 
-fn log(news: News, report: &ClusterReport) {
-    match news {
-        News::Passed(reason) => log_pass(reason.as_str(), report),
-        News::Arrived => log_arrivals(report),
-    }
+fn log(news: &News<'_>) {
+    let report = match news {
+        News::Checked(_) => return,
+        News::Passed { reason, report, .. } => {
+            log_pass(reason.as_str(), report);
+            report
+        }
+        News::Arrived(report) => {
+            log_arrivals(report);
+            report
+        }
+    };
     for warning in &report.warnings {
         warn!(cluster.name = report.name.as_str(), "{warning}");
     }

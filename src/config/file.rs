@@ -30,6 +30,10 @@ pub struct File {
     #[serde(default)]
     pub lambda: Lambda,
     #[serde(default)]
+    pub http: Http,
+    #[serde(default)]
+    pub metrics: Metrics,
+    #[serde(default)]
     pub cluster: Vec<Spanned<Cluster>>,
 }
 
@@ -113,6 +117,18 @@ pub enum CallbackModeName {
 #[serde(deny_unknown_fields)]
 pub struct Lambda {
     pub fail_on_hold: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub textfile: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

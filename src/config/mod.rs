@@ -11,6 +11,7 @@ mod heartbeat;
 mod iam;
 mod log_filter;
 mod mask;
+mod monitoring;
 mod path;
 mod pem;
 mod problem;
@@ -27,6 +28,7 @@ pub use environment::Environment;
 pub use heartbeat::HeartbeatUrl;
 pub use iam::{LONGEST_MANAGED, PolicyOf, Rights, policies};
 pub use log_filter::{LogFilter, LogLevel};
+pub use monitoring::{Http, Metrics};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
 use repoint_domain::alerts::Limits;
@@ -58,6 +60,10 @@ pub struct Settings {
     pub callback: Callback,
     /// The Lambda.
     pub lambda: Lambda,
+    /// The daemon's HTTP server.
+    pub http: Http,
+    /// Metrics of `repoint run`.
+    pub metrics: Metrics,
     /// The clusters, in the order of the file.
     pub clusters: Vec<Spec>,
 }

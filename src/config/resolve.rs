@@ -4,6 +4,7 @@ mod alerts;
 mod assume;
 mod aws;
 mod cluster;
+mod monitoring;
 mod pass;
 mod patroni;
 mod site;
@@ -35,7 +36,7 @@ pub(super) const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// The variables that correspond to a key of the file.
-const VARIABLES: [&str; 26] = [
+const VARIABLES: [&str; 28] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",
@@ -62,6 +63,8 @@ const VARIABLES: [&str; 26] = [
     "REPOINT_CALLBACK_MODE",
     "REPOINT_CALLBACK_SNS_TOPIC_ARN",
     "REPOINT_LAMBDA_FAIL_ON_HOLD",
+    "REPOINT_HTTP_LISTEN",
+    "REPOINT_METRICS_TEXTFILE",
 ];
 
 /// Where a value was given.
@@ -113,9 +116,24 @@ pub fn resolve(
     let watch = resolver.watch(file);
     let callback = resolver.callback(file);
     let lambda = resolver.lambda(file);
+    let http = resolver.http(file);
+    let metrics = resolver.metrics(file);
     let clusters = resolver.clusters(&file.cluster);
     if resolver.problems.is_empty() {
-        Ok(Settings { aws, patroni, deadline, wait_insync, state, alerts, watch, callback, lambda, clusters })
+        Ok(Settings {
+            aws,
+            patroni,
+            deadline,
+            wait_insync,
+            state,
+            alerts,
+            watch,
+            callback,
+            lambda,
+            http,
+            metrics,
+            clusters,
+        })
     } else {
         Err(ConfigError { problems: resolver.problems })
     }

@@ -56,6 +56,8 @@ pub fn show(settings: &Settings) -> Value {
         },
         "callback": callback(&settings.callback),
         "lambda": { "fail_on_hold": settings.lambda.fail_on_hold },
+        "http": { "listen": settings.http.listen.map(|listen| listen.to_string()) },
+        "metrics": { "textfile": settings.metrics.textfile },
         "cluster": settings.clusters.iter().map(cluster).collect::<Vec<_>>(),
     });
     without_nothing(shown)

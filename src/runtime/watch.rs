@@ -21,10 +21,15 @@ use super::members::Members;
 use super::pass::{self, Mode, pass_with};
 use crate::ports::Ports;
 use repoint_domain::decide::snapshot::Snapshot;
+use repoint_domain::decide::verdict::verdict;
+use repoint_domain::observed::{Observed, Sites};
 use repoint_domain::rates::{Urgency, reads};
-use repoint_domain::report::{self, ClusterReport, StepReport, StepResult};
+use repoint_domain::report::status::{MemberReport, is_paused, member_reports};
+use repoint_domain::report::{self, ClusterReport, StepReport, StepResult, VerdictReport};
 use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::is_writer;
+use repoint_domain::state::State;
+use repoint_domain::values::moves::MoveCause;
 use schedule::Schedule;
 pub use schedule::{Intervals, Reason};
 
@@ -49,12 +54,43 @@ pub struct Channels {
 }
 
 /// What a watched cluster reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+#[derive(Clone, Debug)]
+pub enum News<'a> {
+    /// Members were asked.
+    Checked(Checked),
     /// A pass has ended.
-    Passed(Reason),
+    Passed {
+        /// Why it was made.
+        reason: Reason,
+        /// Its report.
+        report: &'a ClusterReport,
+        /// From when the new primary was first seen until the last endpoint was changed to it, after a failover or switchover.
+        delay: Option<Duration>,
+    },
     /// What became of its changes of records, on their way to Route 53's servers.
-    Arrived,
+    Arrived(&'a ClusterReport),
+}
+
+/// What members say between two passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Patroni is in maintenance mode.
+    pub is_paused: bool,
+    /// How the members stand.
+    pub members: Vec<MemberReport>,
+    /// Who is the primary by the answers alone; absent while they name whom they named at the end of the last pass, whose
+    /// verdict rests on the state as well.
+    pub verdict: Option<VerdictReport>,
+}
+
+impl Checked {
+    /// What these answers say, after a pass that ended with other ones.
+    fn of(spec: &Spec, sites: Sites, snapshot: &Snapshot, passed: Option<&Snapshot>) -> Self {
+        let observed = Observed { sites, ..Observed::default() };
+        let is_known = passed.is_some_and(|passed| passed.agrees(snapshot));
+        let verdict = (!is_known).then(|| VerdictReport::from(&verdict(spec, &observed, &State::default())));
+        Self { is_paused: is_paused(&observed), members: member_reports(&observed), verdict }
+    }
 }
 
 /// Watches until it is stopped; the first check is made after `after`. When it is stopped, a pass under way is finished, and
@@ -66,11 +102,14 @@ pub async fn watch(
     mut channels: Channels,
     after: Duration,
     insync: &Insync,
-    mut notify: impl FnMut(News, &ClusterReport),
+    mut notify: impl FnMut(News<'_>),
 ) {
     let mut schedule = Schedule::new(settings.intervals, Instant::now() + after);
     let mut members = Members::default();
     let mut turn: Option<Turn> = None;
+    // Whom members named at the end of the last pass, and since when they name another primary.
+    let mut passed: Option<Snapshot> = None;
+    let mut changed_at: Option<Instant> = None;
     // The newest changes on their way to Route 53's servers; what they have replaced is not waited for.
     let mut arriving: Fuse<BoxFuture<'_, ClusterReport>> = Fuse::terminated();
     while !*channels.stop.borrow_and_update() {
@@ -80,12 +119,15 @@ pub async fn watch(
             ports = come(&mut turn) => {
                 if let Some(Turn { reason, snapshot, .. }) = turn.take() {
                     let span = Span::of(settings.pass.limit);
+                    let waited = changed_at.take().map_or(Duration::ZERO, |at| at.elapsed());
                     let report =
                         Box::pin(pass_with(spec, &ports, &settings.pass, Mode::Apply, &mut members)).await;
                     schedule.passed(reason, snapshot, is_unfinished(spec, &report), &report, Instant::now());
-                    notify(News::Passed(reason), &report);
+                    passed = Some(Snapshot::of(spec, members.sites(spec)).of_leader());
+                    let delay = move_took(&report).map(|took| waited + took);
+                    notify(News::Passed { reason, report: &report, delay });
                     if insync.is_due(&report) {
-                        let report = ClusterReport { warnings: Vec::new(), ..report };
+                        let report = ClusterReport { warnings: Vec::new(), status: None, ..report };
                         let ports = new_ports();
                         arriving = insync.wait(report, || ports, span).boxed().fuse();
                     }
@@ -93,7 +135,7 @@ pub async fn watch(
                 continue;
             }
             report = &mut arriving => {
-                notify(News::Arrived, &report);
+                notify(News::Arrived(&report));
                 continue;
             }
             () = channels.wake.notified() => schedule.woken(Instant::now()),
@@ -108,7 +150,11 @@ pub async fn watch(
             _ = channels.stop.changed() => continue,
             () = members.settle(spec, &ports, until) => {}
         }
-        let snapshot = Snapshot::of(spec, members.sites(spec));
+        let sites = members.sites(spec);
+        let snapshot = Snapshot::of(spec, sites.clone());
+        let is_new = passed.as_ref().is_some_and(|passed| !passed.agrees(&snapshot));
+        changed_at = (is_new && snapshot.names_a_primary()).then(|| changed_at.unwrap_or_else(Instant::now));
+        notify(News::Checked(Checked::of(spec, sites, &snapshot, passed.as_ref())));
         let reason = schedule.answered(&snapshot, Instant::now());
         let urgency = match schedule.urgency(&snapshot) {
             Some(urgency) => urgency,
@@ -149,6 +195,13 @@ async fn come(turn: &mut Option<Turn>) -> Ports {
         Some(turn) => (&mut turn.admitted).await,
         None => pending().await,
     }
+}
+
+/// How long a pass took until its last change, if it followed a new primary.
+fn move_took(report: &ClusterReport) -> Option<Duration> {
+    report.cause.filter(|cause| matches!(cause, MoveCause::Failover | MoveCause::Switchover))?;
+    let done = report.steps.iter().filter(|step| step.result == StepResult::Done);
+    done.filter_map(|step| step.at_ms).max().map(Duration::from_millis)
 }
 
 /// Whether a pass has left writes behind: it knows the primary and may not act, or a step failed on an endpoint that

@@ -3,6 +3,7 @@
 mod bundle;
 mod groups;
 mod iam;
+mod monitoring;
 mod paths;
 mod records;
 mod roles;

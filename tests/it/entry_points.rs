@@ -5,6 +5,8 @@ mod cron;
 mod daemon;
 mod fleet;
 mod heartbeat;
+mod http;
 mod iam;
 mod insync;
 pub mod place;
+mod textfile;

@@ -240,6 +240,17 @@ async fn systemd_hears_that_a_configuration_is_refused() {
     assert_eq!(systemd.hears_news().await, "STATUS=watching 1 clusters");
 }
 
+/// What `systemctl status` shows of the clusters, all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_how_many_clusters_are_not_as_they_should_be() {
+    let mut place = Place::new(QUICK);
+    place.add_robin();
+    let systemd = Systemd::of(&mut place);
+    place.set("WATCHDOG_USEC", "300000");
+    let _daemon = place.daemon().await;
+    while systemd.hears_news().await != "STATUS=watching 2 clusters, 1 without a primary, 1 held" {}
+}
+
 /// A pass that is waited for may take longer than systemd waits for a sign of life, and than it lets a unit stop.
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_hears_that_it_is_alive_while_it_waits_for_a_pass() {

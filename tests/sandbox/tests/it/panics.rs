@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::ready;
-use repoint::app::Watching;
+use repoint::app::{Counters, Overview, Watching};
 use repoint::limits::LeaseGuard;
 use repoint::ports::{Ports, Store, TargetGroups, Zones};
 use repoint::runtime::deadline::Span;
@@ -19,13 +19,13 @@ use repoint::runtime::pass::{self, Mode, pass};
 use repoint::runtime::supervise::Panicked;
 use repoint::runtime::watch::{Intervals, News, Settings};
 use repoint_domain::observed::Read;
-use repoint_domain::report::ClusterReport;
 use repoint_domain::state::State;
 use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_domain::values::target::{Target, TargetGroup};
+use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::transport::{Link, Shape};
 use tokio::time::{Instant, sleep};
 
@@ -137,10 +137,12 @@ fn watching(link: &Link, reads: &Fuse, writes: &Fuse) -> Watching {
         }
     };
     let settings = Settings { intervals: PACE, pass: SETTINGS };
-    Watching::over(&[spec, other], ports, settings, &Insync::default(), silent)
+    let clusters = [spec, other];
+    let overview = Overview::new(&clusters, None, Timestamp(0));
+    Watching::over(&clusters, ports, settings, &Insync::default(), overview, Counters::default(), silent)
 }
 
-fn silent(_: News, _: &ClusterReport) {}
+fn silent(_: &News<'_>) {}
 
 fn stuck(watching: &Watching) -> Vec<&str> {
     watching.stuck().into_iter().map(EntryName::as_str).collect()

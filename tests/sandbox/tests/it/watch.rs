@@ -10,7 +10,7 @@ use repoint::limits::{Asked, Calls, LeaseGuard};
 use repoint::ports::{Patroni, Ports, Zones};
 use repoint::runtime::insync::Insync;
 use repoint::runtime::pass;
-use repoint::runtime::watch::{Channels, Intervals, Settings, watch};
+use repoint::runtime::watch::{Channels, Intervals, News, Settings, watch};
 use repoint_domain::observed::{MemberAnswer, Read};
 use repoint_domain::rates::Urgency;
 use repoint_domain::report::ClusterReport;
@@ -74,8 +74,10 @@ fn daemon_at(link: &Link, pace: Intervals) -> Daemon {
         let spec = link.world().resources.spec.clone();
         let ports = || named(&link, &format!("daemon#{}", checks.fetch_add(1, Ordering::Relaxed)));
         let settings = Settings { intervals: pace, pass: SETTINGS };
-        let notify = |_, _: &_| {
-            passes.fetch_add(1, Ordering::Relaxed);
+        let notify = |news: News<'_>| {
+            if !matches!(news, News::Checked(_)) {
+                passes.fetch_add(1, Ordering::Relaxed);
+            }
         };
         watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), notify).await;
     });
@@ -506,7 +508,7 @@ async fn what_cannot_be_read_is_no_reason_to_go_first() {
     let spec = link.world().resources.spec.clone();
     let daemon = tokio::spawn(async move {
         let settings = Settings { intervals: PACE, pass: SETTINGS };
-        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), |_, _| {}).await;
+        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), |_| {}).await;
     });
     sleep(Duration::from_secs(30)).await;
     let retries = std::mem::take(&mut *reasons.lock().unwrap());
