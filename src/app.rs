@@ -31,7 +31,7 @@ use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
 use crate::limits::{Calls, RateLimiter};
-use crate::ports::{Clock, Instances, Ports, Store, Topic};
+use crate::ports::{Clock, Instances, Ports, Store};
 use crate::runtime::adopt::adopt;
 use crate::runtime::deadline::Span;
 use crate::runtime::fleet::fleet;
@@ -41,7 +41,7 @@ use crate::runtime::observe::{connect, observe};
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use crate::unsaved::Unsaved;
-use repoint_domain::alerts::Rules;
+use repoint_domain::alerts::{AlertTopic, Rules};
 use repoint_domain::rates::{Needs, most_writes, reads, time_for};
 use repoint_domain::report::status::{Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
@@ -98,7 +98,9 @@ pub struct App {
     known: Arc<Known>,
     /// Passes share what they wait for.
     insync: Insync,
-    sns: Option<aws_sdk_sns::Client>,
+    /// By the Region of an alert topic.
+    sns: Arc<BTreeMap<String, aws_sdk_sns::Client>>,
+    alert_topics: Arc<[AlertTopic]>,
     heartbeat: Option<Heartbeat>,
     state: StoreKind,
     /// What this process knows while the state store is unavailable.
@@ -163,7 +165,9 @@ impl App {
             StateStore::File(path) => StoreKind::File(StateFile::new(path.clone())),
             StateStore::DynamoDb(table) => StoreKind::Table(aws.dynamodb(), table.clone()),
         };
-        let sns = settings.alerts.topic.as_ref().map(|topic| aws.sns(topic.region()));
+        let alert_topics: Arc<[AlertTopic]> = settings.alerts.topics.clone().into();
+        let regions: BTreeSet<&str> = alert_topics.iter().map(|topic| topic.arn.region()).collect();
+        let sns = regions.into_iter().map(|region| (region.to_owned(), aws.sns(region))).collect();
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         let counters = Counters::default();
@@ -176,7 +180,8 @@ impl App {
             clients,
             known: Arc::new(Known::new(availability_zones(&settings.clusters))),
             insync: Insync::new(settings.wait_insync),
-            sns,
+            sns: Arc::new(sns),
+            alert_topics,
             heartbeat,
             state,
             unsaved: Unsaved::default(),
@@ -275,7 +280,7 @@ impl App {
     }
 
     /// Connects to every service that a pass will call, so that the first pass need not: observes a cluster in each Region, and
-    /// asks SNS for the topic's attributes (a refusal serves as well as an answer). Members get `members_within` of the time,
+    /// asks SNS for each alert topic's attributes (a refusal serves as well as an answer). Members get `members_within` of the time,
     /// since a silent one would use up all of it. Failures are ignored here.
     pub async fn warm(&self, members_within: Duration, within: Duration) {
         let began = Instant::now();
@@ -287,13 +292,12 @@ impl App {
         let observations = self.settings.clusters.iter().filter(is_new).map(|spec| async move {
             connect(spec, &self.ports(), began + members_within, began + within).await;
         });
-        let topic = async {
-            if let (Some(sns), Some(topic)) = (&self.sns, &self.settings.alerts.topic) {
-                drop(sns.get_topic_attributes().topic_arn(topic.as_str()).send().await);
-            }
-        };
-        let observations = join_all(observations);
-        drop(timeout(within, async { tokio::join!(observations, topic) }).await);
+        let topics = self.alert_topics.iter().filter_map(|topic| {
+            let client = self.sns.get(topic.arn.region())?;
+            Some(client.get_topic_attributes().topic_arn(topic.arn.as_str()).send())
+        });
+        let (observations, topics) = (join_all(observations), join_all(topics));
+        drop(timeout(within, async { tokio::join!(observations, topics) }).await);
     }
 
     /// How every cluster stands.
@@ -340,7 +344,6 @@ impl App {
     /// The ports of a pass, under a name that no other pass has.
     fn ports(&self) -> Ports {
         let calls = Calls::new(self.limiter.clone());
-        let topic = self.settings.alerts.topic.clone().zip(self.sns.clone());
         let store: Arc<dyn Store> = match &self.state {
             StoreKind::File(file) => Arc::new(file.clone()),
             StoreKind::Table(client, table) => {
@@ -355,8 +358,8 @@ impl App {
             zones: Arc::new(self.by_role(|clients| clients.zones(&calls))),
             instances: instances(self, &calls),
             resolver: self.resolver.clone(),
-            topic: topic
-                .map(|(topic, client)| Arc::new(Sns::new(client, topic, calls.clone())) as Arc<dyn Topic>),
+            topics: Arc::new(Sns::new(self.sns.clone(), calls.clone())),
+            alert_topics: self.alert_topics.clone(),
             store,
             unsaved: self.unsaved.clone(),
             clock: Arc::new(SystemClock),

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 pub use crate::limits::Clock;
 use crate::limits::{Asked, Calls, LeaseGuard};
 use crate::unsaved::Unsaved;
+use repoint_domain::alerts::AlertTopic;
 use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
 use repoint_domain::state::{OutboxMessage, State};
-use repoint_domain::values::arn::{GroupArn, ListenerArn};
+use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName};
 use repoint_domain::values::failure::Failure;
@@ -91,11 +92,11 @@ pub trait Resolver: Send + Sync {
     async fn resolve(&self, host: &str) -> Read<Vec<IpAddr>>;
 }
 
-/// Where alerts go.
+/// Topics, where alerts go.
 #[async_trait]
-pub trait Topic: Send + Sync {
-    /// Publishes a message.
-    async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure>;
+pub trait Topics: Send + Sync {
+    /// Publishes a message to a topic.
+    async fn publish(&self, topic: &TopicArn, message: &OutboxMessage) -> Result<(), Failure>;
 }
 
 /// Where the state is stored.
@@ -131,8 +132,10 @@ pub struct Ports {
     pub instances: Option<Arc<dyn Instances>>,
     /// Host names.
     pub resolver: Arc<dyn Resolver>,
-    /// Alerts; absent where none are configured.
-    pub topic: Option<Arc<dyn Topic>>,
+    /// Topics.
+    pub topics: Arc<dyn Topics>,
+    /// The topics that get alerts; empty where none is configured.
+    pub alert_topics: Arc<[AlertTopic]>,
     /// The state store.
     pub store: Arc<dyn Store>,
     /// What this process knows while the state store is unavailable; it outlives passes.

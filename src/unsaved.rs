@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use repoint_domain::state::{Condition, State};
+use repoint_domain::state::{Condition, OutboxMessage, State};
 use repoint_domain::values::cluster::EntryName;
 
 /// What is wrong with each cluster, as this process last knew it.
@@ -22,7 +22,7 @@ pub struct Past {
     alone: Option<Known>,
 }
 
-/// The part of the state that says what has been notified.
+/// The part of the state that says what has been notified, and what has yet to be published.
 #[derive(Clone, Debug, Default)]
 struct Known(State);
 
@@ -47,7 +47,9 @@ impl Unsaved {
 
     /// The state could not be saved, and would have become this.
     pub fn alone(&self, entry: &EntryName, state: &State) {
-        self.held().entry(entry.clone()).or_default().alone = Some(state.into());
+        let Known(known) = state.into();
+        let alone = Known(State { outbox: state.outbox.clone(), ..known });
+        self.held().entry(entry.clone()).or_default().alone = Some(alone);
     }
 
     /// A panic leaves nothing half done: what is held is only replaced.
@@ -57,18 +59,21 @@ impl Unsaved {
 }
 
 impl Past {
-    /// What is known: conditions and the primary, and nothing that a verdict may rest on.
+    /// What is known: conditions, the primary and the messages that no topic has taken yet; nothing that a verdict may rest
+    /// on.
     #[must_use]
     pub fn known(&self) -> State {
         self.alone.as_ref().unwrap_or(&self.saved).0.clone()
     }
 
     /// The state, and what this process has notified while the store was unavailable: each condition that began is to end,
-    /// and each that has ended did.
+    /// and each that has ended did. What it could not publish is in the outbox.
     #[must_use]
     pub fn and_notified(&self, state: &State) -> State {
         let mut known = state.clone();
         let Some(Known(alone)) = &self.alone else { return known };
+        let is_new = |message: &&OutboxMessage| !state.outbox.iter().any(|known| known.id == message.id);
+        known.outbox.extend(alone.outbox.iter().filter(is_new).cloned());
         let saved = &self.saved.0.conditions;
         for condition in &mut known.conditions {
             let has_ended = like(saved, condition).is_some() && like(&alone.conditions, condition).is_none();

@@ -93,18 +93,24 @@ impl Handler {
         Ok(json!({"batchItemFailures": failures}))
     }
 
-    /// Publishes a test alert instead of a pass.
+    /// Publishes a test alert to every topic instead of a pass.
     async fn tested(&self) -> Result<Value, Failure> {
-        match self.app.test_alert().await {
-            None => Err(Failure::AlertFailed(
-                "no alert topic is configured: set [alerts] sns_topic_arn".to_owned(),
-            )),
-            Some(Ok(topic)) => Ok(json!({"test_alert": "published", "topic": topic.as_str()})),
-            Some(Err(failure)) => Err(Failure::AlertFailed(with_hint(
-                format!("the test alert was not published: {failure}"),
-                failure.hint.as_deref(),
-            ))),
+        let results = self.app.test_alert(None).await;
+        if results.is_empty() {
+            let message = "no alert topic is configured: set [alerts] sns_topic_arn";
+            return Err(Failure::AlertFailed(message.to_owned()));
         }
+        let refused = results.iter().filter_map(|(_, result)| result.as_ref().err());
+        let refused: Vec<String> = refused
+            .map(|failure| {
+                with_hint(format!("the test alert was not published: {failure}"), failure.hint.as_deref())
+            })
+            .collect();
+        if !refused.is_empty() {
+            return Err(Failure::AlertFailed(refused.join("; ")));
+        }
+        let topics: Vec<&str> = results.iter().map(|(topic, _)| topic.arn.as_str()).collect();
+        Ok(json!({ "test_alert": "published", "topics": topics }))
     }
 
     /// Every result is an HTTP status.

@@ -1,15 +1,19 @@
 //! Messages that no pass writes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::{Value, json};
+use futures::future::join_all;
+use serde_json::json;
 use tracing::warn;
 
 use super::App;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sns::Sns;
 use crate::limits::Calls;
-use crate::ports::{Clock as _, Topic as _};
+use crate::ports::{Clock as _, Topics as _};
+use crate::runtime::notify::message::message;
+use repoint_domain::alerts::{Alert, AlertTopic};
 use repoint_domain::state::OutboxMessage;
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::Failure;
@@ -21,25 +25,29 @@ impl App {
     /// If SNS does not take it.
     pub async fn call(&self, topic: &TopicArn, scope: &str, action: &str, role: &str) -> Result<(), Failure> {
         let body = json!({ "repoint": "look", "cluster": scope, "action": action, "role": role, "from": self.identity });
-        let attributes = [("event", "look")];
-        self.publish(topic, &format!("repoint: {scope}: look"), body.to_string(), &attributes).await
+        let message = OutboxMessage {
+            id: String::new(),
+            topic: None,
+            subject: format!("repoint: {scope}: look"),
+            body: body.to_string(),
+            attributes: BTreeMap::from([("event".to_owned(), "look".to_owned())]),
+            claimed_by: self.identity.clone(),
+            claimed_at: SystemClock.now(),
+        };
+        let clients = BTreeMap::from([(topic.region().to_owned(), self.aws.sns(topic.region()))]);
+        Sns::new(Arc::new(clients), Calls::default()).publish(topic, &message).await
     }
 
-    /// Publishes a test message as an alert would be, and returns the topic; `None` if none is configured. The message has the
-    /// attributes of an alert, but for the cluster.
-    ///
-    /// # Errors
-    /// If SNS does not take it.
-    pub async fn test_alert(&self) -> Option<Result<&TopicArn, Failure>> {
-        let topic = self.settings.alerts.topic.as_ref()?;
-        let attributes =
-            [("event", "test"), ("severity", "info"), ("status", "triggered"), ("dedup_key", "test")];
-        let mut document: Value = attributes.into_iter().collect();
-        document["from"] = self.identity.as_str().into();
-        let subject = "repoint: this is a test, nothing has happened";
-        let body =
-            format!("This is a test, nothing has happened. Alerts from repoint arrive here.\n\n{document}\n");
-        Some(self.publish(topic, subject, body, &attributes).await.map(|()| topic))
+    /// Publishes a test message to each alert topic, or to that one alone, in the topic's format and as an alert would be
+    /// whose severity every topic takes.
+    pub async fn test_alert(&self, only: Option<&TopicArn>) -> Vec<(&AlertTopic, Result<(), Failure>)> {
+        let topics = self.alert_topics.iter().filter(|topic| only.is_none_or(|only| topic.arn == *only));
+        let sns = &Sns::new(self.sns.clone(), Calls::default());
+        let alert = &Alert::test(&self.identity, SystemClock.now());
+        let publishing = topics.map(|topic| async move {
+            (topic, sns.publish(&topic.arn, &message(alert, topic, usize::MAX)).await)
+        });
+        join_all(publishing).await
     }
 
     /// Sends the heartbeat, if one is configured; a failure is logged.
@@ -48,25 +56,5 @@ impl App {
         if let Err(why) = heartbeat.send().await {
             warn!("heartbeat to {url} failed: {why}");
         }
-    }
-
-    async fn publish(
-        &self,
-        topic: &TopicArn,
-        subject: &str,
-        body: String,
-        attributes: &[(&str, &str)],
-    ) -> Result<(), Failure> {
-        let attributes: BTreeMap<_, _> =
-            attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let message = OutboxMessage {
-            id: String::new(),
-            subject: subject.to_owned(),
-            body,
-            attributes,
-            claimed_by: self.identity.clone(),
-            claimed_at: SystemClock.now(),
-        };
-        Sns::new(self.aws.sns(topic.region()), topic.clone(), Calls::default()).publish(&message).await
     }
 }

@@ -205,12 +205,18 @@ Examples:
     Status,
     /// Publish a test alert, without checking or changing anything
     #[command(after_help = "\
-Example:
+Examples:
   repoint test-alert && echo published
+  repoint test-alert --topic arn:aws:sns:us-east-1:123456789012:db-pages
 
-It is published like an alert, with the attributes event=test and severity=info. To test the Lambda, invoke it with
-the event {\"test_alert\": true}.")]
-    TestAlert,
+It is published to every alert topic in the topic's format, with the attributes event=test and severity=info, whatever
+the topic's min_severity is. In the format `cloudwatch` it is an alarm that has no end: resolve it where it arrives. To
+test the Lambda, invoke it with the event {\"test_alert\": true}.")]
+    TestAlert {
+        /// Only this topic
+        #[arg(long, value_name = "ARN")]
+        topic: Option<String>,
+    },
     /// Accept a cluster's new system identifier, or an older timeline after a restore; changes no endpoint
     #[command(after_help = "\
 Example:
@@ -344,7 +350,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         }
         Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
         Work::Status => block_on(status::main(settings, format)),
-        Work::TestAlert => block_on(test_alert::main(settings, format)),
+        Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances, role } => {
             iam::main(&settings, whom.rights(), cfg!(feature = "ec2") && !no_instances, role.as_deref())

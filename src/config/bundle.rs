@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::iam::{PolicyOf, Rights, policies, policy};
 use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::spec::Spec;
-use repoint_domain::values::arn::TopicArn;
 
 /// The version of this format.
 const FORMAT: u32 = 1;
@@ -71,7 +70,7 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
         StateStore::DynamoDb(table) => Some(table.as_str()),
         StateStore::File(_) => None,
     };
-    let alert_topics: BTreeSet<_> = settings.alerts.topic.iter().map(TopicArn::as_str).collect();
+    let alert_topics: BTreeSet<_> = settings.alerts.topics.iter().map(|topic| topic.arn.as_str()).collect();
     let called = [
         ("dynamodb", table.is_some()),
         ("ec2", has_instances && !target_groups.is_empty()),

@@ -85,6 +85,16 @@ pub struct Alerts {
     pub flapping_changes: Option<Spanned<u64>>,
     pub flapping_seconds: Option<Spanned<f64>>,
     pub heartbeat_url: Option<Spanned<String>>,
+    #[serde(default)]
+    pub topic: Vec<AlertTopic>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertTopic {
+    pub arn: Spanned<String>,
+    pub format: Option<Spanned<String>>,
+    pub min_severity: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

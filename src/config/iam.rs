@@ -13,7 +13,7 @@ use super::endpoint::{self, KINDS};
 use super::{CallbackMode, Settings, StateStore};
 use crate::permission::{Permission, needed};
 use repoint_domain::spec::Spec;
-use repoint_domain::values::arn::{RoleArn, TopicArn};
+use repoint_domain::values::arn::RoleArn;
 
 /// What a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +105,8 @@ impl Policy {
         for role in settings.roles() {
             self.allow(&["sts:AssumeRole"], role.arn.as_str());
         }
-        if let Some(topic) = settings.alerts.topic.as_ref().filter(|_| writes) {
-            self.allow(&["sns:Publish"], topic.as_str());
+        for topic in settings.alerts.topics.iter().filter(|_| writes) {
+            self.allow(&["sns:Publish"], topic.arn.as_str());
         }
         if let StateStore::DynamoDb(table) = &settings.state.store {
             let actions: &[&str] =
@@ -167,7 +167,8 @@ impl Policy {
 fn table_arn(settings: &Settings, table: &str) -> String {
     let own = settings.groups().find(|group| group.assume.is_none());
     let account = own.map(|group| group.arn.account());
-    let account = account.or(settings.alerts.topic.as_ref().map(TopicArn::account)).unwrap_or("*");
+    let of_topic = settings.alerts.topics.first().map(|topic| topic.arn.account());
+    let account = account.or(of_topic).unwrap_or("*");
     let region = settings.aws.region.as_deref().unwrap_or("*");
     format!("arn:{}:dynamodb:{region}:{account}:table/{table}", settings.partition())
 }

@@ -31,7 +31,7 @@ pub use log_filter::{LogFilter, LogLevel};
 pub use monitoring::{Http, Metrics};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
-use repoint_domain::alerts::Limits;
+use repoint_domain::alerts::{AlertTopic, Limits};
 use repoint_domain::spec::{GroupSpec, Spec};
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::assume::AssumedRole;
@@ -100,8 +100,8 @@ pub enum StateStore {
 /// Where alerts are published, and when.
 #[derive(Clone, Debug)]
 pub struct Alerts {
-    /// The topic; without one no alert is published.
-    pub topic: Option<TopicArn>,
+    /// The topics; without one no alert is published.
+    pub topics: Vec<AlertTopic>,
     /// How long a condition that is often transient must last before its alert is published.
     pub grace: Duration,
     /// The same for a contested cluster.
@@ -192,7 +192,7 @@ impl Settings {
             CallbackMode::Sns(topic) => Some(topic),
             CallbackMode::Daemon | CallbackMode::Detached => None,
         };
-        self.alerts.topic.iter().chain(called)
+        self.alerts.topics.iter().map(|topic| &topic.arn).chain(called)
     }
 
     /// The names of all entries, for error messages.

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::endpoint::KINDS;
 use super::mask::masked_value;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
+use repoint_domain::alerts::AlertTopic;
 use repoint_domain::spec::{Site, Spec};
-use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::cluster::SiteName;
 
 /// The configuration with all defaults, in the shape of the file.
@@ -36,7 +36,6 @@ pub fn show(settings: &Settings) -> Value {
         },
         "state": state(&settings.state),
         "alerts": {
-            "sns_topic_arn": settings.alerts.topic.as_ref().map(TopicArn::as_str),
             "grace_seconds": settings.alerts.grace.as_secs_f64(),
             "contested_grace_seconds": settings.alerts.contested_grace.as_secs_f64(),
             "replica_grace_seconds": settings.alerts.replica_grace.as_secs_f64(),
@@ -47,6 +46,7 @@ pub fn show(settings: &Settings) -> Value {
             "flapping_seconds": Duration::from_millis(settings.alerts.limits.flapping_ms).as_secs_f64(),
             "reminder_seconds": settings.alerts.reminder.map(|reminder| reminder.as_secs_f64()),
             "heartbeat_url": settings.alerts.heartbeat.as_ref().map(ToString::to_string),
+            "topic": settings.alerts.topics.iter().map(topic).collect::<Vec<_>>(),
         },
         "watch": {
             "interval_seconds": settings.watch.interval.as_secs_f64(),
@@ -69,6 +69,14 @@ fn state(state: &State) -> Value {
         StateStore::DynamoDb(table) => (None, Some(table)),
     };
     json!({ "file": file, "dynamodb_table": table, "required": state.required })
+}
+
+fn topic(topic: &AlertTopic) -> Value {
+    json!({
+        "arn": topic.arn.as_str(),
+        "format": topic.format.as_str(),
+        "min_severity": topic.min_severity.as_str(),
+    })
 }
 
 fn callback(callback: &Callback) -> Value {

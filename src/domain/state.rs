@@ -7,6 +7,7 @@ mod bounds;
 mod changes;
 mod condition;
 mod kinds;
+mod outbox;
 mod raw;
 mod retargets;
 
@@ -75,6 +76,7 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Retargets::is_none")]
     pub retargets: Retargets,
     /// Messages that have yet to be published.
+    #[serde(flatten, with = "outbox")]
     pub outbox: Vec<OutboxMessage>,
     /// What a newer version has written and this one does not know: it is kept.
     #[serde(flatten)]
@@ -175,9 +177,12 @@ impl SurplusTarget {
 pub struct OutboxMessage {
     /// What no other message of this cluster has.
     pub id: String,
+    /// The ARN of its topic; absent where it is for the first one in the format `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     /// One line of ASCII, under 100 characters.
     pub subject: String,
-    /// Words, then one JSON document on the last line.
+    /// In the topic's format.
     pub body: String,
     /// For filter policies.
     pub attributes: BTreeMap<String, String>,

@@ -1,17 +1,22 @@
 //! After a pass: the state that it leaves behind, and the alerts.
 //!
 //! Invariant 12, alert once: an alert is put into the outbox of the state by the same save that records why, and is
-//! published by the process that saved it. An alert that could not be published stays in the outbox for a later pass. Only a
-//! crash between publishing and saving can send a message twice, and no message is lost.
+//! published by the process that saved it: one message for each topic that takes it. A message that could not be published
+//! stays in the outbox for a later pass. Only a crash between publishing and saving can send a message twice, and no message
+//! is lost.
 
-mod message;
+pub mod message;
+mod outbox;
+mod publish;
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use tokio::time::{Instant, timeout_at};
+use futures::future::join;
+use tokio::time::Instant;
 
-use self::message::{MESSAGES_BYTES, message};
-use super::deadline::too_late;
+use self::message::messages;
+use self::outbox::with_claims;
+use self::publish::{Published, Results, publish};
 use super::save::update;
 use super::settings::Settings;
 use crate::ports::Ports;
@@ -23,11 +28,6 @@ use repoint_domain::spec::Spec;
 use repoint_domain::state::{Condition, OutboxMessage, Severity, State};
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::timestamp::Timestamp;
-
-/// A process that claimed a message that long ago has failed to publish it.
-const CLAIMED_FOR_MS: u64 = 60 * 1000;
-/// The longest that one message may take, so that a topic that hangs leaves time to record that.
-const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 
 /// Updates the state by the pass, and publishes what is new. A failing store or topic is a warning in the report. Each part
 /// has time of its own, so that time is left to react when one of them fails.
@@ -43,17 +43,21 @@ pub async fn notify(
     let spec = pass.spec;
     let mut notified = Notified::default();
     let earlier = ports.unsaved.of(&spec.name);
-    let alone =
-        Alone { report, rules: &settings.alerts, has_past: earlier.is_some(), ports, until: by_fifth(4) };
+    let pending = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.known().outbox);
+    let has_past = earlier.is_some();
+    let alone = Alone { report, rules: &settings.alerts, has_past, pending, ports, until: by_fifth(4) };
     let Ok(state) = state else {
         let base = earlier.as_ref().map(Past::known).unwrap_or_default();
         notified.without_state(pass, base, alone).await;
         return notified;
     };
-    let and_notified =
-        |state: &State| earlier.as_ref().map_or_else(|| state.clone(), |earlier| earlier.and_notified(state));
+    let and_notified = |state: &State| {
+        let known = earlier.as_ref().map_or_else(|| state.clone(), |earlier| earlier.and_notified(state));
+        // Messages in another entry's state are for that entry's topics.
+        if state.is_of_others(spec) { State { outbox: state.outbox.clone(), ..known } } else { known }
+    };
     let before = and_notified(&state);
-    let mut alerts = Vec::new();
+    let (mut alerts, mut dropped) = (Vec::new(), Vec::new());
     let saved = update(spec, state, ports, by_fifth(2), |state| {
         let now = ports.clock.now();
         let known = and_notified(state);
@@ -61,14 +65,14 @@ pub async fn notify(
         alerts = alerts_of(&events, report, now);
         let is_new = known != *state;
         let updated = updated.or_else(|| is_new.then(|| State { revision: state.revision + 1, ..known }));
-        // Messages in another entry's state are for that entry's topic.
-        let mut next =
-            if state.is_of_others(spec) { updated? } else { with_claims(state, updated, ports, now)? };
-        if ports.topic.is_some() {
-            for (index, alert) in alerts.iter().enumerate() {
-                let id = format!("{}-{}-{index}", spec.name, next.revision);
-                next.post(message(alert, id, MESSAGES_BYTES / alerts.len(), &ports.identity, now));
-            }
+        let mut next = if state.is_of_others(spec) {
+            updated?
+        } else {
+            with_claims(state, updated, ports, now, &mut dropped)?
+        };
+        let batch = format!("{}-{}", spec.name, next.revision);
+        for message in messages(&alerts, &ports.alert_topics, &batch, &ports.identity, now) {
+            next.post(message);
         }
         Some(next)
     });
@@ -77,6 +81,7 @@ pub async fn notify(
             ports.unsaved.saved(&spec.name, &state);
             notified.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
             notified.is_stored = true;
+            notified.warnings.extend(dropped);
             let until = [by_fifth(4), by_fifth(5)];
             notified.publish_outbox(spec, state, settings.needs_state, ports, until).await;
         }
@@ -103,6 +108,8 @@ struct Alone<'a> {
     rules: &'a Rules,
     /// Whether this process has passed over the cluster before.
     has_past: bool,
+    /// What this process could not publish without the state store before.
+    pending: Vec<OutboxMessage>,
     ports: &'a Ports,
     until: Instant,
 }
@@ -137,7 +144,7 @@ impl Notified {
     /// that has passed over this cluster before goes by what it knows. One that has not, such as each run of cron, alerts
     /// what is critical at once: silence would be worse than a second message. So does one whose changes are blocked.
     async fn without_state(&mut self, pass: &PassOutcome<'_>, base: State, alone: Alone<'_>) {
-        let Alone { report, rules, has_past, ports, until } = alone;
+        let Alone { report, rules, has_past, pending, ports, until } = alone;
         let base = State { conditions: base.conditions, primary: base.primary, ..State::default() };
         let is_blocked = pass.moves.is_some() && pass.holds.iter().any(is_unavailable);
         let at_once = Rules { grace_ms: 0, contested_grace_ms: 0, ..*rules };
@@ -160,16 +167,19 @@ impl Notified {
             take_back(&mut next.conditions, &base.conditions, may_wait);
         }
         let alerts = alerts_of(&events, report, now);
-        let mut is_published = true;
-        for (index, alert) in alerts.iter().enumerate() {
-            let id = format!("{}-{}-{index}", pass.spec.name, now.0);
-            let message = message(alert, id, MESSAGES_BYTES / alerts.len(), &ports.identity, now);
-            is_published &= self.publish(&message, ports, until).await;
-            self.alerts.push(alert.subject.clone());
+        let batch = format!("{}-{}", pass.spec.name, now.0);
+        let mut waiting = pending;
+        waiting.extend(messages(&alerts, &ports.alert_topics, &batch, &ports.identity, now));
+        self.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
+        let (sender, mut results) = Results::channel();
+        publish(&waiting, ports, until, sender).await;
+        let results = self.results(results.next().await, ports);
+        // The next pass of this process publishes them, with or without the state store.
+        waiting.retain(|message| !results.published.contains(&message.id));
+        for message in &mut waiting {
+            message.claimed_by = String::new();
         }
-        if !is_published {
-            take_back(&mut next.conditions, &base.conditions, |_| true);
-        }
+        let next = State { outbox: waiting, ..next }.bounded();
         ports.unsaved.alone(&pass.spec.name, &next);
         self.state = next;
     }
@@ -183,48 +193,72 @@ impl Notified {
         ports: &Ports,
         [publish_until, save_until]: [Instant; 2],
     ) {
-        let mut published = Vec::new();
-        let mut failed = Vec::new();
-        for message in state.outbox.iter().filter(|message| message.claimed_by == ports.identity) {
-            if self.publish(message, ports, publish_until).await {
-                published.push(message.id.clone());
-            } else {
-                failed.push(message.id.clone());
+        let is_ours = |message: &&OutboxMessage| message.claimed_by == ports.identity;
+        let claimed: Vec<OutboxMessage> = state.outbox.iter().filter(is_ours).cloned().collect();
+        let (sender, mut results) = Results::channel();
+        let saving = async {
+            let (mut state, mut all, mut unsaved) = (state, Ended::default(), None);
+            loop {
+                let next = results.next().await;
+                if next.is_empty() {
+                    self.state = state;
+                    break unsaved;
+                }
+                all.extend(self.results(next, ports));
+                let saved = update(spec, state.clone(), ports, save_until, |state| {
+                    let mut next = State { revision: state.revision + 1, ..state.clone() };
+                    next.outbox.retain(|message| !all.published.contains(&message.id));
+                    for message in next.outbox.iter_mut().filter(|message| all.failed.contains(&message.id)) {
+                        message.claimed_by = String::new();
+                    }
+                    (next.outbox != state.outbox).then_some(next)
+                });
+                match saved.await {
+                    Ok(saved) => (state, unsaved) = (saved, None),
+                    Err(failure) => unsaved = Some(failure),
+                }
             }
-        }
-        self.state = state.clone();
-        let saved = update(spec, state, ports, save_until, |state| {
-            let mut next = State { revision: state.revision + 1, ..state.clone() };
-            next.outbox.retain(|message| !published.contains(&message.id));
-            for message in next.outbox.iter_mut().filter(|message| failed.contains(&message.id)) {
-                message.claimed_by = String::new();
-            }
-            (next.outbox != state.outbox).then_some(next)
-        });
-        match saved.await {
-            Ok(state) => self.state = state,
-            Err(failure) => self.unsaved("a message may be sent twice", failure, needs_state),
+        };
+        // Each on its own: a store that hangs must not delay what a topic gets.
+        let ((), unsaved) = join(publish(&claimed, ports, publish_until, sender), saving).await;
+        if let Some(failure) = unsaved {
+            self.unsaved("a message may be sent twice", failure, needs_state);
         }
     }
 
-    async fn publish(&mut self, message: &OutboxMessage, ports: &Ports, until: Instant) -> bool {
-        let Some(topic) = &ports.topic else { return true };
-        let result = timeout_at(until.min(Instant::now() + PUBLISH_WITHIN), topic.publish(message)).await;
-        let result = result.unwrap_or_else(|_| Err(too_late("sns:Publish", &"the topic")));
-        ports.calls.alert(result.is_ok());
-        match result {
-            Ok(()) => true,
-            Err(failure) => {
-                let hint = failure.hint.clone().unwrap_or_else(|| {
-                    "check `[alerts] sns_topic_arn` and the route to SNS (from a VPC: NAT or an interface endpoint) with \
-                     `repoint test-alert`"
-                        .to_owned()
-                });
-                self.is_unnotified = true;
-                self.warnings.push(format!("an alert was not published: {failure} ({hint})"));
-                false
-            }
+    /// Notes what became of messages.
+    fn results(&mut self, results: Vec<Published>, ports: &Ports) -> Ended {
+        let mut ended = Ended::default();
+        for (id, result) in results {
+            ports.calls.alert(result.is_ok());
+            let Err(failure) = result else {
+                ended.published.insert(id);
+                continue;
+            };
+            ended.failed.insert(id);
+            let hint = failure.hint.clone().unwrap_or_else(|| {
+                "check the topic's ARN in `[alerts]` and the route to SNS in its Region (from a VPC: NAT or an interface \
+                 endpoint) with `repoint test-alert`"
+                    .to_owned()
+            });
+            self.is_unnotified = true;
+            self.warnings.push(format!("an alert was not published: {failure} ({hint})"));
         }
+        ended
+    }
+}
+
+/// The ids of messages of which it is known what became of them.
+#[derive(Default)]
+struct Ended {
+    published: BTreeSet<String>,
+    failed: BTreeSet<String>,
+}
+
+impl Ended {
+    fn extend(&mut self, other: Self) {
+        self.published.extend(other.published);
+        self.failed.extend(other.failed);
     }
 }
 
@@ -238,26 +272,6 @@ fn take_back(conditions: &mut [Condition], before: &[Condition], which: impl Fn(
         let same = before.iter().find(|one| one.kind == condition.kind && one.subject == condition.subject);
         condition.notified = same.and_then(|before| before.notified);
     }
-}
-
-/// The next state, in which this process claims the messages that no other process publishes any more. `None` if there is
-/// nothing to save.
-fn with_claims(state: &State, updated: Option<State>, ports: &Ports, now: Timestamp) -> Option<State> {
-    let is_free = |message: &OutboxMessage| {
-        message.claimed_by.is_empty() || now.is_past(message.claimed_at, CLAIMED_FOR_MS)
-    };
-    let claims = ports.topic.is_some() && state.outbox.iter().any(is_free);
-    if updated.is_none() && !claims {
-        return None;
-    }
-    let mut next = updated.unwrap_or_else(|| State { revision: state.revision + 1, ..state.clone() });
-    if claims {
-        for message in next.outbox.iter_mut().filter(|message| is_free(message)) {
-            message.claimed_by.clone_from(&ports.identity);
-            message.claimed_at = now;
-        }
-    }
-    Some(next)
 }
 
 /// Puts what became of the alerts into the report.

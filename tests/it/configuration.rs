@@ -12,6 +12,7 @@ mod sites;
 mod state;
 mod syntax;
 mod tls;
+mod topics;
 
 use crate::support::command::Repoint;
 
@@ -85,7 +86,6 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     required = true
 
     [alerts]
-    sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
     grace_seconds = 60.0
     contested_grace_seconds = 0.0
     replica_grace_seconds = 300.0
@@ -94,6 +94,11 @@ async fn a_good_one_is_printed_as_it_was_understood() {
     maximum_lag_on_failover = 1048576
     flapping_changes = 3
     flapping_seconds = 1800.0
+
+    [[alerts.topic]]
+    arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
+    format = "text"
+    min_severity = "info"
 
     [watch]
     interval_seconds = 1.0

@@ -15,6 +15,7 @@ mod aws;
 mod commands;
 mod configuration;
 mod entry_points;
+mod formats;
 mod guide;
 mod identity;
 mod infra;

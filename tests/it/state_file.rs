@@ -33,6 +33,7 @@ fn batman() -> EntryName {
 fn message(id: &str) -> OutboxMessage {
     OutboxMessage {
         id: id.to_owned(),
+        topic: None,
         subject: "repoint: batman: no primary".to_owned(),
         body: "words\n{\"cluster\":\"batman\"}\n".to_owned(),
         attributes: [("cluster".to_owned(), "batman".to_owned())].into(),

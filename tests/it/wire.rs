@@ -182,6 +182,7 @@ fn state(revision: u64) -> State {
         }),
         outbox: vec![OutboxMessage {
             id: "batman-1-0".to_owned(),
+            topic: None,
             subject: "[repoint] a & b".to_owned(),
             body: "one\ntwo \u{1F512}\n{\"json\":\"\\\\\"}\n".to_owned(),
             attributes: [("event".to_owned(), "retargeted".to_owned())].into(),

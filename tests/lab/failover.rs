@@ -1,5 +1,6 @@
 //! Real failovers: a primary that dies, and one that hands over.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use crate::deployment::{Deployment, holds};
 use crate::lab::Lab;
-use crate::mailbox::events;
+use crate::mailbox::{Mailbox, events};
 use crate::member::Member;
 use crate::stage::Stage;
 
@@ -21,7 +22,13 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
 
 /// A deployment that points where it should, in one run that changes nothing.
 async fn settled<'a>(lab: &'a Lab, leader: &Member) -> anyhow::Result<Deployment<'a>> {
+    settled_with(lab, leader, "").await
+}
+
+/// The same with these lines in the configuration.
+async fn settled_with<'a>(lab: &'a Lab, leader: &Member, lines: &str) -> anyhow::Result<Deployment<'a>> {
     let mut deployment = Deployment::new(lab).await?;
+    deployment.configure(lines);
     let standbys = lab.cluster.replicas().await?;
     deployment.configure_everything(leader, standbys.first().context("a replica")?).await?;
     let report = deployment.run(0).await?;
@@ -31,7 +38,15 @@ async fn settled<'a>(lab: &'a Lab, leader: &Member) -> anyhow::Result<Deployment
 
 async fn killed_primary(lab: &Lab) -> anyhow::Result<()> {
     let old = lab.cluster.leader().await?;
-    let deployment = settled(lab, &old).await?;
+    let formats = ["chatbot", "cloudwatch", "json"];
+    let mut mailboxes = Vec::new();
+    let mut topics = String::new();
+    for format in formats {
+        let mailbox = Mailbox::new(&lab.aws, format).await?;
+        writeln!(topics, "\n[[alerts.topic]]\narn = {:?}\nformat = \"{format}\"", mailbox.topic)?;
+        mailboxes.push(mailbox);
+    }
+    let deployment = settled_with(lab, &old, &topics).await?;
     lab.cluster.kill9(&old).await?;
 
     lab.moto.start_recording().await?;
@@ -49,11 +64,49 @@ async fn killed_primary(lab: &Lab) -> anyhow::Result<()> {
     let others = others(lab, &new);
     deployment.ensure_points_at(&new, &others).await?;
     eprintln!("after the promotion: {report:#}");
+    for (format, mailbox) in formats.into_iter().zip(mailboxes) {
+        in_format(format, &mailbox.messages().await?)?;
+        mailbox.close().await?;
+    }
 
     lab.cluster.restart(&old).await?;
     lab.cluster.wait_healthy().await?;
     settle(lab, &deployment).await?;
     deployment.ensure_points_at(&new, &others).await
+}
+
+/// The messages of one failover, as a queue behind the topic has received them: no primary, a move, and a primary again.
+fn in_format(format: &str, messages: &[Value]) -> anyhow::Result<()> {
+    let notified = events(messages)?;
+    let (mut began, mut ended) = (Vec::new(), Vec::new());
+    for (message, event) in messages.iter().zip(&notified) {
+        let text = message["Message"].as_str().context("a body")?;
+        let body: Value = serde_json::from_str(text).with_context(|| format!("{format}: {text}"))?;
+        eprintln!("{format}: Subject: {}\n{body:#}\n", message["Subject"].as_str().unwrap_or(""));
+        match event.as_str() {
+            "no_primary triggered" => began.push((message["Subject"].clone(), body)),
+            "no_primary resolved" => ended.push((message["Subject"].clone(), body)),
+            _ => {}
+        }
+    }
+    let ([(begins, began)], [(ends, ended)]) = (&began[..], &ended[..]) else {
+        anyhow::bail!("{format}: {notified:?}")
+    };
+    let has_moved = notified.contains(&"retargeted triggered".to_owned());
+    ensure!(has_moved == (format != "cloudwatch"), "{format}: {notified:?}");
+    let key = match format {
+        "chatbot" => "/metadata/threadId",
+        "cloudwatch" => "/AlarmName",
+        _ => "/dedup_key",
+    };
+    ensure!(began.pointer(key).is_some() && began.pointer(key) == ended.pointer(key), "{began} {ended}");
+    if format == "cloudwatch" {
+        let begins_with =
+            |subject: &Value, word: &str| subject.as_str().is_some_and(|text| text.starts_with(word));
+        ensure!(begins_with(begins, "ALARM: ") && begins_with(ends, "OK: "), "{begins} {ends}");
+        ensure!(began["NewStateValue"] == "ALARM" && ended["NewStateValue"] == "OK", "{began} {ended}");
+    }
+    Ok(())
 }
 
 async fn switchover(lab: &Lab) -> anyhow::Result<()> {

@@ -25,7 +25,8 @@ impl<'a> Mailbox<'a> {
 
     /// A queue behind a topic that is there.
     pub async fn behind(aws: &'a Aws, region: &'static str, topic: &str) -> anyhow::Result<Self> {
-        let made = aws.call_in(region, "sqs", "create_queue", json!({ "QueueName": "mailbox" })).await?;
+        let name = topic.rsplit(':').next().context("no name")?;
+        let made = aws.call_in(region, "sqs", "create_queue", json!({ "QueueName": name })).await?;
         let queue = made["QueueUrl"].as_str().context("no queue")?.to_owned();
         let args = json!({ "QueueUrl": queue, "AttributeNames": ["QueueArn"] });
         let attributes = aws.call_in(region, "sqs", "get_queue_attributes", args).await?;

@@ -41,7 +41,7 @@ const CLIENT: Advice =
     Say("the endpoint does not accept the request: check `[aws] endpoint_url`, and any proxy");
 const LISTENER: Advice =
     Say("the listener's own configuration is invalid: correct it there (console, Terraform)");
-const TOPIC: Advice = Say("check `[alerts] sns_topic_arn` with `repoint test-alert`");
+const TOPIC: Advice = Say("check the topic's ARN in `[alerts]` with `repoint test-alert`");
 const ZONE: Advice = Say(
     "an address outside the group's VPC needs `availability_zone = \"all\"` in its [[cluster.target_group]]; an address \
      inside it needs none",
@@ -163,7 +163,7 @@ fn by_words(code: &str, words: &str) -> Option<(Kind, Advice)> {
         }
         "InvalidParameter" if has(&["MessageGroupId", "FIFO"]) => (
             Kind::Invalid,
-            Say("the topic is FIFO, and alerts need a standard topic: set `[alerts] sns_topic_arn` to one"),
+            Say("the topic is FIFO, and alerts need a standard topic: give the ARN of one in `[alerts]`"),
         ),
         _ => return None,
     })
@@ -343,9 +343,7 @@ fn invalid(code: &str) -> Option<(Kind, Advice)> {
         ),
         "EndpointDisabled" | "PlatformApplicationDisabled" => (
             Kind::Invalid,
-            Say(
-                "this is a mobile push endpoint, and it is disabled: set `[alerts] sns_topic_arn` to a topic",
-            ),
+            Say("this is a mobile push endpoint, and it is disabled: give the ARN of a topic in `[alerts]`"),
         ),
         "InvalidParameter" | "InvalidParameterValue" | "ParameterValueInvalid" => (Kind::Invalid, TOPIC),
         "KMSDisabled" => (Kind::Invalid, Key("is disabled")),

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{LONGEST_GRACE, Place, Resolver};
+use super::{Given, LONGEST_GRACE, Place, Resolver};
 use crate::config::file::{self, File};
 use crate::config::{Alerts, HeartbeatUrl, Problem};
-use repoint_domain::alerts::Limits;
-use repoint_domain::state::MOST_CHANGES;
+use repoint_domain::alerts::{AlertTopic, Format, Limits};
+use repoint_domain::state::{MOST_CHANGES, Severity};
 
 /// A failover with Patroni's defaults (`ttl` 30) takes 30 s; what lasts longer is not transient.
 const GRACE: Duration = Duration::from_mins(1);
-
+/// What a topic gets unless it says otherwise.
+const FORMAT: Format = Format::Text;
+const MIN_SEVERITY: Severity = Severity::Info;
 /// What a TOML integer holds.
 const MOST_BYTES: u64 = i64::MAX.unsigned_abs();
 /// A replica that restarts, is rewound or follows a new leader needs minutes, not seconds.
@@ -24,12 +26,9 @@ impl Resolver<'_> {
     pub(super) fn alerts(&mut self, file: &File) -> Alerts {
         let file = &file.alerts;
         let limits = self.limits(file);
-        let topic = self
-            .text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref())
-            .and_then(|given| self.topic(&given, "alerts.sns_topic_arn"));
         let grace = Duration::ZERO..=LONGEST_GRACE;
         Alerts {
-            topic,
+            topics: self.alert_topics(file),
             grace: self
                 .seconds_within(
                     &["REPOINT_ALERTS_GRACE_SECONDS"],
@@ -107,6 +106,53 @@ impl Resolver<'_> {
                 .unwrap_or(Limits::DEFAULT.flapping_changes),
             flapping_ms: flapping.and_then(milliseconds).unwrap_or(Limits::DEFAULT.flapping_ms),
         }
+    }
+
+    /// `sns_topic_arn` is the short form of a topic; beside others it is the first of them.
+    fn alert_topics(&mut self, file: &file::Alerts) -> Vec<AlertTopic> {
+        let mut topics: Vec<AlertTopic> = Vec::new();
+        if let Some(given) = self.text(&["REPOINT_ALERTS_SNS_TOPIC_ARN"], file.sns_topic_arn.as_ref()) {
+            let arn = self.topic(&given, "alerts.sns_topic_arn");
+            topics.extend(arn.map(|arn| AlertTopic { arn, format: FORMAT, min_severity: MIN_SEVERITY }));
+        }
+        for entry in &file.topic {
+            let span = entry.arn.span();
+            let given = Given { value: entry.arn.get_ref().clone(), place: Place::File(span.clone()) };
+            let arn = self.topic(&given, "alerts.topic.arn");
+            let format = entry
+                .format
+                .as_ref()
+                .and_then(|format| self.one_of(format, "alerts.topic.format", &Format::ALL, Format::as_str));
+            let min_severity = entry.min_severity.as_ref().and_then(|severity| {
+                self.one_of(severity, "alerts.topic.min_severity", &Severity::ALL, Severity::as_str)
+            });
+            let Some(arn) = arn else { continue };
+            if topics.iter().any(|topic| topic.arn == arn) {
+                let message = "the topic is given twice: each alert would be published to it twice";
+                self.push_error(&span, "alerts.topic.arn", message);
+            }
+            topics.push(AlertTopic {
+                arn,
+                format: format.unwrap_or(FORMAT),
+                min_severity: min_severity.unwrap_or(MIN_SEVERITY),
+            });
+        }
+        topics
+    }
+
+    /// The one of these that has the given name.
+    fn one_of<T: Copy>(
+        &mut self,
+        given: &Spanned<String>,
+        key: &str,
+        all: &[T],
+        name: fn(T) -> &'static str,
+    ) -> Option<T> {
+        self.spanned(given, key, |text| {
+            let found = all.iter().copied().find(|one| name(*one) == text);
+            let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+            found.ok_or_else(|| format!("use one of {}", names.join(", ")))
+        })
     }
 
     /// A problem with it prints neither the value nor its line.

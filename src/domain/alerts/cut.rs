@@ -4,7 +4,7 @@
 //! failures: what is not about the alert itself is left out first, and how much that was is said.
 
 use super::alert::{Alert, Document, LeftOut};
-use crate::report::{ClusterReport, VerdictReport, text};
+use crate::report::{ClusterReport, VerdictReport};
 use crate::state::clipped;
 use crate::values::endpoint::Endpoint;
 
@@ -20,8 +20,20 @@ impl Alert {
     /// short sentences.
     #[must_use]
     pub fn cut_to(&self, others: usize) -> Self {
-        let Document { report, subject, .. } = &self.document;
-        let about = subject.as_deref();
+        let about = self.document.subject.as_deref();
+        let clipped_about = about.map(|about| clipped(about, SENTENCE));
+        let document = Document {
+            subject: clipped_about,
+            dedup_key: clipped(&self.document.dedup_key, SENTENCE),
+            ..self.document.clone()
+        };
+        let shorter = Self {
+            headline: clipped(&self.headline, SENTENCE),
+            details: clipped(&self.details, 3 * SENTENCE),
+            document,
+            ..self.clone()
+        };
+        let Some(report) = &self.document.report else { return shorter };
         let is_own = |endpoint: &Endpoint| about.is_some_and(|about| about == endpoint.to_string());
         let mut short = report.clone();
         short.steps = cut(&report.steps, others, |step| is_own(&step.endpoint));
@@ -34,15 +46,8 @@ impl Alert {
         };
         shorten(&mut short);
         let is_cut = left_out.steps + left_out.holds + left_out.warnings > 0;
-        let document = Document {
-            report: short,
-            left_out: is_cut.then_some(left_out),
-            subject: about.map(|about| clipped(about, SENTENCE)),
-            dedup_key: clipped(&self.document.dedup_key, SENTENCE),
-            ..self.document.clone()
-        };
-        let intro = clipped(&self.intro, 4 * SENTENCE);
-        Self { subject: self.subject.clone(), text: words(&intro, &document), document, intro }
+        let left_out = is_cut.then_some(left_out);
+        Self { document: Document { report: Some(short), left_out, ..shorter.document }, ..shorter }
     }
 }
 
@@ -81,16 +86,4 @@ fn shorten(report: &mut ClusterReport) {
         }
         VerdictReport::Hold { message, .. } => *message = clipped(message, SENTENCE),
     }
-}
-
-/// The words of a message: what it is about, and the report.
-pub(super) fn words(intro: &str, document: &Document) -> String {
-    let report = text(&document.report, &|_, word| word.to_owned());
-    let left_out = document.left_out.map_or_else(String::new, |left| {
-        format!(
-            "  ... {} more steps, {} more holds and {} more warnings left out; `repoint plan` shows how things stand\n",
-            left.steps, left.holds, left.warnings
-        )
-    });
-    format!("{intro}{report}{left_out}")
 }

@@ -1,9 +1,8 @@
-//! An event as it is published: text for the reader, then one JSON document for programs.
+//! What is said of an event, to the reader and to programs.
 
 use std::collections::BTreeSet;
 
-use super::alert::{Alert, Document};
-use super::cut;
+use super::alert::{Alert, Document, RESOLVED, RETARGETED, TRIGGERED};
 use super::event::{Event, Phase};
 use crate::report::{self, ClusterReport, VerdictReport};
 use crate::state::{Condition, Severity, clipped};
@@ -21,14 +20,36 @@ impl Alert {
     #[must_use]
     pub fn of(event: &Event, report: &ClusterReport, now: Timestamp) -> Self {
         match event {
-            Event::Moved { moves, left } => retargeted(report, moves, left),
+            Event::Moved { moves, left } => retargeted(report, moves, left, now),
             Event::Condition { condition, phase } => of_condition(report, condition, *phase, now),
         }
+    }
+
+    /// A test, published by that process.
+    #[must_use]
+    pub fn test(from: &str, now: Timestamp) -> Self {
+        let headline = "this is a test, nothing has happened".to_owned();
+        let document = Document {
+            cluster: None,
+            event: "test",
+            severity: Severity::Info,
+            status: TRIGGERED,
+            dedup_key: "test".to_owned(),
+            cause: None,
+            subject: None,
+            lasted_seconds: None,
+            left_out: None,
+            runbook: runbook("test"),
+            from: Some(from.to_owned()),
+            report: None,
+        };
+        let details = "Alerts from repoint arrive here.".to_owned();
+        Self { subject: subject(&headline), headline, details, since: None, at: now, document }
     }
 }
 
 /// Endpoints have moved: all but those that are `left` behind, which are held or whose change failed.
-fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>) -> Alert {
+fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>, now: Timestamp) -> Alert {
     let (primary, timeline) = match &report.verdict {
         VerdictReport::Primary(primary) => {
             let name = primary.label().unwrap_or_else(|| "an unnamed member".to_owned());
@@ -62,26 +83,27 @@ fn retargeted(report: &ClusterReport, moves: &Move, left: &BTreeSet<Endpoint>) -
         }
     };
     let document = Document {
-        cluster: report.name.to_string(),
-        event: "retargeted",
+        cluster: Some(report.name.to_string()),
+        event: RETARGETED,
         severity: Severity::Info,
-        status: "triggered",
-        dedup_key: format!("{}/retargeted/{timeline}", report.name),
+        status: TRIGGERED,
+        dedup_key: format!("{}/{RETARGETED}/{timeline}", report.name),
         cause: Some(moves.cause),
         subject: None,
         lasted_seconds: None,
         left_out: None,
-        runbook: runbook("retargeted"),
-        report: report.clone(),
+        runbook: runbook(RETARGETED),
+        from: None,
+        report: Some(report.clone()),
     };
     let left_behind: Vec<String> = left.iter().map(report::describe).collect();
     let names = clipped(&left_behind.join(", "), LEFT_LIMIT);
-    let (behind, words) = match left_behind.len() {
+    let (behind, details) = match left_behind.len() {
         0 => (String::new(), String::new()),
-        1 => (", 1 not moved".to_owned(), format!("Not moved: {names}.\n\n")),
-        count => (format!(", {count} not moved"), format!("Not moved: {names}.\n\n")),
+        count => (format!(", {count} not moved"), format!("Not moved: {names}.")),
     };
-    message(&format!("{}: {move_cause}{behind}", report.name), &words, document)
+    let headline = format!("{}: {move_cause}{behind}", report.name);
+    Alert { subject: subject(&headline), headline, details, since: None, at: now, document }
 }
 
 /// A condition began, lasts or ended.
@@ -89,31 +111,33 @@ fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now
     let lasted = now.since(condition.since) / 1000;
     let what = title(condition);
     let (status, move_cause) = match phase {
-        Phase::Began if lasted == 0 => ("triggered", what),
-        Phase::Began => ("triggered", format!("{what}, for {} now", format_duration(lasted))),
+        Phase::Began if lasted == 0 => (TRIGGERED, what),
+        Phase::Began => (TRIGGERED, format!("{what}, for {} now", format_duration(lasted))),
         Phase::Lasts => ("reminder", format!("still {what}, for {} now", format_duration(lasted))),
-        Phase::Ended => ("resolved", format!("resolved after {}: {what}", format_duration(lasted))),
+        Phase::Ended => (RESOLVED, format!("resolved after {}: {what}", format_duration(lasted))),
     };
-    let subject = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
+    let about = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
     let document = Document {
-        cluster: report.name.to_string(),
+        cluster: Some(report.name.to_string()),
         event: condition.kind.as_str(),
         severity: condition.kind.severity(),
         status,
-        dedup_key: format!("{}/{}{subject}", report.name, condition.kind.as_str()),
+        dedup_key: format!("{}/{}{about}", report.name, condition.kind.as_str()),
         cause: None,
         subject: condition.subject.clone(),
         lasted_seconds: Some(lasted),
         left_out: None,
         runbook: runbook(condition.kind.as_str()),
-        report: report.clone(),
+        from: None,
+        report: Some(report.clone()),
     };
-    let words = if phase == Phase::Ended {
-        format!("It was: {}\n\n", condition.message)
-    } else {
-        format!("{}\n\n", condition.message)
+    let details = match phase {
+        Phase::Began | Phase::Lasts => condition.message.clone(),
+        Phase::Ended => format!("It was: {}", condition.message),
     };
-    message(&format!("{}: {move_cause}", report.name), &words, document)
+    let headline = format!("{}: {move_cause}", report.name);
+    let since = Some(condition.since);
+    Alert { subject: subject(&headline), headline, details, since, at: now, document }
 }
 
 /// A condition in a few words. An older version has stored none: then its kind and subject serve.
@@ -136,11 +160,6 @@ pub(super) fn format_duration(seconds: u64) -> String {
 
 fn runbook(event: &str) -> String {
     format!("/usr/share/doc/repoint/infra/guide/runbook.md#{event}")
-}
-
-fn message(headline: &str, words: &str, document: Document) -> Alert {
-    let intro = format!("{headline}.\n\n{words}Runbook: {}\n\n", document.runbook);
-    Alert { subject: subject(headline), text: cut::words(&intro, &document), document, intro }
 }
 
 /// SNS wants ASCII without control characters, and the name of a cluster may be anything.

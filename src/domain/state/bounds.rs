@@ -3,6 +3,8 @@
 //! Invariant 10 (bounded): `DynamoDB` takes no item above 400 KB, and then nothing is saved any more, not even a commit: the next
 //! failover would be held. So everything that grows is kept far below that, whatever happens. Sizes are those in JSON.
 
+use std::collections::BTreeMap;
+
 use super::changes::bound_changes;
 use super::{
     Condition, KnownMember, KnownMembers, OutboxMessage, Raw, Severity, State, SurplusTarget, Unknown,
@@ -10,11 +12,11 @@ use super::{
 
 /// The most that the state of one cluster takes, in bytes of JSON.
 pub const MOST_BYTES: usize = 256 * 1024;
-/// The most letters that wait.
-pub const MOST_MESSAGES: usize = 32;
-/// The most that all of them take. The oldest go first.
+/// The most messages that wait.
+pub const MOST_MESSAGES: usize = 64;
+/// The most that all of them take.
 const MOST_OUTBOX_BYTES: usize = 128 * 1024;
-/// The most that one letter's subject and body take: SNS takes 256 KiB, with the attributes.
+/// The most that one message's subject and body take: SNS takes 256 KiB, with the attributes.
 pub const MOST_MESSAGE_BYTES: usize = 32 * 1024;
 /// The most that all conditions take.
 const MOST_CONDITION_BYTES: usize = 64 * 1024;
@@ -60,21 +62,24 @@ impl State {
         self
     }
 
-    /// Puts a letter into the outbox.
+    /// Puts a message into the outbox.
     pub fn post(&mut self, message: OutboxMessage) {
         self.outbox.push(message);
         self.bound_outbox();
     }
 
+    /// The oldest go first, of the topic that has the most bytes: a topic that refuses its messages for days takes no room
+    /// from the others.
     fn bound_outbox(&mut self) {
-        let mut left = MOST_OUTBOX_BYTES;
-        let fits = |message: &&OutboxMessage| {
-            let weight = weight_of_message(message);
-            left = left.saturating_sub(weight);
-            left > 0
-        };
-        let kept = self.outbox.iter().rev().take(MOST_MESSAGES).take_while(fits).count();
-        self.outbox.drain(..self.outbox.len() - kept);
+        let mut by_topic: BTreeMap<Option<String>, usize> = BTreeMap::new();
+        for message in &self.outbox {
+            *by_topic.entry(message.topic.clone()).or_default() += weight_of_message(message);
+        }
+        while self.outbox.len() > MOST_MESSAGES || by_topic.values().sum::<usize>() >= MOST_OUTBOX_BYTES {
+            let Some((topic, bytes)) = by_topic.iter_mut().max_by_key(|(_, bytes)| **bytes) else { return };
+            let Some(oldest) = self.outbox.iter().position(|message| message.topic == *topic) else { return };
+            *bytes -= weight_of_message(&self.outbox.remove(oldest));
+        }
     }
 }
 
@@ -140,8 +145,9 @@ fn weight(text: &str) -> usize {
 fn weight_of_message(message: &OutboxMessage) -> usize {
     let attributes: usize =
         message.attributes.iter().map(|(name, value)| weight(name) + weight(value) + 4).sum();
-    let OutboxMessage { id, subject, body, claimed_by, .. } = message;
-    weight(id) + weight(subject) + weight(body) + weight(claimed_by) + attributes + FRAME
+    let OutboxMessage { id, topic, subject, body, claimed_by, .. } = message;
+    let topic = topic.as_deref().map_or(0, weight);
+    weight(id) + topic + weight(subject) + weight(body) + weight(claimed_by) + attributes + FRAME
 }
 
 fn weight_of_condition(condition: &Condition) -> usize {

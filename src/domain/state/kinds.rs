@@ -13,8 +13,8 @@ struct Row {
     title: &'static str,
 }
 
-/// How much an alert matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much an alert matters; a greater one matters more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing has to be done.
     Info,
@@ -25,6 +25,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// In lower case.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repoint_domain::alerts::{Alert, Event, Phase};
+use repoint_domain::alerts::{Alert, AlertTopic, Event, Format, Phase};
 use repoint_domain::plan::TargetStep;
 use repoint_domain::report::{ClusterReport, Outcome, PrimaryReport, StepReport, VerdictReport};
-use repoint_domain::state::{Condition, ConditionKind, Unknown};
+use repoint_domain::state::{Condition, ConditionKind, Severity, Unknown};
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::cluster::{EntryName, MemberName, Scope, SystemId, Timeline};
 use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::moves::{Move, MoveCause};
@@ -100,7 +101,7 @@ fn a_move_is_alerted_with_old_and_new_and_cause() {
     repoint: batman: standby endpoints moved, the primary is still pg2
     repoint: batman: endpoints now point at the primary pg2
     ");
-    insta::assert_snapshot!(moved(MoveCause::Failover, Some("pg1")).text, @"
+    insta::assert_snapshot!(moved(MoveCause::Failover, Some("pg1")).text(), @"
     batman: failover from pg1 to pg2.
 
     Runbook: /usr/share/doc/repoint/infra/guide/runbook.md#retargeted
@@ -177,11 +178,45 @@ fn a_long_report_is_cut_and_says_so() {
     );
     let cut = whole.cut_to(2);
     assert_eq!(cut.document.left_out.unwrap().steps, 27);
-    assert_eq!(cut.document.report.steps.last().unwrap().endpoint.to_string(), subject);
-    assert!(
-        cut.text.contains("... 27 more steps, 0 more holds and 0 more warnings left out"),
-        "{}",
-        cut.text
+    assert_eq!(cut.document.report.as_ref().unwrap().steps.last().unwrap().endpoint.to_string(), subject);
+    let text = cut.text();
+    assert!(text.contains("... 27 more steps, 0 more holds and 0 more warnings left out"), "{text}");
+    assert!(text.len() < 4_000 && whole.text().len() > 30_000);
+}
+
+#[test]
+fn a_time_is_written_in_utc() {
+    let times = [0, 951_782_399_999, 951_782_400_000, 1_764_415_241_123, 4_107_542_400_000];
+    assert_eq!(
+        times.map(|milliseconds| Timestamp(milliseconds).utc()),
+        [
+            "1970-01-01T00:00:00.000",
+            "2000-02-28T23:59:59.999",
+            "2000-02-29T00:00:00.000",
+            "2025-11-29T11:20:41.123",
+            "2100-03-01T00:00:00.000",
+        ]
     );
-    assert!(cut.text.len() < 4_000 && whole.text.len() > 30_000);
+}
+
+fn topic(name: &str, format: Format) -> AlertTopic {
+    let arn = TopicArn::parse(&format!("arn:aws:sns:us-east-1:123456789012:{name}")).unwrap();
+    AlertTopic { arn, format, min_severity: Severity::Info }
+}
+
+/// An earlier version publishes messages without a topic, which are text, to the one topic that it knows.
+#[test]
+fn messages_without_a_topic_are_for_the_first_one_that_takes_text() {
+    let (chat, first, second) =
+        (topic("chat", Format::Chatbot), topic("first", Format::Text), topic("second", Format::Text));
+    let topics = [chat.clone(), first.clone(), second.clone()];
+    assert_eq!(AlertTopic::named(&topics, None), Some(&first));
+    assert_eq!(first.name_in(&topics), None);
+    for named in [&chat, &second] {
+        let name = named.name_in(&topics).unwrap();
+        assert_eq!(AlertTopic::named(&topics, Some(&name)), Some(named));
+    }
+    assert_eq!(AlertTopic::named(&topics[..1], None), Some(&chat));
+    assert!(chat.name_in(&topics[..1]).is_some(), "an earlier version has no use for this format");
+    assert_eq!(AlertTopic::named(&topics[..1], Some(first.arn.as_str())), None);
 }

@@ -78,6 +78,10 @@ pub(super) fn apply(world: &mut World, now: Millis, event: Event) {
             world.account.protect_records(&zone, NAME, "A", protected);
         }
         Event::Deny(action) => world.account.denials.deny(action, ""),
+        Event::DenyPages => {
+            let pages = world.resources.alert_topics.last().map(|topic| topic.arn.to_string());
+            world.account.denials.deny("sns:Publish", &pages.unwrap_or_default());
+        }
         Event::Allow => world.account.denials.clear(),
         Event::SmallBuckets(are_small) => small_buckets(world, are_small),
         Event::EditGroup { member, register } => edit_group(world, now, member, register),

@@ -37,6 +37,8 @@ pub enum Event {
     ProtectRecord(bool),
     /// AWS denies an action.
     Deny(&'static str),
+    /// AWS denies to publish to the second topic.
+    DenyPages,
     Allow,
     /// The account's request rate is used up.
     SmallBuckets(bool),

@@ -97,8 +97,8 @@ pub struct Invariants {
     leased_since: Millis,
     /// The last pass that committed after it had waited for another one.
     pub(super) waited: Option<String>,
-    /// The status that each kind of message was last posted with.
-    posted: BTreeMap<String, String>,
+    /// The status that each kind of message was last posted with, by its topic and its key.
+    posted: BTreeMap<(Option<String>, String), String>,
     /// The messages that were published.
     messages: BTreeSet<String>,
     /// A crash or a lost answer may send a message twice.
@@ -462,19 +462,34 @@ pub(super) fn check_state(world: &mut World, now: Millis, by: &str, next: &State
     let known: BTreeSet<&str> = before.outbox.iter().map(|message| message.id.as_str()).collect();
     let new: Vec<OutboxMessage> =
         next.outbox.iter().filter(|message| !known.contains(message.id.as_str())).cloned().collect();
-    for message in new {
-        posted(&mut world.invariants, now, &message);
+    for message in &new {
+        posted(&mut world.invariants, now, message);
     }
+    let [of_first, of_pages] = [true, false].map(|is_first| {
+        let of_topic = new.iter().filter(move |message| message.topic.is_none() == is_first);
+        let pages = of_topic.filter(|message| word(message, "severity") != "info");
+        pages.map(|message| [word(message, "dedup_key"), word(message, "status")]).collect::<BTreeSet<_>>()
+    });
+    if of_first != of_pages {
+        let how = format!("one topic is to get {of_first:?}, and the other {of_pages:?}");
+        world.invariants.violated(now, Invariant::AlertOnce, how);
+    }
+}
+
+fn word(message: &OutboxMessage, name: &str) -> String {
+    message.attributes.get(name).cloned().unwrap_or_default()
 }
 
 /// A condition's messages go triggered, perhaps reminders, resolved, and again from the start.
 fn posted(invariants: &mut Invariants, now: Millis, message: &OutboxMessage) {
-    let word = |name: &str| message.attributes.get(name).cloned().unwrap_or_default();
-    if word("event") == "retargeted" {
+    if word(message, "event") == "retargeted" {
+        if message.topic.is_some() {
+            invariants.violated(now, Invariant::AlertOnce, "an alarm was made of a move, which has no end");
+        }
         return;
     }
-    let status = word("status");
-    let last = invariants.posted.insert(word("dedup_key"), status.clone());
+    let status = word(message, "status");
+    let last = invariants.posted.insert((message.topic.clone(), word(message, "dedup_key")), status.clone());
     let is_open = last.is_some_and(|last| last != "resolved");
     if is_open == (status == "triggered") {
         invariants.violated(now, Invariant::AlertOnce, format!("`{}` is out of turn", message.subject));

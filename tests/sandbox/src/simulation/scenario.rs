@@ -220,13 +220,14 @@ fn happen(
         86..89 => both(Event::ReadLag(rng.u64(200..4_000)), Event::ReadLag(0)),
         89..90 => both(Event::ProtectRecord(true), Event::ProtectRecord(false)),
         90..92 => {
-            let actions = [
-                "elasticloadbalancing:RegisterTargets",
-                "elasticloadbalancing:DeregisterTargets",
-                "route53:ChangeResourceRecordSets",
-                "sns:Publish",
+            let denied = [
+                Event::Deny("elasticloadbalancing:RegisterTargets"),
+                Event::Deny("elasticloadbalancing:DeregisterTargets"),
+                Event::Deny("route53:ChangeResourceRecordSets"),
+                Event::Deny("sns:Publish"),
+                Event::DenyPages,
             ];
-            both(Event::Deny(actions[rng.usize(0..actions.len())]), Event::Allow);
+            both(denied[rng.usize(0..denied.len())], Event::Allow);
         }
         92..93 => both(Event::SmallBuckets(true), Event::SmallBuckets(false)),
         93..97 => events.push((at, Event::EditGroup { member, register: rng.bool() })),

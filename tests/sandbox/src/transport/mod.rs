@@ -35,6 +35,7 @@ pub(crate) use zones::{ours, their_alias};
 pub fn ports(link: &Link, identity: String) -> Ports {
     let link = Link { identity: identity.clone(), ..link.clone() };
     let calls = Calls::default();
+    let alert_topics = link.world().resources.alert_topics.clone().into();
     Ports {
         patroni: Arc::new(link.clone()),
         groups: Arc::new(link.clone()),
@@ -42,7 +43,8 @@ pub fn ports(link: &Link, identity: String) -> Ports {
         zones: ZoneBatcher::default().zones(Arc::new(link.clone()), calls.clone()),
         instances: Some(Arc::new(link.clone())),
         resolver: Arc::new(link.clone()),
-        topic: Some(Arc::new(link.clone())),
+        topics: Arc::new(link.clone()),
+        alert_topics,
         store: Arc::new(link.clone()),
         unsaved: Unsaved::default(),
         clock: Arc::new(link),

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use repoint_domain::alerts::{AlertTopic, Format};
 use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
-use repoint_domain::values::arn::{GroupArn, ListenerArn};
+use repoint_domain::state::Severity;
+use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
 use repoint_domain::values::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
@@ -52,8 +54,10 @@ pub struct Resources {
     pub foreign_group: String,
     /// The hosted zone.
     pub zone: String,
-    /// The topic for alerts.
+    /// The topic for alerts, as text.
     pub topic: String,
+    /// Both topics for alerts: that one, and one for what has to be done something about.
+    pub alert_topics: Vec<AlertTopic>,
     /// Which member runs on which instance.
     pub instances: BTreeMap<String, MemberId>,
     /// The record set that is not configured.
@@ -116,6 +120,7 @@ impl Resources {
         let foreign_group = group(account, "unmanaged", TargetType::Ip)?;
         let zone = account.create_hosted_zone(0, "db.example.com")?;
         let topic = account.create_topic(0, "alerts")?;
+        let pages = account.create_topic(0, "pages")?;
         let unmanaged_record = RecordSet::simple(UNMANAGED_RECORD, "A", 300, &["192.0.2.1"]);
         let mut changes = vec![Change { action: ChangeAction::Create, set: unmanaged_record.clone() }];
         let checks = [account.create_health_check(0)?, account.create_health_check(0)?];
@@ -167,6 +172,15 @@ impl Resources {
             weighted,
             foreign_group,
             zone,
+            alert_topics: [
+                (&topic, Format::Text, Severity::Info),
+                (&pages, Format::Cloudwatch, Severity::Warning),
+            ]
+            .into_iter()
+            .filter_map(|(arn, format, min_severity)| {
+                Some(AlertTopic { arn: TopicArn::parse(arn).ok()?, format, min_severity })
+            })
+            .collect(),
             topic,
             instances,
             unmanaged_record,

@@ -1,8 +1,9 @@
-//! The topic.
+//! The topics.
 
 use async_trait::async_trait;
-use repoint::ports::Topic;
+use repoint::ports::Topics;
 use repoint_domain::state::OutboxMessage;
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::failure::Failure;
 
 use super::Link;
@@ -12,10 +13,10 @@ use crate::aws::sns::Message;
 const PUBLISH: &str = "sns:Publish";
 
 #[async_trait]
-impl Topic for Link {
-    async fn publish(&self, message: &OutboxMessage) -> Result<(), Failure> {
+impl Topics for Link {
+    async fn publish(&self, topic: &TopicArn, message: &OutboxMessage) -> Result<(), Failure> {
         let message = message.clone();
-        let topic = self.world().resources.topic.clone();
+        let topic = topic.to_string();
         self.call(PUBLISH, &topic.clone(), None, move |world, now| {
             let body = Message {
                 subject: Some(message.subject.clone()),

@@ -14,6 +14,7 @@ mod panics;
 mod pass;
 mod patroni;
 mod simulation;
+mod topics;
 mod transport;
 mod two_writers;
 mod watch;

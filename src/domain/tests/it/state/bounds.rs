@@ -17,6 +17,7 @@ fn the_outbox_keeps_the_newest() {
     for number in 0..MOST_MESSAGES + 5 {
         state.post(OutboxMessage {
             id: number.to_string(),
+            topic: None,
             subject: String::new(),
             body: String::new(),
             attributes: BTreeMap::new(),
@@ -55,6 +56,7 @@ fn the_state_stays_small_whatever_happens() {
     for number in 0..100 {
         state.post(OutboxMessage {
             id: number.to_string(),
+            topic: None,
             subject: "s".repeat(99),
             body: "\"".repeat(6_000),
             attributes: BTreeMap::new(),
@@ -71,4 +73,51 @@ fn the_state_stays_small_whatever_happens() {
         "those that were alerted are kept first"
     );
     assert_eq!(bounded.clone().bounded(), bounded);
+}
+
+fn message_for(topic: Option<&str>, number: usize, bytes: usize) -> OutboxMessage {
+    OutboxMessage {
+        id: format!("{topic:?}-{number}"),
+        topic: topic.map(str::to_owned),
+        subject: String::new(),
+        body: "x".repeat(bytes),
+        attributes: BTreeMap::new(),
+        claimed_by: String::new(),
+        claimed_at: at(0),
+    }
+}
+
+#[test]
+fn a_topic_that_refuses_for_days_takes_no_room_from_others() {
+    let mut state = State::default();
+    state.post(message_for(None, 0, 2_000));
+    for number in 0..200 {
+        state.post(message_for(Some("refuses"), number, 4_000));
+        state.post(message_for(None, number + 1, 500));
+        state.outbox.retain(|message| message.topic.is_some() || message.id == "None-0");
+    }
+    assert_eq!(state.outbox[0].id, "None-0");
+    assert_eq!(state.outbox.last().unwrap().id, r#"Some("refuses")-199"#);
+    let of_other = state.outbox.iter().filter(|message| message.topic.is_some()).count();
+    assert!((20..=32).contains(&of_other), "{of_other}");
+}
+
+/// An earlier version publishes all that it finds in `outbox` to its one topic, and carries along what it does not know.
+#[test]
+fn messages_of_other_topics_are_stored_where_an_earlier_version_does_not_look() {
+    let messages = [message_for(None, 0, 3), message_for(Some("pages"), 1, 3), message_for(None, 2, 3)];
+    let state = State { outbox: messages.to_vec(), ..State::default() };
+    let stored = serde_json::to_value(&state).unwrap();
+    let ids = |field: &str| -> Vec<String> {
+        let list = stored[field].as_array().unwrap();
+        list.iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("outbox"), ["None-0", "None-2"]);
+    assert_eq!(ids("outbox_of_topics"), [r#"Some("pages")-1"#]);
+    assert!(stored["outbox"][0].get("topic").is_none());
+    let loaded: State = serde_json::from_value(stored).unwrap();
+    assert_eq!(loaded.unknown, Unknown::new());
+    assert_eq!(loaded.outbox, [messages[0].clone(), messages[2].clone(), messages[1].clone()]);
+    let without = State { outbox: Vec::new(), ..State::default() };
+    assert!(serde_json::to_value(&without).unwrap().get("outbox_of_topics").is_none());
 }
