@@ -4,6 +4,7 @@
 
 mod by_role;
 mod clients;
+mod history;
 mod metrics;
 mod overview;
 mod pages;
@@ -31,7 +32,7 @@ use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
 use crate::limits::{Calls, RateLimiter};
-use crate::ports::{Clock, Instances, Ports, Store};
+use crate::ports::{Clock, History, Instances, Ports, Store};
 use crate::runtime::adopt::adopt;
 use crate::runtime::deadline::Span;
 use crate::runtime::fleet::fleet;
@@ -60,6 +61,7 @@ pub use crate::counters::Counters;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
+pub use history::Since;
 pub use metrics::write_textfile;
 pub use overview::{Overview, Summary};
 pub use pages::Pages;
@@ -344,10 +346,11 @@ impl App {
     /// The ports of a pass, under a name that no other pass has.
     fn ports(&self) -> Ports {
         let calls = Calls::new(self.limiter.clone());
-        let store: Arc<dyn Store> = match &self.state {
-            StoreKind::File(file) => Arc::new(file.clone()),
+        let (store, history): (Arc<dyn Store>, Arc<dyn History>) = match &self.state {
+            StoreKind::File(file) => (Arc::new(file.clone()), Arc::new(file.clone())),
             StoreKind::Table(client, table) => {
-                Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()))
+                let table = Arc::new(StateTable::new(client.clone(), table.clone(), calls.clone()));
+                (table.clone(), table)
             }
         };
         let elbv2 = Arc::new(self.by_role(|clients| clients.elbv2(&self.known, &calls)));
@@ -361,6 +364,7 @@ impl App {
             topics: Arc::new(Sns::new(self.sns.clone(), calls.clone())),
             alert_topics: self.alert_topics.clone(),
             store,
+            history,
             unsaved: self.unsaved.clone(),
             clock: Arc::new(SystemClock),
             identity: format!("{} pass {}", self.identity, self.passes.fetch_add(1, Ordering::Relaxed)),

@@ -2,7 +2,7 @@
 //!
 //! A port asks or does one thing and decides nothing. What it cannot read is a [`Failure`], which is data (invariant 2).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ pub use crate::limits::Clock;
 use crate::limits::{Asked, Calls, LeaseGuard};
 use crate::unsaved::Unsaved;
 use repoint_domain::alerts::AlertTopic;
-use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read};
-use repoint_domain::state::{OutboxMessage, State};
+use repoint_domain::history::Reading;
+use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read, TimelineEnd};
+use repoint_domain::state::{OutboxMessage, PendingEvent, State};
 use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName};
@@ -28,6 +29,11 @@ pub trait Patroni: Send + Sync {
     /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts. They run from when the
     /// request is sent, which is noted in `asked`.
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer;
+
+    /// Asks one member for `GET /history`. No pass does, so what only passes talk to has none.
+    async fn history(&self, _url: &ApiUrl) -> Read<Vec<TimelineEnd>> {
+        Ok(Vec::new())
+    }
 }
 
 /// NLB target groups.
@@ -117,6 +123,16 @@ pub trait Store: Send + Sync {
     }
 }
 
+/// Where the history is stored: beside the state.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Stores events of an entry. One that is stored already is no error, whichever process has stored it.
+    async fn store(&self, entry: &EntryName, events: &[PendingEvent]) -> Result<(), Failure>;
+
+    /// The stored events of entries, of which `last_events` has the numbers of the last ones; for each entry, what can be read.
+    async fn stored(&self, last_events: &BTreeMap<EntryName, u64>) -> BTreeMap<EntryName, Read<Reading>>;
+}
+
 /// Everything a pass over one cluster talks to.
 #[derive(Clone)]
 pub struct Ports {
@@ -138,6 +154,8 @@ pub struct Ports {
     pub alert_topics: Arc<[AlertTopic]>,
     /// The state store.
     pub store: Arc<dyn Store>,
+    /// The history.
+    pub history: Arc<dyn History>,
     /// What this process knows while the state store is unavailable; it outlives passes.
     pub unsaved: Unsaved,
     /// The date.

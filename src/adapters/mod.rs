@@ -9,6 +9,7 @@ pub mod control;
 pub mod ec2;
 pub mod elbv2;
 pub mod heartbeat;
+pub mod history_event;
 pub mod http_server;
 pub mod log_stream;
 pub mod open_files;

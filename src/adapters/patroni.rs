@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use self::reason::{Reasons, is_end};
 use crate::limits::Asked;
 use crate::ports::Patroni;
-use repoint_domain::observed::{ClusterView, MemberAnswer, Read};
+use repoint_domain::observed::{ClusterView, MemberAnswer, Read, TimelineEnd};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
@@ -185,6 +185,13 @@ impl Patroni for Rest {
                 ClusterView::try_from(view).map_err(|error| refused("GET /cluster", url, &error))
             }),
         }
+    }
+
+    async fn history(&self, url: &ApiUrl) -> Read<Vec<TimelineEnd>> {
+        let _place = self.places.acquire().await;
+        let (_, lines) = self.get::<Vec<wire::HistoryLine>>(url, "/history", &[StatusCode::OK]).await.read?;
+        let ends = lines.into_iter().map(TimelineEnd::try_from).collect::<Result<_, _>>();
+        ends.map_err(|error| refused("GET /history", url, &error))
     }
 }
 

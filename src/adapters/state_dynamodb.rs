@@ -4,6 +4,8 @@
 //! (`PutItem`, `ConditionExpression`). A put replaces the whole item, so attributes that only a newer repoint knows
 //! are put back.
 
+mod history;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -23,6 +23,7 @@ use repoint_domain::state::{State, Unknown};
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::{Failure, Kind};
 
+mod history;
 pub mod lock;
 mod place;
 
@@ -53,6 +54,8 @@ struct Shared {
     known: std::sync::Mutex<Option<Known>>,
     /// Pending saves. Saves that are pending together are written together, since a sync takes time.
     waiting: std::sync::Mutex<Vec<Draft>>,
+    /// Held by the writer of the history in this process.
+    history_turn: Mutex<()>,
 }
 
 /// A file whose contents are known.
@@ -138,21 +141,27 @@ impl StateFile {
         }
         let file = lock::open(&path, &real);
         let file = file.map_err(|error| io(WRITE, &path, &error))?;
-        let until = Instant::now() + LOCKED_FOR;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Locked { real, _lock: file }),
-                Err(TryLockError::Error(error)) => return Err(unlockable(&path, &error)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= until => {
-                    let message = format!(
-                        "another process has held the lock for {} s: it hangs or is stopped; find it with `fuser {}`",
-                        LOCKED_FOR.as_secs_f32(),
-                        path.display()
-                    );
-                    return Err(failure(Kind::Unavailable, WRITE, &path, message));
-                }
-                Err(TryLockError::WouldBlock) => sleep(LOOK_EVERY).await,
+        locked(&file, WRITE, &path, LOCKED_FOR).await?;
+        Ok(Locked { real, _lock: file })
+    }
+}
+
+/// Takes the lock of a file that is opened for it.
+async fn locked(file: &File, call: &str, path: &Path, within: Duration) -> Result<(), Failure> {
+    let until = Instant::now() + within;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(unlockable(path, &error)),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                let message = format!(
+                    "another process has held the lock for {} s: it hangs or is stopped; find it with `fuser {}`",
+                    within.as_secs_f32(),
+                    path.display()
+                );
+                return Err(failure(Kind::Unavailable, call, path, message));
             }
+            Err(TryLockError::WouldBlock) => sleep(LOOK_EVERY).await,
         }
     }
 }

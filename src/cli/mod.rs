@@ -10,6 +10,7 @@ mod callback;
 mod check;
 mod completions;
 mod detached;
+mod history;
 mod iam;
 mod job;
 mod man;
@@ -32,7 +33,7 @@ use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{LogStream, panics};
+use crate::app::{LogStream, Since, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use repoint_domain::values::cluster::EntryName;
 
@@ -51,6 +52,7 @@ Examples:
   repoint run --cluster batman --format json
   repoint adopt batman               accept the cluster's new system identifier
   repoint status                     show members, verdict and endpoints
+  repoint history --since 12h        show what has moved, and what was held
   repoint test-alert                 publish a test alert
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
@@ -203,6 +205,23 @@ Examples:
   repoint status
   watch --color repoint status --cluster batman")]
     Status,
+    /// Show what has moved, why and how long it took, and which conditions were alerted
+    #[command(after_help = "\
+Examples:
+  repoint history --since 12h
+  repoint history --cluster batman --since 2026-11-29T03:00Z
+  repoint history --format json | jq '.clusters[].events[] | select(.kind == \"moved\")'
+
+It reads what passes have stored beside the state, oldest first, and asks a member of Patroni (GET /history) when each
+primary was promoted. A condition is shown when it was alerted and when it ended; `repoint status` shows what is wrong
+now. The newest 128 events of each cluster are kept.
+
+Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage or configuration.")]
+    History {
+        /// Only what happened since then: a duration (90m, 12h, 3d, 2w), or a date or time (UTC without an offset)
+        #[arg(long, value_name = "WHEN", value_parser = history::since)]
+        since: Option<Since>,
+    },
     /// Publish a test alert, without checking or changing anything
     #[command(after_help = "\
 Examples:
@@ -284,7 +303,7 @@ impl Work {
 enum For {
     /// `run`, `watch`, the Lambda, and a callback that makes passes itself
     Run,
-    /// `plan` and `status`
+    /// `plan`, `status` and `history`
     Plan,
     /// `callback` with mode `sns`
     Callback,
@@ -350,6 +369,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         }
         Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
         Work::Status => block_on(status::main(settings, format)),
+        Work::History { since } => block_on(history::main(settings, since, format)),
         Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances, role } => {

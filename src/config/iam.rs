@@ -14,13 +14,14 @@ use super::{CallbackMode, Settings, StateStore};
 use crate::permission::{Permission, needed};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::RoleArn;
+use repoint_domain::values::cluster::HISTORY;
 
 /// What a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// Whole passes: `run`, `watch`, the Lambda, and a callback that makes passes itself.
     Pass,
-    /// Reading: `plan` and `status`.
+    /// Reading: `plan`, `status` and `history`.
     Plan,
     /// Calling the Lambda through its topic: a callback with mode `sns`.
     Callback,
@@ -113,9 +114,10 @@ impl Policy {
                 if writes { &["dynamodb:GetItem", "dynamodb:PutItem"] } else { &["dynamodb:GetItem"] };
             // A missing key would satisfy `ForAllValues`, but both actions always have one, that of their item
             // (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control").
-            let names: BTreeSet<String> =
-                settings.clusters.iter().map(|cluster| literal(cluster.name.as_str())).collect();
-            let of_these = json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": names } });
+            let names = settings.clusters.iter().map(|cluster| literal(cluster.name.as_str()));
+            // The state's item, and those of the history.
+            let keys: BTreeSet<String> = names.flat_map(|name| [format!("{name}{HISTORY}*"), name]).collect();
+            let of_these = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": keys } });
             self.allow_if(actions, &table_arn(settings, table), Some(&of_these));
         }
     }
@@ -173,7 +175,11 @@ fn table_arn(settings: &Settings, table: &str) -> String {
     format!("arn:{}:dynamodb:{region}:{account}:table/{table}", settings.partition())
 }
 
-/// Escapes a text for a condition: `${` would begin a policy variable (IAM User Guide, "Policy variables").
+/// Escapes a text for a condition with wildcards: `${` would begin a policy variable (IAM User Guide, "Policy variables").
 fn literal(text: &str) -> String {
-    text.replace("${", "${$}{")
+    let escaped = |character: char| match character {
+        '*' | '?' | '$' => format!("${{{character}}}"),
+        other => other.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }

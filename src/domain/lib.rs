@@ -15,11 +15,13 @@
 //! audit      whether the plan breaks an invariant
 //! report     what was done, and what was not and why
 //! alerts     what a person is notified of
+//! history    what has happened, for a reader
 //! ```
 
 pub mod alerts;
 pub mod audit;
 pub mod decide;
+pub mod history;
 pub mod observed;
 pub mod plan;
 pub mod rates;

@@ -15,6 +15,7 @@ use crate::values::failure::Failure;
 use crate::values::listener::Listener;
 use crate::values::record::{RecordPlace, RecordSet};
 use crate::values::target::TargetGroup;
+use crate::values::utc::Utc;
 
 /// What a read gave: the thing, or why it could not be read.
 pub type Read<T> = Result<T, Failure>;
@@ -102,6 +103,17 @@ pub struct MemberAnswer {
     pub status: Read<MemberStatus>,
     /// `GET /cluster`.
     pub view: Read<ClusterView>,
+}
+
+/// The end of a timeline by a promotion: one line of `GET /history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineEnd {
+    /// The timeline that ended.
+    pub timeline: Timeline,
+    /// When, by the clock of the member that was promoted; unknown until it has written that down.
+    pub at: Option<Utc>,
+    /// Who was promoted; unknown before Patroni 2.1.1.
+    pub new_leader: Option<MemberName>,
 }
 
 /// A member's account of itself: the status and the JSON of `GET /primary`, which come with 200 and with 503.

@@ -24,7 +24,8 @@ use crate::values::primary::{Primary, label};
 use crate::values::target::Target;
 use crate::values::timestamp::Timestamp;
 pub use bounds::{
-    MOST_BYTES, MOST_MESSAGE_BYTES, MOST_MESSAGES, MOST_SENTENCE_BYTES, MOST_SUBJECT_BYTES, clipped,
+    MOST_BYTES, MOST_EVENT_BYTES, MOST_MESSAGE_BYTES, MOST_MESSAGES, MOST_SENTENCE_BYTES, MOST_SUBJECT_BYTES,
+    clipped,
 };
 pub use changes::{LeaderChange, MOST_CHANGES, changes_within};
 pub use condition::Condition;
@@ -78,6 +79,12 @@ pub struct State {
     /// Messages that have yet to be published.
     #[serde(flatten, with = "outbox")]
     pub outbox: Vec<OutboxMessage>,
+    /// The number of the last event of the history.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_event: u64,
+    /// Events that are not stored in the history yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_events: Vec<PendingEvent>,
     /// What a newer version has written and this one does not know: it is kept.
     #[serde(flatten)]
     pub unknown: Unknown,
@@ -190,6 +197,22 @@ pub struct OutboxMessage {
     pub claimed_by: String,
     /// By the claimant's clock.
     pub claimed_at: Timestamp,
+}
+
+/// An event that is to be stored in the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingEvent {
+    /// Its number.
+    pub number: u64,
+    /// Since when it waits, by the clock of the process that stores it first.
+    pub since: Timestamp,
+    /// The event as it will be stored: one line of JSON.
+    pub json: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How much of the endpoints' names is kept, in bytes: some 60 endpoints, and one is enough to tell whose a state is.

@@ -14,3 +14,4 @@ pub mod record;
 pub mod target;
 pub mod text;
 pub mod timestamp;
+pub mod utc;

@@ -4,11 +4,13 @@
 
 use tokio::time::Instant;
 
+use super::history::{due, keep, log, store};
 use super::load_state::load_state;
 use super::members::configured;
 use super::save::update;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::{Hold, Verdict, verdict};
+use repoint_domain::history::of_adoption;
 use repoint_domain::observed::Observed;
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
@@ -46,10 +48,25 @@ pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adop
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
         Verdict::Primary(primary) => {
             // Passes may be saving at the same time.
+            let mut past = Vec::new();
             let adopted = update(spec, before.clone(), ports, deadline, |state| {
-                Some(state.adopted(&primary).kept_for(spec))
+                let mut next = state.adopted(&primary).kept_for(spec);
+                let now = ports.clock.now();
+                past = vec![of_adoption(&spec.name, state, next.revision, &primary, now)];
+                keep(&mut next, &past, now);
+                Some(next)
             });
-            adopted.await.map_err(AdoptError::State)?;
+            let adopted = adopted.await.map_err(AdoptError::State)?;
+            log(&past);
+            let due = due(spec, &adopted, &past, ports.clock.now());
+            let stored = store(spec, due, ports, deadline).await;
+            let forgotten = update(spec, adopted, ports, deadline, |state| {
+                let mut next = State { revision: state.revision + 1, ..state.clone() };
+                next.pending_events.retain(|event| !stored.numbers.contains(&event.number));
+                (next.pending_events != state.pending_events).then_some(next)
+            });
+            // A pass stores the event otherwise.
+            drop(forgotten.await);
             Ok(Adopted { before, primary })
         }
     }

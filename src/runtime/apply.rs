@@ -70,11 +70,12 @@ impl Sequence {
             writing.guard.check(action, resource)?;
             call.await
         };
+        let sent_ms = writing.span.elapsed_ms();
         let result = timeout_at(writing.until, call).await;
         let result = result.unwrap_or_else(|_| Err(too_late(action, resource)));
         self.is_stopped = result.is_err();
         let at_ms = writing.span.elapsed_ms();
-        self.reports.extend(planned.map(|step| step.ended(&result, at_ms)));
+        self.reports.extend(planned.map(|step| step.ended(&result, at_ms).sent_at(sent_ms)));
     }
 }
 
@@ -152,10 +153,11 @@ fn target(step: &TargetStep) -> &Target {
 async fn records(zone: &ZoneId, changes: &[RecordChange], writing: &Writing<'_>) -> Vec<StepReport> {
     let call = writing.ports.zones.change(zone, changes, writing.guard);
     let until = writing.span.deadline.min(writing.until + LAST_WORD);
+    let sent_ms = writing.span.elapsed_ms();
     let results = timeout_at(until, call)
         .await
         .unwrap_or_else(|_| vec![Err(too_late("route53:ChangeResourceRecordSets", zone)); changes.len()]);
     let at_ms = writing.span.elapsed_ms();
     let planned = changes.iter().map(StepReport::of_record);
-    planned.zip(results).map(|(step, result)| step.sent(result, at_ms)).collect()
+    planned.zip(results).map(|(step, result)| step.sent(result, at_ms).sent_at(sent_ms)).collect()
 }

@@ -10,6 +10,7 @@ pub mod deadline;
 pub mod endpoints;
 pub mod fleet;
 pub mod follow;
+pub mod history;
 pub mod insync;
 pub mod lease_wait;
 pub mod load_state;

@@ -11,17 +11,19 @@ mod publish;
 
 use std::collections::BTreeSet;
 
-use futures::future::join;
+use futures::future::join3;
 use tokio::time::Instant;
 
 use self::message::messages;
 use self::outbox::with_claims;
-use self::publish::{Published, Results, publish};
+use self::publish::{End, Ends, publish};
+use super::history::{Stored, due, keep, log, store};
 use super::save::update;
 use super::settings::Settings;
 use crate::ports::Ports;
 use crate::unsaved::Past;
 use repoint_domain::alerts::{Alert, Event, Loaded, PassOutcome, Phase, Rules, next_state};
+use repoint_domain::history::{self, HistoryEvent};
 use repoint_domain::observed::Read;
 use repoint_domain::report::{ClusterReport, HoldReport, PassHold, PassHoldKind, Reason, outcome};
 use repoint_domain::spec::Spec;
@@ -38,7 +40,7 @@ pub async fn notify(
     settings: &Settings,
     ports: &Ports,
 ) -> Notified {
-    let began = Instant::now();
+    let (began, ended) = (Instant::now(), ports.clock.now());
     let by_fifth = |fifth: u32| began + settings.notify_within * fifth / 5;
     let spec = pass.spec;
     let mut notified = Notified::default();
@@ -57,21 +59,25 @@ pub async fn notify(
         if state.is_of_others(spec) { State { outbox: state.outbox.clone(), ..known } } else { known }
     };
     let before = and_notified(&state);
-    let (mut alerts, mut dropped) = (Vec::new(), Vec::new());
+    let (mut alerts, mut past, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let saved = update(spec, state, ports, by_fifth(2), |state| {
+        past = Vec::new();
         let now = ports.clock.now();
         let known = and_notified(state);
         let (updated, events) = next_state(&known, pass, &settings.alerts, now);
         alerts = alerts_of(&events, report, now);
         let is_new = known != *state;
-        let updated = updated.or_else(|| is_new.then(|| State { revision: state.revision + 1, ..known }));
+        let updated =
+            updated.or_else(|| is_new.then(|| State { revision: state.revision + 1, ..known.clone() }));
         let mut next = if state.is_of_others(spec) {
             updated?
         } else {
             with_claims(state, updated, ports, now, &mut dropped)?
         };
-        let batch = format!("{}-{}", spec.name, next.revision);
-        for message in messages(&alerts, &ports.alert_topics, &batch, &ports.identity, now) {
+        past = history::of_pass(&events, report, &known, next.revision, [ended, now]);
+        keep(&mut next, &past, now);
+        let id = |index| Event::id(&spec.name, next.revision, index);
+        for message in messages(&alerts, &ports.alert_topics, id, &ports.identity, now) {
             next.post(message);
         }
         Some(next)
@@ -82,8 +88,9 @@ pub async fn notify(
             notified.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
             notified.is_stored = true;
             notified.warnings.extend(dropped);
+            log(&past);
             let until = [by_fifth(4), by_fifth(5)];
-            notified.publish_outbox(spec, state, settings.needs_state, ports, until).await;
+            notified.publish_outbox(spec, state, &past, settings.needs_state, ports, until).await;
         }
         Err(failure) => {
             let mut findings = pass.findings.clone();
@@ -167,15 +174,15 @@ impl Notified {
             take_back(&mut next.conditions, &base.conditions, may_wait);
         }
         let alerts = alerts_of(&events, report, now);
-        let batch = format!("{}-{}", pass.spec.name, now.0);
+        let id = |index| Event::id(&pass.spec.name, now.0, index);
         let mut waiting = pending;
-        waiting.extend(messages(&alerts, &ports.alert_topics, &batch, &ports.identity, now));
+        waiting.extend(messages(&alerts, &ports.alert_topics, id, &ports.identity, now));
         self.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
-        let (sender, mut results) = Results::channel();
+        let (sender, mut ends) = Ends::channel();
         publish(&waiting, ports, until, sender).await;
-        let results = self.results(results.next().await, ports);
+        let ended = self.ended(ends.next().await, ports);
         // The next pass of this process publishes them, with or without the state store.
-        waiting.retain(|message| !results.published.contains(&message.id));
+        waiting.retain(|message| !ended.published.contains(&message.id));
         for message in &mut waiting {
             message.claimed_by = String::new();
         }
@@ -184,34 +191,40 @@ impl Notified {
         self.state = next;
     }
 
-    /// Publishes every message that this process has claimed, and takes it out of the outbox.
+    /// Publishes every message that this process has claimed, stores the events of the history meanwhile, and takes both out of
+    /// the state.
     async fn publish_outbox(
         &mut self,
         spec: &Spec,
         state: State,
+        past: &[HistoryEvent],
         needs_state: bool,
         ports: &Ports,
         [publish_until, save_until]: [Instant; 2],
     ) {
         let is_ours = |message: &&OutboxMessage| message.claimed_by == ports.identity;
         let claimed: Vec<OutboxMessage> = state.outbox.iter().filter(is_ours).cloned().collect();
-        let (sender, mut results) = Results::channel();
+        let due = due(spec, &state, past, ports.clock.now());
+        let (sender, mut ends) = Ends::channel();
         let saving = async {
             let (mut state, mut all, mut unsaved) = (state, Ended::default(), None);
             loop {
-                let next = results.next().await;
+                let next = ends.next().await;
                 if next.is_empty() {
                     self.state = state;
-                    break unsaved;
+                    // Events alone are stored again by a later pass, which makes no difference.
+                    break unsaved.filter(|_| all.concerns_messages());
                 }
-                all.extend(self.results(next, ports));
+                all.extend(self.ended(next, ports));
                 let saved = update(spec, state.clone(), ports, save_until, |state| {
                     let mut next = State { revision: state.revision + 1, ..state.clone() };
                     next.outbox.retain(|message| !all.published.contains(&message.id));
                     for message in next.outbox.iter_mut().filter(|message| all.failed.contains(&message.id)) {
                         message.claimed_by = String::new();
                     }
-                    (next.outbox != state.outbox).then_some(next)
+                    next.pending_events.retain(|event| !all.stored.contains(&event.number));
+                    let is_new = next.outbox != state.outbox || next.pending_events != state.pending_events;
+                    is_new.then_some(next)
                 });
                 match saved.await {
                     Ok(saved) => (state, unsaved) = (saved, None),
@@ -219,46 +232,70 @@ impl Notified {
                 }
             }
         };
+        let storing = async {
+            let end = End::Stored(store(spec, due, ports, publish_until).await);
+            // Its receiver is there until all of this has ended.
+            drop(sender.send(end));
+            drop(sender);
+        };
         // Each on its own: a store that hangs must not delay what a topic gets.
-        let ((), unsaved) = join(publish(&claimed, ports, publish_until, sender), saving).await;
+        let ((), (), unsaved) = join3(publish(&claimed, ports, publish_until, sender.clone()), storing, saving).await;
         if let Some(failure) = unsaved {
             self.unsaved("a message may be sent twice", failure, needs_state);
         }
     }
 
-    /// Notes what became of messages.
-    fn results(&mut self, results: Vec<Published>, ports: &Ports) -> Ended {
+    /// Notes what became of messages and events.
+    fn ended(&mut self, ends: Vec<End>, ports: &Ports) -> Ended {
         let mut ended = Ended::default();
-        for (id, result) in results {
-            ports.calls.alert(result.is_ok());
-            let Err(failure) = result else {
-                ended.published.insert(id);
-                continue;
-            };
-            ended.failed.insert(id);
-            let hint = failure.hint.clone().unwrap_or_else(|| {
-                "check the topic's ARN in `[alerts]` and the route to SNS in its Region (from a VPC: NAT or an interface \
-                 endpoint) with `repoint test-alert`"
-                    .to_owned()
-            });
-            self.is_unnotified = true;
-            self.warnings.push(format!("an alert was not published: {failure} ({hint})"));
+        for end in ends {
+            match end {
+                End::Stored(Stored { numbers, warning }) => {
+                    ended.stored.extend(numbers);
+                    self.warnings.extend(warning);
+                }
+                End::Published(id, Ok(())) => {
+                    ports.calls.alert(true);
+                    ended.published.insert(id);
+                }
+                End::Published(id, Err(failure)) => {
+                    ports.calls.alert(false);
+                    ended.failed.insert(id);
+                    self.unpublished(&failure);
+                }
+            }
         }
         ended
     }
+
+    fn unpublished(&mut self, failure: &Failure) {
+        let hint = failure.hint.clone().unwrap_or_else(|| {
+            "check the topic's ARN in `[alerts]` and the route to SNS in its Region (from a VPC: NAT or an interface \
+             endpoint) with `repoint test-alert`"
+                .to_owned()
+        });
+        self.is_unnotified = true;
+        self.warnings.push(format!("an alert was not published: {failure} ({hint})"));
+    }
 }
 
-/// The ids of messages of which it is known what became of them.
+/// The ids of messages of which it is known what became of them, and the numbers of the events that are stored.
 #[derive(Default)]
 struct Ended {
     published: BTreeSet<String>,
     failed: BTreeSet<String>,
+    stored: BTreeSet<u64>,
 }
 
 impl Ended {
     fn extend(&mut self, other: Self) {
         self.published.extend(other.published);
         self.failed.extend(other.failed);
+        self.stored.extend(other.stored);
+    }
+
+    fn concerns_messages(&self) -> bool {
+        !self.published.is_empty() || !self.failed.is_empty()
     }
 }
 

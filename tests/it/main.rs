@@ -17,6 +17,7 @@ mod configuration;
 mod entry_points;
 mod formats;
 mod guide;
+mod history;
 mod identity;
 mod infra;
 mod layers;

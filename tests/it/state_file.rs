@@ -10,7 +10,8 @@ use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
 use repoint_domain::state::{
-    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, LeaderChange, Lease, OutboxMessage, Raw,
+    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, LeaderChange, Lease, OutboxMessage,
+    PendingEvent, Raw,
     State, SurplusTarget, Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
@@ -100,14 +101,22 @@ pub fn full(revision: u64) -> State {
             since: Timestamp(4),
         }],
         outbox: vec![message("batman-1-0")],
+        last_event: 7,
+        pending_events: vec![PendingEvent {
+            number: 7,
+            since: Timestamp(5),
+            json: "{\"version\":1,\"number\":7}".to_owned(),
+        }],
         unknown: Unknown::new(),
     }
 }
 
-/// The same as the first versions wrote it: without the leader, the endpoints, the surplus, and the parts of a condition's
+/// The same as the first versions wrote it: without the leader, the endpoints, the surplus, the events, and the parts of a condition's
 /// subject.
 pub fn first() -> State {
-    let mut first = State { leader: None, endpoints: [].into(), surplus: Vec::new(), ..full(1) };
+    let (surplus, pending_events) = (Vec::new(), Vec::new());
+    let mut first =
+        State { leader: None, endpoints: [].into(), surplus, last_event: 0, pending_events, ..full(1) };
     for condition in &mut first.conditions {
         (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
     }

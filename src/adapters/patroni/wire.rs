@@ -13,6 +13,7 @@ use repoint_domain::values::cluster::{
     Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SystemId, Timeline,
 };
 use repoint_domain::values::text::{self, LONGEST_HOST, LONGEST_NAME, LONGEST_URL, NameError};
+use repoint_domain::values::utc::Utc;
 
 /// The most members of a cluster, or streams of a member: far above any real number.
 const MOST: usize = 256;
@@ -178,6 +179,26 @@ impl TryFrom<Member> for observed::ClusterMember {
 /// A number of bytes; anything else is not known.
 fn bytes(value: Option<&Value>) -> Option<u64> {
     value.and_then(Value::as_u64)
+}
+
+/// A line of `/history`: the timeline, where it ended, why, and from 2.1.1 on when and who was promoted (`postgresql/__init__.py`,
+/// `get_history`, and `ha.py`, `update_cluster_history`). A line may be short where those are not known.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct HistoryLine(Vec<Value>);
+
+impl TryFrom<HistoryLine> for observed::TimelineEnd {
+    type Error = WireError;
+
+    fn try_from(HistoryLine(fields): HistoryLine) -> Wire<Self> {
+        let text = |at: usize| fields.get(at).and_then(Value::as_str);
+        let new_leader = identity("a new leader's name", LONGEST_NAME, text(4).map(str::to_owned))?;
+        Ok(Self {
+            timeline: timeline(fields.first().and_then(Value::as_u64)).unwrap_or(Timeline(0)),
+            at: text(3).and_then(Utc::parse),
+            new_leader: new_leader.map(MemberName::new),
+        })
+    }
 }
 
 /// Patroni reports 0 if it does not know the timeline.

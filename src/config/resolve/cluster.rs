@@ -10,7 +10,7 @@ use crate::config::Problem;
 use crate::config::endpoint::KINDS;
 use crate::config::file::Cluster;
 use repoint_domain::spec::Spec;
-use repoint_domain::values::cluster::{EntryName, Scope, SystemId};
+use repoint_domain::values::cluster::{EntryName, HISTORY, Scope, SystemId};
 use repoint_domain::values::endpoint::Endpoint;
 
 /// The longest name of an entry, in bytes: it is a key of the state table and part of the subject of alerts.
@@ -42,6 +42,15 @@ impl Resolver<'_> {
 
     /// The entry's name: the key of its state, and part of its alerts.
     fn entry_name(&mut self, cluster: &Cluster) -> EntryName {
+        let (key, name) = match &cluster.name {
+            Some(name) => ("cluster.name", name),
+            None => ("cluster.scope", &cluster.scope),
+        };
+        if name.get_ref().contains(HISTORY) {
+            let message =
+                format!("it must not contain `{HISTORY}`, which is in the keys of a cluster's events");
+            self.push_error(&name.span(), key, message);
+        }
         let Some(name) = &cluster.name else { return EntryName::new(cluster.scope.get_ref()) };
         let (text, span) = (name.get_ref(), name.span());
         if text.trim().is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::state::Condition;
+use crate::values::cluster::EntryName;
 use crate::values::endpoint::Endpoint;
 use crate::values::moves::Move;
 
@@ -23,6 +24,14 @@ pub enum Event {
         /// Where it stands.
         phase: Phase,
     },
+}
+
+impl Event {
+    /// The name that the event at `index` of those saved with that revision has in the outbox and in the history.
+    #[must_use]
+    pub fn id(entry: &EntryName, revision: u64, index: usize) -> String {
+        format!("{entry}-{revision}-{index}")
+    }
 }
 
 /// Where a condition stands.

@@ -94,6 +94,9 @@ pub struct StepReport {
     /// When all of Route 53's servers were seen to have it, in milliseconds since the pass began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insync_at_ms: Option<u64>,
+    /// From the request to its answer, in milliseconds, for the history.
+    #[serde(skip)]
+    pub took_ms: Option<u64>,
     /// It was sent and not answered, so it may still be done.
     #[serde(skip)]
     pub may_arrive: bool,
@@ -140,6 +143,7 @@ impl StepReport {
             at_ms: None,
             change_id: None,
             insync_at_ms: None,
+            took_ms: None,
             may_arrive: false,
             lost_a_race: false,
         }
@@ -181,6 +185,12 @@ impl StepReport {
             }
         }
         self
+    }
+
+    /// The step, whose request was sent so many milliseconds after the pass began.
+    #[must_use]
+    pub fn sent_at(self, sent_ms: u64) -> Self {
+        Self { took_ms: self.at_ms.map(|at_ms| at_ms.saturating_sub(sent_ms)), ..self }
     }
 
     /// The step, of which a later look shows that it was done.

@@ -7,17 +7,24 @@ use std::collections::BTreeMap;
 
 use super::changes::bound_changes;
 use super::{
-    Condition, KnownMember, KnownMembers, OutboxMessage, Raw, Severity, State, SurplusTarget, Unknown,
+    Condition, KnownMember, KnownMembers, OutboxMessage, PendingEvent, Raw, Severity, State, SurplusTarget,
+    Unknown,
 };
 
 /// The most that the state of one cluster takes, in bytes of JSON.
-pub const MOST_BYTES: usize = 256 * 1024;
+pub const MOST_BYTES: usize = 288 * 1024;
 /// The most messages that wait.
 pub const MOST_MESSAGES: usize = 64;
 /// The most that all of them take.
 const MOST_OUTBOX_BYTES: usize = 128 * 1024;
 /// The most that one message's subject and body take: SNS takes 256 KiB, with the attributes.
 pub const MOST_MESSAGE_BYTES: usize = 32 * 1024;
+/// The most events that wait to be stored, and the most that all of them take; the oldest go first. A pass rarely makes more
+/// than three, and they wait longer than a second only while the history's store is unavailable.
+const MOST_PENDING_EVENTS: usize = 32;
+const MOST_PENDING_BYTES: usize = 32 * 1024;
+/// The most that one event takes: the changes of some ten endpoints.
+pub const MOST_EVENT_BYTES: usize = 4 * 1024;
 /// The most that all conditions take.
 const MOST_CONDITION_BYTES: usize = 64 * 1024;
 /// The most that the members of all sites take, and one of them.
@@ -66,6 +73,19 @@ impl State {
     pub fn post(&mut self, message: OutboxMessage) {
         self.outbox.push(message);
         self.bound_outbox();
+    }
+
+    /// Puts an event where it waits to be stored.
+    pub fn keep_event(&mut self, event: PendingEvent) {
+        self.last_event = event.number;
+        self.pending_events.push(event);
+        let mut left = MOST_PENDING_BYTES;
+        let fits = |event: &&PendingEvent| {
+            left = left.saturating_sub(weight(&event.json) + FRAME);
+            left > 0
+        };
+        let kept = self.pending_events.iter().rev().take(MOST_PENDING_EVENTS).take_while(fits).count();
+        self.pending_events.drain(..self.pending_events.len() - kept);
     }
 
     /// The oldest go first, of the topic that has the most bytes: a topic that refuses its messages for days takes no room

@@ -45,6 +45,9 @@ name! {
     /// The name of a configured entry: what its state, alerts and reports go by. Several entries may have one scope.
     EntryName
 }
+/// What follows an entry's name in the keys of its events, where a table has them; no name contains it.
+pub const HISTORY: &str = "/history/";
+
 name! {
     /// The name of one member of a cluster, unique within its scope.
     MemberName

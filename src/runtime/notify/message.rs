@@ -12,26 +12,30 @@ const MESSAGES_BYTES: usize = 96 * 1024;
 /// The least that is left to each.
 const LEAST_BYTES: usize = 3 * 1024;
 
-/// A message for each alert and each topic that takes it, claimed by the process `identity`; their ids begin with `batch`.
+/// A message for each alert and each topic that takes it, claimed by the process `identity`. `id` has the id of the event that
+/// an alert is about.
 #[must_use]
 pub fn messages(
     alerts: &[Alert],
     topics: &[AlertTopic],
-    batch: &str,
+    id: impl Fn(usize) -> String,
     identity: &str,
     now: Timestamp,
 ) -> Vec<OutboxMessage> {
-    let pairs = alerts.iter().flat_map(|alert| topics.iter().map(move |topic| (alert, topic)));
-    let taken: Vec<_> = pairs.filter(|(alert, topic)| topic.takes(alert)).collect();
+    let pairs = alerts.iter().enumerate().flat_map(|alert| topics.iter().enumerate().map(move |topic| (alert, topic)));
+    let taken: Vec<_> = pairs.filter(|((_, alert), (_, topic))| topic.takes(alert)).collect();
     let bytes = MESSAGES_BYTES / taken.len().max(1);
-    let message = |(index, (alert, topic)): (usize, (&Alert, &AlertTopic))| OutboxMessage {
-        id: format!("{batch}-{index}"),
-        topic: topic.name_in(topics),
-        claimed_by: identity.to_owned(),
-        claimed_at: now,
-        ..message(alert, topic, bytes)
+    let message = |((index, alert), (place, topic)): ((usize, &Alert), (usize, &AlertTopic))| {
+        let (id, name) = (id(index), topic.name_in(topics));
+        OutboxMessage {
+            id: if name.is_some() { format!("{id}-{place}") } else { id },
+            topic: name,
+            claimed_by: identity.to_owned(),
+            claimed_at: now,
+            ..message(alert, topic, bytes)
+        }
     };
-    taken.into_iter().enumerate().map(message).collect()
+    taken.into_iter().map(message).collect()
 }
 
 /// The message of an alert in the format of a topic, not claimed yet; its body has no more than so many bytes, or

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::ports::Ports;
 use crate::runtime::deadline::too_late;
+use crate::runtime::history::Stored;
 use repoint_domain::alerts::AlertTopic;
 use repoint_domain::state::OutboxMessage;
 use repoint_domain::values::failure::Failure;
@@ -21,26 +22,31 @@ const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 /// Messages that are published so soon one after the other are recorded by one save.
 const TOGETHER: Duration = Duration::from_millis(100);
 
-/// What became of a message, by its id.
-pub(super) type Published = (String, Result<(), Failure>);
+/// What has ended.
+pub(super) enum End {
+    /// Publishing the message of that id.
+    Published(String, Result<(), Failure>),
+    /// Storing the events of the history.
+    Stored(Stored),
+}
 
-/// The results of messages that are being published; closed once there are no more.
-pub(super) struct Results(UnboundedReceiver<Published>);
+/// What ends while messages are published and events are stored; closed once there is no more.
+pub(super) struct Ends(UnboundedReceiver<End>);
 
-impl Results {
+impl Ends {
     /// Where they come from.
-    pub fn channel() -> (UnboundedSender<Published>, Self) {
+    pub fn channel() -> (UnboundedSender<End>, Self) {
         let (sender, receiver) = unbounded_channel();
         (sender, Self(receiver))
     }
 
     /// Those that come next, as soon as one does: a process may die while a topic hangs, and must not repeat by then what
     /// others have got.
-    pub async fn next(&mut self) -> Vec<Published> {
-        let mut next: Vec<Published> = self.0.recv().await.into_iter().collect();
+    pub async fn next(&mut self) -> Vec<End> {
+        let mut next: Vec<End> = self.0.recv().await.into_iter().collect();
         while !next.is_empty() {
             match timeout(TOGETHER, self.0.recv()).await {
-                Ok(Some(result)) => next.push(result),
+                Ok(Some(end)) => next.push(end),
                 Ok(None) | Err(_) => break,
             }
         }
@@ -53,7 +59,7 @@ pub(super) async fn publish(
     messages: &[OutboxMessage],
     ports: &Ports,
     until: Instant,
-    results: UnboundedSender<Published>,
+    ends: UnboundedSender<End>,
 ) {
     let mut by_topic: BTreeMap<&str, (&AlertTopic, Vec<&OutboxMessage>)> = BTreeMap::new();
     for message in messages {
@@ -62,18 +68,18 @@ pub(super) async fn publish(
         }
     }
     let publishing = by_topic.into_values().map(|(topic, messages)| {
-        let results = results.clone();
+        let ends = ends.clone();
         async move {
             for message in messages {
                 let until = until.min(Instant::now() + PUBLISH_WITHIN);
                 let published = timeout_at(until, ports.topics.publish(&topic.arn, message)).await;
                 let published = published.unwrap_or_else(|_| Err(too_late("sns:Publish", &topic.arn)));
                 // Its receiver is there until all of this has ended.
-                drop(results.send((message.id.clone(), published)));
+                drop(ends.send(End::Published(message.id.clone(), published)));
             }
         }
     });
     let publishing: Vec<_> = publishing.collect();
-    drop(results);
+    drop(ends);
     join_all(publishing).await;
 }

@@ -7,12 +7,13 @@ use tempfile::TempDir;
 
 use crate::support::command::Repoint;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "plan",
     "run",
     "watch",
     "callback",
     "status",
+    "history",
     "test-alert",
     "adopt",
     "iam",

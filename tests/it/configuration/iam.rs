@@ -142,16 +142,24 @@ async fn what_is_not_configured_is_not_in_it() {
 async fn state_is_limited_to_the_entries_of_the_configuration() {
     let named = |name: &str| CLUSTER.replace("scope =", &format!("name = \"{name}\"\nscope ="));
     let configuration =
-        ["[state]\ndynamodb_table = \"repoint\"\n", &named("one"), &named("${aws:username}")].concat();
+        ["[state]\ndynamodb_table = \"repoint\"\n", &named("one"), &named("${aws:username}*?")].concat();
     let keys = |policy: &Value| {
         let remember =
             policy["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == "ReadWriteState").unwrap();
-        remember["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"].clone()
+        remember["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].clone()
     };
     let all = policy(&configuration, &[]).await;
-    assert_eq!(keys(&all), serde_json::json!(["${$}{aws:username}", "one"]));
+    assert_eq!(
+        keys(&all),
+        serde_json::json!([
+            "${$}{aws:username}${*}${?}",
+            "${$}{aws:username}${*}${?}/history/*",
+            "one",
+            "one/history/*"
+        ])
+    );
     let own = policy(&configuration, &["--cluster", "one"]).await;
-    assert_eq!(keys(&own), serde_json::json!(["one"]));
+    assert_eq!(keys(&own), serde_json::json!(["one", "one/history/*"]));
 }
 
 #[tokio::test]

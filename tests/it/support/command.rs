@@ -40,6 +40,7 @@ impl Ran {
         for (pattern, with) in [
             (r"\d+ ms", "N ms"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+            (r"_ms=\d+", "_ms=N"),
             (r"(after|for) \d+ s\b", "$1 N s"),
             (r"\d{4}-\d\d-\d\dT[^ ]+Z", "TIME"),
         ] {

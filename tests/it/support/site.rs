@@ -44,8 +44,10 @@ pub async fn patroni_with(
         let (primary, cluster) = (primary.clone(), cluster.clone());
         let asked = std::sync::atomic::AtomicUsize::new(0);
         let reply = move |request: &Request| {
-            if request.path == "/cluster" {
-                return json(200, &cluster);
+            match request.path.as_str() {
+                "/cluster" => return json(200, &cluster),
+                "/history" => return json(200, &history()),
+                _ => {}
             }
             let before = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let (status, body) = primary(number, before);
@@ -54,6 +56,14 @@ pub async fn patroni_with(
         servers.push(Server::start(reply).await);
     }
     servers
+}
+
+/// When pg2 was promoted, as the members have it.
+pub const PROMOTED: &str = "2026-01-01T00:00:00.500000+01:00";
+
+fn history() -> serde_json::Value {
+    let reason = "no recovery target specified";
+    value!([[2, 67_108_960, reason], [3, 83_886_240, reason, PROMOTED, "pg2"]])
 }
 
 pub fn health(targets: &[&str]) -> Reply {

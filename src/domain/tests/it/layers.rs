@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up.
-const LAYERS: [&str; 9] =
-    ["values", "spec", "observed", "state", "decide", "plan", "audit", "report", "alerts"];
+const LAYERS: [&str; 10] =
+    ["values", "spec", "observed", "state", "decide", "plan", "audit", "report", "alerts", "history"];
 
 /// The code without comments of the files at `path`, or of those below it.
 fn sources(path: &Path) -> Vec<(PathBuf, String)> {

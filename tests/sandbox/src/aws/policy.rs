@@ -55,6 +55,12 @@ fn hold(conditions: &Value, says: &Says) -> bool {
         let is_allowed = |value: &String| texts(allowed).any(|allowed| allowed == value);
         match operator {
             "ForAllValues:StringEquals" => said.is_none_or(|said| said.iter().all(is_allowed)),
+            "ForAllValues:StringLike" => {
+                let is_like = |value: &String| {
+                    texts(allowed).any(|allowed| covers(&allowed.replace("${$}", "$"), value))
+                };
+                said.is_none_or(|said| said.iter().all(is_like))
+            }
             "StringEquals" => said.is_some_and(|said| said.iter().all(is_allowed)),
             _ => false,
         }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::apply::{apply, small_buckets};
 use super::event::Event;
-use super::invariants::{Invariant, OPERATOR};
+use super::invariants::{Invariant, OPERATOR, check_history};
 use super::reconciler::{NOTIFYING, once};
 use super::scenario::Scenario;
 use super::sites::Side;
@@ -228,4 +228,5 @@ pub(super) async fn tidy(link: &Link, settings: &Settings) {
         );
         world.invariants.violated(now, Invariant::AlertOnce, how);
     }
+    check_history(&mut world, now);
 }

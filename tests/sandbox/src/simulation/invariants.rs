@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use repoint_domain::history::{Happened, HistoryEvent};
 use repoint_domain::spec::PointsTo;
-use repoint_domain::state::{OutboxMessage, State};
+use repoint_domain::state::{ConditionKind, OutboxMessage, State};
 use repoint_domain::values::cluster::{SiteName, SystemId, Timeline};
 use repoint_domain::values::listener::Forward;
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
@@ -45,6 +46,7 @@ pub enum Invariant {
     OneActs,
     Audited,
     Prompt,
+    Recorded,
     ReadersStay,
     Converges,
 }
@@ -99,6 +101,8 @@ pub struct Invariants {
     pub(super) waited: Option<String>,
     /// The status that each kind of message was last posted with, by its topic and its key.
     posted: BTreeMap<(Option<String>, String), String>,
+    /// The ids of the events that were alerted, reminders left out.
+    alerted: BTreeSet<String>,
     /// The messages that were published.
     messages: BTreeSet<String>,
     /// A crash or a lost answer may send a message twice.
@@ -480,8 +484,17 @@ fn word(message: &OutboxMessage, name: &str) -> String {
     message.attributes.get(name).cloned().unwrap_or_default()
 }
 
+/// The id of the event that a message is about: that of a topic with a name has the topic's number after it.
+fn event_id(message: &OutboxMessage) -> String {
+    let of_event = message.id.rsplit_once('-').filter(|_| message.topic.is_some());
+    of_event.map_or_else(|| message.id.clone(), |(id, _)| id.to_owned())
+}
+
 /// A condition's messages go triggered, perhaps reminders, resolved, and again from the start.
 fn posted(invariants: &mut Invariants, now: Millis, message: &OutboxMessage) {
+    if word(message, "status") != "reminder" {
+        invariants.alerted.insert(event_id(message));
+    }
     if word(message, "event") == "retargeted" {
         if message.topic.is_some() {
             invariants.violated(now, Invariant::AlertOnce, "an alarm was made of a move, which has no end");
@@ -493,5 +506,29 @@ fn posted(invariants: &mut Invariants, now: Millis, message: &OutboxMessage) {
     let is_open = last.is_some_and(|last| last != "resolved");
     if is_open == (status == "triggered") {
         invariants.violated(now, Invariant::AlertOnce, format!("`{}` is out of turn", message.subject));
+    }
+}
+
+/// What was alerted is in the history once. What else is there are adoptions, and what another entry of the same name has
+/// alerted of that.
+pub(super) fn check_history(world: &mut World, now: Millis) {
+    if !world.state.pending_events.is_empty() {
+        let how = format!("events still wait to be stored: {:?}", world.state.pending_events);
+        return world.invariants.violated(now, Invariant::Recorded, how);
+    }
+    let is_alerted = |event: &HistoryEvent| match &event.happened {
+        Happened::Adopted(_) => false,
+        Happened::Condition(condition) => {
+            condition.condition != ConditionKind::StateOfOtherEndpoints.as_str()
+        }
+        Happened::Moved(_) | Happened::Unrecognized => true,
+    };
+    let events = world.table.history(&world.resources.spec.name);
+    let events = events.values().filter_map(|json| serde_json::from_str::<HistoryEvent>(json).ok());
+    let mut ids: Vec<String> = events.filter(is_alerted).map(|event| event.head.id).collect();
+    ids.sort();
+    if ids != world.invariants.alerted.iter().cloned().collect::<Vec<_>>() {
+        let how = format!("alerted: {:?}, in the history: {ids:?}", world.invariants.alerted);
+        world.invariants.violated(now, Invariant::Recorded, how);
     }
 }

@@ -6,6 +6,7 @@
 
 mod failure;
 mod fault_rates;
+mod history;
 mod link;
 mod listeners;
 mod members;
@@ -46,6 +47,7 @@ pub fn ports(link: &Link, identity: String) -> Ports {
         topics: Arc::new(link.clone()),
         alert_topics,
         store: Arc::new(link.clone()),
+        history: Arc::new(link.clone()),
         unsaved: Unsaved::default(),
         clock: Arc::new(link),
         identity,

@@ -13,19 +13,30 @@ use repoint_domain::values::failure::{Failure, Kind};
 use super::Link;
 
 const GET: &str = "dynamodb:GetItem";
-const PUT: &str = "dynamodb:PutItem";
+pub(super) const PUT: &str = "dynamodb:PutItem";
 
-fn failure(call: &str, kind: Kind, message: &str) -> Failure {
+pub(super) fn failure(call: &str, kind: Kind, message: &str) -> Failure {
     Failure::new(kind, call, "table repoint", message)
 }
 
 /// What is kept, by entry; several worlds may have one.
 #[derive(Clone, Debug, Default)]
-pub struct Table(Arc<Mutex<BTreeMap<EntryName, State>>>);
+pub struct Table {
+    states: Arc<Mutex<BTreeMap<EntryName, State>>>,
+    /// The stored events, by their numbers.
+    pub(super) histories: Arc<Mutex<BTreeMap<EntryName, BTreeMap<u64, String>>>>,
+}
 
 impl Table {
     fn items(&self) -> MutexGuard<'_, BTreeMap<EntryName, State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stored events of an entry.
+    #[must_use]
+    pub fn history(&self, entry: &EntryName) -> BTreeMap<u64, String> {
+        let histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        histories.get(entry).cloned().unwrap_or_default()
     }
 
     /// Whether nothing has been saved yet.

@@ -47,6 +47,11 @@ fn term_holds(term: &[String], names: &Names, item: &Item) -> Result<bool, Strin
         [path, "<>", value] if value.starts_with(':') => {
             Ok(item.get(names.attribute(path)?) != Some(names.value(value)?))
         }
+        [path, "<", value] if value.starts_with(':') => {
+            let number = |value: &Value| value["N"].as_str().and_then(|number| number.parse::<f64>().ok());
+            let (stored, given) = (item.get(names.attribute(path)?), names.value(value)?);
+            Ok(stored.and_then(number).zip(number(given)).is_some_and(|(stored, given)| stored < given))
+        }
         other => {
             let words = "Invalid ConditionExpression: Syntax error";
             Err(format!("{words}; near: \"{}\"", other.join(" ")))
@@ -81,7 +86,7 @@ fn tokens(expression: &str) -> Result<Vec<String>, String> {
         let word = |c: char| c.is_ascii_alphanumeric() || "_-:#.".contains(c);
         let length = match first {
             '<' if rest.starts_with("<>") => 2,
-            '(' | ')' | '=' => 1,
+            '(' | ')' | '=' | '<' => 1,
             c if word(c) => rest.find(|c| !word(c)).unwrap_or(rest.len()),
             other => return Err(format!("Invalid ConditionExpression: Syntax error; token: \"{other}\"")),
         };
@@ -115,6 +120,14 @@ mod tests {
         assert_eq!(evaluated(expression, &json!({})), Ok(true));
         assert_eq!(evaluated(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "1"}})), Ok(true));
         assert_eq!(evaluated(expression, &json!({"scope": {"S": "x"}, "revision": {"N": "2"}})), Ok(false));
+    }
+
+    #[test]
+    fn a_number_is_less_than_another_by_its_value() {
+        assert_eq!(evaluated("#r < :one", &json!({"revision": {"N": "0"}})), Ok(true));
+        for other in [json!({"revision": {"N": "1"}}), json!({"revision": {"S": "0"}}), json!({})] {
+            assert_eq!(evaluated("#r < :one", &other), Ok(false));
+        }
     }
 
     #[test]
