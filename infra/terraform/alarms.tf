@@ -8,6 +8,7 @@ locals {
   rates        = flatten([for schedule in values(var.schedules) : regexall("^rate\\(([0-9]+) ([a-z]+)\\)$", schedule.expression)])
   rate_minutes = [for i in range(0, length(local.rates), 2) : tonumber(local.rates[i]) * local.unit_minutes[local.rates[i + 1]]]
 
+  own_metric      = { namespace = "repoint", dimensions = { FunctionName = var.name } }
   function_metric = { namespace = "AWS/Lambda", dimensions = { FunctionName = var.name } }
 
   alarms = {
@@ -61,10 +62,36 @@ locals {
       at_least    = 1
     }
   }
+
+  # On the metrics that the function's log carries. CloudWatch takes them out of it some time later, so no single minute
+  # decides.
+  metric_alarms = {
+    no-primary = {
+      description = "${var.name}: a cluster has no known primary. Lines `pass ended` of the log with NoPrimary = 1 say which."
+      source      = local.own_metric
+      metric      = "NoPrimary"
+      of          = 5
+      at_least    = 3
+    }
+    conditions-critical = {
+      description = "${var.name}: a cluster has a critical condition. Its own alert has the details."
+      source      = local.own_metric
+      metric      = "ConditionsCritical"
+      of          = 3
+      at_least    = 2
+    }
+    held = {
+      description = "${var.name}: a cluster has been held for 10 minutes. Lines `pass ended` of the log with Held = 1 say which, and why."
+      source      = local.own_metric
+      metric      = "Held"
+      of          = 10
+      at_least    = 10
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = var.alarms_enabled ? local.alarms : {}
+  for_each = var.alarms_enabled ? merge(local.alarms, var.metric_alarms_enabled ? local.metric_alarms : {}) : {}
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description

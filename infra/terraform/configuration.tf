@@ -69,6 +69,10 @@ resource "terraform_data" "checked" {
       error_message = "`trigger_topic` is in ${split(":", local.trigger_topic_arn)[3]}, but the function is in ${local.region}. Set it to a topic in ${local.region}, or omit it: callbacks in all Regions can publish to it."
     }
     precondition {
+      condition     = !(var.dashboard_enabled || var.metric_alarms_enabled) || var.log_group_class != "INFREQUENT_ACCESS"
+      error_message = "CloudWatch takes no metrics out of a log group of the class INFREQUENT_ACCESS. Set `log_group_class = \"STANDARD\"`, or omit `dashboard_enabled` and `metric_alarms_enabled`."
+    }
+    precondition {
       condition     = length(local.policy) + length(local.own_policy) <= 10240
       error_message = "The role's policies have ${length(local.policy) + length(local.own_policy)} characters, but IAM's limit is 10240. Split the clusters between several instances of this module, each with its own configuration and `name`."
     }

@@ -76,3 +76,8 @@ output "alarm_names" {
   description = "Names of the alarms."
   value       = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], aws_cloudwatch_metric_alarm.no_success[*].alarm_name)
 }
+
+output "dashboard_name" {
+  description = "Name of the dashboard; null without one."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}

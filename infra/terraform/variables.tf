@@ -291,7 +291,7 @@ variable "log_retention_days" {
 }
 
 variable "log_group_class" {
-  description = "Class of the log group: `STANDARD` (null means the same), or `INFREQUENT_ACCESS`, which costs half and has no metric filters and no live tail. It cannot be changed later."
+  description = "Class of the log group: `STANDARD` (null means the same), or `INFREQUENT_ACCESS`, which costs half and has no metrics, no metric filters and no live tail. It cannot be changed later."
   type        = string
   default     = null
 
@@ -361,6 +361,18 @@ variable "alarms_enabled" {
   description = "Whether CloudWatch alarms are created."
   type        = bool
   default     = true
+}
+
+variable "metric_alarms_enabled" {
+  description = "Whether there are alarms on the metrics of the clusters, too: no primary, a critical condition, held for 10 minutes. `repoint` itself publishes alerts on these; the alarms are for where alarms are collected. $0.10 a month for each."
+  type        = bool
+  default     = false
+}
+
+variable "dashboard_enabled" {
+  description = "Whether a CloudWatch dashboard is created, `NAME-REGION`. $3 a month, beyond the three that an account has free."
+  type        = bool
+  default     = false
 }
 
 variable "alarm_actions" {

@@ -10,12 +10,14 @@ use repoint::app::{App, Mode};
 use repoint_domain::report::{ClusterReport, Outcome, Report, VERSION};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::text;
+use repoint_domain::values::timestamp::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::deadline::{limits, usable};
+use crate::embedded_metrics::embedded_metrics;
 use crate::error::Failure;
 use crate::event::{Order, Scopes, Trigger, trigger};
 use crate::summary::{blocked, sentences, unnotified, with_hint};
@@ -30,14 +32,16 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(50);
 /// Answers invocations.
 pub struct Handler {
     app: App,
+    /// The name of this function, if Lambda has set it: without one there are no metrics.
+    function: Option<String>,
     /// Held for reading by every running invocation.
     under_way: RwLock<()>,
 }
 
 impl Handler {
     /// With existing clients.
-    pub fn new(app: App) -> Self {
-        Self { app, under_way: RwLock::new(()) }
+    pub fn new(app: App, function: Option<String>) -> Self {
+        Self { app, function, under_way: RwLock::new(()) }
     }
 
     /// Waits until no invocation is running; `false` if that takes too long.
@@ -158,7 +162,12 @@ impl Handler {
         // Each pass gets the time that is left when it begins, since with many clusters not all begin at once.
         let limits = || limits(self.app.limits(), left(deadline));
         let until = Instant::now() + usable;
-        let passes = self.app.passes(chosen, mode, limits, Some(until), logs::notify);
+        let function = self.function.as_deref().filter(|_| mode == Mode::Apply);
+        let notify = |cluster: &ClusterReport| {
+            let metrics = function.map(|function| embedded_metrics(cluster, function, now()));
+            logs::notify(cluster, metrics.as_deref());
+        };
+        let passes = self.app.passes(chosen, mode, limits, Some(until), notify);
         let ended = timeout_at(until, passes).await.map_err(|_| {
             Failure::OutOfTime(format!(
                 "the passes did not end within the {} ms that were left of the invocation; the next invocation continues",
@@ -217,11 +226,17 @@ fn mode(order: &Order) -> Mode {
 }
 
 /// The time until a deadline.
-#[expect(clippy::disallowed_methods, reason = "Lambda gives the deadline as a date")]
 fn left(deadline: u64) -> Duration {
-    (SystemTime::UNIX_EPOCH + Duration::from_millis(deadline))
-        .duration_since(SystemTime::now())
-        .unwrap_or_default()
+    Duration::from_millis(deadline.saturating_sub(now().0))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Lambda gives the deadline as a date, and takes metrics with one"
+)]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(millis(since.unwrap_or_default()))
 }
 
 fn millis(time: Duration) -> u64 {

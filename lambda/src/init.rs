@@ -23,6 +23,8 @@ const WARM_WITHIN: Duration = Duration::from_secs(3);
 /// A member that works answers within milliseconds. A silent one may be the primary whose failure has triggered this
 /// start, and must not delay the pass.
 const WARM_MEMBERS_WITHIN: Duration = Duration::from_millis(300);
+/// The variable that Lambda sets to the function's name.
+const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// The Runtime API is on this machine.
 const REPORT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -43,7 +45,7 @@ pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Fa
     app.warm(WARM_MEMBERS_WITHIN, WARM_WITHIN).await;
     let warmed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     info!(version = env!("CARGO_PKG_VERSION"), clusters, warmed_ms, "started");
-    Ok(Handler::new(app))
+    Ok(Handler::new(app, variables.get(FUNCTION).cloned()))
 }
 
 /// Reports to Lambda, and to the log, why the function cannot start.

@@ -14,6 +14,9 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
+/// A field with JSON text, an object whose members become members of the line: values that no field can have.
+pub const MEMBERS: &str = "members";
+
 /// The formatter.
 pub struct JsonLine;
 
@@ -33,6 +36,7 @@ where
         line.put("timestamp", time);
         line.put("level", event.metadata().level().as_str());
         event.record(&mut line);
+        line.unpack_members();
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>();
@@ -51,6 +55,14 @@ struct Fields(Map<String, Value>);
 impl Fields {
     fn put(&mut self, name: &str, value: impl Into<Value>) {
         self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// Puts the members of [`MEMBERS`] in its place.
+    fn unpack_members(&mut self) {
+        let Some(Value::String(text)) = self.0.remove(MEMBERS) else { return };
+        if let Ok(Value::Object(members)) = serde_json::from_str(&text) {
+            self.0.extend(members);
+        }
     }
 }
 

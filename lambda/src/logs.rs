@@ -11,7 +11,7 @@ use repoint::app::{LogStream, panics};
 use repoint::config::{Environment, LogFilter, LogLevel};
 use repoint_domain::report::{Action, ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
 use repoint_domain::values::moves::MoveCause;
-use tracing::{error, info, warn};
+use tracing::{Level, enabled, error, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
@@ -50,8 +50,8 @@ pub fn init(variables: &BTreeMap<String, String>) {
     }
 }
 
-/// Logs what a pass over a cluster did, and a summary.
-pub fn notify(cluster: &ClusterReport) {
+/// Logs what a pass over a cluster did, and a summary, which has the embedded metrics (JSON text), if any.
+pub fn notify(cluster: &ClusterReport, metrics: Option<&str>) {
     for step in &cluster.steps {
         tell_step(cluster, step);
     }
@@ -69,10 +69,15 @@ pub fn notify(cluster: &ClusterReport) {
     // One macro call for each level: the level is part of the code that the compiler generates.
     macro_rules! line {
         ($level:ident) => {
-            $level!(cluster.name = %name, outcome, verdict, primary, cause, previous_primary, steps, duration_ms, why, "pass ended")
+            $level!(
+                cluster.name = %name, outcome, verdict, primary, cause, previous_primary, steps, duration_ms, why,
+                members = metrics, "pass ended"
+            )
         };
     }
     match cluster.outcome {
+        // A log that begins at WARN keeps the metrics: Lambda itself, too, filters by the level that a line has.
+        Outcome::Converged | Outcome::Changed if metrics.is_some() && !enabled!(Level::INFO) => line!(warn),
         Outcome::Converged | Outcome::Changed | Outcome::Planned => line!(info),
         Outcome::Held => line!(warn),
         Outcome::Failed => line!(error),

@@ -17,6 +17,7 @@
 
 mod configuration;
 mod deadline;
+mod embedded_metrics;
 mod error;
 mod event;
 mod handler;

@@ -26,6 +26,7 @@ ALARMS = {
     f"repoint-{it}"
     for it in ("errors", "throttles", "dropped", "undelivered", "failures", "callbacks", "alerts", "no-success")
 }
+METRIC_ALARMS = {f"repoint-{it}" for it in ("no-primary", "conditions-critical", "held")}
 # The owner's: see moto_server.py.
 KEYS = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
 
@@ -81,6 +82,7 @@ class World:
                 ("scheduler", "list_schedules", "Schedules", "Arn"),
                 ("scheduler", "list_schedule_groups", "ScheduleGroups", "Arn"),
                 ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmArn"),
+                ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardArn"),
                 ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
                 ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
                 ("route53", "list_hosted_zones", "HostedZones", "Id"),
@@ -264,3 +266,20 @@ def about(value, changes):
     if isinstance(value, dict):
         return {key: about(it, changes) for key, it in value.items()}
     return value
+
+
+def dashboard(world, alarms):
+    """The one dashboard: it shows these alarms, and lies in rows without overlap."""
+    (entry,) = world.aws("cloudwatch").list_dashboards()["DashboardEntries"]
+    same(entry["DashboardName"], "repoint-us-east-1")
+    body = json.loads(world.aws("cloudwatch").get_dashboard(DashboardName="repoint-us-east-1")["DashboardBody"])
+    shown, *rest = body["widgets"]
+    same({it.rsplit(":", 1)[1] for it in shown["properties"]["alarms"]}, alarms)
+    places = {(x, y) for it in body["widgets"] for x in range(it["x"], it["x"] + it["width"])
+              for y in range(it["y"], it["y"] + it["height"])}
+    same(len(places), sum(it["width"] * it["height"] for it in body["widgets"]))
+    same([it["type"] for it in rest], 6 * ["metric"] + 2 * ["log"])
+    metrics = [metric for it in rest for metric in it["properties"].get("metrics", [])]
+    named = {metric[3] for metric in metrics}
+    same(len(metrics), 15)
+    return named

@@ -2,8 +2,8 @@
 
 import json
 
-from account import ALARMS, MODULE, has_not, role_policies, same
-from cloudformation_stack import Stack, alarms, rules
+from account import ALARMS, METRIC_ALARMS, MODULE, dashboard, has_not, role_policies, same
+from cloudformation_stack import MONITORING, Stack, alarms, rules
 
 EXAMPLE = MODULE / "examples" / "existing" / "bundle.json"
 
@@ -71,6 +71,25 @@ def given(world):
 
     made_with_a_key(world, stack, policy, key)
     same(world.everything(), before)
+    monitoring(world, stack, {"Trigger": topics["look"], "Alert": topics["tell"], "queue": queue})
+    same(world.everything(), before)
+
+
+def monitoring(world, stack, arns):
+    """The stack beside it, which takes the other one's outputs."""
+    given = {
+        "TriggerTopicArn": arns["Trigger"],
+        "AlertTopicArn": arns["Alert"],
+        "FailureQueueArn": arns["queue"],
+        "MetricAlarmsEnabled": "true",
+    }
+    overrides = [f"{name}={value}" for name, value in given.items()]
+    named = ("--stack-name", "repoint-monitoring")
+    stack.aws("deploy", *named, "--template-file", str(MONITORING), "--parameter-overrides", *overrides)
+    same(alarms(world, {"AlertTopicArn": arns["Alert"]}), METRIC_ALARMS)
+    same(dashboard(world, ALARMS | METRIC_ALARMS), {"repoint", "look", "tell", "failures"})
+    stack.aws("delete-stack", *named)
+    stack.aws("wait", "stack-delete-complete", *named)
 
 
 def made_with_a_key(world, stack, policy, key):

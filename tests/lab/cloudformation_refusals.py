@@ -3,7 +3,7 @@
 import subprocess
 
 from account import has, same
-from cloudformation_stack import BIN, TEMPLATE, Stack
+from cloudformation_stack import BIN, MONITORING, TEMPLATE, Stack
 from moto_cloudformation.template import Refused, Values, parse
 
 GIVEN = {
@@ -116,7 +116,7 @@ def regions(template):
 
 def linted(world):
     """In every Region, and with what cfn-lint only mentions."""
-    command = [BIN / "cfn-lint", "--include-checks", "I", "--regions", "ALL_REGIONS", "--", TEMPLATE]
+    command = [BIN / "cfn-lint", "--include-checks", "I", "--regions", "ALL_REGIONS", "--", TEMPLATE, MONITORING]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     same((done.returncode, done.stdout), (0, ""))
     # It does look.

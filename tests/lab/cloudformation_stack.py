@@ -8,6 +8,7 @@ import sys
 from account import MODULE, REGIONS, has, same
 
 TEMPLATE = MODULE.parent / "cloudformation" / "repoint.yaml"
+MONITORING = TEMPLATE.with_name("monitoring.yaml")
 BIN = pathlib.Path(sys.executable).parent
 NOTHING_NEW = "No changes to deploy. Stack repoint is up to date"
 

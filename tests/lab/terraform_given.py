@@ -2,7 +2,19 @@
 
 import json
 
-from account import REGIONS, Example, bundle, common_resources, has, role_policies, same, variables
+from account import (
+    ALARMS,
+    METRIC_ALARMS,
+    REGIONS,
+    Example,
+    bundle,
+    common_resources,
+    dashboard,
+    has,
+    role_policies,
+    same,
+    variables,
+)
 
 GIVEN = """
 provider "aws" {{
@@ -76,6 +88,9 @@ module "repoint" {{
   log_filter           = "debug"
   reserved_concurrency = 1
   no_success_minutes   = 0
+  dashboard_enabled    = true
+
+  metric_alarms_enabled = true
   schedules            = {{ batman = {{ expression = "rate(5 minutes)", clusters = ["batman"], dry_run = true }} }}
 
   vpc = {{
@@ -126,6 +141,9 @@ def given(world):
     same(limit["ReservedConcurrentExecutions"], 1)
     groups = world.aws("elbv2").describe_target_groups(Names=["warm"])["TargetGroups"]
     same((groups[0]["HealthCheckProtocol"], groups[0]["HealthCheckPath"], groups[0]["HealthCheckPort"]), ("HTTP", "/replica", "8008"))
+    alarms = {it["AlarmName"] for it in world.aws("cloudwatch").describe_alarms()["MetricAlarms"]}
+    same(alarms, ALARMS - {"repoint-no-success"} | METRIC_ALARMS)
+    same(dashboard(world, alarms), {"repoint", "look", "repoint-alerts", "failures"})
 
     example.destroy()
     same(world.everything() - before, set())

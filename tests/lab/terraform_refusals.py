@@ -62,6 +62,8 @@ def refusals(world):
         ({"schedule_role": {"arn": "mine"}}, "must be the ARN of a role"),
         ({"role_path": "service"}, "begin and end with a slash"),
         ({"permissions_boundary": {"arn": "boundary"}}, "the ARN of a managed policy"),
+        ({"log_group_class": "INFREQUENT_ACCESS", "dashboard_enabled": True}, "CloudWatch takes no metrics out of"),
+        ({"log_group_class": "INFREQUENT_ACCESS", "metric_alarms_enabled": True}, "CloudWatch takes no metrics out of"),
         ({"log_group_class": "COLD"}, "`STANDARD` or `INFREQUENT_ACCESS`"),
         ({"schedules": {"all": {"expression": "every minute"}}}, "rate(5 minutes)"),
         ({"schedules": {"all": {"expression": "rate(1 minutes)"}}}, "rate(5 minutes)"),

@@ -8,6 +8,7 @@
 )]
 
 mod deadline;
+mod embedded_metrics;
 mod events;
 mod failures;
 mod logs;

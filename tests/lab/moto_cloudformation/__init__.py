@@ -100,9 +100,10 @@ def create_change_set(responses):
     name = responses._get_param("StackName")
     endpoint = f"http://{responses.headers['Host']}"
     stack = stacks(responses).get(name) or Stack(name, responses.region, responses.current_account, endpoint)
-    if "CAPABILITY_IAM" not in responses._get_param("Capabilities", []):
-        raise ValidationError(message="Requires capabilities : [CAPABILITY_IAM]")
     template = responses._get_param("TemplateBody")
+    makes_roles = "AWS::IAM::" in template
+    if makes_roles and "CAPABILITY_IAM" not in responses._get_param("Capabilities", []):
+        raise ValidationError(message="Requires capabilities : [CAPABILITY_IAM]")
     given = {}
     for it in responses._get_param("Parameters", []):
         key = it["ParameterKey"]

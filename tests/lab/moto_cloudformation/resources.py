@@ -282,6 +282,21 @@ class Alarm(Type):
         account.call("cloudwatch", "delete_alarms", AlarmNames=[made["ref"]])
 
 
+class Dashboard(Type):
+    @staticmethod
+    def create(account, name, properties):
+        account.call("cloudwatch", "put_dashboard", **properties)
+        return properties["DashboardName"], {}
+
+    @classmethod
+    def update(cls, account, made, properties):
+        cls.create(account, made["ref"], properties)
+
+    @staticmethod
+    def delete(account, made):
+        account.call("cloudwatch", "delete_dashboards", DashboardNames=[made["ref"]])
+
+
 PEERS = {
     "CidrIp": ("IpRanges", "CidrIp"),
     "SourceSecurityGroupId": ("UserIdGroupPairs", "GroupId"),

@@ -89,7 +89,9 @@ class Values:
         if verb == "Fn::If":
             return self.value(of[1 if self.holds(of[0]) else 2])
         if verb == "Fn::Sub":
-            return re.sub(r"\$\{([^}]+)\}", lambda found: text(self.named(found[1])), of)
+            of, own = (of[0], self.value(of[1])) if isinstance(of, list) else (of, {})
+            known = lambda name: own[name] if name in own else self.named(name)
+            return re.sub(r"\$\{([^}]+)\}", lambda found: text(known(found[1])), of)
         if verb == "Fn::Split":
             return self.value(of[1]).split(of[0])
         if verb == "Fn::Select":
