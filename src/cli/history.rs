@@ -12,10 +12,9 @@ use crate::config::Settings;
 use repoint_domain::history::{
     Adoption, ConditionEvent, EventView, Happened, History, HistoryEvent, MoveEvent, Step,
 };
-use repoint_domain::report::{Tone, describe};
-use repoint_domain::values::arn::{GroupArn, ListenerArn};
-use repoint_domain::values::endpoint::Endpoint;
+use repoint_domain::report::{Tone, describe_name};
 use repoint_domain::values::text::shown;
+use repoint_domain::values::units::{duration, time};
 use repoint_domain::values::utc::Utc;
 
 /// Reads the stored history, and prints it; Patroni is asked when primaries were promoted.
@@ -58,14 +57,16 @@ fn text(history: &History, since: Option<Utc>) -> String {
     let mut events: Vec<&EventView> = history.clusters.iter().flat_map(|cluster| &cluster.events).collect();
     // A cluster's own events stay in their order.
     events.sort_by_key(|view| view.event.head.at);
-    let mut text = match (events.is_empty(), since) {
+    let events = match (events.is_empty(), since) {
         (false, _) => table(&events),
+        (true, _) if !history.is_good() => String::new(),
         (true, Some(since)) => format!("no events since {since}\n"),
         (true, None) => {
             "no events yet: no endpoint has moved, and no condition was alerted, since the history began\n"
                 .to_owned()
         }
     };
+    let mut lines = vec![events];
     // A line of a file that cannot be read may be any cluster's.
     let mut warnings: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for cluster in &history.clusters {
@@ -75,24 +76,24 @@ fn text(history: &History, since: Option<Utc>) -> String {
     }
     for (warning, names) in warnings {
         let name = if let [name] = names[..] { format!("{name}: ") } else { String::new() };
-        text += &format!("{}: {name}{}\n", print::paint(Tone::Notice, "warning"), shown(warning));
+        lines.push(format!("{}: {name}{}\n", print::paint(Tone::Notice, "warning"), shown(warning)));
     }
     for cluster in &history.clusters {
         if let Some(error) = &cluster.error {
-            text += &format!("{}: {}: {}\n", print::paint(Tone::Bad, "error"), cluster.name, shown(error));
+            lines.push(format!("{}: {}: {}\n", print::paint(Tone::Bad, "error"), cluster.name, shown(error)));
         }
     }
-    text
+    lines.concat()
 }
 
 fn table(events: &[&EventView]) -> String {
     let mut table = Table::new();
     let header = ["when (UTC)", "cluster", "event", ""];
-    table.load_style(presets::NOTHING).set_header(header.map(|word| print::paint(Tone::Faint, word)));
+    let paint = |word: &str| if word.is_empty() { String::new() } else { print::paint(Tone::Faint, word) };
+    table.load_style(presets::NOTHING).set_header(header.map(paint));
     for view in events {
         let HistoryEvent { head, .. } = &view.event;
-        let when = head.at.to_string().replace('T', " ");
-        let when = when.split('.').next().unwrap_or_default().to_owned();
+        let when = time(head.at);
         let mut lines = lines(view).into_iter();
         let (tone, event, details) = lines.next().unwrap_or((Tone::Faint, String::new(), String::new()));
         let event = print::paint(tone, &shown(&event));
@@ -106,7 +107,9 @@ fn table(events: &[&EventView]) -> String {
             ]);
         }
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    // Every cell has a space on both sides.
+    let lines: Vec<String> =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }
 
@@ -139,7 +142,8 @@ fn of_move(moved: &MoveEvent, view: &EventView) -> Vec<Line> {
     let details: Vec<String> = std::iter::once(primary).chain(parts.into_iter().flatten()).collect();
     let mut lines = vec![(Tone::Strong, moved.cause.as_str().to_owned(), details.join(", "))];
     lines.extend(moved.steps.iter().map(of_step));
-    let left = moved.left.iter().map(|endpoint| (Tone::Bad, "  left behind".to_owned(), place(endpoint)));
+    let left =
+        moved.left.iter().map(|endpoint| (Tone::Bad, "  left behind".to_owned(), describe_name(endpoint)));
     lines.extend(left);
     if moved.left_out > 0 {
         lines.push((Tone::Faint, String::new(), format!("and {} more", moved.left_out)));
@@ -154,13 +158,14 @@ fn of_step(step: &Step) -> Line {
     let before = step.replaces.as_ref().map_or(String::new(), |before| format!("{before} -> "));
     let took = step.took_ms.map_or(String::new(), |ms| format!(", {}", duration(ms)));
     let error = step.error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-    let details = format!("{action} {before}{} in {}{took}{error}", step.target, place(&step.endpoint));
+    let details =
+        format!("{action} {before}{} in {}{took}{error}", step.target, describe_name(&step.endpoint));
     (tone, format!("  {}", step.result), details)
 }
 
 fn of_condition(event: &ConditionEvent) -> Line {
     let ConditionEvent { condition, status, severity, subject, message, lasted_ms, .. } = event;
-    let subject = subject.as_ref().map_or(String::new(), |subject| format!("{}: ", place(subject)));
+    let subject = subject.as_ref().map_or(String::new(), |subject| format!("{}: ", describe_name(subject)));
     if status == "resolved" {
         let details = format!("{subject}over after {}", duration(*lasted_ms));
         return (Tone::Good, condition.clone(), details);
@@ -177,21 +182,4 @@ fn of_adoption(adoption: &Adoption) -> String {
         _ => "nothing".to_owned(),
     };
     format!("system {system_id} on timeline {timeline}, primary {primary}; before: {before}")
-}
-
-/// An endpoint as an operator knows it.
-fn place(endpoint: &str) -> String {
-    let group = GroupArn::parse(endpoint).map(Endpoint::Group).ok();
-    let endpoint_of = group.or_else(|| ListenerArn::parse(endpoint).map(Endpoint::Listener).ok());
-    endpoint_of.map_or_else(|| endpoint.to_owned(), |endpoint| describe(&endpoint))
-}
-
-fn duration(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds {
-        0 => format!("{ms} ms"),
-        1..60 => format!("{seconds}.{} s", ms % 1000 / 100),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    }
 }

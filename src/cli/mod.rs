@@ -16,9 +16,12 @@ mod job;
 mod man;
 mod plan;
 mod print;
+mod progress;
 mod run;
 mod status;
+mod stderr;
 mod systemd;
+mod terminal;
 mod test_alert;
 mod watch;
 
@@ -26,14 +29,14 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{LogStream, Since, panics};
+use crate::app::{Since, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use repoint_domain::values::cluster::EntryName;
 
@@ -51,7 +54,7 @@ Examples:
   repoint watch                      make passes whenever something changes; for systemd
   repoint run --cluster batman --format json
   repoint adopt batman               accept the cluster's new system identifier
-  repoint status                     show members, verdict and endpoints
+  repoint status --watch             show members, verdict and endpoints, again and again
   repoint history --since 12h        show what has moved, and what was held
   repoint test-alert                 publish a test alert
 
@@ -177,7 +180,7 @@ Examples:
 The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
 callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
 configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness. With
-[http] listen it serves /metrics (Prometheus), /livez, /readyz and /api/v1/status.")]
+[http] listen it serves a status page at /, /metrics (Prometheus), /livez, /readyz, /api/v1/status and /api/v1/history.")]
     Watch,
     /// Handle a Patroni callback: trigger a check and return
     #[command(after_help = "\
@@ -199,12 +202,27 @@ Patroni cannot kill).")]
         #[arg(long, hide = true)]
         detached: bool,
     },
-    /// Show members, verdict and endpoints as a table
+    /// Show members with their lag, verdict, endpoints, open conditions and the last move
     #[command(after_help = "\
 Examples:
   repoint status
-  watch --color repoint status --cluster batman")]
-    Status,
+  repoint status --watch --cluster batman
+  repoint status --watch=10 | tee -a failover.log
+  repoint status --watch --format json | jq -c '[.at, .clusters[0].verdict.member]'
+
+With --watch it asks the members and AWS again and again, and says what has changed, until Ctrl-C
+or SIGTERM ends it. On a terminal it is drawn in its place: clusters in trouble come first, and the
+last line says what is left out. Elsewhere one report follows another; with --format json each is
+one line. A large fleet is read less often: no more than a quarter of aws.limit_percent is used.
+
+Exit status: 0 every cluster has a primary and every endpoint points where it should; 1 otherwise;
+2 usage or configuration. With --watch it is that of the last report.")]
+    Status {
+        /// Repeat it every 2 seconds, or every SECONDS (1 to 3600)
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2",
+            value_parser = clap::value_parser!(u64).range(1..=3600))]
+        watch: Option<u64>,
+    },
     /// Show what has moved, why and how long it took, and which conditions were alerted
     #[command(after_help = "\
 Examples:
@@ -368,7 +386,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
             callback::main(&settings, &common.config, &arguments)
         }
         Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
-        Work::Status => block_on(status::main(settings, format)),
+        Work::Status { watch } => block_on(status::main(settings, watch.map(Duration::from_secs), format)),
         Work::History { since } => block_on(history::main(settings, since, format)),
         Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
@@ -388,7 +406,7 @@ fn log_to_stderr(filter: &LogFilter, as_json: bool) {
         .log_internal_errors(false)
         .with_env_filter(EnvFilter::new(filter.to_string()))
         .with_ansi(print::is_stderr_painted())
-        .with_writer(Arc::new(LogStream::stderr()));
+        .with_writer(|| stderr::Log);
     let begun = if as_json {
         log.json().flatten_event(true).with_target(false).try_init()
     } else {

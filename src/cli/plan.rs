@@ -13,7 +13,7 @@ const PLANNED: u8 = 3;
 
 /// Makes a dry run.
 pub async fn main(settings: Settings, printing: Printing, exit_code: bool) -> ExitCode {
-    let report = match run::pass(settings, Mode::DryRun).await {
+    let report = match run::pass(settings, Mode::DryRun, printing).await {
         Ok((_, report)) => report,
         Err(code) => return code,
     };

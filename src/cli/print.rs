@@ -1,17 +1,18 @@
 //! Output to the terminal, or to a file or pipe in its place.
 //!
-//! Only this file writes to stdout, and beside the log only this file writes to stderr. Neither panics. Output that
-//! cannot be printed makes the exit status 1. A closed pipe (`repoint status | head`) does not: its reader has read
-//! what it needed, so the exit status is that of the work.
+//! Only this file writes to stdout, and only `stderr.rs` to stderr. Neither panics. Output that cannot be printed makes
+//! the exit status 1. A closed pipe (`repoint status | head`) does not: its reader has read what it needed, so the exit
+//! status is that of the work.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::app::LogStream;
+use super::stderr;
 use repoint_domain::report::Tone;
 use repoint_domain::values::text::shown;
 
@@ -38,7 +39,7 @@ pub fn is_stderr_painted() -> bool {
 fn say(message: &str) {
     let error = if is_stderr_painted() { paint(Tone::Bad, "error") } else { "error".to_owned() };
     let line = format!("{error}: {}\n", shown(message));
-    LogStream::stderr().line(line.as_bytes());
+    stderr::line(line.as_bytes());
 }
 
 /// Prints help or the version, or what is wrong with the command line.
@@ -73,6 +74,30 @@ pub fn json(value: &impl Serialize, is_good: bool) -> ExitCode {
 /// Prints text, coloured for a terminal; returns the exit status.
 pub fn text(text: &str, is_good: bool) -> ExitCode {
     printed(write(anstream::stdout().lock(), text.as_bytes()), is_good)
+}
+
+/// Prints a part of an output that goes on.
+///
+/// # Errors
+/// The exit status, if nothing more can be printed.
+pub fn part(text: &str, is_good: bool) -> Result<(), ExitCode> {
+    write(anstream::stdout().lock(), text.as_bytes()).map_err(|error| unprinted(&error, exit(is_good)))
+}
+
+/// The same with the sequences that move the cursor, which [`part`] removes with the colours where `NO_COLOR` is set.
+///
+/// # Errors
+/// The exit status, if nothing more can be printed.
+pub fn screen(text: &str, is_good: bool) -> Result<(), ExitCode> {
+    write(io::stdout().lock(), text.as_bytes()).map_err(|error| unprinted(&error, exit(is_good)))
+}
+
+/// The text as stdout shows it: without colours where there are to be none.
+pub fn for_stdout(text: &str) -> String {
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => strip_str(text).to_string(),
+        _ => text.to_owned(),
+    }
 }
 
 /// Prints bytes unchanged; returns the exit status.

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::progress::Progress;
 use super::{Format, Printing, block_on, job, print, systemd};
 use crate::app::lock::{JobLock, job_path, try_lock};
 use crate::app::{App, Mode, write_textfile};
@@ -31,7 +32,7 @@ pub fn main(settings: Settings, config: &Path, printing: Printing) -> ExitCode {
         StateStore::DynamoDb(_) => None,
     };
     block_on(async {
-        let passed = pass(settings, Mode::Apply).await;
+        let passed = pass(settings, Mode::Apply, printing).await;
         // Released before the report is printed: its reader may take any time.
         drop(lock);
         let (app, report) = match passed {
@@ -86,17 +87,23 @@ fn lock(state: &Path, config: &Path, settings: &Settings) -> Result<Option<JobLo
     }
 }
 
-/// Makes one pass; returns its report and what made it.
+/// Makes one pass, and shows its progress on a terminal; returns its report and what made it.
 ///
 /// # Errors
 /// The exit status, if there is no report; stderr has the reason.
-pub async fn pass(settings: Settings, mode: Mode) -> Result<(App, Report), ExitCode> {
+pub async fn pass(
+    settings: Settings,
+    mode: Mode,
+    Printing { quiet, .. }: Printing,
+) -> Result<(App, Report), ExitCode> {
     let app = App::new(settings)
         .await
         .map_err(|error| print::usage_error(&format!("{:#}", anyhow::Error::from(error))))?;
     let within = app.longest_run() + OVERDUE;
     systemd::notify(&[systemd::may_take(within)]);
-    let passed = timeout(within, app.run(mode)).await;
+    let progress = Progress::of(app.settings().clusters.len());
+    let running = app.run(mode, |report| progress.passed(report));
+    let passed = timeout(within, progress.shown(quiet, running)).await;
     let report = passed.map_err(|_| {
         print::error(&format!(
                 "the pass has not ended after {} s, although its limit is {} s: something hangs, perhaps the disk of the state \

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use super::{Common, print, systemd};
 use crate::app::control::{self, Answer, Caller, Control};
-use crate::app::{App, Counters, News, Pages, Server, Summary, Watching};
+use crate::app::{App, Counters, News, Pages, Server, Source, Summary, Watching};
 use crate::config::Settings;
 use repoint_domain::report::{ClusterReport, Outcome};
 use repoint_domain::state::clipped;
@@ -143,7 +143,8 @@ impl Daemon {
         let counters = Counters::default();
         let app = new_app(settings, &counters).await?;
         let watching = Watching::start(&app, None, log);
-        let pages = Arc::new(Pages::new(counters.clone(), sign_of_life() * 3, &watching));
+        let source = Source::new(&watching, app.recent());
+        let pages = Arc::new(Pages::new(counters.clone(), sign_of_life() * 3, source));
         let server = app.settings().http.listen.map(|listen| serve(listen, &pages)).transpose()?;
         info!(clusters = watching.count(), socket = %control.path().display(), "watching");
         tell_of_http(&app, server.as_ref());
@@ -163,7 +164,7 @@ impl Daemon {
                     warn!("a pass was cut off because the configuration was reloaded");
                 }
                 let watching = Watching::start(&app, Some(&known), log);
-                pages.reloaded(&watching);
+                pages.reloaded(Source::new(&watching, app.recent()));
                 info!(clusters = watching.count(), "SIGHUP: configuration reloaded");
                 tell_of_stretching(&app);
                 let server = match server {
@@ -178,8 +179,9 @@ impl Daemon {
             }
             Err(message) => {
                 error!("SIGHUP: the new configuration is invalid, and the old one stays in use: {message}");
-                self.pages.refused();
-                self.refused = Some(text::message(message.lines().next().unwrap_or_default()));
+                let why = text::message(message.lines().next().unwrap_or_default());
+                self.pages.refused(&why);
+                self.refused = Some(why);
                 self
             }
         }
@@ -256,7 +258,7 @@ impl Daemon {
             (critical, "with a critical condition"),
         ];
         let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-        let counted: String = counted.map(|(count, what)| format!(", {count} {what}")).collect();
+        let counted: Vec<String> = counted.map(|(count, what)| format!(", {count} {what}")).collect();
         let panics = self.watching.panics();
         let panics = (panics > 0).then(|| format!(", restarted after {panics} panics"));
         let stuck = self.watching.stuck().len();
@@ -265,7 +267,8 @@ impl Daemon {
             .refused
             .as_ref()
             .map(|why| format!("; the new configuration is invalid, and the old one stays in use: {why}"));
-        let more: String = [Some(counted), seldom, panics, stuck, refused].into_iter().flatten().collect();
+        let more: String =
+            [Some(counted.concat()), seldom, panics, stuck, refused].into_iter().flatten().collect();
         clipped(&format!("watching {} clusters{more}", self.watching.count()), LONGEST_STATUS)
     }
 
@@ -314,7 +317,7 @@ fn serve(listen: SocketAddr, pages: &Arc<Pages>) -> Result<Server, String> {
 
 fn tell_of_http(app: &App, server: Option<&Server>) {
     if let Some(server) = server {
-        info!("serving metrics, health and status at http://{}", server.address());
+        info!("serving metrics, health and the status page at http://{}", server.address());
     }
     if let Some(warning) = app.settings().http.warning() {
         warn!("{warning}");
