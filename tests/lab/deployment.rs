@@ -52,7 +52,7 @@ impl<'a> Deployment<'a> {
             instances.insert(member.host.clone(), infra.instance(member).await?);
         }
         // Every deployment begins without state.
-        for file in ["state.json", "state.json.lock"] {
+        for file in ["state.json", "state.json.lock", "state.json.history"] {
             drop(fs::remove_file(lab.dir.join(file)));
         }
         let mailbox = Mailbox::new(&lab.aws, "alerts").await?;
@@ -89,6 +89,11 @@ impl<'a> Deployment<'a> {
     pub fn watch_scope(&mut self, scope: &str) {
         self.configuration =
             self.configuration.replace("scope = \"batman\"", &format!("scope = \"{scope}\""));
+    }
+
+    /// Conditions have the graces of a configuration that sets none.
+    pub fn without_grace_seconds(&mut self) {
+        self.configuration = self.configuration.replace("grace_seconds = 0\n", "");
     }
 
     /// Adds these lines to the configuration.
@@ -200,7 +205,7 @@ impl<'a> Deployment<'a> {
     /// Puts this configuration where the members' callbacks read it.
     pub fn install_callbacks(&self, sections: &str) -> anyhow::Result<()> {
         let home = callback_home(&self.lab.dir);
-        for file in ["state.json", "state.json.lock"] {
+        for file in ["state.json", "state.json.lock", "state.json.history"] {
             drop(fs::remove_file(home.join(file)));
         }
         self.write_configuration(&home.join("repoint.toml"), sections)

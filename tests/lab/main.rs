@@ -20,6 +20,7 @@ mod failover;
 mod figures;
 mod function;
 mod harness;
+mod healthy;
 mod iam;
 mod infra;
 mod lab;
@@ -31,6 +32,7 @@ mod member;
 mod moto;
 mod patroni;
 mod postmaster;
+mod prometheus;
 mod promptness;
 mod readers;
 mod recording;
@@ -81,6 +83,8 @@ fn run() -> anyhow::Result<ExitCode> {
         cloudformation::trials,
         walkthrough::trials,
         wire::trials,
+        prometheus::trials,
+        healthy::trials,
         figures::trials,
         lambda_figures::trials,
         promptness::trials,

@@ -64,8 +64,12 @@ impl Cluster {
 
     /// Changes the cluster's dynamic configuration, as `patronictl edit-config` does.
     pub async fn configure(&self, change: &Value) -> anyhow::Result<()> {
-        let leader = self.leader().await?;
-        let answer = self.http.patch(format!("{}/config", leader.rest_url)).json(change).send().await?;
+        self.configure_through(&self.leader().await?, change).await
+    }
+
+    /// The same by the REST API of that member, which any of them takes.
+    pub async fn configure_through(&self, member: &Member, change: &Value) -> anyhow::Result<()> {
+        let answer = self.http.patch(format!("{}/config", member.rest_url)).json(change).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status.is_success(), "configuration of {}: {status} {text}", self.scope);
         Ok(())
