@@ -7,8 +7,10 @@ mod clients;
 mod history;
 mod metrics;
 mod overview;
+mod page;
 mod pages;
 mod publish;
+mod recent;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,11 +45,12 @@ use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use crate::unsaved::Unsaved;
 use repoint_domain::alerts::{AlertTopic, Rules};
-use repoint_domain::rates::{Needs, most_writes, reads, time_for};
-use repoint_domain::report::status::{Status, status};
+use repoint_domain::rates::{Needs, RateKey, most_writes, reads, time_for};
+use repoint_domain::report::status::{ClusterStatus, Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::GroupArn;
+use repoint_domain::values::utc::Utc;
 
 use self::by_role::{ByRole, Owner, Roles};
 use self::clients::Clients;
@@ -64,7 +67,8 @@ pub use crate::runtime::watch::News;
 pub use history::Since;
 pub use metrics::write_textfile;
 pub use overview::{Overview, Summary};
-pub use pages::Pages;
+pub use pages::{Pages, Source};
+pub use recent::Recent;
 pub use watching::{Health, Wake, Watching};
 
 /// Connections to AWS, at most one for each token of a burst, and what a process has open anyway.
@@ -207,10 +211,10 @@ impl App {
         &self.settings
     }
 
-    /// One pass over every cluster.
-    pub async fn run(&self, mode: Mode) -> Report {
+    /// One pass over every cluster; `notify` is called for each that is done.
+    pub async fn run(&self, mode: Mode, notify: impl Fn(&ClusterReport) + Sync) -> Report {
         let clusters: Vec<&Spec> = self.settings.clusters.iter().collect();
-        let passes = self.passes(&clusters, mode, || Some(self.limits()), None, |_| {}).await;
+        let passes = self.passes(&clusters, mode, || Some(self.limits()), None, notify).await;
         let clusters = passes.into_iter().flatten().collect();
         Report { version: VERSION, dry_run: mode == Mode::DryRun, clusters }
     }
@@ -302,8 +306,22 @@ impl App {
         drop(timeout(within, async { tokio::join!(observations, topics) }).await);
     }
 
-    /// How every cluster stands.
-    pub async fn status(&self) -> Status {
+    /// The time from the beginning of one [`status`](Self::status) to that of the next, for a reader that repeats it: as wanted, or
+    /// so long that it takes no more than a quarter of the configured share of AWS's rate limits, which other processes need.
+    #[must_use]
+    pub fn refresh_interval(&self, wanted: Duration) -> Duration {
+        const SHARE: u64 = 4;
+        let mut needs = all(&self.settings.clusters, reads);
+        let records = self.settings.clusters.iter().flat_map(|spec| &spec.records);
+        let zones: BTreeSet<_> = records.map(|record| &record.key.place.zone).collect();
+        let zones = u32::try_from(zones.len()).unwrap_or(u32::MAX);
+        *needs.entry(RateKey::Route53).or_default() += zones;
+        wanted.max(Duration::from_millis(time_for(&needs, self.settings.aws.limit_percent) * SHARE))
+    }
+
+    /// How every cluster stands; `notify` is called for each that was read.
+    pub async fn status(&self, notify: impl Fn(&ClusterStatus) + Sync) -> Status {
+        let notify = &notify;
         let observation = |spec, ports, _| {
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is returned")]
             let one = async move {
@@ -316,13 +334,15 @@ impl App {
                     &observation.plan,
                     SystemClock.now(),
                 );
+                notify(&status);
                 ready(status).boxed()
             };
             one.boxed()
         };
         let clusters: Vec<&Spec> = self.settings.clusters.iter().collect();
         let statuses = fleet(&clusters, &|| self.ports(), self.settings.deadline, None, &observation).await;
-        Status { version: VERSION, clusters: statuses.into_iter().flatten().collect() }
+        let clusters = statuses.into_iter().flatten().collect();
+        Status { version: VERSION, at: Utc(SystemClock.now()), clusters }
     }
 
     /// Accepts the system identifier and timeline that a cluster has now, for the endpoints of this entry.
@@ -370,6 +390,12 @@ impl App {
             identity: format!("{} pass {}", self.identity, self.passes.fetch_add(1, Ordering::Relaxed)),
             calls,
         }
+    }
+
+    /// The newest events of the clusters, for readers; to be called where passes are made.
+    #[must_use]
+    pub fn recent(&self) -> Recent {
+        Recent::new(self.ports().history)
     }
 
     /// Why nothing could be done at present, by the last calls: AWS refused the process's own credentials, or there are none.

@@ -129,8 +129,13 @@ pub trait History: Send + Sync {
     /// Stores events of an entry. One that is stored already is no error, whichever process has stored it.
     async fn store(&self, entry: &EntryName, events: &[PendingEvent]) -> Result<(), Failure>;
 
-    /// The stored events of entries, of which `last_events` has the numbers of the last ones; for each entry, what can be read.
-    async fn stored(&self, last_events: &BTreeMap<EntryName, u64>) -> BTreeMap<EntryName, Read<Reading>>;
+    /// The stored events of entries, of which `last_events` has the numbers of the last ones; for each entry, what can be read
+    /// of its newest `most`, or of all that are kept.
+    async fn stored(
+        &self,
+        last_events: &BTreeMap<EntryName, u64>,
+        most: Option<u64>,
+    ) -> BTreeMap<EntryName, Read<Reading>>;
 }
 
 /// Everything a pass over one cluster talks to.

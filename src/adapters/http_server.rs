@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -36,6 +37,19 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 /// A request has a path and few headers.
 const BUFFER: usize = 16 * 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
+/// What every answer says to a browser: nothing of any other server is loaded, sent to or framed, whatever stands in a page;
+/// nothing is kept, and no other page may use an answer.
+const HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "no-store"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -46,18 +60,26 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The body.
     pub body: String,
+    /// What no other body of that path has: a client that has this one is only answered that nothing has changed.
+    pub tag: Option<String>,
 }
 
 impl Answer {
+    /// An answer with status 200.
+    #[must_use]
+    pub fn ok(content_type: &'static str, body: String) -> Self {
+        Self { status: 200, content_type, body, tag: None }
+    }
+
     /// A line of text.
     #[must_use]
     pub fn text(status: u16, text: &str) -> Self {
-        Self { status, content_type: TEXT, body: format!("{text}\n") }
+        Self { status, content_type: TEXT, body: format!("{text}\n"), tag: None }
     }
 }
 
-/// What answers a path and query.
-pub type Pages = dyn Fn(&str) -> Answer + Send + Sync;
+/// What answers a path and query. It is awaited on the server's thread.
+pub type Pages = dyn Fn(&str) -> BoxFuture<'static, Answer> + Send + Sync;
 
 /// A running server; it ends when this is dropped, and lets answers under way end.
 pub struct Server {
@@ -133,8 +155,8 @@ async fn connection(
     mut stopped: channel::Receiver<()>,
 ) {
     let answer = move |request: Request<Incoming>| {
-        let answered = answered(&request, &*pages, is_loopback);
-        async move { Ok::<_, Infallible>(answered) }
+        let pages = pages.clone();
+        async move { Ok::<_, Infallible>(answered(&request, &*pages, is_loopback).await) }
     };
     let connection = http1::Builder::new()
         .keep_alive(false)
@@ -153,23 +175,31 @@ async fn connection(
     }
 }
 
-fn answered(request: &Request<Incoming>, pages: &Pages, is_loopback: bool) -> Response<Full<Bytes>> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+async fn answered(request: &Request<Incoming>, pages: &Pages, is_loopback: bool) -> Response<Full<Bytes>> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let answer = if !is_read {
+    let mut answer = if !is_read {
         Answer::text(405, "only GET and HEAD")
-    } else if is_loopback && !is_of_this_machine(host) {
+    } else if is_loopback && !is_of_this_machine(header(HOST).unwrap_or_default()) {
         Answer::text(421, "the Host header must be an IP address or localhost: a proxy in front must set it")
     } else {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        pages(target)
+        pages(target).await
     };
+    let tag = answer.tag.take().map(|tag| format!("W/\"{tag}\""));
+    if tag.is_some() && tag.as_deref() == header(IF_NONE_MATCH) {
+        (answer.status, answer.body) = (304, String::new());
+    }
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
+        headers.insert(ETAG, tag);
+    }
     if !is_read {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }

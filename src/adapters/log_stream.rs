@@ -47,25 +47,35 @@ impl<S: AsFd> LogStream<S> {
     }
 
     /// Writes as much of the line as the stream accepts.
-    pub fn line(&self, mut bytes: &[u8]) {
+    pub fn line(&self, bytes: &[u8]) {
+        let wait = if self.is_stalled.load(Ordering::Relaxed) { Duration::ZERO } else { ROOM_WITHIN };
+        let has_room = self.within(wait, bytes);
+        self.is_stalled.store(!has_room, Ordering::Relaxed);
+    }
+
+    /// Writes what there is room for now.
+    pub fn at_once(&self, bytes: &[u8]) {
+        self.within(Duration::ZERO, bytes);
+    }
+
+    /// Whether there was room for all of it.
+    fn within(&self, wait: Duration, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
-            let is_stalled = !self.has_room();
-            self.is_stalled.store(is_stalled, Ordering::Relaxed);
-            if is_stalled {
-                return;
+            if !self.has_room(wait) {
+                return false;
             }
             match rustix::io::write(&self.stream, &bytes[..bytes.len().min(CHUNK)]) {
-                Ok(0) => return,
+                Ok(0) => break,
                 Ok(written) => bytes = &bytes[written..],
                 Err(Errno::INTR) => {}
-                Err(_) => return,
+                Err(_) => break,
             }
         }
+        true
     }
 
     /// Whether a write would not block. It may still fail.
-    fn has_room(&self) -> bool {
-        let wait = if self.is_stalled.load(Ordering::Relaxed) { Duration::ZERO } else { ROOM_WITHIN };
+    fn has_room(&self, wait: Duration) -> bool {
         let wait = Timespec::try_from(wait).ok();
         loop {
             match poll(&mut [PollFd::new(&self.stream, PollFlags::OUT)], wait.as_ref()) {

@@ -16,7 +16,7 @@ use repoint_domain::history::{ClusterHistory, History, Promotions, Reading};
 use repoint_domain::observed::{Read, TimelineEnd};
 use repoint_domain::report::VERSION;
 use repoint_domain::spec::Spec;
-use repoint_domain::state::State;
+use repoint_domain::state::{PendingEvent, State};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, SiteName};
 use repoint_domain::values::failure::Failure;
 use repoint_domain::values::timestamp::Timestamp;
@@ -51,13 +51,7 @@ impl Since {
 }
 
 impl App {
-    /// The history of every cluster, as it is stored; Patroni is not asked.
-    pub async fn stored_history(&self, since: Option<Utc>) -> History {
-        let (_, history) = self.read_history(&self.ports(), since).await;
-        history
-    }
-
-    /// The same, with what Patroni's members say of when primaries were promoted.
+    /// The history of every cluster, with what Patroni's members say of when primaries were promoted.
     pub async fn history(&self, since: Option<Utc>) -> History {
         let ports = &self.ports();
         let (states, History { version, clusters }) = self.read_history(ports, since).await;
@@ -93,7 +87,7 @@ impl App {
         let last = |(entry, state): (&EntryName, &Read<State>)| {
             (entry.clone(), state.as_ref().map_or(0, |state| state.last_event))
         };
-        let mut readings = ports.history.stored(&states.iter().map(last).collect()).await;
+        let mut readings = ports.history.stored(&states.iter().map(last).collect(), None).await;
         let of = |spec: &Spec| {
             let reading = readings.remove(&spec.name).unwrap_or_else(|| Ok(Reading::default()));
             history_of(spec, reading, states.get(&spec.name), since)
@@ -110,15 +104,29 @@ fn history_of(
     state: Option<&Read<State>>,
     since: Option<Utc>,
 ) -> ClusterHistory {
-    let unread = [reading.as_ref().err(), state.and_then(|state| state.as_ref().err())];
-    let error = unread.into_iter().flatten().next().map(with_hint);
+    let waiting = state.and_then(|state| state.as_ref().ok());
+    let waiting = waiting.map_or(&[][..], |state| &state.pending_events);
+    let mut history = merged(spec, reading, waiting, since);
+    if let Some(Err(failure)) = state {
+        history.error.get_or_insert_with(|| with_hint(failure));
+    }
+    history
+}
+
+/// What was read, and the events that are not stored yet.
+pub(super) fn merged(
+    spec: &Spec,
+    reading: Read<Reading>,
+    waiting: &[PendingEvent],
+    since: Option<Utc>,
+) -> ClusterHistory {
+    let error = reading.as_ref().err().map(with_hint);
     let mut reading = reading.unwrap_or_default();
-    let waiting = state.and_then(|state| state.as_ref().ok()).map_or(&[][..], |state| &state.pending_events);
     for event in waiting {
         match parse(&event.json) {
             Ok(event) => reading.events.push(event),
             Err(error) => {
-                reading.damaged.push(format!("event {} in the state is damaged ({error})", event.number))
+                reading.damaged.push(format!("event {} in the state is damaged ({error})", event.number));
             }
         }
     }

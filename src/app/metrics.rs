@@ -87,8 +87,9 @@ pub fn render(overview: &Arc<Overview>, process: Option<&Process>) -> String {
 pub fn write_textfile(path: &Path, clusters: &[Spec], reports: &[ClusterReport]) -> io::Result<()> {
     let (overview, now) = (Overview::new(clusters, None, NEVER), SystemClock.now());
     for report in reports {
-        let place = clusters.iter().position(|spec| spec.name == report.name);
-        place.into_iter().for_each(|place| overview.passed(place, report, now));
+        if let Some(place) = clusters.iter().position(|spec| spec.name == report.name) {
+            overview.passed(place, report, now);
+        }
     }
     let text = render(&Arc::new(overview), None);
     let before = fs::read_to_string(path).unwrap_or_default();
@@ -299,7 +300,7 @@ fn of_clusters(encoder: &mut DescriptorEncoder, clusters: &[Cluster]) -> fmt::Re
     each("cluster_last_pass_success_timestamp_seconds", help, |known| Some(Value::Time(known.succeeded_at)))?;
     let help = "When endpoints were last moved, by the state.";
     each("cluster_last_retarget_timestamp_seconds", help, |known| {
-        known.retargets()?.last_at.map(Value::Time)
+        known.retargets()?.last_at().map(Value::Time)
     })?;
     let states: Vec<_> = clusters.iter().map(|cluster| (cluster, cluster.states())).collect();
     let members = states.iter().flat_map(|(cluster, states)| {

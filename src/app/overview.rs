@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::runtime::watch::Checked;
 use repoint_domain::decide::verdict::HoldKind;
-use repoint_domain::report::status::{ClusterStatus, ConditionStatus, EndpointStatus, MemberReport};
+use repoint_domain::report::status::{ClusterStatus, ConditionStatus, EndpointStatus, Events, MemberReport};
 use repoint_domain::report::{ClusterReport, Outcome, VERSION, VerdictReport};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::{Retargets, Severity};
@@ -47,8 +47,10 @@ pub struct Known {
 #[derive(Debug)]
 struct Passed {
     outcome: Outcome,
+    trouble: Option<String>,
     status: ClusterStatus,
     retargets: Option<Retargets>,
+    events: Option<Events>,
 }
 
 /// How many clusters are not as they should be.
@@ -91,7 +93,9 @@ impl Overview {
             let mut scopes: Vec<&str> = spec.scopes().collect();
             scopes.sort_unstable();
             scopes.dedup();
-            scopes.into_iter().for_each(|scope| *entries_of.entry(scope).or_default() += 1);
+            for scope in scopes {
+                *entries_of.entry(scope).or_default() += 1;
+            }
         }
         let known: BTreeMap<_, _> =
             before.into_iter().flat_map(|before| &before.0).map(|entry| (&entry.spec.name, entry)).collect();
@@ -124,8 +128,12 @@ impl Overview {
         let (Some(entry), Some(status)) = (self.0.get(place), &report.status) else { return };
         let before = entry.lock().passed.clone();
         // Without the state, what it said last counts.
+        let before = before.as_deref();
         let retargets = status.retargets.clone().or_else(|| before?.retargets.clone());
-        let passed = Arc::new(Passed { outcome: report.outcome, status: (**status).clone(), retargets });
+        let events = status.events.clone().or_else(|| before?.events.clone());
+        let trouble = report.first_trouble().map(str::to_owned);
+        let (outcome, status) = (report.outcome, (**status).clone());
+        let passed = Arc::new(Passed { outcome, trouble, status, retargets, events });
         let mut known = entry.lock();
         let succeeded_at = if report.is_working() { now } else { known.succeeded_at };
         let at = Some(now);
@@ -172,7 +180,7 @@ impl Overview {
             outcome: known.outcome(),
             checked_at_ms: known.checked_at,
             passed_at_ms: known.passed_at,
-            last_retarget_at_ms: known.retargets().and_then(|retargets| retargets.last_at),
+            last_retarget_at_ms: known.retargets().and_then(Retargets::last_at),
         };
         Statuses { version: VERSION, clusters: self.clusters().map(status).collect() }
     }
@@ -238,6 +246,18 @@ impl Known {
         self.passed.as_ref().map(|passed| passed.outcome)
     }
 
+    /// Why the last pass did not end well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.passed.as_ref()?.trouble.as_deref()
+    }
+
+    /// Which events the history has, by the state.
+    #[must_use]
+    pub fn events(&self) -> Option<&Events> {
+        self.passed.as_ref()?.events.as_ref()
+    }
+
     /// How often endpoints were moved, by the state.
     #[must_use]
     pub fn retargets(&self) -> Option<&Retargets> {
@@ -251,7 +271,8 @@ impl Known {
     }
 
     /// The whole status.
-    fn status(&self, spec: &Spec, now: Timestamp) -> ClusterStatus {
+    #[must_use]
+    pub fn status(&self, spec: &Spec, now: Timestamp) -> ClusterStatus {
         let passed = self.passed.as_ref().map(|passed| passed.status.clone());
         let mut status = passed.unwrap_or_else(|| ClusterStatus::unknown(spec));
         if let Some(verdict) = self.verdict() {
@@ -259,6 +280,7 @@ impl Known {
         }
         status.is_paused = self.is_paused().unwrap_or_default();
         status.members = self.members().to_vec();
+        status.retargets = self.retargets().cloned();
         for condition in &mut status.conditions {
             condition.lasted_seconds = now.since(condition.since) / 1000;
         }

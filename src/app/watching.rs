@@ -37,7 +37,7 @@ pub struct Watching {
 }
 
 /// Whether each cluster is watched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Health {
     watched: Arc<BTreeMap<EntryName, Watched>>,
     /// The longest that a cluster may go without a check.
@@ -114,15 +114,7 @@ impl Watching {
             move || app.ports()
         };
         let overview = Overview::new(&app.settings.clusters, before, SystemClock.now());
-        Self::over(
-            &app.settings.clusters,
-            ports,
-            settings,
-            &app.insync,
-            overview,
-            app.counters.clone(),
-            notify,
-        )
+        Self::over(&app.settings.clusters, ports, settings, &app.insync, overview, &app.counters, notify)
     }
 
     /// Begins to watch these, each with ports of its own for each check. The overview is kept true to them.
@@ -132,7 +124,7 @@ impl Watching {
         settings: Settings,
         insync: &Insync,
         overview: Overview,
-        counters: Counters,
+        counters: &Counters,
         notify: fn(&News<'_>),
     ) -> Self {
         let overview = Arc::new(overview);
@@ -235,7 +227,9 @@ fn note(news: News<'_>, place: usize, overview: &Overview, counters: &Counters) 
         News::Checked(checked) => overview.checked(place, checked, SystemClock.now()),
         News::Passed { report, delay, .. } => {
             counters.pass(report.outcome, Duration::from_millis(report.duration_ms));
-            delay.into_iter().for_each(|delay| counters.retarget(delay));
+            if let Some(delay) = delay {
+                counters.retarget(delay);
+            }
             overview.passed(place, report, SystemClock.now());
         }
         News::Arrived(_) => {}

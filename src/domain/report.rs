@@ -3,6 +3,7 @@
 //! Invariant 11 (explained): every non-action has a typed reason that a person can read. The names here are a contract: scripts read
 //! the JSON.
 
+mod evidence;
 mod hold;
 mod insync;
 pub mod status;
@@ -19,10 +20,11 @@ use crate::plan::{EndpointReasonKind, Plan};
 use crate::values::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, Timeline};
 use crate::values::moves::MoveCause;
 use crate::values::primary::{Rival, label};
+pub use evidence::evidence;
 pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_state};
 pub use insync::Arrival;
 pub use step::{Action, StepReport, StepResult, planned_steps};
-pub use text::{Tone, describe, text};
+pub use text::{Tone, describe, describe_name, text};
 
 /// The version of the JSON report; it rises when a name changes its meaning or goes.
 pub const VERSION: u32 = 1;

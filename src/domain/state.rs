@@ -31,7 +31,7 @@ pub use changes::{LeaderChange, MOST_CHANGES, changes_within};
 pub use condition::Condition;
 pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
-pub use retargets::Retargets;
+pub use retargets::{LastMove, Retargets};
 
 /// The state of one cluster; the default is to know nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct State {
     /// The targets of warm groups that belong to no member, and since when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus: Vec<SurplusTarget>,
-    /// How often endpoints were moved.
+    /// How often endpoints were moved, and the last move.
     #[serde(default, skip_serializing_if = "Retargets::is_none")]
     pub retargets: Retargets,
     /// Messages that have yet to be published.

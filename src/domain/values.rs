@@ -14,4 +14,5 @@ pub mod record;
 pub mod target;
 pub mod text;
 pub mod timestamp;
+pub mod units;
 pub mod utc;

@@ -38,6 +38,7 @@ pub fn keep(state: &mut State, events: &[HistoryEvent], now: Timestamp) {
 
 /// The events to be stored now: this pass's own, and those that another process has left waiting. In the state of another
 /// entry, that entry's are its own.
+#[must_use]
 pub fn due(spec: &Spec, state: &State, own: &[HistoryEvent], now: Timestamp) -> Vec<PendingEvent> {
     let is_own = |event: &PendingEvent| own.iter().any(|own| own.head.number == event.number);
     let is_left =

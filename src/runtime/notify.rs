@@ -59,9 +59,9 @@ pub async fn notify(
         if state.is_of_others(spec) { State { outbox: state.outbox.clone(), ..known } } else { known }
     };
     let before = and_notified(&state);
-    let (mut alerts, mut past, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alerts, mut recorded, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let saved = update(spec, state, ports, by_fifth(2), |state| {
-        past = Vec::new();
+        recorded = Vec::new();
         let now = ports.clock.now();
         let known = and_notified(state);
         let (updated, events) = next_state(&known, pass, &settings.alerts, now);
@@ -74,8 +74,8 @@ pub async fn notify(
         } else {
             with_claims(state, updated, ports, now, &mut dropped)?
         };
-        past = history::of_pass(&events, report, &known, next.revision, [ended, now]);
-        keep(&mut next, &past, now);
+        recorded = history::of_pass(&events, report, &known, next.revision, [ended, now]);
+        keep(&mut next, &recorded, now);
         let id = |index| Event::id(&spec.name, next.revision, index);
         for message in messages(&alerts, &ports.alert_topics, id, &ports.identity, now) {
             next.post(message);
@@ -88,9 +88,9 @@ pub async fn notify(
             notified.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
             notified.is_stored = true;
             notified.warnings.extend(dropped);
-            log(&past);
+            log(&recorded);
             let until = [by_fifth(4), by_fifth(5)];
-            notified.publish_outbox(spec, state, &past, settings.needs_state, ports, until).await;
+            notified.publish_outbox(spec, state, &recorded, settings.needs_state, ports, until).await;
         }
         Err(failure) => {
             let mut findings = pass.findings.clone();
@@ -197,14 +197,14 @@ impl Notified {
         &mut self,
         spec: &Spec,
         state: State,
-        past: &[HistoryEvent],
+        recorded: &[HistoryEvent],
         needs_state: bool,
         ports: &Ports,
         [publish_until, save_until]: [Instant; 2],
     ) {
         let is_ours = |message: &&OutboxMessage| message.claimed_by == ports.identity;
         let claimed: Vec<OutboxMessage> = state.outbox.iter().filter(is_ours).cloned().collect();
-        let due = due(spec, &state, past, ports.clock.now());
+        let due = due(spec, &state, recorded, ports.clock.now());
         let (sender, mut ends) = Ends::channel();
         let saving = async {
             let (mut state, mut all, mut unsaved) = (state, Ended::default(), None);
@@ -232,14 +232,14 @@ impl Notified {
                 }
             }
         };
-        let storing = async {
-            let end = End::Stored(store(spec, due, ports, publish_until).await);
+        let publishing = publish(&claimed, ports, publish_until, sender.clone());
+        let storing = async move {
+            let stored = store(spec, due, ports, publish_until).await;
             // Its receiver is there until all of this has ended.
-            drop(sender.send(end));
-            drop(sender);
+            drop(sender.send(End::Stored(stored)));
         };
         // Each on its own: a store that hangs must not delay what a topic gets.
-        let ((), (), unsaved) = join3(publish(&claimed, ports, publish_until, sender.clone()), storing, saving).await;
+        let ((), (), unsaved) = join3(publishing, storing, saving).await;
         if let Some(failure) = unsaved {
             self.unsaved("a message may be sent twice", failure, needs_state);
         }

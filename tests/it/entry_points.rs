@@ -9,4 +9,5 @@ mod http;
 mod iam;
 mod insync;
 pub mod place;
+mod terminal;
 mod textfile;

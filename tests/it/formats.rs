@@ -62,15 +62,18 @@ struct Metadata {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Alarm {
-    alarm_name: String,
-    alarm_description: String,
+    #[serde(rename = "AlarmName")]
+    name: String,
+    #[serde(rename = "AlarmDescription")]
+    description: String,
     #[serde(rename = "AWSAccountId")]
     account: String,
     new_state_value: String,
     new_state_reason: String,
     state_change_time: String,
     region: String,
-    alarm_arn: String,
+    #[serde(rename = "AlarmArn")]
+    arn: String,
     old_state_value: String,
     trigger: Trigger,
 }
@@ -146,6 +149,7 @@ fn report(count: usize, length: usize) -> ClusterReport {
         alerts: Vec::new(),
         duration_ms: 47,
         api_calls: BTreeMap::new(),
+        status: None,
     }
 }
 
@@ -250,15 +254,12 @@ fn is_an_alarm(alert: &Alert, subject: &str, body: &str) {
     assert_eq!(states, expected);
     assert!(subject.starts_with(&format!("{}: ", alarm.new_state_value)), "{subject}");
     // PutMetricAlarm, and the alarm's history.
-    assert!((1..=255).contains(&alarm.alarm_name.len()) && alarm.alarm_description.len() <= 1024);
+    assert!((1..=255).contains(&alarm.name.len()) && alarm.description.len() <= 1024);
     assert!((1..=1023).contains(&alarm.new_state_reason.len()));
-    assert!(alarm.alarm_description.contains(&alert.document.runbook));
-    assert!(alarm.alarm_description.contains("no such alarm exists in CloudWatch"));
+    assert!(alarm.description.contains(&alert.document.runbook));
+    assert!(alarm.description.contains("no such alarm exists in CloudWatch"));
     assert_eq!((alarm.account.as_str(), alarm.region.as_str()), ("123456789012", "eu-west-1"));
-    assert_eq!(
-        alarm.alarm_arn,
-        format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{}", alarm.alarm_name)
-    );
+    assert_eq!(alarm.arn, format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{}", alarm.name));
     let time = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$").unwrap();
     assert!(time.is_match(&alarm.state_change_time), "{}", alarm.state_change_time);
     let Trigger { metric_name, namespace, dimensions, comparison_operator, .. } = alarm.trigger;
@@ -306,7 +307,7 @@ fn the_messages_of_a_pass_are_shared_out_between_topics() {
         })
         .collect();
     let mut state = State::default();
-    for message in messages(&alerts, &topics, "batman-7", "me", Timestamp(0)) {
+    for message in messages(&alerts, &topics, |index| format!("batman-7-{index}"), "me", Timestamp(0)) {
         state.post(message);
     }
     assert_eq!(state.outbox.len(), 20);

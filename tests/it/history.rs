@@ -41,7 +41,7 @@ fn event(number: u64) -> PendingEvent {
 }
 
 async fn reading(history: &dyn History, last: u64) -> Reading {
-    let mut all = history.stored(&BTreeMap::from([(batman(), last)])).await;
+    let mut all = history.stored(&BTreeMap::from([(batman(), last)]), None).await;
     all.remove(&batman()).unwrap().unwrap()
 }
 
@@ -111,6 +111,24 @@ async fn table() -> (Aws, StateTable) {
     (aws, StateTable::new(client, TABLE.to_owned(), Calls::default()))
 }
 
+/// A page shows a few events, and reads no others from a table.
+#[tokio::test]
+async fn the_newest_alone_can_be_read() {
+    let folder = TempDir::new().unwrap();
+    let (aws, table) = table().await;
+    let stores: [&dyn History; 2] = [&file(&folder), &table];
+    for history in stores {
+        history.store(&batman(), &(1..=5).map(event).collect::<Vec<_>>()).await.unwrap();
+        aws.account().drain_calls();
+        let mut all = history.stored(&BTreeMap::from([(batman(), 5)]), Some(2)).await;
+        let events = all.remove(&batman()).unwrap().unwrap().events;
+        let mut numbers: Vec<u64> = events.iter().map(|event| event.head.number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [4, 5]);
+    }
+    assert_eq!(aws.account().drain_calls().len(), 2);
+}
+
 fn items(aws: &Aws) -> usize {
     aws.account().describe_table(0, TABLE).unwrap().items
 }
@@ -163,5 +181,5 @@ async fn the_policy_allows_the_events_of_its_entries() {
     history.store(&batman(), &[event(1)]).await.unwrap();
     assert_eq!(numbers(&history, 1).await.0, [1]);
     let refused = history.store(&EntryName::new("robin"), &[event_of("robin", 1)]).await.unwrap_err();
-    insta::assert_snapshot!(refused.to_string(), @"");
+    insta::assert_snapshot!(refused.to_string(), @"dynamodb:PutItem on table repoint: AccessDeniedException: User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/repoint because no identity-based policy allows the dynamodb:PutItem action");
 }

@@ -56,6 +56,7 @@ fn terraform_and_cloudformation_have_the_same_permissions_and_alarms() {
     let files = ["alarms", "failures", "iam", "schedule", "topics"];
     let module: String = files.iter().map(|name| read(&format!("infra/terraform/{name}.tf"))).collect();
     let template = read("infra/cloudformation/repoint.yaml");
+    let monitoring = read("infra/cloudformation/monitoring.yaml");
 
     let pattern = regex::Regex::new(r"\b(?:aws|ec2|kms|lambda|logs|sns|sqs|sts):[A-Z*][A-Za-z*]*").unwrap();
     let said = |text: &str| -> BTreeSet<String> {
@@ -66,14 +67,43 @@ fn terraform_and_cloudformation_have_the_same_permissions_and_alarms() {
 
     let alarms = regex::Regex::new(r#"description += "(\$\{var\.name\}: [^"]+)""#).unwrap();
     let alarms: Vec<_> = alarms.captures_iter(&module).map(|found| found[1].to_owned()).collect();
-    assert_eq!(alarms.len(), 8);
+    assert_eq!(alarms.len(), 11);
     for alarm in alarms {
         let alarm = alarm
             .replace("${var.name}", "${AWS::StackName}")
             .replace("${var.no_success_minutes}", "${NoSuccessMinutes}")
             .replace("`reserved_concurrency`", "ReservedConcurrency");
-        assert!(template.contains(&format!("\"{alarm}\"")), "{alarm}");
+        let of_metrics = alarm.replace("${AWS::StackName}", "${Name}");
+        let is_there =
+            template.contains(&format!("\"{alarm}\"")) || monitoring.contains(&format!("\"{of_metrics}\""));
+        assert!(is_there, "{alarm}");
     }
+}
+
+/// Both templates make the same dashboard, of metrics that the function's log and AWS have.
+#[test]
+fn terraform_and_cloudformation_have_the_same_dashboard() {
+    let (module, template) =
+        (read("infra/terraform/dashboard.tf"), read("infra/cloudformation/monitoring.yaml"));
+    let found = |pattern: &str, text: &str| -> BTreeSet<String> {
+        let pattern = regex::Regex::new(pattern).unwrap();
+        pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+    };
+    let titles = found(r#""title": "([^"]+)""#, &template);
+    assert_eq!(titles, found(r#"title\s+= "([^"]+)""#, &module));
+    assert_eq!(titles.len(), 9, "eight widgets, and the alarms");
+    let queries = found(r#""query": "SOURCE '[^']+' \| ([^"]+)""#, &template);
+    assert_eq!(queries, found(r#"\{ title = "[^"]+", query = "([^"]+)" \}"#, &module));
+    assert_eq!(queries.len(), 2);
+
+    let written = found(r#"\("([A-Z]\w+)", Unit::"#, &read("lambda/src/embedded_metrics.rs"));
+    let shown = found(r#"\["repoint", "(\w+)""#, &template);
+    assert_eq!((shown.len(), &shown), (8, &written));
+    let (_, names) = module.split_once("for name in [").unwrap();
+    let names = found(r#""(\w+)""#, names.split_once(']').unwrap().0);
+    assert_eq!(names, written);
+    let alarmed = found(r"      MetricName: (\w+)\n", &template);
+    assert!(alarmed.len() == 3 && alarmed.is_subset(&written), "{alarmed:?}");
 }
 
 /// What is not known to be sent must not be a condition: a callback that is not let in is never noticed.

@@ -150,6 +150,7 @@ async fn a_reader_that_has_gone_is_no_failure_and_is_not_spoken_of() {
     for arguments in [
         &["status"][..],
         &["status", "--format", "json"],
+        &["status", "--watch"],
         &["plan"],
         &["run"],
         &["check"],
@@ -167,6 +168,7 @@ async fn an_answer_that_cannot_be_printed_is_a_failure() {
     let place = Place::new("");
     for arguments in [
         &["status"][..],
+        &["status", "--watch"],
         &["plan", "--format", "json"],
         &["check"],
         &["check", "--format", "json"],

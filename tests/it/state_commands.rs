@@ -216,6 +216,7 @@ async fn a_primary_behind_what_was_applied_is_stale() {
       }
     }
     --- stderr
+    TIME  INFO history event cluster.name="batman" event.id="batman-3-adopted" event.kind="adopted" event.to="pg2" event.system_id="7710341171024913225" event.timeline=4
     "#);
     assert_eq!(repoint.run(&["run"]).await.code, 0);
     assert_eq!(loaded(&repoint).await.highest_timeline, Some(Timeline(4)));
@@ -243,7 +244,7 @@ async fn another_system_is_held_until_it_is_adopted() {
     let (members, aws) = (patroni().await, aws(|_| None).await);
     let repoint = configuration(&members, &aws.url(), &group());
     remember(&repoint, applied(9, "7000000000000000001")).await;
-    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @"
+    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @r#"
     exit 1
     --- stdout
     batman  held  N ms
@@ -251,19 +252,21 @@ async fn another_system_is_held_until_it_is_adopted() {
                check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was recreated, `repoint adopt` accepts it
       alert    repoint: batman: another cluster answers
     --- stderr
-    ");
+    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="condition" event.condition="wrong_cluster" event.status="triggered" event.severity="critical" event.lasted_ms=N event.message="pg1 belongs to another cluster: its system identifier is 7710341171024913225, expected 7000000000000000001"
+    "#);
     assert!(written(&aws).is_empty());
 
-    insta::assert_snapshot!(repoint.run(&["adopt", "batman"]).await.seen(), @"
+    insta::assert_snapshot!(repoint.run(&["adopt", "batman"]).await.seen(), @r#"
     exit 0
     --- stdout
     batman  adopted system 7710341171024913225 on timeline 4, whose primary is pg2; before: system 7000000000000000001 on timeline 9
       no endpoint was changed; see `repoint plan --cluster batman`
     --- stderr
-    ");
+    TIME  INFO history event cluster.name="batman" event.id="batman-4-adopted" event.kind="adopted" event.to="pg2" event.system_id="7710341171024913225" event.timeline=4
+    "#);
     assert!(written(&aws).is_empty(), "adopting moves nothing");
 
-    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @"
+    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @r#"
     exit 0
     --- stdout
     batman  changed  N ms
@@ -273,7 +276,9 @@ async fn another_system_is_held_until_it_is_adopted() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
       alert    repoint: batman: resolved after N s: another cluster answers
     --- stderr
-    ");
+    TIME  INFO history event cluster.name="batman" event.id="batman-7-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
+    TIME  INFO history event cluster.name="batman" event.id="batman-7-1" event.kind="condition" event.condition="wrong_cluster" event.status="resolved" event.severity="critical" event.lasted_ms=N event.message="pg1 belongs to another cluster: its system identifier is 7710341171024913225, expected 7000000000000000001"
+    "#);
     assert_eq!(written(&aws), ["RegisterTargets", "DeregisterTargets"]);
     let state = loaded(&repoint).await;
     assert_eq!((state.highest_timeline, state.system_id), (Some(Timeline(4)), Some(SystemId::new(SYSTEM))));
@@ -336,15 +341,20 @@ async fn status_shows_what_is_wrong_and_whether_it_was_alerted() {
     let repoint = configuration(&members, &aws.url(), &group());
     repoint.run(&["run"]).await;
     let status = repoint.run(&["status"]).await.seen();
-    let seconds = regex::Regex::new(r"for \d+ s").unwrap();
-    let notified =
-        status.lines().find(|line| line.contains("no_primary for")).unwrap_or_else(|| panic!("{status}"));
-    insta::assert_snapshot!(seconds.replace_all(notified, "for N s"), @" no_primary for N s, alert pending: the cluster has no primary: pg2 is named as leader but says it is not the primary");
+    let (_, conditions) = status.split_once("  condition").unwrap_or_else(|| panic!("{status}"));
+    let since = regex::Regex::new(r"[\d-]{10} [\d:]{8}  \d s ").unwrap();
+    insta::assert_snapshot!(since.replace_all(conditions, "SINCE, FOR"), @"
+       severity  since (UTC)          for  alert    
+      no_primary  critical  SINCE, FOR not yet  the cluster has no primary: pg2 is named as leader but says it is not the primary
+    --- stderr
+    ");
     let at_once = repoint.with("REPOINT_ALERTS_GRACE_SECONDS", "0");
     at_once.run(&["run"]).await;
     let json = at_once.run(&["status", "--format", "json"]).await.json();
     assert_eq!(json["clusters"][0]["conditions"][0]["kind"], "no_primary");
     assert_eq!(json["clusters"][0]["conditions"][0]["notified"], true);
+    let text = at_once.run(&["status"]).await.stdout;
+    assert!(text.lines().any(|line| line.contains(" critical  ") && line.contains("  alerted  ")), "{text}");
 
     std::fs::write(at_once.state_file(), "{").unwrap();
     let blind = at_once.run(&["status"]).await;

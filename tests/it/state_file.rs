@@ -10,14 +10,15 @@ use futures::future::join_all;
 use repoint::adapters::state_file::StateFile;
 use repoint::ports::Store as _;
 use repoint_domain::state::{
-    Condition, ConditionKind, KnownLeader, KnownMember, LastPrimary, LeaderChange, Lease, OutboxMessage,
-    PendingEvent, Raw,
-    State, SurplusTarget, Unknown,
+    Condition, ConditionKind, KnownLeader, KnownMember, LastMove, LastPrimary, LeaderChange, Lease,
+    OutboxMessage, PendingEvent, Raw, Retargets, State, SurplusTarget, Unknown,
 };
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::moves::MoveCause;
 use repoint_domain::values::target::Target;
 use repoint_domain::values::timestamp::Timestamp;
+use repoint_domain::values::utc::Utc;
 use tempfile::TempDir;
 
 use crate::support::evidence::{SYSTEM, host, name, url};
@@ -100,6 +101,15 @@ pub fn full(revision: u64) -> State {
             target: Target { id: host(9), port: 5432 },
             since: Timestamp(4),
         }],
+        retargets: Retargets {
+            counts: [("failover".to_owned(), 2)].into(),
+            last: Some(LastMove {
+                at: Utc(Timestamp(5)),
+                cause: MoveCause::Failover,
+                from: Some("pg2".to_owned()),
+                to: Some("us-east-1/pg1".to_owned()),
+            }),
+        },
         outbox: vec![message("batman-1-0")],
         last_event: 7,
         pending_events: vec![PendingEvent {
@@ -114,9 +124,9 @@ pub fn full(revision: u64) -> State {
 /// The same as the first versions wrote it: without the leader, the endpoints, the surplus, the events, and the parts of a condition's
 /// subject.
 pub fn first() -> State {
-    let (surplus, pending_events) = (Vec::new(), Vec::new());
-    let mut first =
-        State { leader: None, endpoints: [].into(), surplus, last_event: 0, pending_events, ..full(1) };
+    let State { changes, surplus, retargets, last_event, pending_events, .. } = State::default();
+    let later = State { changes, surplus, retargets, last_event, pending_events, ..full(1) };
+    let mut first = State { leader: None, endpoints: [].into(), ..later };
     for condition in &mut first.conditions {
         (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
     }
@@ -239,13 +249,13 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 60 column 5), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 103 column 3), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing an object at line 69 column 16), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 128 column 3), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 105 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 130 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 104 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 129 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 3, and this repoint supports version 1: use the newer repoint that wrote it; it was not changed; do not delete it, it holds the highest timelines
     ");
 }

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The folders that are checked.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 9] = [
     "src",
     "lambda/src",
     "infra/cloudformation",
+    "infra/grafana",
     "infra/package",
     "infra/patroni",
+    "infra/prometheus",
     "infra/systemd",
     "infra/terraform",
 ];
@@ -76,7 +78,7 @@ const NEVER_NAMED: [&str; 38] = [
 ];
 
 /// Names, and phrases in which such a word is a technical term.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     // What a trigger says (invariant 1), and how it is written: on the control socket, in a message, in a topic's name.
     r"look now",
     r"\blook ?$",
@@ -89,6 +91,8 @@ const NAMES: [&str; 9] = [
     r"\{LOOK\}",
     // A resource's name in the Terraform module.
     r"aws_lambda_permission\.look|\{ look =",
+    // A word of CSS and HTML.
+    r"color-scheme: dark|light dark",
 ];
 
 /// A part of a source file, and the line in which it begins.

@@ -46,9 +46,14 @@ impl History for StateTable {
         try_join_all(events.iter().map(|event| self.put(entry, event))).await.map(drop)
     }
 
-    async fn stored(&self, last_events: &BTreeMap<EntryName, u64>) -> BTreeMap<EntryName, Read<Reading>> {
+    async fn stored(
+        &self,
+        last_events: &BTreeMap<EntryName, u64>,
+        most: Option<u64>,
+    ) -> BTreeMap<EntryName, Read<Reading>> {
+        let most = most.map_or(ITEMS, |most| most.min(ITEMS));
         let numbers = |(entry, last): (&EntryName, &u64)| {
-            let (entry, first) = (entry.clone(), last.saturating_sub(ITEMS) + 1);
+            let (entry, first) = (entry.clone(), last.saturating_sub(most) + 1);
             (first..=*last).map(move |number| (entry.clone(), number))
         };
         let reads: Vec<_> = last_events.iter().flat_map(numbers).map(|at| self.get(at)).collect();

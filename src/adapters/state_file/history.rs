@@ -37,7 +37,7 @@ const LOCKED_FOR: Duration = Duration::from_millis(500);
 #[async_trait]
 impl History for StateFile {
     async fn store(&self, _entry: &EntryName, events: &[PendingEvent]) -> Result<(), Failure> {
-        let lines: String = events.iter().map(|event| format!("{}\n", event.json)).collect();
+        let lines: String = events.iter().flat_map(|event| [event.json.as_str(), "\n"]).collect();
         let _turn = self.shared.history_turn.lock().await;
         let real = self.real(WRITE)?;
         let (path, lock_path) = (path(&real), place::beside(&real, ".history.lock"));
@@ -50,20 +50,30 @@ impl History for StateFile {
         blocking(WRITE, &self.path, write).await
     }
 
-    async fn stored(&self, last_events: &BTreeMap<EntryName, u64>) -> BTreeMap<EntryName, Read<Reading>> {
+    async fn stored(
+        &self,
+        last_events: &BTreeMap<EntryName, u64>,
+        most: Option<u64>,
+    ) -> BTreeMap<EntryName, Read<Reading>> {
         let entries: BTreeSet<EntryName> = last_events.keys().cloned().collect();
         let all = match self.real(READ) {
             Ok(real) => {
                 let path = path(&real);
                 let wanted = entries.clone();
-                let read = move || read(&path, &wanted).map_err(|error| io(READ, &path, &error));
-                blocking(READ, &self.path, read).await
+                let reading = move || read(&path, &wanted).map_err(|error| io(READ, &path, &error));
+                blocking(READ, &self.path, reading).await
             }
             Err(failure) => Err(failure),
         };
         let of = |entry: EntryName| {
             let reading = all.as_ref().map(|all| all.get(&entry).cloned().unwrap_or_default());
-            (entry, reading.map_err(Clone::clone))
+            let newest = reading.map(|mut reading| {
+                if let Some(most) = most {
+                    reading.keep_newest(most);
+                }
+                reading
+            });
+            (entry, newest.map_err(Clone::clone))
         };
         entries.into_iter().map(of).collect()
     }

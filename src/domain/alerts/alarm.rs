@@ -20,15 +20,18 @@ const REASON_LIMIT: usize = 1023;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alarm {
-    alarm_name: String,
-    alarm_description: String,
+    #[serde(rename = "AlarmName")]
+    name: String,
+    #[serde(rename = "AlarmDescription")]
+    description: String,
     #[serde(rename = "AWSAccountId")]
     account: String,
     new_state_value: &'static str,
     new_state_reason: String,
     state_change_time: String,
     region: String,
-    alarm_arn: String,
+    #[serde(rename = "AlarmArn")]
+    arn: String,
     old_state_value: &'static str,
     trigger: Trigger,
 }
@@ -76,14 +79,14 @@ impl Alarm {
         let cluster = document.cluster.as_ref().map(|cluster| dimension("cluster", cluster));
         let subject = document.subject.as_ref().map(|subject| dimension("subject", subject));
         Self {
-            alarm_arn: format!(
+            arn: format!(
                 "arn:{}:cloudwatch:{}:{}:alarm:{name}",
                 topic.partition(),
                 topic.region(),
                 topic.account()
             ),
-            alarm_name: name,
-            alarm_description: clipped(&description, DESCRIPTION_LIMIT),
+            name,
+            description: clipped(&description, DESCRIPTION_LIMIT),
             account: topic.account().to_owned(),
             new_state_value: if alert.is_end() { "OK" } else { "ALARM" },
             new_state_reason: clipped(&reason, REASON_LIMIT),

@@ -51,7 +51,7 @@ pub fn next_state(
             if let (Some(moves), Some(Followed { left })) =
                 (pass.moves.filter(|_| is_ours_to_alert), followed)
             {
-                next.retargets.count(moves.cause, now);
+                next.retargets.count(moves, primary.label(), now);
                 events.push(Event::Moved { moves: moves.clone(), left });
             }
         }

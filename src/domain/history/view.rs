@@ -70,6 +70,15 @@ pub struct Reading {
     pub damaged: Vec<String>,
 }
 
+impl Reading {
+    /// Leaves the newest events alone, in their order.
+    pub fn keep_newest(&mut self, most: u64) {
+        self.events.sort_by_key(|event| (event.head.at, event.head.number));
+        let surplus = self.events.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+        self.events.drain(..surplus);
+    }
+}
+
 /// What Patroni's members say of earlier timelines, by site.
 pub type Promotions = BTreeMap<Option<SiteName>, Read<Vec<TimelineEnd>>>;
 

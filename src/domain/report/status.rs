@@ -1,8 +1,10 @@
 //! How a cluster and its endpoints stand, without a word on what to do.
 
+mod changes;
+
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     Action, PassHold, Reason, StepReport, StepResult, VerdictReport, holds, planned_steps, warnings,
@@ -10,10 +12,10 @@ use super::{
 use crate::decide::lag::Heads;
 use crate::decide::verdict::{HoldKind, Verdict, by_site};
 use crate::observed::member::{Member, members};
-use crate::observed::{Answers, Observed, Read};
+use crate::observed::{Answers, ClusterMember, Observed, Read};
 use crate::plan::Plan;
 use crate::spec::Spec;
-use crate::state::{ConditionKind, Retargets, State};
+use crate::state::{ConditionKind, PendingEvent, Retargets, Severity, State};
 use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
 use crate::values::endpoint::Endpoint;
@@ -21,12 +23,16 @@ use crate::values::listener::Listener;
 use crate::values::record::{Answer, RecordKey};
 use crate::values::target::TargetHealth;
 use crate::values::timestamp::Timestamp;
+use crate::values::utc::Utc;
+pub use changes::changes;
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// [`VERSION`](super::VERSION).
     pub version: u32,
+    /// When the last cluster had been read.
+    pub at: Utc,
     /// In the order of the configuration.
     pub clusters: Vec<ClusterStatus>,
 }
@@ -35,13 +41,7 @@ impl Status {
     /// Whether every cluster has a primary and every endpoint points where it should.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.clusters.iter().all(|cluster| {
-            matches!(cluster.verdict, VerdictReport::Primary(_))
-                && cluster
-                    .endpoints
-                    .iter()
-                    .all(|endpoint| matches!(endpoint.standing, Standing::Right | Standing::Idle))
-        })
+        self.clusters.iter().all(ClusterStatus::is_good)
     }
 }
 
@@ -70,15 +70,50 @@ pub struct ClusterStatus {
     /// Why the state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_error: Option<String>,
-    /// How often endpoints were moved; absent where the state is unavailable.
-    #[serde(skip)]
+    /// How often endpoints were moved, and of what is printed the last move; absent where the state is unavailable.
+    #[serde(rename = "last_move", serialize_with = "last_move")]
     pub retargets: Option<Retargets>,
     /// How many alerts have yet to be published; absent where the state is unavailable.
     #[serde(skip)]
     pub alerts_pending: Option<usize>,
+    /// What the state has of the history; absent where the state is unavailable.
+    #[serde(skip)]
+    pub events: Option<Events>,
+}
+
+/// Which events of a cluster the history has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// The number of the last one.
+    pub last: u64,
+    /// Those that are not stored yet.
+    pub pending: Vec<PendingEvent>,
 }
 
 impl ClusterStatus {
+    /// Whether it has a primary and every endpoint points where it should.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let is_right =
+            |endpoint: &EndpointStatus| matches!(endpoint.standing, Standing::Right | Standing::Idle);
+        matches!(self.verdict, VerdictReport::Primary(_)) && self.endpoints.iter().all(is_right)
+    }
+
+    /// How much the worst of what is wrong matters; `None` where nothing is. A standby cluster has no primary by design.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Severity> {
+        let verdict = match self.verdict {
+            VerdictReport::Primary(_) | VerdictReport::Hold { kind: HoldKind::StandbyCluster, .. } => None,
+            VerdictReport::Hold { .. } => Some(Severity::Critical),
+        };
+        let state = self.state_error.as_ref().map(|_| Severity::Critical);
+        let differs =
+            |endpoint: &EndpointStatus| !matches!(endpoint.standing, Standing::Right | Standing::Idle);
+        let endpoints = self.endpoints.iter().any(differs).then_some(Severity::Warning);
+        let conditions = self.conditions.iter().map(|condition| Some(condition.severity));
+        conditions.chain([verdict, state, endpoints]).max().flatten()
+    }
+
     /// The status of a cluster over which no pass was made yet.
     #[must_use]
     pub fn unknown(spec: &Spec) -> Self {
@@ -98,6 +133,7 @@ impl ClusterStatus {
             state_error: None,
             retargets: None,
             alerts_pending: None,
+            events: None,
         }
     }
 
@@ -125,16 +161,18 @@ impl ClusterStatus {
 pub struct ConditionStatus {
     /// What.
     pub kind: ConditionKind,
+    /// How much it matters.
+    pub severity: Severity,
     /// The member or endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// In words.
     pub message: String,
+    /// Since when.
+    #[serde(serialize_with = "utc")]
+    pub since: Timestamp,
     /// For how long, in seconds.
     pub lasted_seconds: u64,
-    /// Since when.
-    #[serde(skip)]
-    pub since: Timestamp,
     /// Whether an alert was sent.
     pub notified: bool,
     /// Whether it has lasted as long as its grace, published or not.
@@ -177,6 +215,9 @@ pub struct MemberReport {
     pub replay_lag_bytes: Option<u64>,
     /// Why it could not be asked.
     pub error: Option<String>,
+    /// The tags that repoint heeds: `nofailover`, `noloadbalance`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<&'static str>,
     /// Whether it claims to be the primary.
     #[serde(skip)]
     pub is_claimant: bool,
@@ -222,6 +263,19 @@ pub enum Standing {
     Idle,
 }
 
+impl Standing {
+    /// In lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Differs => "differs",
+            Self::Held => "held",
+            Self::Idle => "idle",
+        }
+    }
+}
+
 /// Describes what was seen.
 #[must_use]
 pub fn status(
@@ -253,6 +307,7 @@ pub fn status(
         state_error: state.as_ref().err().map(ToString::to_string),
         retargets: own.map(|state| state.retargets.clone()),
         alerts_pending: own.map(|state| state.outbox.len()),
+        events: own.map(|state| Events { last: state.last_event, pending: state.pending_events.clone() }),
     }
 }
 
@@ -278,10 +333,11 @@ fn of_others(spec: &Spec, state: &State) -> Option<String> {
 fn conditions(state: &State, now: Timestamp) -> impl Iterator<Item = ConditionStatus> {
     state.conditions.iter().map(move |condition| ConditionStatus {
         kind: condition.kind,
+        severity: condition.kind.severity(),
         subject: condition.subject.clone(),
         message: condition.message.clone(),
-        lasted_seconds: now.since(condition.since) / 1000,
         since: condition.since,
+        lasted_seconds: now.since(condition.since) / 1000,
         notified: condition.notified.is_some(),
         outlasts_grace: condition.notified.is_some(),
     })
@@ -339,12 +395,18 @@ fn rows(site: Option<&SiteName>, answers: &Answers, heads: &Heads) -> Vec<Member
                 lag_bytes: lag.receive_bytes,
                 replay_lag_bytes: lag.replay_bytes,
                 error: member.failure(),
+                tags: listed.map_or_else(Vec::new, tags),
                 is_claimant: member.claim().is_some(),
             }
         })
         .collect();
     rows.sort_by(|a, b| a.member.cmp(&b.member));
     rows
+}
+
+fn tags(listed: &ClusterMember) -> Vec<&'static str> {
+    let tags = [("nofailover", listed.nofailover), ("noloadbalance", listed.noloadbalance)];
+    tags.into_iter().filter_map(|(tag, is_set)| is_set.then_some(tag)).collect()
 }
 
 /// Whether it is a group, or the listener before one, of a site that does not hold the primary.
@@ -420,4 +482,14 @@ fn values(observed: &Observed, key: &RecordKey) -> Vec<String> {
         Some(Answer::Alias(to)) => vec![format!("alias of {to}")],
         None => Vec::new(),
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde wants it")]
+fn last_move<S: Serializer>(retargets: &Option<Retargets>, serializer: S) -> Result<S::Ok, S::Error> {
+    retargets.as_ref().and_then(|retargets| retargets.last.as_ref()).serialize(serializer)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+fn utc<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    Utc(*at).serialize(serializer)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{ClusterReport, HoldReport, Outcome, Reason, StepReport, StepResult, VerdictReport};
+use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::endpoint::Endpoint;
 
 /// How a piece of text is meant; a terminal may colour it.
@@ -106,6 +107,14 @@ pub fn describe(endpoint: &Endpoint) -> String {
         Endpoint::Listener(arn) => format!("listener {} ({})", arn.name(), arn.region()),
         Endpoint::Record(key) => format!("record {key}"),
     }
+}
+
+/// The same for an endpoint whose name is text, such as in the history.
+#[must_use]
+pub fn describe_name(endpoint: &str) -> String {
+    let group = GroupArn::parse(endpoint).map(Endpoint::Group).ok();
+    let known = group.or_else(|| ListenerArn::parse(endpoint).map(Endpoint::Listener).ok());
+    known.map_or_else(|| endpoint.to_owned(), |known| describe(&known))
 }
 
 fn write_hold(text: &mut String, hold: &HoldReport, paint: &dyn Fn(Tone, &str) -> String) {

@@ -54,6 +54,7 @@ impl State {
         while self.retargets.counts.len() > MOST_CAUSES {
             self.retargets.counts.pop_last();
         }
+        self.retargets.bound_last();
         let mut left = MOST_MEMBER_BYTES;
         bound_members(&mut self.members, &mut left);
         for members in self.members_of_sites.values_mut() {

@@ -22,7 +22,10 @@ pub fn messages(
     identity: &str,
     now: Timestamp,
 ) -> Vec<OutboxMessage> {
-    let pairs = alerts.iter().enumerate().flat_map(|alert| topics.iter().enumerate().map(move |topic| (alert, topic)));
+    let pairs = alerts
+        .iter()
+        .enumerate()
+        .flat_map(|alert| topics.iter().enumerate().map(move |topic| (alert, topic)));
     let taken: Vec<_> = pairs.filter(|((_, alert), (_, topic))| topic.takes(alert)).collect();
     let bytes = MESSAGES_BYTES / taken.len().max(1);
     let message = |((index, alert), (place, topic)): ((usize, &Alert), (usize, &AlertTopic))| {

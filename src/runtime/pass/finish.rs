@@ -87,7 +87,7 @@ fn status_after(
         condition.outlasts_grace |= now.since(condition.since) >= grace;
     }
     if !notified.is_stored {
-        (after.retargets, after.alerts_pending) = (None, None);
+        (after.retargets, after.alerts_pending, after.events) = (None, None, None);
     }
     after
 }

@@ -375,7 +375,7 @@ fn one_code_for_several_things_is_distinguished_by_its_message() {
             "InvalidParameter",
             "Invalid parameter: TopicArn",
             Kind::Invalid,
-            "sns_topic_arn",
+            "the topic's ARN in `[alerts]`",
         ),
     ] {
         let (found, hint) = hint(call, resource, code, words);

@@ -7,7 +7,12 @@ use crate::support::command::Repoint;
 async fn an_address_is_an_ip_address_and_a_port() {
     insta::assert_snapshot!(
         refused(format!("[http]\nlisten = \"localhost:9598\"\n[metrics]\ntextfile = \"repoint.txt\"\n{CLUSTER}")).await,
-        @""
+        @r#"
+    error: repoint.toml:2: `http.listen`: `localhost:9598`: it must be an IP address and a port, for example 127.0.0.1:9598
+      2 | listen = "localhost:9598"
+    repoint.toml:4: `metrics.textfile`: `repoint.txt`: its name must end in `.prom`: node_exporter reads no other file
+      4 | textfile = "repoint.txt"
+    "#
     );
 }
 

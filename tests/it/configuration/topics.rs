@@ -47,6 +47,18 @@ async fn a_topic_that_cannot_be_meant_is_refused_with_its_key_and_line() {
         topic(OTHER, "format = \"slack\"\nmin_severity = \"page\"\n"),
         topic("arn:aws:sns:us-east-1:123456789012:db-alerts.fifo", ""),
     );
-    insta::assert_snapshot!(refused(wrong).await, @"");
-    insta::assert_snapshot!(refused(format!("[[alerts.topic]]\nformat = \"json\"\n{CLUSTER}")).await, @"");
+    insta::assert_snapshot!(refused(wrong).await, @r#"
+    error: repoint.toml:4: `alerts.topic.arn`: the topic is given twice: each alert would be published to it twice
+      4 | arn = "arn:aws:sns:us-east-1:123456789012:db-alerts"
+    repoint.toml:7: `alerts.topic.format`: `slack`: use one of text, chatbot, cloudwatch, json
+      7 | format = "slack"
+    repoint.toml:8: `alerts.topic.min_severity`: `page`: use one of info, warning, critical
+      8 | min_severity = "page"
+    repoint.toml:10: `alerts.topic.arn`: `arn:aws:sns:us-east-1:123456789012:db-alerts.fifo`: it is a FIFO topic, which delivers to SQS queues only; give a standard topic
+      10 | arn = "arn:aws:sns:us-east-1:123456789012:db-alerts.fifo"
+    "#);
+    insta::assert_snapshot!(refused(format!("[[alerts.topic]]\nformat = \"json\"\n{CLUSTER}")).await, @"
+    error: repoint.toml:1: missing field `arn`
+      1 | [[alerts.topic]]
+    ");
 }

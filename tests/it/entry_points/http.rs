@@ -13,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::place::{PATIENCE, PG2, Place, Running};
+use crate::support::browser::Browser;
 
 const QUICK: &str =
     "[http]\nlisten = \"127.0.0.1:0\"\n[watch]\ninterval_seconds = 0.1\naudit_interval_seconds = 900\n";
-const SERVING: &str = "serving metrics, health and status at http://";
+const SERVING: &str = "serving metrics, health and the status page at http://";
 
 /// What a client sees of a daemon.
 struct Shown(String);
@@ -60,10 +61,10 @@ impl Shown {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        match timeout(PATIENCE, waiting).await {
-            Ok(metrics) => metrics,
-            Err(_) => panic!("{what}: it never came to that:\n{}", self.get("/metrics").await),
+        if let Ok(metrics) = timeout(PATIENCE, waiting).await {
+            return metrics;
         }
+        panic!("{what}: it never came to that:\n{}", self.get("/metrics").await)
     }
 }
 
@@ -182,6 +183,10 @@ async fn it_answers_reads_under_names_of_this_machine_alone() {
         (Method::GET, "/metrics", Some("rebound.example:9598"), 421),
         (Method::POST, "/metrics", None, 405),
         (Method::DELETE, "/api/v1/status", None, 405),
+        (Method::GET, "/", None, 200),
+        (Method::HEAD, "/clusters/batman", None, 200),
+        (Method::POST, "/", None, 405),
+        (Method::GET, "/", Some("rebound.example:9598"), 421),
         (Method::GET, "/metrics/", None, 404),
         (Method::GET, "/livez?verbose", None, 200),
     ] {
@@ -236,6 +241,58 @@ async fn it_is_ready_once_every_cluster_was_checked() {
     assert_eq!(shown.get("/livez").await, "ok\n");
     let status: Value = serde_json::from_str(&shown.get("/api/v1/status").await).unwrap();
     assert_eq!(status["clusters"][1]["verdict"]["message"], "not checked yet");
+}
+
+/// What `repoint history --format json` says without Patroni.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_is_that_of_the_command() {
+    let place = Place::new(QUICK);
+    let (_daemon, shown) = serving(&place).await;
+    place.switchover(PG2).await;
+    let moved = "repoint_retargets_total{scope=\"batman\",cause=\"switchover\"}";
+    shown.until("it has moved", |metrics| metrics.is(moved, "1")).await;
+    let mut served: Value = serde_json::from_str(&shown.get("/api/v1/history?cluster=batman").await).unwrap();
+    let ran = place.command(&["history", "--format", "json"]).output().await.unwrap();
+    let mut command: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    for history in [&mut served, &mut command] {
+        history["clusters"][0].as_object_mut().unwrap().remove("warnings");
+        for event in history["clusters"][0]["events"].as_array_mut().unwrap() {
+            let event = event.as_object_mut().unwrap();
+            event.retain(|field, _| !["promoted_at", "promoted_to_moved_ms"].contains(&field.as_str()));
+        }
+    }
+    assert_eq!(served, command);
+    assert_eq!(served["clusters"][0]["events"].as_array().unwrap().last().unwrap()["cause"], "switchover");
+    let page = shown.get("/clusters/batman").await;
+    assert!(page.contains("pg2 is the primary") && page.contains("pg1 → pg2"), "{page}");
+}
+
+/// A page that is open in a browser follows the cluster, and says when it can no longer do so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_updates_itself_until_the_daemon_is_gone() {
+    let Some(browser) = Browser::start().await else { return };
+    let place = Place::new(QUICK);
+    let (mut daemon, shown) = serving(&place).await;
+    place.until(|site| site.cluster.is_settled(site.now)).await;
+    shown.until("a pass was made", |metrics| metrics.0.contains("repoint_endpoint_in_sync{")).await;
+    browser.open(&format!("{}/clusters/batman", shown.0)).await;
+    browser.until("document.getElementById('summary').innerText.includes('pg1 is the primary')").await;
+    place.switchover(PG2).await;
+    place.until_right(PG2).await;
+    browser.until("document.getElementById('summary').innerText.includes('pg2 is the primary')").await;
+    browser.until("document.getElementById('content').innerText.includes('pg1 → pg2')").await;
+    assert_eq!(browser.console().await, [""; 0]);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().await, 0);
+    browser
+        .until("document.getElementById('lost').innerText.startsWith('The daemon has not answered since 20')")
+        .await;
+    assert_eq!(browser.script("return document.title.slice(0, 11)").await, "(no answer)");
+    browser.picture("gone").await;
+    // Another one at the same place is the same to the page.
+    place.configure(&QUICK.replace("127.0.0.1:0", shown.0.strip_prefix("http://").unwrap()));
+    let (_daemon, _shown) = serving(&place).await;
+    browser.until("document.getElementById('lost').hidden && !document.title.includes('no answer')").await;
 }
 
 /// The shape of `repoint status --format json`.

@@ -43,6 +43,8 @@ impl Ran {
             (r"_ms=\d+", "_ms=N"),
             (r"(after|for) \d+ s\b", "$1 N s"),
             (r"\d{4}-\d\d-\d\dT[^ ]+Z", "TIME"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME UTC"),
+            (r"\d+ s ago", "N s ago"),
         ] {
             text = regex::Regex::new(pattern).unwrap().replace_all(&text, with).into_owned();
         }

@@ -1,5 +1,6 @@
 //! What the tests have in common.
 
+pub mod browser;
 pub mod command;
 #[path = "../../../src/domain/tests/it/support/evidence.rs"]
 #[allow(dead_code, reason = "the tests of the core use the rest")]
@@ -8,3 +9,4 @@ pub mod http;
 pub mod sandbox;
 pub mod site;
 pub mod table;
+pub mod terminal;

@@ -4,13 +4,13 @@ use super::SiteMembers;
 use crate::alerts::findings::Findings;
 use crate::alerts::subject::Subject;
 use crate::observed::MemberStatus;
+use crate::observed::member::Member;
 use crate::state::ConditionKind;
 
 /// Detects them by what any member of a site says. That a mode has ended only the site's leader can say: another member may
 /// not have been asked, or may not reach the DCS (invariant 2).
 pub(super) fn detect(site: &SiteMembers, found: &mut Findings) {
-    let says =
-        |flag: fn(&MemberStatus) -> bool| site.members.iter().filter_map(|member| member.status()).any(flag);
+    let says = |flag: fn(&MemberStatus) -> bool| site.members.iter().filter_map(Member::status).any(flag);
     let is_paused = says(|own| own.paused) || site.views().any(|view| view.paused);
     let is_failsafe = says(|own| own.failsafe);
     let modes =

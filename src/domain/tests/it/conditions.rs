@@ -282,7 +282,7 @@ fn a_cluster_of_one_wants_no_candidate() {
         members_in(&mut alone).remove(&url(number));
     }
     of(&mut alone, 1, |answer| {
-        answer.view.as_mut().unwrap().members = vec![listed(1, ClusterRole::Leader, 3)]
+        answer.view.as_mut().unwrap().members = vec![listed(1, ClusterRole::Leader, 3)];
     });
     let mut history = settled();
     every_minute(&mut history, 1..=1, &alone);

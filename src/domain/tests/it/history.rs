@@ -49,7 +49,69 @@ fn a_failover_is_three_events() {
     let events = failover();
     let numbers: Vec<u64> = events.iter().map(|event| event.head.number).collect();
     assert_eq!(numbers, [1, 2, 3]);
-    insta::assert_snapshot!(json(&events), @"");
+    insta::assert_snapshot!(json(&events), @r#"
+    [
+      {
+        "version": 1,
+        "number": 1,
+        "id": "batman-3-0",
+        "cluster": "batman",
+        "at": "2023-11-14T22:14:35.000Z",
+        "kind": "condition",
+        "condition": "no_primary",
+        "status": "triggered",
+        "severity": "critical",
+        "message": "no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused; GET /primary on a test: connection refused",
+        "since": "2023-11-14T22:13:30.000Z",
+        "lasted_ms": 65000
+      },
+      {
+        "version": 1,
+        "number": 2,
+        "id": "batman-5-0",
+        "cluster": "batman",
+        "at": "2023-11-14T22:14:40.000Z",
+        "kind": "moved",
+        "cause": "switchover",
+        "from": "pg1",
+        "to": "pg2",
+        "member": "pg2",
+        "timeline": 4,
+        "no_primary_since": "2023-11-14T22:13:30.000Z",
+        "took_ms": 1,
+        "steps": [
+          {
+            "action": "register_target",
+            "endpoint": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33",
+            "target": "10.0.1.12:5432",
+            "result": "done",
+            "at_ms": 1
+          },
+          {
+            "action": "deregister_target",
+            "endpoint": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33",
+            "target": "10.0.1.11:5432",
+            "result": "done",
+            "at_ms": 1
+          }
+        ]
+      },
+      {
+        "version": 1,
+        "number": 3,
+        "id": "batman-5-1",
+        "cluster": "batman",
+        "at": "2023-11-14T22:14:40.000Z",
+        "kind": "condition",
+        "condition": "no_primary",
+        "status": "resolved",
+        "severity": "critical",
+        "message": "no member can be reached: GET /primary on a test: connection refused; GET /primary on a test: connection refused; GET /primary on a test: connection refused",
+        "since": "2023-11-14T22:13:30.000Z",
+        "lasted_ms": 70000
+      }
+    ]
+    "#);
 }
 
 /// What is read is what was written; and a later version may add fields, kinds and words.
@@ -83,7 +145,19 @@ fn an_adoption_is_an_event() {
         primary,
         at(1),
     );
-    insta::assert_snapshot!(json(&event), @"");
+    insta::assert_snapshot!(json(&event), @r#"
+    {
+      "version": 1,
+      "number": 7,
+      "id": "batman-9-adopted",
+      "cluster": "batman",
+      "at": "2023-11-14T22:13:21.000Z",
+      "kind": "adopted",
+      "to": "pg1",
+      "system_id": "7710341171024913225",
+      "timeline": 3
+    }
+    "#);
 }
 
 /// A step that failed is what a reader needs, so those that were done are left out first.
@@ -161,7 +235,7 @@ fn a_patroni_that_does_not_answer_is_said() {
     let failure =
         Failure::new(Kind::Unavailable, "GET /history", "http://10.0.1.11:8008", "Connection refused");
     history.join(&BTreeMap::from([(None, Err(failure))]));
-    insta::assert_snapshot!(history.warnings.join("\n"), @"");
+    insta::assert_snapshot!(history.warnings.join("\n"), @"when primaries were promoted is not known: GET /history on http://10.0.1.11:8008: Connection refused");
     assert!(history.events.iter().all(|view| view.promoted_at.is_none()));
 }
 

@@ -13,6 +13,7 @@
 mod audit;
 mod batch;
 mod conditions;
+mod evidence;
 mod history;
 mod identity;
 mod invariants;

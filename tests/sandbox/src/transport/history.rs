@@ -41,12 +41,20 @@ impl History for Link {
         .await
     }
 
-    async fn stored(&self, last_events: &BTreeMap<EntryName, u64>) -> BTreeMap<EntryName, Read<Reading>> {
+    async fn stored(
+        &self,
+        last_events: &BTreeMap<EntryName, u64>,
+        most: Option<u64>,
+    ) -> BTreeMap<EntryName, Read<Reading>> {
         let world = self.world();
         let of = |entry: &EntryName| {
             let events = world.table.history(entry);
             let events = events.values().filter_map(|json| serde_json::from_str(json).ok()).collect();
-            (entry.clone(), Ok(Reading { events, damaged: Vec::new() }))
+            let mut reading = Reading { events, damaged: Vec::new() };
+            if let Some(most) = most {
+                reading.keep_newest(most);
+            }
+            (entry.clone(), Ok(reading))
         };
         last_events.keys().map(of).collect()
     }

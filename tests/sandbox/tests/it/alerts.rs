@@ -67,7 +67,7 @@ fn a_crash_of_the_primary() {
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
     51 s  still member pg1 does not answer, for 40 s now
-    57 s  resolved after 46 s: member pg1 does not answer
+    55 s  resolved after 44 s: member pg1 does not answer
     ");
 }
 
@@ -80,10 +80,13 @@ fn a_flapping_primary() {
         (45, home(Fault::Switchover(PG2))),
     ]);
     insta::assert_snapshot!(notified, @"
-    12 s  switchover from pg1 to pg2
-    23 s  switchover from pg2 to pg1
-    35 s  switchover from pg1 to pg3
-    47 s  switchover from pg3 to pg2
+     12 s  switchover from pg1 to pg2
+     23 s  switchover from pg2 to pg1
+     35 s  switchover from pg1 to pg3
+     35 s  FLAPPING, the primary changes again and again
+     49 s  switchover from pg3 to pg2
+     67 s  still FLAPPING, the primary changes again and again, for 31 s now
+    198 s  still FLAPPING, the primary changes again and again, for 2 min 42 s now
     ");
 }
 
@@ -118,9 +121,11 @@ fn repeated_apply_failures() {
     insta::assert_snapshot!(notified, @"
     12 s  switchover from pg1 to pg2, 1 not moved
     12 s  FAILED to change writers-by-ip
-    43 s  still FAILED to change writers-by-ip, for 31 s now
-    51 s  endpoints that were held follow the primary pg2 now
-    51 s  resolved after 38 s: FAILED to change writers-by-ip
+    24 s  endpoints FAIL to follow in every pass, for 10 s now
+    42 s  still FAILED to change writers-by-ip, for 30 s now
+    50 s  endpoints that were held follow the primary pg2 now
+    50 s  resolved after 38 s: FAILED to change writers-by-ip
+    50 s  resolved after 36 s: endpoints FAIL to follow in every pass
     ");
 }
 

@@ -60,7 +60,10 @@ async fn hours_of_work_give_no_alert() {
     .await;
     switchover(&link, PG1).await;
     run_for(&link, 20, |_, _, _| {}).await;
-    insta::assert_snapshot!(messages(&link), @"");
+    insta::assert_snapshot!(messages(&link), @"
+    repoint: batman: switchover from pg1 to pg2
+    repoint: batman: switchover from pg2 to pg1
+    ");
 }
 
 /// Each of them begins, and ends.
@@ -83,7 +86,19 @@ async fn trouble_is_alerted() {
         run_for(&link, 5, |_, _, _| {}).await;
     }
     run_for(&link, 30, |_, _, _| {}).await;
-    insta::assert_snapshot!(messages(&link), @"");
+    insta::assert_snapshot!(messages(&link), @"
+    repoint: batman: replica pg2 lags, for 5 min 2 s now
+    repoint: batman: no member could take over, for 5 min 2 s now
+    repoint: batman: resolved after 14 min 56 s: no member could take over
+    repoint: batman: resolved after 15 min 6 s: replica pg2 lags
+    repoint: batman: Patroni is paused, for 1 h 0 min now
+    repoint: batman: resolved after 1 h 5 min: Patroni is paused
+    repoint: batman: switchover from pg1 to pg2
+    repoint: batman: switchover from pg2 to pg3
+    repoint: batman: switchover from pg3 to pg1
+    repoint: batman: FLAPPING, the primary changes again and again
+    repoint: batman: resolved after 30 min 2 s: FLAPPING, the primary changes again and again
+    ");
 }
 
 /// A process that has just started, without the state store, cannot say how long something has lasted.
@@ -96,5 +111,5 @@ async fn without_state_only_what_is_critical_is_alerted_at_once() {
         cluster.crash(now, PG3, Silence::Refused);
     })
     .await;
-    insta::assert_snapshot!(messages(&link), @"");
+    insta::assert_snapshot!(messages(&link), @"repoint: batman: STATE STORE UNAVAILABLE, changes blocked");
 }

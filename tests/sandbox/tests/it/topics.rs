@@ -107,24 +107,30 @@ async fn without_the_state_store_only_the_topic_that_refused_gets_the_message_ag
     assert_eq!(link.world().state.outbox, []);
 }
 
+/// Saves a message that waits.
+async fn waits(link: &Link, message: OutboxMessage) {
+    let (store, entry) = (named(link, "before").store, link.world().resources.spec.name.clone());
+    let mut state = store.load(&entry).await.unwrap();
+    state.revision += 1;
+    state.post(message);
+    store.save(&entry, &state).await.unwrap();
+}
+
 /// Another process may still know the topic, so the message waits for an hour.
 #[tokio::test(start_paused = true)]
 async fn a_message_for_a_topic_that_is_gone_is_dropped_with_a_warning() {
     let link = world();
     run_pass(&link, &named(&link, "first"), &SETTINGS).await;
-    let post = |link: &Link| {
-        let claimed_at = Clock::now(link);
-        link.world().state.post(OutboxMessage {
-            id: "batman-1-0".to_owned(),
-            topic: Some("arn:aws:sns:us-east-1:123456789012:gone".to_owned()),
-            subject: "repoint: batman: no primary".to_owned(),
-            body: "{}".to_owned(),
-            attributes: std::collections::BTreeMap::new(),
-            claimed_by: String::new(),
-            claimed_at,
-        });
+    let message = OutboxMessage {
+        id: "batman-1-0".to_owned(),
+        topic: Some("arn:aws:sns:us-east-1:123456789012:gone".to_owned()),
+        subject: "repoint: batman: no primary".to_owned(),
+        body: "{}".to_owned(),
+        attributes: std::collections::BTreeMap::new(),
+        claimed_by: String::new(),
+        claimed_at: Clock::now(&link),
     };
-    post(&link);
+    waits(&link, message).await;
     let waiting = |link: &Link| link.world().state.outbox.len();
     assert_eq!(run_pass(&link, &named(&link, "second"), &SETTINGS).await.warnings, [""; 0]);
     assert_eq!(waiting(&link), 1);
@@ -148,8 +154,8 @@ async fn a_message_that_names_no_topic_is_published_to_the_first() {
     let message = r#"{"revision": 1, "highest_timeline": null, "system_id": null, "primary": null, "members": {}, "lease": null,
         "conditions": [], "outbox": [{"id": "batman-1-0", "subject": "from before", "body": "text", "attributes": {},
         "claimed_by": "", "claimed_at": 0}]}"#;
-    let before: State = serde_json::from_str(message).unwrap();
-    link.world().state.outbox = before.outbox;
+    let mut before: State = serde_json::from_str(message).unwrap();
+    waits(&link, before.outbox.remove(0)).await;
     run_pass(&link, &named(&link, "second"), &SETTINGS).await;
     assert_eq!(received(&link), [vec!["from before".to_owned()], vec![]]);
     assert_eq!(link.world().state.outbox, []);

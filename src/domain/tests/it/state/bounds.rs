@@ -104,7 +104,7 @@ fn a_topic_that_refuses_for_days_takes_no_room_from_others() {
 
 /// An earlier version publishes all that it finds in `outbox` to its one topic, and carries along what it does not know.
 #[test]
-fn messages_of_other_topics_are_stored_where_an_earlier_version_does_not_look() {
+fn messages_of_other_topics_are_stored_where_no_earlier_version_finds_them() {
     let messages = [message_for(None, 0, 3), message_for(Some("pages"), 1, 3), message_for(None, 2, 3)];
     let state = State { outbox: messages.to_vec(), ..State::default() };
     let stored = serde_json::to_value(&state).unwrap();
