@@ -64,14 +64,16 @@ async fn killed_primary(lab: &Lab) -> anyhow::Result<()> {
     let others = others(lab, &new);
     deployment.ensure_points_at(&new, &others).await?;
     eprintln!("after the promotion: {report:#}");
-    for (format, mailbox) in formats.into_iter().zip(mailboxes) {
+    for (format, mailbox) in formats.into_iter().zip(&mailboxes) {
         in_format(format, &mailbox.messages().await?)?;
-        mailbox.close().await?;
     }
 
     lab.cluster.restart(&old).await?;
     lab.cluster.wait_healthy().await?;
     settle(lab, &deployment).await?;
+    for mailbox in mailboxes {
+        mailbox.close().await?;
+    }
     deployment.ensure_points_at(&new, &others).await
 }
 
