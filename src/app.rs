@@ -62,6 +62,7 @@ pub use crate::adapters::single_flight;
 pub use crate::adapters::state_file::lock;
 pub use crate::counters::Counters;
 pub use crate::runtime::adopt::{AdoptError, Adopted};
+pub use crate::runtime::history::HISTORY_EVENTS;
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
 pub use history::Since;

@@ -36,7 +36,7 @@ use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{Since, panics};
+use crate::app::{HISTORY_EVENTS, Since, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use repoint_domain::values::cluster::EntryName;
 
@@ -311,6 +311,15 @@ Examples:
 }
 
 impl Work {
+    /// What is logged unless `REPOINT_LOG` says otherwise. A command that prints what it has done does not log it as well.
+    fn default_log(&self) -> LogFilter {
+        let filter = LogFilter::ours(LogLevel::Info);
+        match self {
+            Self::Run { .. } | Self::Adopt { .. } => filter.and(HISTORY_EVENTS, LogLevel::Warn),
+            _ => filter,
+        }
+    }
+
     fn is_quiet(&self) -> bool {
         matches!(self, Self::Plan { quiet: true, .. } | Self::Run { quiet: true, .. })
     }
@@ -358,7 +367,7 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
 fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
     let format = common.format;
     let filter = match LogFilter::from_environment(environment) {
-        Ok(filter) => filter.unwrap_or(LogFilter::ours(LogLevel::Info)),
+        Ok(filter) => filter.unwrap_or_else(|| work.default_log()),
         Err(problem) => return print::usage_error(&problem.to_string()),
     };
     let filter = if work.is_quiet() { filter.at_most(LogLevel::Warn) } else { filter };

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::deadline::too_late;
 use crate::ports::Ports;
@@ -15,6 +15,8 @@ use repoint_domain::spec::Spec;
 use repoint_domain::state::{MOST_EVENT_BYTES, PendingEvent, State};
 use repoint_domain::values::timestamp::Timestamp;
 
+/// The target of the log's lines for events, for filters: there are no others here.
+pub const HISTORY_EVENTS: &str = module_path!();
 /// The longest that storing may take. A file or a table takes milliseconds; a later pass tries again.
 const STORE_WITHIN: Duration = Duration::from_secs(1);
 /// A process that has let an event wait for that long has failed to store it.
@@ -58,7 +60,6 @@ pub async fn store(spec: &Spec, due: Vec<PendingEvent>, ports: &Ports, until: In
         Ok(()) => Stored { numbers: due.iter().map(|event| event.number).collect(), warning: None },
         Err(failure) => {
             let hint = failure.hint.as_deref();
-            warn!(cluster.name = %spec.name, error = %failure, hint = hint, "the history was not written; a later pass tries again");
             let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
             let warning = format!("the history was not written, a later pass tries again: {failure}{hint}");
             Stored { numbers: Vec::new(), warning: Some(warning) }

@@ -55,7 +55,7 @@ async fn plan_shows_and_changes_nothing() {
 async fn run_changes_what_differs_open_before_close() {
     let (members, aws) = (patroni().await, aws(|_| None).await);
     let ran = configuration(&members, &aws.url(), &everything()).run(&["run"]).await;
-    insta::assert_snapshot!(ran.seen(), @r#"
+    insta::assert_snapshot!(ran.seen(), @"
     exit 0
     --- stdout
     batman  changed  N ms
@@ -66,8 +66,7 @@ async fn run_changes_what_differs_open_before_close() {
       done     change 10.0.1.11 -> 10.0.1.12  record Z1/b.example.com/A  at N ms
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    "#);
+    ");
     let actions = aws.actions();
     let at = |action: &str| actions.iter().position(|known| known == action).unwrap();
     assert!(at("RegisterTargets") < at("DeregisterTargets"));
@@ -175,7 +174,7 @@ async fn without_a_primary_nothing_is_changed_and_an_alert_is_published() {
         configuration(&members, &aws.url(), &everything()).with("REPOINT_ALERTS_GRACE_SECONDS", "0");
     let ran = repoint.run(&["run"]).await;
     assert_eq!(repoint.run(&["run"]).await.code, 1);
-    insta::assert_snapshot!(ran.seen(), @r#"
+    insta::assert_snapshot!(ran.seen(), @"
     exit 1
     --- stdout
     batman  held  N ms
@@ -183,8 +182,7 @@ async fn without_a_primary_nothing_is_changed_and_an_alert_is_published() {
                wait for the election, or see `patronictl list` and Patroni's log if it does not end
       alert    repoint: batman: no primary
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-1-0" event.kind="condition" event.condition="no_primary" event.status="triggered" event.severity="critical" event.lasted_ms=N event.message="the cluster has no primary: pg2 is named as leader but says it is not the primary"
-    "#);
+    ");
     assert!(!aws.actions().iter().any(|action| action.contains("Targets") || action == CHANGE));
     assert_eq!(aws.actions().iter().filter(|action| *action == "Publish").count(), 1);
 }
@@ -285,8 +283,6 @@ async fn a_register_that_fails_stops_the_deregister() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2, 1 not moved
       alert    repoint: batman: FAILED to change pg-writer
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-1" event.kind="condition" event.condition="apply_failed" event.status="triggered" event.severity="critical" event.subject="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33" event.lasted_ms=N event.message="elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/pg-writer/057ddce98af07a33: InvalidTarget: The IP address is not valid"
     "#);
     assert!(!aws.actions().contains(&"DeregisterTargets".to_owned()));
 }
@@ -305,7 +301,7 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
     let (members, aws) = (patroni().await, aws.await);
     let records = format!("{}{}", record("a.example.com"), record("b.example.com"));
     let ran = configuration(&members, &aws.url(), &records).run(&["run"]).await;
-    insta::assert_snapshot!(ran.seen(), @r#"
+    insta::assert_snapshot!(ran.seen(), @"
     exit 1
     --- stdout
     batman  failed  N ms
@@ -317,9 +313,7 @@ async fn a_batch_that_is_refused_is_sent_again_without_the_guilty_change() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2, 1 not moved
       alert    repoint: batman: FAILED to change a.example.com/A
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-1" event.kind="condition" event.condition="apply_failed" event.status="triggered" event.severity="critical" event.subject="Z1/a.example.com/A" event.lasted_ms=N event.message="route53:ChangeResourceRecordSets on Z1/a.example.com/A: InvalidChangeBatch: Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found"
-    "#);
+    ");
     assert_eq!(aws.actions().iter().filter(|action| *action == CHANGE).count(), 3);
 }
 
@@ -330,7 +324,7 @@ async fn an_alert_that_is_not_published_is_reported_and_hinders_nothing() {
     });
     let (members, aws) = (patroni().await, aws.await);
     let ran = configuration(&members, &aws.url(), &group()).run(&["run"]).await;
-    insta::assert_snapshot!(ran.seen(), @r#"
+    insta::assert_snapshot!(ran.seen(), @"
     exit 1
     --- stdout
     batman  changed  N ms
@@ -340,8 +334,7 @@ async fn an_alert_that_is_not_published_is_reported_and_hinders_nothing() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
       warning  an alert was not published: sns:Publish on arn:aws:sns:us-east-1:123456789012:db-alerts: AuthorizationError: User is not authorized (allow the IAM action `sns:Publish` on `arn:aws:sns:us-east-1:123456789012:db-alerts` (statement `PublishAlerts` of `repoint iam`), or use other credentials)
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    "#);
+    ");
 }
 
 #[tokio::test]

@@ -216,7 +216,6 @@ async fn a_primary_behind_what_was_applied_is_stale() {
       }
     }
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-3-adopted" event.kind="adopted" event.to="pg2" event.system_id="7710341171024913225" event.timeline=4
     "#);
     assert_eq!(repoint.run(&["run"]).await.code, 0);
     assert_eq!(loaded(&repoint).await.highest_timeline, Some(Timeline(4)));
@@ -244,7 +243,7 @@ async fn another_system_is_held_until_it_is_adopted() {
     let (members, aws) = (patroni().await, aws(|_| None).await);
     let repoint = configuration(&members, &aws.url(), &group());
     remember(&repoint, applied(9, "7000000000000000001")).await;
-    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @r#"
+    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @"
     exit 1
     --- stdout
     batman  held  N ms
@@ -252,21 +251,19 @@ async fn another_system_is_held_until_it_is_adopted() {
                check `scope`, `system_id` and `members`: an address may have changed hands; if the cluster was recreated, `repoint adopt` accepts it
       alert    repoint: batman: another cluster answers
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="condition" event.condition="wrong_cluster" event.status="triggered" event.severity="critical" event.lasted_ms=N event.message="pg1 belongs to another cluster: its system identifier is 7710341171024913225, expected 7000000000000000001"
-    "#);
+    ");
     assert!(written(&aws).is_empty());
 
-    insta::assert_snapshot!(repoint.run(&["adopt", "batman"]).await.seen(), @r#"
+    insta::assert_snapshot!(repoint.run(&["adopt", "batman"]).await.seen(), @"
     exit 0
     --- stdout
     batman  adopted system 7710341171024913225 on timeline 4, whose primary is pg2; before: system 7000000000000000001 on timeline 9
       no endpoint was changed; see `repoint plan --cluster batman`
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-4-adopted" event.kind="adopted" event.to="pg2" event.system_id="7710341171024913225" event.timeline=4
-    "#);
+    ");
     assert!(written(&aws).is_empty(), "adopting moves nothing");
 
-    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @r#"
+    insta::assert_snapshot!(repoint.run(&["run"]).await.seen(), @"
     exit 0
     --- stdout
     batman  changed  N ms
@@ -276,9 +273,7 @@ async fn another_system_is_held_until_it_is_adopted() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
       alert    repoint: batman: resolved after N s: another cluster answers
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-7-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    TIME  INFO history event cluster.name="batman" event.id="batman-7-1" event.kind="condition" event.condition="wrong_cluster" event.status="resolved" event.severity="critical" event.lasted_ms=N event.message="pg1 belongs to another cluster: its system identifier is 7710341171024913225, expected 7000000000000000001"
-    "#);
+    ");
     assert_eq!(written(&aws), ["RegisterTargets", "DeregisterTargets"]);
     let state = loaded(&repoint).await;
     assert_eq!((state.highest_timeline, state.system_id), (Some(Timeline(4)), Some(SystemId::new(SYSTEM))));

@@ -52,12 +52,11 @@ async fn a_switchover_is_in_the_history_with_its_steps_and_its_promotion() {
 
     let ran = repoint.run(&["run"]).await;
     assert_eq!(ran.code, 0, "{ran}");
-    insta::assert_snapshot!(Ran { stdout: String::new(), ..ran }.seen(), @r#"
+    insta::assert_snapshot!(Ran { stdout: String::new(), ..ran }.seen(), @"
     exit 0
     --- stdout
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-3-0" event.kind="moved" event.cause="switchover" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    "#);
+    ");
     insta::assert_snapshot!(seen(&repoint.run(&["history"]).await), @"
     exit 0
     --- stdout
@@ -97,7 +96,7 @@ async fn a_history_that_cannot_be_written_is_a_warning() {
     let repoint = configuration(&members, &aws.url(), &group());
     fs::create_dir(repoint.state_file().with_file_name("state.json.history")).unwrap();
     let ran = repoint.run(&["run"]).await;
-    insta::assert_snapshot!(ran.seen(), @r#"
+    insta::assert_snapshot!(ran.seen(), @"
     exit 0
     --- stdout
     batman  changed  N ms
@@ -107,9 +106,7 @@ async fn a_history_that_cannot_be_written_is_a_warning() {
       alert    repoint: batman: first adoption, endpoints now point at the primary pg2
       warning  the history was not written, a later pass tries again: writing the history on state.json.history: Is a directory (os error 21)
     --- stderr
-    TIME  INFO history event cluster.name="batman" event.id="batman-2-0" event.kind="moved" event.cause="adoption" event.from="pg1" event.to="pg2" event.timeline=4 event.took_ms=N
-    TIME  WARN the history was not written; a later pass tries again cluster.name=batman error=writing the history on state.json.history: Is a directory (os error 21)
-    "#);
+    ");
     let state = StateFile::new(repoint.state_file()).load(&EntryName::new("batman")).await.unwrap();
     assert_eq!((state.pending_events.len(), state.outbox), (1, vec![]));
     fs::remove_dir(repoint.state_file().with_file_name("state.json.history")).unwrap();
