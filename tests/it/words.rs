@@ -1,4 +1,4 @@
-//! The words that no message, no comment and no name of a test may have: messages are plain technical English (src/README.md).
+//! The words that no message, no comment, no document and no name of a test may have: messages are plain technical English (src/README.md).
 //!
 //! A user sees every string literal of the sources, and every text in `infra`. Comments are held to the words that are
 //! wrong anywhere. A string that is a name (a key of the configuration or of JSON, a word on the wire) is listed in
@@ -20,6 +20,10 @@ const FOLDERS: [&str; 9] = [
     "infra/systemd",
     "infra/terraform",
 ];
+
+/// The documents that are checked as comments are.
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "infra/guide", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "tests/README.md"];
 
 /// Never, in a message or in a comment (nor is `Law:`: an invariant has a number). A message names
 /// the component that acts, and has no metaphor.
@@ -154,11 +158,14 @@ fn of_text(source: &str) -> Vec<Text> {
 /// Each forbidden word of a file, with its line.
 fn findings(path: &str, source: &str) -> Vec<String> {
     let is_rust = Path::new(path).extension().is_some_and(|end| end == "rs");
+    found_in(path, if is_rust { of_rust(source) } else { of_text(source) })
+}
+
+fn found_in(path: &str, texts: Vec<Text>) -> Vec<String> {
     let never = words(NEVER);
     let never_said = words(&format!("{NEVER}|{NEVER_SAID}"));
     let names: Vec<regex::Regex> =
         NAMES.iter().map(|name| regex::Regex::new(&format!("(?im){name}")).unwrap()).collect();
-    let texts = if is_rust { of_rust(source) } else { of_text(source) };
     let mut found = Vec::new();
     for text in texts {
         let (line, text, words) = match text {
@@ -235,9 +242,20 @@ fn messages_and_comments_are_plain() {
             found.extend(findings(&path, &fs::read_to_string(&file).unwrap()));
         }
     }
+    for document in DOCUMENTS.map(|document| root.join(document)) {
+        for file in if document.is_dir() { files(&document) } else { vec![document] } {
+            let path = file.strip_prefix(root).unwrap().display().to_string();
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().enumerate();
+            found.extend(found_in(
+                &path,
+                lines.map(|(at, line)| Text::Comment(at + 1, line.to_owned())).collect(),
+            ));
+        }
+    }
     assert!(
         found.is_empty(),
-        "{} words that no message or comment may have:\n{}",
+        "{} words that no message, comment or document may have:\n{}",
         found.len(),
         found.join("\n")
     );
