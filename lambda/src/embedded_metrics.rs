@@ -4,9 +4,8 @@
 //! function's name: each further value would be eight more metrics to pay for, and the line names the cluster anyway.
 
 use repoint_domain::decide::verdict::HoldKind;
-use repoint_domain::report::{ClusterReport, Outcome, StepReport, StepResult, VerdictReport};
+use repoint_domain::report::{ClusterReport, Outcome, VerdictReport};
 use repoint_domain::state::Severity;
-use repoint_domain::values::moves::MoveCause;
 use repoint_domain::values::timestamp::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -78,18 +77,11 @@ fn metrics(cluster: &ClusterReport) -> Vec<(&'static str, Unit, u64)> {
         ("ConditionsCritical", Unit::Count, u64::try_from(critical).unwrap_or(u64::MAX)),
         ("PassDuration", Unit::Milliseconds, cluster.duration_ms),
     ];
-    metrics.extend(retarget_delay(cluster).map(|delay| ("RetargetDelay", Unit::Milliseconds, delay)));
+    metrics.extend(cluster.followed_ms().map(|delay| ("RetargetDelay", Unit::Milliseconds, delay)));
     metrics
 }
 
 /// Whether no primary is known where there should be one: a standby cluster has none.
 fn lacks_primary(verdict: &VerdictReport) -> bool {
     matches!(verdict, VerdictReport::Hold { kind, .. } if *kind != HoldKind::StandbyCluster)
-}
-
-/// From the beginning of a pass that followed a failover or switchover until its last change, in milliseconds.
-fn retarget_delay(cluster: &ClusterReport) -> Option<u64> {
-    cluster.cause.filter(|cause| matches!(cause, MoveCause::Failover | MoveCause::Switchover))?;
-    let done = |step: &&StepReport| step.result == StepResult::Done;
-    cluster.steps.iter().filter(done).filter_map(|step| step.at_ms).max()
 }

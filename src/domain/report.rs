@@ -121,6 +121,20 @@ pub struct ClusterReport {
 }
 
 impl ClusterReport {
+    /// When the last change was done, in milliseconds since the pass began; absent if there was none.
+    #[must_use]
+    pub fn last_change_ms(&self) -> Option<u64> {
+        let done = self.steps.iter().filter(|step| step.result == StepResult::Done);
+        done.filter_map(|step| step.at_ms).max()
+    }
+
+    /// The same where endpoints followed a failover or a switchover: what else moves endpoints has no moment to count from.
+    #[must_use]
+    pub fn followed_ms(&self) -> Option<u64> {
+        let follows = matches!(self.cause, Some(MoveCause::Failover | MoveCause::Switchover));
+        self.last_change_ms().filter(|_| follows)
+    }
+
     /// Whether repoint could do its work: nothing failed, state blocks nothing, and every alert was published. A
     /// cluster that is held for a reason of its own counts as working.
     #[must_use]

@@ -29,7 +29,6 @@ use repoint_domain::report::{self, ClusterReport, StepReport, StepResult, Verdic
 use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::is_writer;
 use repoint_domain::state::State;
-use repoint_domain::values::moves::MoveCause;
 use schedule::Schedule;
 pub use schedule::{Intervals, Reason};
 
@@ -124,7 +123,7 @@ pub async fn watch(
                         Box::pin(pass_with(spec, &ports, &settings.pass, Mode::Apply, &mut members)).await;
                     schedule.passed(reason, snapshot, is_unfinished(spec, &report), &report, Instant::now());
                     passed = Some(Snapshot::of(spec, members.sites(spec)).of_leader());
-                    let delay = move_took(&report).map(|took| waited + took);
+                    let delay = report.followed_ms().map(|took| waited + Duration::from_millis(took));
                     notify(News::Passed { reason, report: &report, delay });
                     if insync.is_due(&report) {
                         let report = ClusterReport { warnings: Vec::new(), status: None, ..report };
@@ -195,13 +194,6 @@ async fn come(turn: &mut Option<Turn>) -> Ports {
         Some(turn) => (&mut turn.admitted).await,
         None => pending().await,
     }
-}
-
-/// How long a pass took until its last change, if it followed a new primary.
-fn move_took(report: &ClusterReport) -> Option<Duration> {
-    report.cause.filter(|cause| matches!(cause, MoveCause::Failover | MoveCause::Switchover))?;
-    let done = report.steps.iter().filter(|step| step.result == StepResult::Done);
-    done.filter_map(|step| step.at_ms).max().map(Duration::from_millis)
 }
 
 /// Whether a pass has left writes behind: it knows the primary and may not act, or a step failed on an endpoint that

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Adoption, ConditionEvent, Happened, Head, HistoryEvent, MoveEvent, Step, VERSION};
 use crate::alerts::{Event, Phase};
-use crate::report::{ClusterReport, PrimaryReport, StepReport, StepResult, VerdictReport};
+use crate::report::{ClusterReport, PrimaryReport, StepReport, VerdictReport};
 use crate::state::{Condition, ConditionKind, State, clipped};
 use crate::values::cluster::EntryName;
 use crate::values::endpoint::Endpoint;
@@ -77,8 +77,7 @@ fn moved(
         VerdictReport::Primary(primary) => Some(primary),
         VerdictReport::Hold { .. } => None,
     };
-    let done = report.steps.iter().filter(|step| step.result == StepResult::Done);
-    let took_ms = done.filter_map(|step| step.at_ms).max();
+    let took_ms = report.last_change_ms();
     let at = took_ms.map_or(ended, |took_ms| Timestamp(ended.0.saturating_sub(report.duration_ms) + took_ms));
     let outage = before.conditions.iter().find(|condition| condition.kind == ConditionKind::NoPrimary);
     let happened = Happened::Moved(MoveEvent {
