@@ -49,8 +49,6 @@ struct Passed {
     outcome: Outcome,
     trouble: Option<String>,
     status: ClusterStatus,
-    retargets: Option<Retargets>,
-    events: Option<Events>,
 }
 
 /// How many clusters are not as they should be.
@@ -81,7 +79,6 @@ struct StatusOf {
     outcome: Option<Outcome>,
     checked_at_ms: Option<Timestamp>,
     passed_at_ms: Option<Timestamp>,
-    last_retarget_at_ms: Option<Timestamp>,
 }
 
 impl Overview {
@@ -129,11 +126,11 @@ impl Overview {
         let before = entry.lock().passed.clone();
         // Without the state, what it said last counts.
         let before = before.as_deref();
-        let retargets = status.retargets.clone().or_else(|| before?.retargets.clone());
-        let events = status.events.clone().or_else(|| before?.events.clone());
+        let mut status = (**status).clone();
+        status.retargets = status.retargets.or_else(|| before?.status.retargets.clone());
+        status.events = status.events.or_else(|| before?.status.events.clone());
         let trouble = report.first_trouble().map(str::to_owned);
-        let (outcome, status) = (report.outcome, (**status).clone());
-        let passed = Arc::new(Passed { outcome, trouble, status, retargets, events });
+        let passed = Arc::new(Passed { outcome: report.outcome, trouble, status });
         let mut known = entry.lock();
         let succeeded_at = if report.is_working() { now } else { known.succeeded_at };
         let at = Some(now);
@@ -180,7 +177,6 @@ impl Overview {
             outcome: known.outcome(),
             checked_at_ms: known.checked_at,
             passed_at_ms: known.passed_at,
-            last_retarget_at_ms: known.retargets().and_then(Retargets::last_at),
         };
         Statuses { version: VERSION, clusters: self.clusters().map(status).collect() }
     }
@@ -255,13 +251,13 @@ impl Known {
     /// Which events the history has, by the state.
     #[must_use]
     pub fn events(&self) -> Option<&Events> {
-        self.passed.as_ref()?.events.as_ref()
+        self.passed.as_ref()?.status.events.as_ref()
     }
 
     /// How often endpoints were moved, by the state.
     #[must_use]
     pub fn retargets(&self) -> Option<&Retargets> {
-        self.passed.as_ref()?.retargets.as_ref()
+        self.passed.as_ref()?.status.retargets.as_ref()
     }
 
     /// How many alerts have yet to be published, by the state.
@@ -280,7 +276,6 @@ impl Known {
         }
         status.is_paused = self.is_paused().unwrap_or_default();
         status.members = self.members().to_vec();
-        status.retargets = self.retargets().cloned();
         for condition in &mut status.conditions {
             condition.lasted_seconds = now.since(condition.since) / 1000;
         }
