@@ -22,6 +22,9 @@ use repoint_domain::state::State;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::{Failure, Kind};
 
+/// The attributes of an item.
+type Item = HashMap<String, AttributeValue>;
+
 const GET: &str = "dynamodb:GetItem";
 const PUT: &str = "dynamodb:PutItem";
 /// The version of the item's format. It rises when something is added; an older repoint keeps what it does not know.
@@ -51,7 +54,7 @@ struct Known {
     version: u32,
     min_reader: u32,
     /// Attributes of a newer repoint, which are put back.
-    unknown: HashMap<String, AttributeValue>,
+    unknown: Item,
 }
 
 impl StateTable {
@@ -80,12 +83,13 @@ impl StateTable {
 }
 
 impl StateTable {
-    async fn read(&self, entry: &EntryName) -> Read<(State, Known)> {
+    /// The item with that key, as it was last written.
+    async fn item(&self, key: AttributeValue) -> Read<Option<Item>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(KEY, AttributeValue::S(entry.to_string()))
+            .key(KEY, key)
             .consistent_read(true)
             .customize()
             .config_override(Builder::new().retry_config(load_retries()))
@@ -93,7 +97,12 @@ impl StateTable {
             .send()
             .await
             .map_err(|error| failure(GET, &format!("table {}", self.table), &error))?;
-        let Some(mut item) = answer.item else { return Ok(<_>::default()) };
+        Ok(answer.item)
+    }
+
+    async fn read(&self, entry: &EntryName) -> Read<(State, Known)> {
+        let key = AttributeValue::S(entry.to_string());
+        let Some(mut item) = self.item(key).await? else { return Ok(<_>::default()) };
         let number = |name| item.get(name).and_then(|value| value.as_n().ok()?.parse::<u32>().ok());
         let version = number("version").ok_or_else(|| self.damaged(entry, "has no version"))?;
         let min_reader = number("min_reader").unwrap_or(version);

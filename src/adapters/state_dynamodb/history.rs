@@ -4,7 +4,7 @@
 //! event's number says which item is its own. Many clusters may fail over at once, and a throttled table would hold their
 //! states up, too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::Builder;
@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _};
 
-use super::{GET, KEY, PUT, StateTable};
-use crate::adapters::aws::{Call, failure, load_retries, save_retries};
+use super::{Item, KEY, PUT, StateTable};
+use crate::adapters::aws::{Call, failure, save_retries};
 use crate::adapters::history_event::parse;
 use crate::ports::History;
 use repoint_domain::history::{HistoryEvent, Reading};
@@ -102,23 +102,12 @@ impl StateTable {
 
     /// The event in an item, or what is wrong with it.
     async fn get(&self, (entry, number): (EntryName, u64)) -> (EntryName, u64, Read<Option<Found>>) {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(KEY, key(&entry, number))
-            .consistent_read(true)
-            .customize()
-            .config_override(Builder::new().retry_config(load_retries()))
-            .interceptor(Call::new(&self.calls, GET))
-            .send()
-            .await
-            .map_err(|error| failure(GET, &format!("table {}", self.table), &error));
-        let found = answer.map(|answer| answer.item.map(|item| self.found(&entry, number, &item)));
+        let item = self.item(key(&entry, number)).await;
+        let found = item.map(|item| item.map(|item| self.found(&entry, number, &item)));
         (entry, number, found)
     }
 
-    fn found(&self, entry: &EntryName, number: u64, item: &HashMap<String, AttributeValue>) -> Found {
+    fn found(&self, entry: &EntryName, number: u64, item: &Item) -> Found {
         let damaged = |what: &str| {
             format!(
                 "the item `{entry}{HISTORY}{}` of table {} is damaged ({what})",
