@@ -9,6 +9,7 @@ use crate::state::{Condition, Severity, clipped};
 use crate::values::endpoint::Endpoint;
 use crate::values::moves::{Move, MoveCause};
 use crate::values::timestamp::Timestamp;
+use crate::values::units::seconds;
 
 /// SNS takes subjects of fewer than 100 characters (Publish, `Subject`).
 const SUBJECT_LIMIT: usize = 99;
@@ -112,9 +113,9 @@ fn of_condition(report: &ClusterReport, condition: &Condition, phase: Phase, now
     let what = title(condition);
     let (status, move_cause) = match phase {
         Phase::Began if lasted == 0 => (TRIGGERED, what),
-        Phase::Began => (TRIGGERED, format!("{what}, for {} now", format_duration(lasted))),
-        Phase::Lasts => ("reminder", format!("still {what}, for {} now", format_duration(lasted))),
-        Phase::Ended => (RESOLVED, format!("resolved after {}: {what}", format_duration(lasted))),
+        Phase::Began => (TRIGGERED, format!("{what}, for {} now", seconds(lasted))),
+        Phase::Lasts => ("reminder", format!("still {what}, for {} now", seconds(lasted))),
+        Phase::Ended => (RESOLVED, format!("resolved after {}: {what}", seconds(lasted))),
     };
     let about = condition.subject.as_ref().map_or(String::new(), |subject| format!("/{subject}"));
     let document = Document {
@@ -147,15 +148,6 @@ fn title(condition: &Condition) -> String {
         return condition.kind.title().replace("{}", subject).replace("{part}", "a member");
     }
     condition.title.clone()
-}
-
-/// Seconds in the units that a reader expects.
-pub(super) fn format_duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 fn runbook(event: &str) -> String {

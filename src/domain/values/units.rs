@@ -33,7 +33,7 @@ pub fn duration(ms: u64) -> String {
 pub fn seconds(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
-        _ => duration(seconds * 1000),
+        _ => duration(seconds.saturating_mul(1000)),
     }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::alerts::conditions::Limits;
 use crate::alerts::findings::Findings;
-use crate::alerts::message::format_duration;
 use crate::state::{ConditionKind, State, changes_within};
 use crate::values::primary::Primary;
 use crate::values::timestamp::Timestamp;
+use crate::values::units::seconds;
 
 /// Detects it by the changes that the state has, and the one that this pass sees. Once alerted it lasts until there was none
 /// for the whole time.
@@ -28,7 +28,7 @@ pub(super) fn detect(
         let message = format!(
             "the primary has changed {} times or more within {}; the last change was to {}, timeline {}",
             limits.flapping_changes,
-            format_duration(limits.flapping_ms / 1000),
+            seconds(limits.flapping_ms / 1000),
             leader.label().unwrap_or_else(|| "an unnamed member".to_owned()),
             leader.timeline
         );
