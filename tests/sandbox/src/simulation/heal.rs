@@ -9,9 +9,10 @@ use repoint::runtime::pass::Settings;
 use repoint_domain::report::Outcome;
 use tokio::time::{Instant, sleep};
 
+use super::alerts::check_history;
 use super::apply::{apply, small_buckets};
 use super::event::Event;
-use super::invariants::{Invariant, OPERATOR, check_history};
+use super::invariants::{Invariant, OPERATOR};
 use super::reconciler::{NOTIFYING, once};
 use super::scenario::Scenario;
 use super::sites::Side;

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use repoint_domain::history::{Happened, HistoryEvent};
 use repoint_domain::spec::PointsTo;
-use repoint_domain::state::{ConditionKind, OutboxMessage, State};
+use repoint_domain::state::{OutboxMessage, State};
 use repoint_domain::values::cluster::{SiteName, SystemId, Timeline};
 use repoint_domain::values::listener::Forward;
 use repoint_domain::values::record::{Alias, Answer, Failover, RecordChange, RecordSet, Routing};
 
+use super::alerts::check_outbox;
 use super::promptness::{check_promptness, check_readers};
 use super::sites::{Node, Side};
 use super::world::{Action, World};
@@ -100,9 +100,9 @@ pub struct Invariants {
     /// The last pass that committed after it had waited for another one.
     pub(super) waited: Option<String>,
     /// The status that each kind of message was last posted with, by its topic and its key.
-    posted: BTreeMap<(Option<String>, String), String>,
+    pub(super) posted: BTreeMap<(Option<String>, String), String>,
     /// The ids of the events that were alerted, reminders left out.
-    alerted: BTreeSet<String>,
+    pub(super) alerted: BTreeSet<String>,
     /// The messages that were published.
     messages: BTreeSet<String>,
     /// A crash or a lost answer may send a message twice.
@@ -463,72 +463,5 @@ pub(super) fn check_state(world: &mut World, now: Millis, by: &str, next: &State
         let system = next.system_id.clone().unwrap_or_else(|| SystemId::new(""));
         invariants.acts.insert(lease.by.clone(), (system, lease.timeline));
     }
-    let known: BTreeSet<&str> = before.outbox.iter().map(|message| message.id.as_str()).collect();
-    let new: Vec<OutboxMessage> =
-        next.outbox.iter().filter(|message| !known.contains(message.id.as_str())).cloned().collect();
-    for message in &new {
-        posted(&mut world.invariants, now, message);
-    }
-    let [of_first, of_pages] = [true, false].map(|is_first| {
-        let of_topic = new.iter().filter(move |message| message.topic.is_none() == is_first);
-        let pages = of_topic.filter(|message| word(message, "severity") != "info");
-        pages.map(|message| [word(message, "dedup_key"), word(message, "status")]).collect::<BTreeSet<_>>()
-    });
-    if of_first != of_pages {
-        let how = format!("one topic is to get {of_first:?}, and the other {of_pages:?}");
-        world.invariants.violated(now, Invariant::AlertOnce, how);
-    }
-}
-
-fn word(message: &OutboxMessage, name: &str) -> String {
-    message.attributes.get(name).cloned().unwrap_or_default()
-}
-
-/// The id of the event that a message is about: that of a topic with a name has the topic's number after it.
-fn event_id(message: &OutboxMessage) -> String {
-    let of_event = message.id.rsplit_once('-').filter(|_| message.topic.is_some());
-    of_event.map_or_else(|| message.id.clone(), |(id, _)| id.to_owned())
-}
-
-/// A condition's messages go triggered, perhaps reminders, resolved, and again from the start.
-fn posted(invariants: &mut Invariants, now: Millis, message: &OutboxMessage) {
-    if word(message, "status") != "reminder" {
-        invariants.alerted.insert(event_id(message));
-    }
-    if word(message, "event") == "retargeted" {
-        if message.topic.is_some() {
-            invariants.violated(now, Invariant::AlertOnce, "an alarm was made of a move, which has no end");
-        }
-        return;
-    }
-    let status = word(message, "status");
-    let last = invariants.posted.insert((message.topic.clone(), word(message, "dedup_key")), status.clone());
-    let is_open = last.is_some_and(|last| last != "resolved");
-    if is_open == (status == "triggered") {
-        invariants.violated(now, Invariant::AlertOnce, format!("`{}` is out of turn", message.subject));
-    }
-}
-
-/// What was alerted is in the history once. What else is there are adoptions, and what another entry of the same name has
-/// alerted of that.
-pub(super) fn check_history(world: &mut World, now: Millis) {
-    if !world.state.pending_events.is_empty() {
-        let how = format!("events still wait to be stored: {:?}", world.state.pending_events);
-        return world.invariants.violated(now, Invariant::Recorded, how);
-    }
-    let is_alerted = |event: &HistoryEvent| match &event.happened {
-        Happened::Adopted(_) => false,
-        Happened::Condition(condition) => {
-            condition.condition != ConditionKind::StateOfOtherEndpoints.as_str()
-        }
-        Happened::Moved(_) | Happened::Unrecognized => true,
-    };
-    let events = world.table.history(&world.resources.spec.name);
-    let events = events.values().filter_map(|json| serde_json::from_str::<HistoryEvent>(json).ok());
-    let mut ids: Vec<String> = events.filter(is_alerted).map(|event| event.head.id).collect();
-    ids.sort();
-    if ids != world.invariants.alerted.iter().cloned().collect::<Vec<_>>() {
-        let how = format!("alerted: {:?}, in the history: {ids:?}", world.invariants.alerted);
-        world.invariants.violated(now, Invariant::Recorded, how);
-    }
+    check_outbox(world, now, &next.outbox);
 }

@@ -3,6 +3,7 @@
 //! One seed, one run. Everything that happens is in the [`Scenario`]'s list of events or drawn from its seed, so
 //! that a run can be reproduced, and made shorter.
 
+mod alerts;
 mod apply;
 mod clones;
 mod event;
