@@ -174,6 +174,8 @@ pub struct ClusterView {
     pub members: Vec<ClusterMember>,
     /// Maintenance mode.
     pub paused: bool,
+    /// When a switchover is scheduled: `scheduled_switchover.at`, in Patroni's words.
+    pub scheduled_switchover: Option<String>,
 }
 
 impl ClusterView {

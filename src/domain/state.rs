@@ -6,6 +6,7 @@
 mod bounds;
 mod changes;
 mod condition;
+mod drill;
 mod kinds;
 mod outbox;
 mod raw;
@@ -29,6 +30,7 @@ pub use bounds::{
 };
 pub use changes::{LeaderChange, MOST_CHANGES, changes_within};
 pub use condition::Condition;
+pub use drill::DrillLease;
 pub use kinds::{Alerted, ConditionKind, Severity};
 pub use raw::{Raw, Unknown};
 pub use retargets::{LastMove, Retargets};
@@ -68,6 +70,9 @@ pub struct State {
     pub members_of_sites: BTreeMap<SiteName, KnownMembers>,
     /// Who is between its commit and the end of its writes.
     pub lease: Option<Lease>,
+    /// A drill that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillLease>,
     /// What is wrong, since when, and whether it was alerted.
     pub conditions: Vec<Condition>,
     /// The targets of warm groups that belong to no member, and since when.

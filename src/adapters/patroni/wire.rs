@@ -112,6 +112,9 @@ pub struct View {
     members: Vec<Member>,
     #[serde(default)]
     pause: bool,
+    // Nothing that is written rests on it: whatever it holds, the rest of the answer counts.
+    #[serde(default)]
+    scheduled_switchover: Value,
 }
 
 impl TryFrom<View> for observed::ClusterView {
@@ -125,6 +128,7 @@ impl TryFrom<View> for observed::ClusterView {
             scope: identity("the scope", LONGEST_NAME, view.scope)?.map(Scope::new),
             members: view.members.into_iter().map(observed::ClusterMember::try_from).collect::<Wire<_>>()?,
             paused: view.pause,
+            scheduled_switchover: scheduled(&view.scheduled_switchover),
         })
     }
 }
@@ -174,6 +178,12 @@ impl TryFrom<Member> for observed::ClusterMember {
             nofailover: keeps_from_failover(&member.tags),
         })
     }
+}
+
+/// When a switchover is scheduled: Patroni leaves the object out where none is (`utils.py`, `cluster_as_json`).
+fn scheduled(switchover: &Value) -> Option<String> {
+    let at = switchover.get("at").and_then(Value::as_str).unwrap_or("a time that Patroni does not give");
+    (!switchover.is_null()).then(|| text::word(at))
 }
 
 /// A number of bytes; anything else is not known.

@@ -63,7 +63,7 @@ fn of_system(system: &str, status: MemberStatus) -> MemberStatus {
 fn of_members(members: &[u8], leader: Option<u8>, timeline: u32) -> ClusterView {
     let role = |number: u8| if Some(number) == leader { ClusterRole::Leader } else { ClusterRole::Replica };
     let members = members.iter().map(|number| listed(*number, role(*number), timeline)).collect();
-    ClusterView { scope: Some(Scope::new("batman")), members, paused: false }
+    ClusterView { scope: Some(Scope::new("batman")), members, paused: false, scheduled_switchover: None }
 }
 
 /// pg4 claims to be the primary of a cluster of its own.

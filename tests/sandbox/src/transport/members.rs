@@ -135,6 +135,7 @@ fn listed(view: &rest::View) -> ClusterView {
         scope: view.scope.as_ref().map(|scope| Scope::new(&**scope)),
         members: members.collect(),
         paused: view.paused,
+        scheduled_switchover: None,
     }
 }
 

@@ -28,7 +28,12 @@ const WRITERS: &str =
 fn cluster_view(timeline: u32) -> ClusterView {
     let leader = ClusterMember { lag_bytes: Some(0), ..listed(1, ClusterRole::StandbyLeader, timeline) };
     let others = (2..=3).map(|number| listed(number, ClusterRole::Replica, timeline));
-    ClusterView { scope: None, members: std::iter::once(leader).chain(others).collect(), paused: false }
+    ClusterView {
+        scope: None,
+        members: std::iter::once(leader).chain(others).collect(),
+        paused: false,
+        scheduled_switchover: None,
+    }
 }
 
 /// pg1 leads the standby cluster, pg2 and pg3 stream from it.

@@ -64,6 +64,7 @@ fn cluster_view() -> impl Strategy<Value = ClusterView> {
             })
             .collect(),
         paused: false,
+        scheduled_switchover: None,
     })
 }
 

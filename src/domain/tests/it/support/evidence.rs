@@ -144,6 +144,7 @@ pub fn view(leader: u8, timeline: u32) -> ClusterView {
         scope: Some(Scope::new("batman")),
         members: (1..=3).map(|number| listed(number, role(number), timeline)).collect(),
         paused: false,
+        scheduled_switchover: None,
     }
 }
 

@@ -115,7 +115,12 @@ fn view(site: &SiteName, how: How) -> ClusterView {
             ..listed(number, role, timeline)
         }
     };
-    ClusterView { scope: Some(Scope::new("batman")), members: (1..=2).map(entry).collect(), paused: false }
+    ClusterView {
+        scope: Some(Scope::new("batman")),
+        members: (1..=2).map(entry).collect(),
+        paused: false,
+        scheduled_switchover: None,
+    }
 }
 
 /// A world in which the sites stand like this.

@@ -33,6 +33,7 @@ fn inside_view(leader: u8, timeline: u32) -> ClusterView {
         scope: None,
         members: (1..=3).map(|number| inside(number, role(number), timeline)).collect(),
         paused: false,
+        scheduled_switchover: None,
     }
 }
 
