@@ -17,18 +17,21 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the variables that begin with `REPOINT_`, and those by which AWS's own tools choose the Region and
-    /// endpoint.
+    /// Takes the variables that begin with `REPOINT_`, those by which AWS's own tools choose the Region and endpoint, and those
+    /// by which PostgreSQL's choose a server.
     #[must_use]
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let known =
-            ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
-        let variables = variables
-            .into_iter()
-            .filter(|(name, value)| {
-                !value.is_empty() && (name.starts_with("REPOINT_") || known.contains(&name.as_str()))
-            })
-            .collect();
+        let known = [
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_ENDPOINT_URL",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "HOME",
+        ];
+        let is_known =
+            |name: &str| name.starts_with("REPOINT_") || name.starts_with("PG") || known.contains(&name);
+        let variables =
+            variables.into_iter().filter(|(name, value)| !value.is_empty() && is_known(name)).collect();
         Self { variables }
     }
 

@@ -54,6 +54,8 @@ pub struct Patroni {
     pub certificate_file: Option<Spanned<String>>,
     pub key_file: Option<Spanned<String>>,
     pub verify_hostname: Option<Spanned<bool>>,
+    pub username: Option<Spanned<String>>,
+    pub password_file: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

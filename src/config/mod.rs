@@ -13,7 +13,7 @@ mod log_filter;
 mod mask;
 mod monitoring;
 mod path;
-mod pem;
+pub mod pem;
 mod problem;
 mod resolve;
 mod show;
@@ -131,6 +131,36 @@ pub struct Patroni {
     pub identity: Option<Identity>,
     /// Whether a member's certificate must have the name or address of its URL.
     pub verify_hostname: bool,
+    /// The user of Patroni's `restapi.authentication`, for requests that change something.
+    pub login: Option<Login>,
+}
+
+/// A user of Patroni's REST API. The password is read when it is needed: only `repoint drill` needs it, and the daemon's user
+/// need not be able to read it.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The name.
+    pub username: String,
+    /// The path of the file with the password.
+    pub password_file: PathBuf,
+}
+
+impl Login {
+    /// The password: the file without a line break at its end.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has none.
+    pub fn password(&self) -> Result<String, ConfigError> {
+        let path = &self.password_file;
+        let problem = |message: String| Problem::of_file(path, message);
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| problem(format!("`patroni.password_file` cannot be read: {error}")))?;
+        let password = text.trim_end_matches(['\r', '\n']);
+        if password.is_empty() || password.contains('\n') {
+            return Err(problem("`patroni.password_file` must have one line, the password".to_owned()).into());
+        }
+        Ok(password.to_owned())
+    }
 }
 
 impl Settings {

@@ -36,7 +36,7 @@ pub(super) const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// The variables that correspond to a key of the file.
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 30] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",
@@ -46,6 +46,8 @@ const VARIABLES: [&str; 28] = [
     "REPOINT_PATRONI_CERTIFICATE_FILE",
     "REPOINT_PATRONI_KEY_FILE",
     "REPOINT_PATRONI_VERIFY_HOSTNAME",
+    "REPOINT_PATRONI_USERNAME",
+    "REPOINT_PATRONI_PASSWORD_FILE",
     "REPOINT_PASS_DEADLINE_SECONDS",
     "REPOINT_PASS_WAIT_INSYNC_SECONDS",
     "REPOINT_STATE_FILE",

@@ -29,6 +29,8 @@ pub fn show(settings: &Settings) -> Value {
             "certificate_file": identity.map(|identity| identity.certificate.display().to_string()),
             "key_file": identity.map(|identity| identity.key.display().to_string()),
             "verify_hostname": patroni.verify_hostname,
+            "username": patroni.login.as_ref().map(|login| &login.username),
+            "password_file": patroni.login.as_ref().map(|login| login.password_file.display().to_string()),
         },
         "pass": {
             "deadline_seconds": settings.deadline.as_secs_f64(),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Given, Place, Resolver};
-use crate::config::Patroni;
 use crate::config::file::File;
 use crate::config::pem::{self, Authorities, Identity, PairError};
+use crate::config::{Login, Patroni};
 
 /// Patroni answers without disk access; 2 s mean that the network lost packets, or that a member hangs.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -14,6 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const CA: &str = "patroni.ca_file";
 const CERTIFICATE: &str = "patroni.certificate_file";
 const KEY: &str = "patroni.key_file";
+const USERNAME: &str = "patroni.username";
+const PASSWORD: &str = "patroni.password_file";
 
 /// The contents of a file that a key or a variable names.
 struct Content {
@@ -45,7 +47,18 @@ impl Resolver<'_> {
             (None, Some(alone)) => self.alone(&alone, KEY, CERTIFICATE),
             (None, None) => None,
         };
+        let username = self.text(&["REPOINT_PATRONI_USERNAME"], file.username.as_ref());
+        let password = self.text(&["REPOINT_PATRONI_PASSWORD_FILE"], file.password_file.as_ref());
+        let login = match (username, password) {
+            (Some(username), Some(password)) => {
+                Some(Login { username: username.value, password_file: self.path_of(&password, PASSWORD) })
+            }
+            (Some(alone), None) => self.alone(&alone, USERNAME, PASSWORD),
+            (None, Some(alone)) => self.alone(&alone, PASSWORD, USERNAME),
+            (None, None) => None,
+        };
         Patroni {
+            login,
             connect_timeout: connect_timeout.unwrap_or(TIMEOUT),
             timeout: timeout.unwrap_or(TIMEOUT),
             ca,
@@ -97,10 +110,12 @@ impl Resolver<'_> {
         Some(Identity { certificate: certificate.path, key: key.path, pair })
     }
 
-    /// A certificate without its key, or a key without its certificate, is a problem.
-    fn alone(&mut self, given: &Given<String>, present: &str, missing: &str) -> Option<Identity> {
+    /// A certificate without its key is a problem, and so is a user without a password, or the one without the other.
+    fn alone<T>(&mut self, given: &Given<String>, present: &str, missing: &str) -> Option<T> {
         let known = self.problems.len();
-        self.path_of(given, present);
+        if present != USERNAME {
+            self.path_of(given, present);
+        }
         if self.problems.len() == known {
             let problem = self.problem(&given.place, present, format!("it requires `{missing}`"));
             self.problems.push(problem);
