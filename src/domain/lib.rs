@@ -16,11 +16,13 @@
 //! report     what was done, and what was not and why
 //! alerts     what a person is notified of
 //! history    what has happened, for a reader
+//! drill      a rehearsed switchover: whether it may begin, and what clients saw of it
 //! ```
 
 pub mod alerts;
 pub mod audit;
 pub mod decide;
+pub mod drill;
 pub mod history;
 pub mod observed;
 pub mod plan;

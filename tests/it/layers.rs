@@ -47,6 +47,7 @@ fn nothing_points_back() {
         "adapters",
         "config",
         "app",
+        "drill",
         "cli",
         "permission",
     ];
@@ -60,7 +61,8 @@ fn nothing_points_back() {
         ("adapters", &["limits", "counters", "ports", "adapters", "permission"]),
         ("config", &["config", "permission"]),
         ("app", &["limits", "unsaved", "counters", "ports", "runtime", "adapters", "config", "app"]),
-        ("cli", &["config", "app", "cli"]),
+        ("drill", &["adapters", "config", "app", "drill"]),
+        ("cli", &["config", "app", "drill", "cli"]),
     ] {
         let forbidden: Vec<String> =
             all.iter().filter(|name| !allowed.contains(name)).map(|name| format!("crate::{name}")).collect();

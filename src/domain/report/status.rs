@@ -24,7 +24,7 @@ use crate::values::record::{Answer, RecordKey};
 use crate::values::target::TargetHealth;
 use crate::values::timestamp::Timestamp;
 use crate::values::utc::Utc;
-pub use changes::changes;
+pub use changes::{changes, member_changes};
 
 /// The status of the chosen clusters.
 #[derive(Clone, Debug, PartialEq, Serialize)]

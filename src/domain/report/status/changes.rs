@@ -12,7 +12,7 @@ pub fn changes(before: &ClusterStatus, after: &ClusterStatus) -> Vec<String> {
         let paused = if after.is_paused { "Patroni is paused" } else { "Patroni is no longer paused" };
         changes.push(paused.to_owned());
     }
-    changes.extend(members(before, after));
+    changes.extend(member_changes(&before.members, &after.members));
     changes.extend(endpoints(before, after));
     match (&before.state_error, &after.state_error) {
         (None, None) => changes.extend(conditions(before, after)),
@@ -43,9 +43,11 @@ fn verdict(status: &ClusterStatus) -> String {
     }
 }
 
-fn members(before: &ClusterStatus, after: &ClusterStatus) -> Vec<String> {
+/// What has changed of the members, lag left out.
+#[must_use]
+pub fn member_changes(before: &[MemberReport], after: &[MemberReport]) -> Vec<String> {
     let changed = |member: &MemberReport| {
-        let Some(was) = before.members.iter().find(|was| name(was) == name(member)) else {
+        let Some(was) = before.iter().find(|was| name(was) == name(member)) else {
             return Some(format!("{} is new", name(member)));
         };
         let role = |member: &MemberReport| member.role.clone().unwrap_or_else(|| "role unknown".to_owned());
@@ -61,10 +63,10 @@ fn members(before: &ClusterStatus, after: &ClusterStatus) -> Vec<String> {
         ];
         all_of(&name(member), differences)
     };
-    let is_listed = |was: &&MemberReport| after.members.iter().any(|member| name(member) == name(was));
-    let gone = before.members.iter().filter(|was| !is_listed(was));
+    let is_listed = |was: &&MemberReport| after.iter().any(|member| name(member) == name(was));
+    let gone = before.iter().filter(|was| !is_listed(was));
     let gone = gone.map(|was| format!("{} is gone", name(was)));
-    after.members.iter().filter_map(changed).chain(gone).collect()
+    after.iter().filter_map(changed).chain(gone).collect()
 }
 
 fn name(member: &MemberReport) -> String {

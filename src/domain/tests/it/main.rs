@@ -13,6 +13,7 @@
 mod audit;
 mod batch;
 mod conditions;
+mod drill;
 mod evidence;
 mod history;
 mod identity;
