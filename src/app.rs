@@ -4,6 +4,8 @@
 
 mod by_role;
 mod clients;
+#[cfg(feature = "drill")]
+mod drill;
 mod history;
 mod metrics;
 mod overview;
@@ -65,6 +67,8 @@ pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::history::HISTORY_EVENTS;
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
+#[cfg(feature = "drill")]
+pub use drill::{MemberWatch, Survey};
 pub use history::Since;
 pub use metrics::write_textfile;
 pub use overview::{Overview, Summary};

@@ -8,7 +8,9 @@
 //! operator configures, [`permission`] is what IAM has to allow, [`app`] connects them, and [`cli`] and the crate
 //! `repoint-lambda` are the entry points.
 //!
-//! Imports point one way: `main, cli, lambda -> app -> {runtime, adapters, config} -> ports -> {limits, unsaved} -> {counters,
+//! `drill`, behind the feature of that name, rehearses a switchover with clients of its own.
+//!
+//! Imports point one way: `main, cli, lambda -> drill -> app -> {runtime, adapters, config} -> ports -> {limits, unsaved} -> {counters,
 //! permission} -> repoint-domain`.
 
 pub mod adapters;
@@ -16,6 +18,8 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod counters;
+#[cfg(feature = "drill")]
+pub mod drill;
 pub mod limits;
 pub mod permission;
 pub mod ports;

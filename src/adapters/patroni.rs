@@ -4,7 +4,9 @@
 //! not Patroni's is a failure with a reason: never a crash, and never "not the primary".
 
 mod reason;
-mod tls;
+#[cfg(feature = "drill")]
+pub mod switchover;
+pub mod tls;
 mod wire;
 
 use std::net::SocketAddr;

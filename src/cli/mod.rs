@@ -10,6 +10,8 @@ mod callback;
 mod check;
 mod completions;
 mod detached;
+#[cfg(feature = "drill")]
+mod drill;
 mod history;
 mod iam;
 mod job;
@@ -57,6 +59,7 @@ Examples:
   repoint status --watch             show members, verdict and endpoints, again and again
   repoint history --since 12h        show what has moved, and what was held
   repoint test-alert                 publish a test alert
+  repoint drill batman               rehearse a switchover, and measure what clients see
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
 or the output could not be printed; 2 usage or configuration; 3 changes are planned
@@ -240,6 +243,10 @@ Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage o
         #[arg(long, value_name = "WHEN", value_parser = history::since)]
         since: Option<Since>,
     },
+    /// Rehearse a switchover, and measure what clients see of it
+    #[cfg(feature = "drill")]
+    #[command(after_help = drill::HELP)]
+    Drill(drill::Arguments),
     /// Publish a test alert, without checking or changing anything
     #[command(after_help = "\
 Examples:
@@ -397,6 +404,8 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
         Work::Status { watch } => block_on(status::main(settings, watch.map(Duration::from_secs), format)),
         Work::History { since } => block_on(history::main(settings, since, format)),
+        #[cfg(feature = "drill")]
+        Work::Drill(arguments) => block_on(drill::main(settings, arguments, environment, format)),
         Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances, role } => {

@@ -69,7 +69,7 @@ pub async fn pass_with(
     let pass = Pass { spec, ports, settings, mode, span };
     let ended = attempts(pass, members).await;
     ports.calls.release();
-    finish(pass, ended).await
+    Box::pin(finish(pass, ended)).await
 }
 
 /// Makes attempts until one finishes. Each begins with a new observation and with what the earlier ones have done.

@@ -14,6 +14,8 @@ mod accounts;
 mod aws;
 mod commands;
 mod configuration;
+#[cfg(feature = "drill")]
+mod drill;
 mod entry_points;
 mod formats;
 mod guide;

@@ -104,6 +104,7 @@ fn is_unsigned(error: &CertificateError) -> bool {
 }
 
 /// Whether a certificate is rejected as a server's because it is an authority's.
+#[must_use]
 pub fn is_authority(error: &CertificateError) -> bool {
     let CertificateError::Other(other) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))

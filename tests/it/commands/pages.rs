@@ -7,13 +7,14 @@ use tempfile::TempDir;
 
 use crate::support::command::Repoint;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "plan",
     "run",
     "watch",
     "callback",
     "status",
     "history",
+    "drill",
     "test-alert",
     "adopt",
     "iam",
