@@ -14,10 +14,12 @@ mod cloudformation;
 mod command;
 mod deployed;
 mod deployment;
+mod drill;
 mod etcd;
 mod event_log;
 mod failover;
 mod figures;
+mod forwarder;
 mod function;
 mod harness;
 mod healthy;
@@ -83,6 +85,7 @@ fn run() -> anyhow::Result<ExitCode> {
         cloudformation::trials,
         walkthrough::trials,
         wire::trials,
+        drill::trials,
         prometheus::trials,
         healthy::trials,
         figures::trials,
