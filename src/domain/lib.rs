@@ -16,12 +16,14 @@
 //! report     what was done, and what was not and why
 //! alerts     what a person is notified of
 //! history    what has happened, for a reader
+//! doctor     what is wrong with the set-up
 //! drill      a rehearsed switchover: whether it may begin, and what clients saw of it
 //! ```
 
 pub mod alerts;
 pub mod audit;
 pub mod decide;
+pub mod doctor;
 pub mod drill;
 pub mod history;
 pub mod observed;

@@ -17,6 +17,7 @@ mod target_group;
 mod warning;
 
 pub use reason::{EndpointHold, EndpointReason, EndpointReasonKind};
+pub use target_group::{apis_of, is_of_primary, validate_health_check};
 pub use warning::{EndpointWarning, WarningReason};
 
 use crate::decide::readers::{Reader, settling};

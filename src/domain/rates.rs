@@ -18,6 +18,8 @@ pub enum RateKey {
     ElbWrite(String),
     /// All of Route 53.
     Route53,
+    /// What doctor alone reads of the other services (EC2, Lambda, SNS, EventBridge Scheduler, DynamoDB), in a Region.
+    Settings(String),
 }
 
 /// The size of a token bucket.
@@ -39,12 +41,16 @@ impl RateKey {
     ///
     /// EC2 needs none: each `DescribeInstances` comes with a `DescribeTargetHealth`, and EC2 takes 100 and 20 a second
     /// ("Request throttling for the Amazon EC2 API"). Neither do SNS and DynamoDB, which take hundreds a second.
+    ///
+    /// What doctor reads of them has the rate of the slowest: Lambda's control plane takes 15 a second ("Lambda quotas"), the
+    /// lists of SNS 30 (`ListSubscriptionsByTopic`).
     #[must_use]
     pub fn rate(&self) -> Rate {
         match self {
             Self::ElbRead(_) => Rate { burst: 40, per_second: 10 },
             Self::ElbWrite(_) => Rate { burst: 20, per_second: 4 },
             Self::Route53 => Rate { burst: 50, per_second: 10 },
+            Self::Settings(_) => Rate { burst: 15, per_second: 15 },
         }
     }
 }

@@ -2,9 +2,11 @@
 
 pub mod arn;
 pub mod assume;
+pub mod cidr;
 pub mod cluster;
 pub mod endpoint;
 pub mod failure;
+pub mod function;
 pub mod host;
 pub mod listener;
 pub mod moves;

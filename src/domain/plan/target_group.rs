@@ -5,6 +5,7 @@ mod health_check;
 mod place;
 mod warm;
 
+pub use health_check::{apis_of, is_of_primary, validate_health_check};
 pub(super) use place::target;
 
 use super::{Context, Plan, StepGroup};

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::observed::Observed;
 use crate::spec::{GroupRole, Spec};
+use crate::values::cluster::SiteName;
 use crate::values::primary::Primary;
 use crate::values::target::HealthCheck;
 
@@ -36,11 +37,14 @@ pub struct Api {
 
 impl Api {
     /// As a health check's `HealthCheckProtocol` spells it.
-    fn protocol(self) -> &'static str {
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
         if self.https { "HTTPS" } else { "HTTP" }
     }
 
-    fn is_at(self, port: &str) -> bool {
+    /// Whether a health check's `HealthCheckPort` is its port.
+    #[must_use]
+    pub fn is_at(self, port: &str) -> bool {
         port.parse() == Ok(self.port)
     }
 }
@@ -93,11 +97,22 @@ pub fn validate_health_check(
 /// The REST APIs of the primary's site.
 #[must_use]
 pub fn apis(spec: &Spec, observed: &Observed, primary: &Primary) -> BTreeSet<Api> {
-    let site = primary.site.as_ref();
+    apis_of(spec, observed, primary.site.as_ref())
+}
+
+/// The REST APIs of a site.
+#[must_use]
+pub fn apis_of(spec: &Spec, observed: &Observed, site: Option<&SiteName>) -> BTreeSet<Api> {
     let seeds = spec.site(site).map_or(&[][..], |site| &site.members);
     let views = observed.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
     seeds.iter().chain(listed).map(|url| Api { https: url.is_https(), port: url.port() }).collect()
+}
+
+/// Whether that path of Patroni's REST API answers 200 on the primary alone.
+#[must_use]
+pub fn is_of_primary(path: &str) -> bool {
+    WRITER_PATHS.contains(&plain(path))
 }
 
 /// The path without its query, such as `?lag=16MB`.

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up.
-const LAYERS: [&str; 11] = [
-    "values", "spec", "observed", "state", "decide", "plan", "audit", "report", "alerts", "history", "drill",
+const LAYERS: [&str; 12] = [
+    "values", "spec", "observed", "state", "decide", "plan", "audit", "report", "alerts", "history",
+    "doctor", "drill",
 ];
 
 /// The code without comments of the files at `path`, or of those below it.

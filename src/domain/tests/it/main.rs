@@ -13,8 +13,10 @@
 mod audit;
 mod batch;
 mod conditions;
+mod doctor;
 mod drill;
 mod evidence;
+mod function;
 mod history;
 mod identity;
 mod invariants;

@@ -3,4 +3,5 @@
 pub mod cases;
 pub mod evidence;
 pub mod history;
+pub mod setup;
 pub mod sites;

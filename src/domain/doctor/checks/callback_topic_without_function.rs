@@ -1,0 +1,51 @@
+//! What the callbacks' topic calls.
+
+use crate::doctor::check::{Check, Judge, Judgement, Severity, fine, unknown, wrong};
+use crate::doctor::facts::function::name_and_qualifier;
+use crate::doctor::subject::{Topic, functions};
+
+pub const CHECK: Check = Check {
+    id: "callback_topic_without_function",
+    severity: Severity::Critical,
+    title: "The callbacks' topic does not call the Lambda",
+    why: "Patroni's callbacks publish to it after a failover, and nothing happens: endpoints stay at the former primary until the \
+          next schedule, or for ever where there is none.",
+    link: "https://docs.aws.amazon.com/sns/latest/dg/sns-lambda-as-subscriber.html",
+    judge: Judge::Topic(judge),
+};
+
+fn judge(topic: &Topic<'_>) -> Judgement {
+    if !topic.is_callback() || !topic.calls()?.is_empty() {
+        return fine();
+    }
+    let arn = topic.arn;
+    let subscriptions = topic.subscriptions()?;
+    if subscriptions.iter().any(|its| its.protocol == "sqs") {
+        return unknown(format!(
+            "{arn} delivers to a queue: whether the Lambda has that as its event source was not read"
+        ));
+    }
+    let configured = topic.facts.configured.function.as_deref();
+    let name = configured.map(|function| name_and_qualifier(function).0);
+    let read = functions(topic.facts).find(|its| name.is_none_or(|name| its.name == name));
+    let read = read.and_then(|its| Some(its.configuration().ok()?.arn.as_str()));
+    let function = read.or(configured).unwrap_or("FUNCTION");
+    let of_lambda = || subscriptions.iter().filter(|its| its.protocol == "lambda");
+    let pending = of_lambda().find(|its| !its.arn.starts_with("arn:"));
+    let others: Vec<&str> = of_lambda().map(|its| its.endpoint.as_str()).collect();
+    let found = if let Some(pending) = pending {
+        format!("the subscription of {} to {arn} is not confirmed", pending.endpoint)
+    } else if others.is_empty() {
+        format!("{arn} has no subscription that calls a function")
+    } else {
+        format!("{arn} calls {}, and not {function}", others.join(", "))
+    };
+    wrong(
+        found,
+        format!(
+            "aws lambda add-permission --function-name {function} --statement-id callbacks --action lambda:InvokeFunction \
+             --principal sns.amazonaws.com --source-arn {arn}; then aws sns subscribe --topic-arn {arn} --protocol lambda \
+             --notification-endpoint {function}"
+        ),
+    )
+}
