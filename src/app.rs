@@ -4,6 +4,8 @@
 
 mod by_role;
 mod clients;
+#[cfg(feature = "doctor")]
+mod doctor;
 #[cfg(feature = "drill")]
 mod drill;
 mod history;
@@ -67,6 +69,8 @@ pub use crate::runtime::adopt::{AdoptError, Adopted};
 pub use crate::runtime::history::HISTORY_EVENTS;
 pub use crate::runtime::pass::Mode;
 pub use crate::runtime::watch::News;
+#[cfg(feature = "doctor")]
+pub use doctor::DoctorOptions;
 #[cfg(feature = "drill")]
 pub use drill::{MemberWatch, Survey};
 pub use history::Since;

@@ -27,6 +27,8 @@ pub struct Permission {
     pub statement: String,
     /// The resource that the action is allowed on; `*` for actions without resources.
     pub resource: String,
+    /// Whether it is doctor alone that makes the call.
+    pub is_for_doctor: bool,
 }
 
 /// What a call needs. `resource` is an ARN, or a hosted zone, optionally with a record; hosted zones have no ARN in the
@@ -35,6 +37,9 @@ pub struct Permission {
 pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permission> {
     let zone = || resource.split('/').next().unwrap_or_default();
     let zone_arn = || format!("arn:{partition}:route53:::hostedzone/{}", zone());
+    if let Some((statement, resource)) = for_doctor(action, resource, partition, zone_arn) {
+        return Some(Permission { statement: statement.to_owned(), resource, is_for_doctor: true });
+    }
     let (statement, resource) = match action {
         "elasticloadbalancing:DescribeTargetHealth"
         | "elasticloadbalancing:DescribeTargetGroups"
@@ -48,7 +53,7 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
         "route53:ChangeResourceRecordSets" => {
             // The allowed changes differ between zones.
             let statement = format!("MoveRecords{}", zone());
-            return Some(Permission { statement, resource: zone_arn() });
+            return Some(Permission { statement, resource: zone_arn(), is_for_doctor: false });
         }
         // The ARN of a change does not contain its zone.
         "route53:GetChange" => ("ReadRecordChanges", format!("arn:{partition}:route53:::change/*")),
@@ -57,5 +62,36 @@ pub fn needed(action: &str, resource: &str, partition: &str) -> Option<Permissio
         "dynamodb:GetItem" | "dynamodb:PutItem" => ("ReadWriteState", resource.to_owned()),
         _ => return None,
     };
-    Some(Permission { statement: statement.to_owned(), resource })
+    Some(Permission { statement: statement.to_owned(), resource, is_for_doctor: false })
+}
+
+/// What only doctor calls, so that a policy for passes has none of it.
+fn for_doctor(
+    action: &str,
+    resource: &str,
+    partition: &str,
+    zone_arn: impl Fn() -> String,
+) -> Option<(&'static str, String)> {
+    Some(match action {
+        "elasticloadbalancing:DescribeTargetGroupAttributes"
+        | "elasticloadbalancing:DescribeLoadBalancers"
+        | "elasticloadbalancing:DescribeLoadBalancerAttributes"
+        | "elasticloadbalancing:DescribeListenerAttributes" => ("ReadLoadBalancers", "*".to_owned()),
+        "ec2:DescribeSecurityGroups"
+        | "ec2:DescribeSubnets"
+        | "ec2:DescribeRouteTables"
+        | "ec2:DescribeVpcEndpoints" => ("ReadNetwork", "*".to_owned()),
+        "route53:GetHostedZone" => ("ReadZones", zone_arn()),
+        // A record set may have another health check than the configured one.
+        "route53:GetHealthCheck" => ("ReadHealthChecks", format!("arn:{partition}:route53:::healthcheck/*")),
+        "sns:GetTopicAttributes" | "sns:ListSubscriptionsByTopic" => ("ReadTopics", resource.to_owned()),
+        "sns:GetSubscriptionAttributes" => ("ReadSubscriptions", "*".to_owned()),
+        "lambda:GetFunctionConfiguration"
+        | "lambda:GetFunctionConcurrency"
+        | "lambda:GetFunctionEventInvokeConfig" => ("ReadFunction", resource.to_owned()),
+        "scheduler:ListSchedules" => ("ListSchedules", "*".to_owned()),
+        "scheduler:GetSchedule" => ("ReadSchedules", resource.to_owned()),
+        "dynamodb:DescribeTable" => ("ReadTable", resource.to_owned()),
+        _ => return None,
+    })
 }

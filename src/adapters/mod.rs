@@ -11,7 +11,11 @@ pub mod elbv2;
 pub mod heartbeat;
 pub mod history_event;
 pub mod http_server;
+#[cfg(feature = "doctor")]
+pub mod inspect;
 pub mod log_stream;
+#[cfg(feature = "doctor")]
+pub mod node;
 pub mod open_files;
 pub mod panics;
 pub mod patroni;

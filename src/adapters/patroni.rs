@@ -3,18 +3,22 @@
 //! Invariants 2 and 10: whatever listens on the port, a request is limited in time and size, and an answer that is
 //! not Patroni's is a failure with a reason: never a crash, and never "not the primary".
 
+pub(super) mod details;
+mod inspect;
 mod reason;
 #[cfg(feature = "drill")]
 pub mod switchover;
 pub mod tls;
 mod wire;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::DATE;
 use reqwest::{Client, StatusCode, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
@@ -61,6 +65,8 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Rest {
     client: Client,
+    /// The same without a client certificate, for what must not use one.
+    anonymous: Client,
     reasons: Reasons,
     /// One permit for each member that is being asked.
     places: Arc<Semaphore>,
@@ -85,21 +91,14 @@ impl Rest {
     /// # Errors
     /// If a certificate is unusable.
     pub fn new(options: &Options) -> Result<Self, OptionsError> {
-        let (ca, identity) = (options.ca.as_deref(), options.identity.clone());
-        let tls = tls::client(ca, identity, options.verify_hostname).map_err(OptionsError::Tls)?;
-        let builder = Client::builder()
-            .user_agent(concat!("repoint/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .tls_backend_preconfigured(tls)
-            // Patroni speaks HTTP/1.0 and closes each connection (Patroni, `api.py`).
-            .pool_max_idle_per_host(0);
-        let client = builder.build().map_err(OptionsError::Client)?;
+        let client = client(options, options.identity.clone())?;
+        let anonymous = match options.identity {
+            Some(_) => self::client(options, None)?,
+            None => client.clone(),
+        };
         Ok(Self {
             client,
+            anonymous,
             reasons: Reasons { has_ca: options.ca.is_some(), has_identity: options.identity.is_some() },
             places: Arc::new(Semaphore::new(options.at_once)),
             swift: Arc::new(Semaphore::new(SWIFT_AT_ONCE)),
@@ -113,11 +112,13 @@ impl Rest {
             Err(error) => {
                 return Answer {
                     peer: None,
+                    date: None,
                     read: Err(failure(Kind::Unavailable, self.reasons.of(url, &error))),
                 };
             }
         };
         let peer = response.remote_addr();
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
         let status = response.status();
         let read = async {
             if !expected.contains(&status) {
@@ -147,12 +148,31 @@ impl Rest {
                 }
             }
         };
-        Answer { peer, read: read.await }
+        Answer { peer, date, read: read.await }
     }
+}
+
+/// A client with that certificate.
+fn client(options: &Options, identity: Option<Arc<CertifiedKey>>) -> Result<Client, OptionsError> {
+    let tls =
+        tls::client(options.ca.as_deref(), identity, options.verify_hostname).map_err(OptionsError::Tls)?;
+    let builder = Client::builder()
+        .user_agent(concat!("repoint/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.timeout)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .tls_backend_preconfigured(tls)
+        // Patroni speaks HTTP/1.0 and closes each connection (Patroni, `api.py`).
+        .pool_max_idle_per_host(0);
+    builder.build().map_err(OptionsError::Client)
 }
 
 struct Answer<T> {
     peer: Option<SocketAddr>,
+    /// The header `Date`.
+    date: Option<String>,
     read: Read<(StatusCode, T)>,
 }
 
@@ -198,7 +218,7 @@ impl Patroni for Rest {
 }
 
 /// The failure of an answer with an invalid name, host or address.
-fn refused(call: &str, url: &ApiUrl, error: &wire::WireError) -> Failure {
+fn refused(call: &str, url: &ApiUrl, error: &impl Display) -> Failure {
     Failure::new(Kind::Invalid, call, url.to_string(), format!("invalid answer: {error}"))
 }
 

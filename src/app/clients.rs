@@ -11,6 +11,9 @@ use crate::ports::Zones;
 use crate::runtime::zone_batcher::ZoneBatcher;
 
 pub struct Clients {
+    /// For what passes do not call.
+    #[cfg(feature = "doctor")]
+    pub access: Access,
     elbv2: Arc<BTreeMap<String, aws_sdk_elasticloadbalancingv2::Client>>,
     #[cfg(feature = "ec2")]
     ec2: Arc<BTreeMap<String, aws_sdk_ec2::Client>>,
@@ -26,6 +29,8 @@ impl Clients {
         #[cfg(feature = "ec2")]
         let ec2 = regions.iter().map(|region| ((*region).to_owned(), access.ec2(region)));
         Self {
+            #[cfg(feature = "doctor")]
+            access: access.clone(),
             elbv2: Arc::new(elbv2.collect()),
             #[cfg(feature = "ec2")]
             ec2: Arc::new(ec2.collect()),

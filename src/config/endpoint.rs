@@ -9,7 +9,7 @@ mod target_group;
 use serde_json::Value;
 
 use super::file::Cluster;
-use super::iam::Policy;
+use super::iam::{Policy, Rights};
 use super::resolve::Resolver;
 pub use dns::{record_name, zone_id};
 pub use record::Record;
@@ -39,10 +39,22 @@ pub struct Kind {
 /// What a process does with endpoints.
 #[derive(Clone, Copy)]
 pub struct Usage {
-    /// It changes them.
-    pub writes: bool,
+    /// What for.
+    pub rights: Rights,
     /// Target groups may hold instances.
     pub has_instances: bool,
     /// It waits until Route 53's servers have a change.
     pub waits_insync: bool,
+}
+
+impl Usage {
+    /// Whether it changes them.
+    pub fn writes(self) -> bool {
+        self.rights == Rights::Pass
+    }
+
+    /// Whether it reads what is around them.
+    pub fn inspects(self) -> bool {
+        self.rights == Rights::Doctor
+    }
 }

@@ -23,6 +23,8 @@ pub enum Rights {
     Pass,
     /// Reading: `plan`, `status` and `history`.
     Plan,
+    /// Reading these and what is around them: `doctor`.
+    Doctor,
     /// Calling the Lambda through its topic: a callback with mode `sns`.
     Callback,
 }
@@ -45,7 +47,9 @@ pub struct PolicyOf {
 pub fn policies(settings: &Settings, rights: Rights, has_instances: bool) -> Vec<PolicyOf> {
     let roles = match rights {
         Rights::Callback => BTreeSet::new(),
-        Rights::Plan | Rights::Pass => settings.roles().into_iter().map(|role| &role.arn).collect(),
+        Rights::Plan | Rights::Doctor | Rights::Pass => {
+            settings.roles().into_iter().map(|role| &role.arn).collect()
+        }
     };
     let owners = std::iter::once(None).chain(roles.into_iter().map(Some));
     let of = |role: Option<&RoleArn>| PolicyOf {
@@ -68,17 +72,23 @@ pub(super) fn policy(
                 policy.allow(&["sns:Publish"], topic.as_str());
             }
         }
-        Rights::Plan | Rights::Pass => {
-            let writes = rights == Rights::Pass;
+        Rights::Plan | Rights::Doctor | Rights::Pass => {
             let clusters: Vec<Spec> =
                 settings.clusters.iter().map(|cluster| cluster.under_role(role)).collect();
-            let usage =
-                endpoint::Usage { writes, has_instances, waits_insync: settings.wait_insync.is_some() };
+            let usage = endpoint::Usage {
+                rights,
+                // Doctor asks which instances have the members' addresses, whatever the groups hold.
+                has_instances: has_instances || rights == Rights::Doctor,
+                waits_insync: settings.wait_insync.is_some(),
+            };
             for kind in KINDS {
                 (kind.allow)(&mut policy, &clusters, usage);
             }
             if role.is_none() {
-                policy.allow_around(settings, writes);
+                policy.allow_around(settings, usage.writes());
+                if usage.inspects() {
+                    policy.allow_to_inspect(settings, &clusters);
+                }
             }
         }
     }
@@ -122,13 +132,59 @@ impl Policy {
         }
     }
 
+    /// What doctor reads with the process's own credentials beside the endpoints: topics, the Lambda, its schedules and its
+    /// network, the table, and the load balancers of sites whose target groups are not configured.
+    fn allow_to_inspect(&mut self, settings: &Settings, clusters: &[Spec]) {
+        let has_alias = |cluster: &Spec| cluster.sites.iter().any(|site| site.alias.is_some());
+        if clusters.iter().any(has_alias) {
+            self.allow(&["elasticloadbalancing:DescribeLoadBalancers"], "*");
+        }
+        for topic in settings.topics() {
+            self.allow(&["sns:GetTopicAttributes"], topic.as_str());
+        }
+        if let CallbackMode::Sns(topic) = &settings.callback.mode {
+            self.allow(&["sns:ListSubscriptionsByTopic"], topic.as_str());
+            self.allow(&["sns:GetSubscriptionAttributes"], "*");
+        }
+        for function in functions(settings) {
+            self.allow(
+                &[
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:GetFunctionConcurrency",
+                    "lambda:GetFunctionEventInvokeConfig",
+                ],
+                &function,
+            );
+            self.allow(
+                &[
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeRouteTables",
+                    "ec2:DescribeVpcEndpoints",
+                ],
+                "*",
+            );
+        }
+        if let Some(group) = &settings.lambda.schedule_group {
+            self.allow(&["scheduler:ListSchedules"], "*");
+            self.allow(
+                &["scheduler:GetSchedule"],
+                &own_arn(settings, "scheduler", &format!("schedule/{group}/*")),
+            );
+        }
+        if let StateStore::DynamoDb(table) = &settings.state.store {
+            self.allow(&["dynamodb:DescribeTable"], &table_arn(settings, table));
+        }
+    }
+
     pub(super) fn allow(&mut self, actions: &[&str], resource: &str) {
         self.allow_if(actions, resource, None);
     }
 
     pub(super) fn allow_if(&mut self, actions: &[&str], resource: &str, condition: Option<&Value>) {
         for action in actions {
-            let Some(Permission { statement, resource }) = needed(action, resource, &self.partition) else {
+            let Some(Permission { statement, resource, .. }) = needed(action, resource, &self.partition)
+            else {
                 continue;
             };
             let known = self.statements.iter().position(|known| known.sid == statement);
@@ -164,15 +220,37 @@ impl Policy {
     }
 }
 
-/// The ARN of the state table. The configuration has only its name; its account is that of the resources without a
-/// role.
+/// The ARN of the state table.
 fn table_arn(settings: &Settings, table: &str) -> String {
+    own_arn(settings, "dynamodb", &format!("table/{table}"))
+}
+
+/// The ARNs of the Lambda and of its aliases and versions: of the configured one, or else of any that the topic of callbacks
+/// or a schedule may call.
+fn functions(settings: &Settings) -> Vec<String> {
+    let of = |arn: String| vec![format!("{arn}:*"), arn];
+    match (&settings.lambda.function, &settings.callback.mode) {
+        (Some(function), _) if function.region().is_some() => of(function.unqualified().to_owned()),
+        (Some(function), _) => of(own_arn(settings, "lambda", &format!("function:{}", function.name()))),
+        (None, CallbackMode::Sns(topic)) => {
+            let (region, account) = (topic.region(), topic.account());
+            vec![format!("arn:{}:lambda:{region}:{account}:function:*", settings.partition())]
+        }
+        (None, _) if settings.lambda.schedule_group.is_some() => {
+            vec![own_arn(settings, "lambda", "function:*")]
+        }
+        (None, CallbackMode::Daemon | CallbackMode::Detached) => Vec::new(),
+    }
+}
+
+/// The ARN of something of which the configuration has only the name: its account is that of the resources without a role.
+fn own_arn(settings: &Settings, service: &str, resource: &str) -> String {
     let own = settings.groups().find(|group| group.assume.is_none());
     let account = own.map(|group| group.arn.account());
     let of_topic = settings.alerts.topics.first().map(|topic| topic.arn.account());
     let account = account.or(of_topic).unwrap_or("*");
     let region = settings.aws.region.as_deref().unwrap_or("*");
-    format!("arn:{}:dynamodb:{region}:{account}:table/{table}", settings.partition())
+    format!("arn:{}:{service}:{region}:{account}:{resource}", settings.partition())
 }
 
 /// Escapes a text for a condition with wildcards: `${` would begin a policy variable (IAM User Guide, "Policy variables").

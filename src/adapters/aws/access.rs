@@ -120,6 +120,20 @@ impl Access {
         client!(aws_sdk_sns, self, &in_region(&self.config, region))
     }
 
+    /// A client for Lambda in a Region.
+    #[cfg(feature = "doctor")]
+    #[must_use]
+    pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
+        client!(aws_sdk_lambda, self, &in_region(&self.config, region))
+    }
+
+    /// A client for `EventBridge` Scheduler in a Region.
+    #[cfg(feature = "doctor")]
+    #[must_use]
+    pub fn scheduler(&self, region: &str) -> aws_sdk_scheduler::Client {
+        client!(aws_sdk_scheduler, self, &in_region(&self.config, region))
+    }
+
     /// A client for the state table, with the timeouts of a commit.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

@@ -91,15 +91,18 @@ pub fn hint(owner: &Owner, call: &str, resource: &str, words: &str) -> String {
     }
     let role = owner.role.as_ref().map_or_else(String::new, |role| format!(" --role {role}"));
     match permission {
-        Some(Permission { statement, resource }) if call == ASSUME => format!(
+        Some(Permission { statement, resource, .. }) if call == ASSUME => format!(
             "allow these credentials in the trust policy of `{resource}`; if it requires an `sts:ExternalId`, set the same \
              `external_id` beside `role_arn`; and allow the IAM action `{action}` on the role (statement `{statement}` of \
              `repoint iam{role}`)"
         ),
-        Some(Permission { statement, resource }) => format!(
-            "allow the IAM action `{action}` on `{resource}` (statement `{statement}` of `repoint iam{role}`), or use \
-             other credentials"
-        ),
+        Some(Permission { statement, resource, is_for_doctor }) => {
+            let whom = if is_for_doctor { " --for doctor" } else { "" };
+            format!(
+                "allow the IAM action `{action}` on `{resource}` (statement `{statement}` of `repoint iam{whom}{role}`), or use \
+                 other credentials"
+            )
+        }
         None => format!("allow the IAM action `{action}` on `{on}`, or use other credentials"),
     }
 }

@@ -95,7 +95,11 @@ fn allow(policy: &mut Policy, clusters: &[Spec], usage: Usage) {
     let zones = zones(clusters);
     for (zone, places) in &zones {
         policy.allow(&["route53:ListResourceRecordSets"], zone.as_str());
-        if usage.writes {
+        if usage.inspects() {
+            policy.allow(&["route53:GetHostedZone"], zone.as_str());
+            policy.allow(&["route53:GetHealthCheck"], "");
+        }
+        if usage.writes() {
             let names: BTreeSet<&str> = places.iter().map(|(name, _)| *name).collect();
             let types: BTreeSet<&str> = places.iter().map(|(_, record_type)| *record_type).collect();
             let of_these = json!({ "ForAllValues:StringEquals": {
@@ -107,7 +111,7 @@ fn allow(policy: &mut Policy, clusters: &[Spec], usage: Usage) {
             policy.allow_if(&["route53:ChangeResourceRecordSets"], zone.as_str(), Some(&of_these));
         }
     }
-    if usage.writes && usage.waits_insync && !zones.is_empty() {
+    if usage.writes() && usage.waits_insync && !zones.is_empty() {
         policy.allow(&["route53:GetChange"], "");
     }
 }

@@ -72,6 +72,15 @@ fn show(spec: &Spec, site: Option<&SiteName>) -> Vec<Value> {
     spec.groups.iter().filter(|group| group.site.as_ref() == site).map(|group| json!(group)).collect()
 }
 
+/// What doctor reads around target groups.
+const LOAD_BALANCERS: [&str; 5] = [
+    "elasticloadbalancing:DescribeTargetGroupAttributes",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeLoadBalancerAttributes",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeListenerAttributes",
+];
+
 /// Reading is allowed on all groups that the clusters have, and writing on each one.
 fn allow(policy: &mut Policy, clusters: &[Spec], usage: Usage) {
     let groups: Vec<_> = clusters.iter().flat_map(|cluster| &cluster.groups).collect();
@@ -90,7 +99,11 @@ fn allow(policy: &mut Policy, clusters: &[Spec], usage: Usage) {
         let there = json!({ "StringEquals": { "ec2:Region": regions } });
         policy.allow_if(&["ec2:DescribeInstances"], "*", Some(&there));
     }
-    if usage.writes {
+    if usage.inspects() && !groups.is_empty() {
+        policy.allow(&LOAD_BALANCERS, "*");
+        policy.allow(&["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"], "*");
+    }
+    if usage.writes() {
         for group in &groups {
             policy.allow(
                 &["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
