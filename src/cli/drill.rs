@@ -11,16 +11,21 @@ use tokio::task::spawn_blocking;
 
 use super::{Format, print, stderr, terminal};
 use crate::app::App;
+#[cfg(feature = "doctor")]
+use crate::app::DoctorOptions;
 use crate::config::{Environment, Settings};
 use crate::drill::conduct::{Confirmation, Operator, Request, observe, switch_over};
 use crate::drill::dsn::DsnError;
 use crate::drill::endpoint::Endpoint;
 use crate::drill::login;
 use crate::drill::table::Table;
+#[cfg(feature = "doctor")]
+use repoint_domain::doctor::{check::Severity, checks::CHECKS, examine::examine};
 use repoint_domain::drill::gates::{Gate, Switch};
 use repoint_domain::drill::picture::svg;
 use repoint_domain::drill::report::{DrillReport, Outcome};
 use repoint_domain::drill::{gates_text, text};
+use repoint_domain::observed::Read;
 use repoint_domain::values::cluster::{MemberName, Scope};
 
 pub const HELP: &str = "\
@@ -115,7 +120,6 @@ pub async fn main(
         readers,
         table: arguments.table.clone(),
         auth,
-        // The doctor's critical findings are connected here.
         doctor: None,
         is_way_back: false,
     };
@@ -123,6 +127,15 @@ pub async fn main(
         Person { scope: spec.scope.clone(), yes: arguments.yes.clone(), format, signals: signals.clone() };
     let mut code = ExitCode::SUCCESS;
     loop {
+        if !arguments.observe {
+            request.doctor = tokio::select! {
+                biased;
+                () = signals.received(1) => {
+                    return print::error("a signal ended the drill before it began; nothing was changed");
+                }
+                critical = critical(&app) => critical,
+            };
+        }
         let made = async {
             if arguments.observe {
                 observe(&app, &operator, &request).await
@@ -297,4 +310,18 @@ impl Signals {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// What doctor finds critical; `None` in a build without it.
+#[cfg(feature = "doctor")]
+async fn critical(app: &App) -> Option<Read<Vec<String>>> {
+    let facts = app.doctor(DoctorOptions::default(), |_, _, _| {}).await;
+    let report = examine(&facts, CHECKS, &app.settings().ignored_findings);
+    let critical = report.findings.iter().filter(|finding| finding.severity == Severity::Critical);
+    Some(Ok(critical.map(|finding| finding.id.to_owned()).collect()))
+}
+
+#[cfg(not(feature = "doctor"))]
+async fn critical(_: &App) -> Option<Read<Vec<String>>> {
+    None
 }

@@ -10,6 +10,8 @@ mod callback;
 mod check;
 mod completions;
 mod detached;
+#[cfg(feature = "doctor")]
+mod doctor;
 #[cfg(feature = "drill")]
 mod drill;
 mod history;
@@ -38,6 +40,8 @@ use clap_complete::Shell;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
+#[cfg(feature = "doctor")]
+use crate::app::DoctorOptions;
 use crate::app::{HISTORY_EVENTS, Since, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
 use repoint_domain::values::cluster::EntryName;
@@ -58,6 +62,7 @@ Examples:
   repoint adopt batman               accept the cluster's new system identifier
   repoint status --watch             show members, verdict and endpoints, again and again
   repoint history --since 12h        show what has moved, and what was held
+  repoint doctor                     find what is wrong with the set-up, before a failover does
   repoint test-alert                 publish a test alert
   repoint drill batman               rehearse a switchover, and measure what clients see
 
@@ -243,6 +248,35 @@ Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage o
         #[arg(long, value_name = "WHEN", value_parser = history::since)]
         since: Option<Since>,
     },
+    /// Find what is wrong with the set-up, before the next failover does; changes nothing
+    #[cfg(feature = "doctor")]
+    #[command(after_help = "\
+Examples:
+  repoint doctor
+  repoint doctor --cluster batman --format json | jq '.findings[] | {id, subject, remedy}'
+  sudo -u postgres repoint doctor --local --config /etc/repoint.toml        on a node of Patroni
+  repoint doctor --probe                                                    with the checks that are not reads
+
+It reads Patroni's configuration and members, the target groups with their load balancers, listeners and security
+groups, the record sets with their health checks and zones, the topics, the Lambda with its schedules, and the state
+table. For each finding it says what was read, why it hurts, and what to do; infra/guide/doctor.md explains each check.
+What could not be read is reported as not checked. `repoint iam --for doctor` prints the rights that it needs.
+
+With --probe it sends each member one `POST /switchover` without a body, which Patroni refuses: that shows whether the
+REST API asks for credentials.
+
+Exit status: 0 nothing critical was found; 1 something critical was found; 2 usage or configuration.")]
+    Doctor {
+        /// Also read what only this node has: patroni.yml, callbacks, watchdog, units, clock, hosts file
+        #[arg(long)]
+        local: bool,
+        /// Also make the checks that are not reads; they have no effect
+        #[arg(long)]
+        probe: bool,
+        /// Ignore this check; may be repeated. With a reason: [[doctor.ignore]] in the configuration
+        #[arg(long, value_name = "ID")]
+        ignore: Vec<String>,
+    },
     /// Rehearse a switchover, and measure what clients see of it
     #[cfg(feature = "drill")]
     #[command(after_help = drill::HELP)]
@@ -277,6 +311,7 @@ adopted: an old copy of a database must not get the traffic automatically.")]
 Examples:
   repoint iam > policy.json                     for run, watch and the Lambda
   repoint iam --for plan                        read-only
+  repoint iam --for doctor                      read-only, and everything that doctor reads
   repoint iam --for callback                    nodes that only call the Lambda ([callback] mode = \"sns\")
   repoint iam --role self                       the process's own policy, if roles are configured (role_arn)
   repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     the policy of an assumed role
@@ -341,6 +376,8 @@ enum For {
     Plan,
     /// `callback` with mode `sns`
     Callback,
+    /// `doctor`
+    Doctor,
 }
 
 impl For {
@@ -349,6 +386,7 @@ impl For {
             Self::Run => Rights::Pass,
             Self::Plan => Rights::Plan,
             Self::Callback => Rights::Callback,
+            Self::Doctor => Rights::Doctor,
         }
     }
 }
@@ -404,6 +442,10 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         Work::Callback { arguments, detached: true } => detached::main(settings, &common.config, &arguments),
         Work::Status { watch } => block_on(status::main(settings, watch.map(Duration::from_secs), format)),
         Work::History { since } => block_on(history::main(settings, since, format)),
+        #[cfg(feature = "doctor")]
+        Work::Doctor { local, probe, ignore } => {
+            block_on(doctor::main(settings, DoctorOptions { local, probe }, &ignore, format))
+        }
         #[cfg(feature = "drill")]
         Work::Drill(arguments) => block_on(drill::main(settings, arguments, environment, format)),
         Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),

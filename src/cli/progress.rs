@@ -72,30 +72,71 @@ impl Progress {
 
     /// Does the work, and draws how far it is, unless that is not wanted.
     pub async fn shown<T>(&self, is_quiet: bool, work: impl Future<Output = T>) -> T {
-        if is_quiet || !terminal::is_drawable(&io::stderr()) {
-            return work.await;
-        }
-        let mut redraws = interval_at(self.began + SHOWN_AFTER, REDRAWN_EVERY);
-        redraws.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let _erased = Erased;
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                _ = redraws.tick() => {
-                    // What wraps into another line could not be erased.
-                    let mut line = self.words();
-                    line.truncate(terminal::size(&io::stderr()).columns.saturating_sub(1));
-                    stderr::draw(line);
-                }
-            }
-        }
+        if is_quiet { work.await } else { drawn(self.began, || self.words(), work).await }
     }
 
     /// A panic leaves nothing half done.
     fn lock(&self) -> MutexGuard<'_, Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many things of each kind doctor has read.
+#[cfg(feature = "doctor")]
+#[derive(Debug)]
+pub struct Reads {
+    began: Instant,
+    /// Done and all, by kind.
+    counts: Mutex<BTreeMap<&'static str, (usize, usize)>>,
+}
+
+#[cfg(feature = "doctor")]
+impl Reads {
+    /// From now on.
+    pub fn new() -> Self {
+        Self { began: Instant::now(), counts: Mutex::default() }
+    }
+
+    /// So many of a kind are read.
+    pub fn read(&self, what: &'static str, done: usize, all: usize) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(what, (done, all));
+    }
+
+    /// Does the work, and draws how far it is.
+    pub async fn shown<T>(&self, work: impl Future<Output = T>) -> T {
+        drawn(self.began, || self.words(), work).await
+    }
+
+    fn words(&self) -> String {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let unfinished = counts.iter().filter(|(_, (done, all))| done < all);
+        let kinds: Vec<String> =
+            unfinished.map(|(what, (done, all))| format!("{done} of {all} {what} read")).collect();
+        let elapsed = units::seconds(self.began.elapsed().as_secs());
+        if kinds.is_empty() { elapsed } else { format!("{}, {elapsed}", kinds.join(", ")) }
+    }
+}
+
+/// Does the work, and draws the words on stderr, if that is a terminal.
+async fn drawn<T>(began: Instant, words: impl Fn() -> String, work: impl Future<Output = T>) -> T {
+    if !terminal::is_drawable(&io::stderr()) {
+        return work.await;
+    }
+    let mut redraws = interval_at(began + SHOWN_AFTER, REDRAWN_EVERY);
+    redraws.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let _erased = Erased;
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = redraws.tick() => {
+                // What wraps into another line could not be erased.
+                let mut line = words();
+                line.truncate(terminal::size(&io::stderr()).columns.saturating_sub(1));
+                stderr::draw(line);
+            }
+        }
     }
 }
 

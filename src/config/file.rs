@@ -34,6 +34,8 @@ pub struct File {
     #[serde(default)]
     pub metrics: Metrics,
     #[serde(default)]
+    pub doctor: Doctor,
+    #[serde(default)]
     pub cluster: Vec<Spanned<Cluster>>,
 }
 
@@ -129,6 +131,8 @@ pub enum CallbackModeName {
 #[serde(deny_unknown_fields)]
 pub struct Lambda {
     pub fail_on_hold: Option<Spanned<bool>>,
+    pub function: Option<Spanned<String>>,
+    pub schedule_group: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -141,6 +145,22 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
     pub textfile: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doctor {
+    #[serde(default)]
+    pub ignore: Vec<Ignore>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ignore {
+    pub id: Spanned<String>,
+    pub reason: Spanned<String>,
+    pub cluster: Option<Spanned<String>>,
+    pub resource: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

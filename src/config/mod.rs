@@ -32,6 +32,7 @@ pub use monitoring::{Http, Metrics};
 pub use pem::{Authorities, Identity};
 pub use problem::{ConfigError, Problem};
 use repoint_domain::alerts::{AlertTopic, Limits};
+use repoint_domain::doctor::report::Ignore;
 use repoint_domain::spec::{GroupSpec, Spec};
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::assume::AssumedRole;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub http: Http,
     /// Metrics of `repoint run`.
     pub metrics: Metrics,
+    /// Findings of doctor that are to be ignored.
+    pub ignored_findings: Vec<Ignore>,
     /// The clusters, in the order of the file.
     pub clusters: Vec<Spec>,
 }

@@ -4,6 +4,7 @@ mod alerts;
 mod assume;
 mod aws;
 mod cluster;
+mod doctor;
 mod monitoring;
 mod pass;
 mod patroni;
@@ -36,7 +37,7 @@ pub(super) const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// The variables that correspond to a key of the file.
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 32] = [
     "REPOINT_AWS_REGION",
     "REPOINT_AWS_ENDPOINT_URL",
     "REPOINT_AWS_LIMIT_PERCENT",
@@ -65,6 +66,8 @@ const VARIABLES: [&str; 30] = [
     "REPOINT_CALLBACK_MODE",
     "REPOINT_CALLBACK_SNS_TOPIC_ARN",
     "REPOINT_LAMBDA_FAIL_ON_HOLD",
+    "REPOINT_LAMBDA_FUNCTION",
+    "REPOINT_LAMBDA_SCHEDULE_GROUP",
     "REPOINT_HTTP_LISTEN",
     "REPOINT_METRICS_TEXTFILE",
 ];
@@ -121,6 +124,7 @@ pub fn resolve(
     let http = resolver.http(file);
     let metrics = resolver.metrics(file);
     let clusters = resolver.clusters(&file.cluster);
+    let ignored_findings = resolver.ignored_findings(file, &clusters);
     if resolver.problems.is_empty() {
         Ok(Settings {
             aws,
@@ -134,6 +138,7 @@ pub fn resolve(
             lambda,
             http,
             metrics,
+            ignored_findings,
             clusters,
         })
     } else {

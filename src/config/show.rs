@@ -8,6 +8,7 @@ use super::endpoint::KINDS;
 use super::mask::masked_value;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
 use repoint_domain::alerts::AlertTopic;
+use repoint_domain::doctor::report::Ignore;
 use repoint_domain::spec::{Site, Spec};
 use repoint_domain::values::cluster::SiteName;
 
@@ -57,9 +58,14 @@ pub fn show(settings: &Settings) -> Value {
             "socket": settings.watch.socket,
         },
         "callback": callback(&settings.callback),
-        "lambda": { "fail_on_hold": settings.lambda.fail_on_hold },
+        "lambda": {
+            "fail_on_hold": settings.lambda.fail_on_hold,
+            "function": settings.lambda.function,
+            "schedule_group": settings.lambda.schedule_group,
+        },
         "http": { "listen": settings.http.listen.map(|listen| listen.to_string()) },
         "metrics": { "textfile": settings.metrics.textfile },
+        "doctor": { "ignore": settings.ignored_findings.iter().map(ignored).collect::<Vec<_>>() },
         "cluster": settings.clusters.iter().map(cluster).collect::<Vec<_>>(),
     });
     without_nothing(shown)
@@ -79,6 +85,11 @@ fn topic(topic: &AlertTopic) -> Value {
         "format": topic.format.as_str(),
         "min_severity": topic.min_severity.as_str(),
     })
+}
+
+fn ignored(ignore: &Ignore) -> Value {
+    let Ignore { id, cluster, resource, reason } = ignore;
+    json!({ "id": id, "reason": reason, "cluster": cluster, "resource": resource })
 }
 
 fn callback(callback: &Callback) -> Value {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use repoint_domain::values::arn::TopicArn;
+use repoint_domain::values::function::FunctionName;
 
 /// The daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +42,8 @@ pub enum CallbackMode {
 pub struct Lambda {
     /// Whether an invocation fails if a cluster is held.
     pub fail_on_hold: bool,
+    /// The function itself, for doctor.
+    pub function: Option<FunctionName>,
+    /// The group of the schedules that call it, for doctor.
+    pub schedule_group: Option<String>,
 }

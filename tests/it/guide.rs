@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use regex::Regex;
+use repoint_domain::doctor::checks::CHECKS;
+use repoint_domain::doctor::guide;
 
 use crate::support::command::Repoint;
 
@@ -221,6 +223,24 @@ async fn the_configurations_of_the_documentation_are_accepted() {
         }
     }
     assert!(tried >= 2, "{tried}");
+}
+
+/// What follows the comment in the page of doctor is written from the checks: `INSTA_UPDATE=always` writes it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "as insta has it, the environment says whether to write")]
+fn doctor_has_an_entry_for_each_check() {
+    const PAGE: &str = "infra/guide/doctor.md";
+    let page = read(PAGE);
+    let (before, entries) = page.split_once(" -->\n\n").unwrap();
+    let written = guide::entries(CHECKS);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(Path::new(REPOSITORY).join(PAGE), format!("{before} -->\n\n{written}")).unwrap();
+    } else {
+        assert!(
+            entries == written,
+            "{PAGE} is not what the checks say: INSTA_UPDATE=always cargo it guide::doctor"
+        );
+    }
 }
 
 #[test]

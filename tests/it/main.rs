@@ -27,6 +27,7 @@ mod lease_guard;
 mod log_filter;
 mod monitoring;
 mod networks;
+mod node;
 mod output;
 mod page;
 mod patroni;

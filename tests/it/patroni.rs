@@ -1,5 +1,6 @@
 //! Patroni's REST API: the answers of real nodes, and what else may listen on that port.
 
+mod inspect;
 mod text;
 
 use std::collections::BTreeMap;

@@ -82,15 +82,16 @@ const NEVER_NAMED: [&str; 38] = [
 ];
 
 /// Names, and phrases in which such a word is a technical term.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     // What a trigger says (invariant 1), and how it is written: on the control socket, in a message, in a topic's name.
     r"look now",
     r"\blook ?$",
     r"-look\b",
     r#""look""#,
     // Lambda's and CloudWatch's memory.
-    r"memory (of the function|for the function)|function's memory|memory_mb|memory(mb|size)|in memory",
+    r"memory (of the function|for the function)|function's memory|memory_mb|memory-?(mb|size)|in memory",
     r"lower-case letter",
+    r"dead-letter|configuration-memory",
     r"begin with a letter",
     r"\{LOOK\}",
     // A resource's name in the Terraform module.

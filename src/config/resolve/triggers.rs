@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{LONGEST, Resolver};
 use crate::config::file::{CallbackModeName, File};
 use crate::config::{Callback, CallbackMode, Lambda, Problem, Watch};
+use repoint_domain::values::function::FunctionName;
 
 /// Half of it is the average delay of a failover; a request costs a member 1 ms.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -80,12 +81,31 @@ impl Resolver<'_> {
     }
 
     pub(super) fn lambda(&mut self, file: &File) -> Lambda {
+        let file = &file.lambda;
+        let function = self.text(&["REPOINT_LAMBDA_FUNCTION"], file.function.as_ref());
+        let function = function.and_then(|given| {
+            let function = self.parsed(&given, "lambda.function", FunctionName::parse)?;
+            if let Some(partition) = function.partition() {
+                self.is_of_partition(partition, &given.place, "lambda.function");
+            }
+            Some(function)
+        });
+        let group = self.text(&["REPOINT_LAMBDA_SCHEDULE_GROUP"], file.schedule_group.as_ref());
         Lambda {
-            fail_on_hold: self.boolean(
-                "REPOINT_LAMBDA_FAIL_ON_HOLD",
-                file.lambda.fail_on_hold.as_ref(),
-                false,
-            ),
+            fail_on_hold: self.boolean("REPOINT_LAMBDA_FAIL_ON_HOLD", file.fail_on_hold.as_ref(), false),
+            function,
+            schedule_group: group
+                .and_then(|given| self.parsed(&given, "lambda.schedule_group", schedule_group)),
         }
+    }
+}
+
+/// A group's name (`EventBridge` Scheduler API, `CreateScheduleGroup`, `Name`).
+fn schedule_group(text: &str) -> Result<String, &'static str> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=64).contains(&text.len()) && text.bytes().all(is_part) {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be the name of a schedule group: up to 64 letters, digits, `-`, `_` or `.`")
     }
 }

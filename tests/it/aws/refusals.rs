@@ -6,7 +6,7 @@ use repoint_domain::values::failure::Kind;
 
 /// The errors that the service models list for each operation that is called (botocore, `errors` of the operation), by
 /// their codes on the wire; and each API's common errors.
-const MODELLED: [(&str, &[&str]); 17] = [
+const MODELLED: [(&str, &[&str]); 25] = [
     ("DescribeTargetHealth", &["InvalidTarget", "TargetGroupNotFound", "HealthUnavailable"]),
     ("DescribeTargetGroups", &["LoadBalancerNotFound", "TargetGroupNotFound"]),
     ("DescribeListeners", &["ListenerNotFound", "LoadBalancerNotFound", "UnsupportedProtocol"]),
@@ -108,6 +108,42 @@ const MODELLED: [(&str, &[&str]); 17] = [
         ],
     ),
     ("DescribeTable", &["InternalServerError", "InvalidEndpointException", "ResourceNotFoundException"]),
+    // Of doctor.
+    ("DescribeLoadBalancers", &["LoadBalancerNotFound"]),
+    ("DescribeListenerAttributes", &["ListenerNotFound"]),
+    ("GetHostedZone", &["InvalidInput", "NoSuchHostedZone"]),
+    ("GetHealthCheck", &["IncompatibleVersion", "InvalidInput", "NoSuchHealthCheck"]),
+    (
+        "ListSubscriptionsByTopic",
+        &["AuthorizationError", "InternalError", "InvalidParameter", "InvalidSecurity", "NotFound"],
+    ),
+    (
+        "GetFunctionConfiguration",
+        &[
+            "InvalidParameterValueException",
+            "ResourceNotFoundException",
+            "ServiceException",
+            "TooManyRequestsException",
+        ],
+    ),
+    (
+        "ListSchedules",
+        &[
+            "InternalServerException",
+            "ResourceNotFoundException",
+            "ThrottlingException",
+            "ValidationException",
+        ],
+    ),
+    (
+        "GetSchedule",
+        &[
+            "InternalServerException",
+            "ResourceNotFoundException",
+            "ThrottlingException",
+            "ValidationException",
+        ],
+    ),
     (
         "AssumeRole",
         &[
@@ -248,6 +284,8 @@ fn a_denial_names_the_policy_that_has_to_change() {
          {action} action"
     );
     assert!(hint(action, GROUP, "AccessDenied", &words).1.contains("`MoveTargets` of `repoint iam`"));
+    let of_doctor = hint("lambda:GetFunctionConcurrency", "repoint", "AccessDeniedException", "User: x").1;
+    assert!(of_doctor.contains("`ReadFunction` of `repoint iam --for doctor`"), "{of_doctor}");
 }
 
 /// What AWS names outranks what was called.

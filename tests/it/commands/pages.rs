@@ -7,13 +7,14 @@ use tempfile::TempDir;
 
 use crate::support::command::Repoint;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "plan",
     "run",
     "watch",
     "callback",
     "status",
     "history",
+    "doctor",
     "drill",
     "test-alert",
     "adopt",

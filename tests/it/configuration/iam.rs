@@ -222,6 +222,77 @@ async fn the_policy_of_a_plan_is_a_part_of_that_of_a_run() {
     }
 }
 
+/// What each section of the configuration adds to what doctor may read, and that it may change nothing.
+#[tokio::test]
+async fn doctor_may_read_what_is_around_what_is_configured() {
+    let sids = |policy: &Value| statements(policy).into_iter().map(|(sid, _)| sid).collect::<Vec<_>>();
+    let resource = |policy: &Value, sid: &str| {
+        let statements = policy["Statement"].as_array().unwrap();
+        statements.iter().find(|it| it["Sid"] == sid).unwrap()["Resource"].to_string()
+    };
+    let doctor = ["--for", "doctor"];
+    assert_eq!(sids(&policy(CLUSTER, &doctor).await), Vec::<String>::new());
+    let some = policy(GOOD, &doctor).await;
+    assert_eq!(
+        sids(&some),
+        [
+            "ReadTargetGroups",
+            "ReadInstances",
+            "ReadLoadBalancers",
+            "ReadNetwork",
+            "ReadRecords",
+            "ReadZones",
+            "ReadHealthChecks",
+            "ReadTopics"
+        ]
+    );
+    assert_eq!(resource(&some, "ReadTopics"), r#"["arn:aws:sns:us-east-1:123456789012:db-alerts"]"#);
+
+    let callback =
+        "[callback]\nmode = \"sns\"\nsns_topic_arn = \"arn:aws:sns:eu-west-1:123456789012:db-callbacks\"\n";
+    let called = policy(&[callback, CLUSTER].concat(), &doctor).await;
+    assert_eq!(sids(&called), ["ReadTopics", "ReadSubscriptions", "ReadFunction", "ReadNetwork"]);
+    assert_eq!(resource(&called, "ReadFunction"), r#"["arn:aws:lambda:eu-west-1:123456789012:function:*"]"#);
+
+    let lambda = "[lambda]\nfunction = \"repoint:live\"\nschedule_group = \"every-minute\"\n";
+    let table = "[state]\ndynamodb_table = \"repoint\"\n";
+    let all = policy(&[table, callback, lambda, GOOD].concat(), &doctor).await;
+    let of_function = "arn:aws:lambda:eu-west-1:123456789012:function:repoint";
+    assert_eq!(resource(&all, "ReadFunction"), format!(r#"["{of_function}","{of_function}:*"]"#));
+    let schedules = r#"["arn:aws:scheduler:eu-west-1:123456789012:schedule/every-minute/*"]"#;
+    assert_eq!(resource(&all, "ReadSchedules"), schedules);
+    assert_eq!(resource(&all, "ReadTable"), r#"["arn:aws:dynamodb:eu-west-1:123456789012:table/repoint"]"#);
+    for (sid, actions) in statements(&all) {
+        for action in actions {
+            let (_, name) = action.split_once(':').unwrap();
+            assert!(["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb)), "{sid}: {action}");
+        }
+    }
+}
+
+/// Under a role doctor reads that role's endpoints, and nothing of the process's own.
+#[tokio::test]
+async fn doctor_reads_each_account_under_its_role() {
+    let dns = "arn:aws:iam::210987654321:role/repoint-dns";
+    let configuration =
+        GOOD.replace("  type = \"A\"\n", &format!("  type = \"A\"\n  role_arn = \"{dns}\"\n"));
+    let sids = |policy: &Value| statements(policy).into_iter().map(|(sid, _)| sid).collect::<Vec<_>>();
+    let its = policy(&configuration, &["--for", "doctor", "--role", dns]).await;
+    assert_eq!(sids(&its), ["ReadRecords", "ReadZones", "ReadHealthChecks"]);
+    let own = policy(&configuration, &["--for", "doctor", "--role", "self"]).await;
+    assert_eq!(
+        sids(&own),
+        [
+            "ReadTargetGroups",
+            "ReadInstances",
+            "ReadLoadBalancers",
+            "ReadNetwork",
+            "AssumeRoles",
+            "ReadTopics"
+        ]
+    );
+}
+
 /// A zone's statement names all of its record sets, of whichever cluster, and those of no other zone.
 #[tokio::test]
 async fn each_zone_has_a_statement_of_its_own() {
