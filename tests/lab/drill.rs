@@ -66,7 +66,12 @@ impl<'a> Site<'a> {
         let mut deployment = Deployment::new(lab).await?;
         deployment.configure_group(&deployment.ip_group.clone())?;
         let configuration = home.join("repoint.toml");
-        deployment.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
+        // Clients connect through the test's own forwarder.
+        deployment.write_configuration(
+            &configuration,
+            "[watch]\nsocket = \"repoint.sock\"\n\
+             [[doctor.ignore]]\nid = \"group_unattached\"\nreason = \"the forwarder is the load balancer\"\n",
+        )?;
         let mut command = as_postgres(&lab.program);
         command.args(["watch", "--config"]).arg(&configuration).envs(environment(&Moto::endpoint()));
         let daemon = Service::start(command, &home.join("watch.log"))?;

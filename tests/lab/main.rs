@@ -14,6 +14,7 @@ mod cloudformation;
 mod command;
 mod deployed;
 mod deployment;
+mod doctor;
 mod drill;
 mod etcd;
 mod event_log;
@@ -80,6 +81,7 @@ fn run() -> anyhow::Result<ExitCode> {
         sites::trials,
         iam::trials,
         state_table::trials,
+        doctor::trials,
         lambda::trials,
         terraform::trials,
         cloudformation::trials,

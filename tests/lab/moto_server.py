@@ -10,9 +10,11 @@ from xml.sax.saxutils import escape
 import moto.elbv2.models
 import moto_cloudformation  # noqa: F401, mends when it is imported
 import moto_lambda  # noqa: F401, mends when it is imported
+from moto.awslambda.models import LambdaFunction
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.utils import filter_dict_attribute_mapping as filters
 from moto.elbv2.models import ELBv2Backend
@@ -26,6 +28,7 @@ from moto.route53.exceptions import (
 from moto.route53.models import RecordSet, Route53Backend
 from moto.route53.responses import Route53
 from moto.server import main
+from moto.sns.models import SNSBackend
 
 # The lab itself, as the owner of the account: nothing is refused to it.
 ROOT_KEY = "lab"
@@ -40,6 +43,8 @@ register_targets = ELBv2Backend.register_targets
 get_flag = Route53._get_bool_param
 get_hosted_zone = Route53.get_hosted_zone
 make_rule = SecurityGroupRule.__init__
+get_topic = SNSBackend.get_topic
+network_of = LambdaFunction.vpc_config.fget
 rule_arguments = inspect.signature(make_rule)
 writing = threading.Lock()
 
@@ -157,6 +162,22 @@ def make_described_rule(rule, *args, **of):
     rule.about = next((it["Description"] for it in about if "Description" in it), None)
 
 
+def topic_with_counts(backend, arn):
+    """moto does not count a topic's subscriptions, which it confirms at once."""
+    topic = get_topic(backend, arn)
+    topic.subscriptions_confimed = len(backend._get_topic_subscriptions(topic))
+    return topic
+
+
+def network_of_subnets(function):
+    """moto has one VPC for all functions, which does not exist."""
+    config = network_of(function)
+    if config and "VpcId" in config:
+        backend = ec2_backends[function.account_id][function.region]
+        config["VpcId"] = backend.describe_subnets(subnet_ids=config["SubnetIds"])[0].vpc_id
+    return config
+
+
 def refuse(message):
     raise Route53ClientError("InvalidChangeBatch", message)
 
@@ -171,6 +192,8 @@ IAMRequest._raise_access_denied = deny
 Route53Backend.change_resource_record_sets = (
     lambda backend, zoneid, change_list: change_record_sets(backend, zoneid, change_list)
 )
+SNSBackend.get_topic = topic_with_counts
+LambdaFunction.vpc_config = property(network_of_subnets)
 Table.put_item = put_item_at_once
 ELBv2Backend.register_targets = register_and_note
 Route53._get_bool_param = flag_of_zone
