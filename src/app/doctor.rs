@@ -96,7 +96,7 @@ impl App {
                 StateStore::DynamoDb(table) => Some(table.clone()),
                 StateStore::File(_) => None,
             },
-            function: settings.lambda.function.as_ref().map(ToString::to_string),
+            function: settings.lambda.function.clone(),
             schedule_group: settings.lambda.schedule_group.clone(),
         }
     }
@@ -181,7 +181,7 @@ impl App {
         let functions = functions.into_iter().map(|name| async move {
             let region = name.region().unwrap_or(reader.own_region());
             let its = reader.own(region).function(&name).await;
-            (name.to_string(), its)
+            (name, its)
         });
         let functions = every("functions", notify, functions).await.into_iter().collect();
         Triggers { topics, schedules, functions }
@@ -204,7 +204,7 @@ impl App {
 struct Triggers {
     topics: BTreeMap<TopicArn, TopicFacts>,
     schedules: Option<Read<Vec<Schedule>>>,
-    functions: BTreeMap<String, Function>,
+    functions: BTreeMap<FunctionName, Function>,
 }
 
 /// The functions that are called, each as it is called: failed invocations of an alias go where the alias says. The configured

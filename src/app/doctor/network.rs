@@ -10,7 +10,6 @@ use repoint_domain::doctor::facts::network::Network;
 use repoint_domain::doctor::facts::{ClusterFacts, Facts, Place};
 use repoint_domain::observed::MemberAnswer;
 use repoint_domain::spec::GroupSpec;
-use repoint_domain::values::function::FunctionName;
 
 impl Reader<'_> {
     /// The networks where there are target groups, and where the Lambda is.
@@ -42,8 +41,7 @@ fn wanted(facts: &Facts, own_region: &str) -> BTreeMap<Place, Wanted> {
     for (name, function) in &facts.functions {
         let Ok(configuration) = &function.configuration else { continue };
         let Some(vpc) = &configuration.vpc else { continue };
-        let name = FunctionName::parse(name).ok();
-        let region = name.as_ref().and_then(FunctionName::region).unwrap_or(own_region);
+        let region = name.region().unwrap_or(own_region);
         let wanted = places.entry(Place { region: region.to_owned(), role: None }).or_default();
         wanted.security_groups.extend(configuration.security_groups.iter().cloned());
         wanted.subnets.extend(configuration.subnets.iter().cloned());

@@ -124,7 +124,8 @@ fn of_setup(check: &Check, facts: &Facts) -> Vec<(Subject, Judgement)> {
         }
         Judge::Function(judge) => functions(facts)
             .map(|function| {
-                let subject = Subject::new(format!("function {}", function.name), function.key);
+                let subject =
+                    Subject::new(format!("function {}", function.name.name()), function.name.as_str());
                 (subject, judge(&function))
             })
             .collect(),

@@ -20,6 +20,7 @@ use crate::spec::Spec;
 use crate::state::State;
 use crate::values::arn::{GroupArn, RoleArn, TopicArn};
 use crate::values::cluster::{ApiUrl, EntryName, SiteName};
+use crate::values::function::FunctionName;
 use crate::values::record::ZoneId;
 use crate::values::timestamp::Timestamp;
 
@@ -57,8 +58,8 @@ pub struct Facts {
     /// The alert topics and the one that calls the Lambda.
     pub topics: BTreeMap<TopicArn, TopicFacts>,
     /// The Lambda functions: those that the topic of callbacks and the schedules call, each as it is called, and the configured
-    /// one, unless it is among them; by ARN or name.
-    pub functions: BTreeMap<String, Function>,
+    /// one, unless it is among them.
+    pub functions: BTreeMap<FunctionName, Function>,
     /// The schedules of the configured group, if one is configured.
     pub schedules: Option<Read<Vec<function::Schedule>>>,
     /// The state table, if the state is in one.
@@ -88,9 +89,18 @@ pub struct Configured {
     /// The table's name, where the state is in one; else it is in a file.
     pub table: Option<String>,
     /// `[lambda] function`.
-    pub function: Option<String>,
+    pub function: Option<FunctionName>,
     /// `[lambda] schedule_group`.
     pub schedule_group: Option<String>,
+}
+
+impl Configured {
+    /// Whether what is called so is the configured function, or any function where none is configured.
+    #[must_use]
+    pub fn is_function(&self, called: &str) -> bool {
+        let Ok(called) = FunctionName::parse(called) else { return false };
+        self.function.as_ref().is_none_or(|function| called.name() == function.name())
+    }
 }
 
 /// What was read of a cluster.

@@ -3,7 +3,7 @@
 use super::check::NotChecked;
 use super::facts::attributes::Attributes;
 use super::facts::balancer::{BalancerDescription, BalancerFacts, ListenerFacts};
-use super::facts::function::{self, FunctionConfiguration, name_and_qualifier};
+use super::facts::function::{self, FunctionConfiguration};
 use super::facts::group::{GroupDescription, GroupFacts, TargetState};
 use super::facts::network::Network;
 use super::facts::node::{NodeFacts, PatroniYml};
@@ -15,6 +15,7 @@ use crate::observed::{MemberAnswer, Read};
 use crate::spec::{self, GroupSpec, RecordSpec, Spec};
 use crate::values::arn::TopicArn;
 use crate::values::cluster::{ApiUrl, MemberName};
+use crate::values::function::FunctionName;
 use crate::values::host::is_loopback;
 use crate::values::primary::label;
 use crate::values::record::{Alias, RecordSet};
@@ -478,12 +479,10 @@ impl<'a> Topic<'a> {
     /// # Errors
     /// If they could not be read.
     pub fn calls(&self) -> Result<Vec<&'a Subscription>, NotChecked> {
-        let function =
-            self.facts.configured.function.as_deref().map(|function| name_and_qualifier(function).0);
         let is_ours = |its: &&Subscription| {
             its.protocol == "lambda"
                 && its.arn.starts_with("arn:")
-                && function.is_none_or(|function| name_and_qualifier(&its.endpoint).0 == function)
+                && self.facts.configured.is_function(&its.endpoint)
         };
         Ok(self.subscriptions()?.iter().filter(is_ours).collect())
     }
@@ -494,12 +493,8 @@ impl<'a> Topic<'a> {
 pub struct Function<'a> {
     /// Everything that was read.
     pub facts: &'a Facts,
-    /// Its ARN, or its name where the configuration has that.
-    pub key: &'a str,
-    /// Its name.
-    pub name: &'a str,
-    /// The version or alias that is called; absent for the newest code.
-    pub qualifier: Option<&'a str>,
+    /// As it is called: by its ARN, or by its name where the configuration has that; without a qualifier it is the newest code.
+    pub name: &'a FunctionName,
     /// What was read of it.
     pub its: &'a function::Function,
 }
@@ -507,15 +502,13 @@ pub struct Function<'a> {
 /// The functions that triggers call. Where they call a version or an alias, the function without a qualifier is none of them:
 /// it has settings of its own for failed invocations.
 pub fn functions(facts: &Facts) -> impl Iterator<Item = Function<'_>> {
-    let all = || {
-        facts.functions.iter().map(|(key, its)| {
-            let (name, qualifier) = name_and_qualifier(key);
-            Function { facts, key, name, qualifier, its }
-        })
+    let has_qualifier = |name: &FunctionName| name.qualifier().is_some();
+    let is_called = move |name: &FunctionName| {
+        let is_other = |other: &FunctionName| other.name() == name.name() && has_qualifier(other);
+        has_qualifier(name) || !facts.functions.keys().any(is_other)
     };
-    all().filter(move |one| {
-        one.qualifier.is_some() || !all().any(|other| other.name == one.name && other.qualifier.is_some())
-    })
+    let called = facts.functions.iter().filter(move |(name, _)| is_called(name));
+    called.map(move |(name, its)| Function { facts, name, its })
 }
 
 impl<'a> Function<'a> {
@@ -530,9 +523,9 @@ impl<'a> Function<'a> {
     /// A command that changes its configuration, and how the change comes into effect.
     #[must_use]
     pub fn change(&self, option: &str) -> String {
-        let name = self.name;
+        let name = self.name.name();
         let change = format!("aws lambda update-function-configuration --function-name {name} {option}");
-        match self.qualifier {
+        match self.name.qualifier() {
             None => change,
             Some(qualifier) => format!(
                 "{change}; then aws lambda publish-version --function-name {name}, and aws lambda update-alias --function-name \

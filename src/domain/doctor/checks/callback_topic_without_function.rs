@@ -1,8 +1,8 @@
 //! What the callbacks' topic calls.
 
 use crate::doctor::check::{Check, Judge, Judgement, Severity, fine, unknown, wrong};
-use crate::doctor::facts::function::name_and_qualifier;
-use crate::doctor::subject::{Topic, functions};
+use crate::doctor::subject::{Function, Topic, functions};
+use crate::values::function::FunctionName;
 
 pub const CHECK: Check = Check {
     id: "callback_topic_without_function",
@@ -25,11 +25,11 @@ fn judge(topic: &Topic<'_>) -> Judgement {
             "{arn} delivers to a queue: whether the Lambda has that as its event source was not read"
         ));
     }
-    let configured = topic.facts.configured.function.as_deref();
-    let name = configured.map(|function| name_and_qualifier(function).0);
-    let read = functions(topic.facts).find(|its| name.is_none_or(|name| its.name == name));
+    let configured = topic.facts.configured.function.as_ref();
+    let is_it = |its: &Function<'_>| configured.is_none_or(|name| its.name.name() == name.name());
+    let read = functions(topic.facts).find(is_it);
     let read = read.and_then(|its| Some(its.configuration().ok()?.arn.as_str()));
-    let function = read.or(configured).unwrap_or("FUNCTION");
+    let function = read.or(configured.map(FunctionName::as_str)).unwrap_or("FUNCTION");
     let of_lambda = || subscriptions.iter().filter(|its| its.protocol == "lambda");
     let pending = of_lambda().find(|its| !its.arn.starts_with("arn:"));
     let others: Vec<&str> = of_lambda().map(|its| its.endpoint.as_str()).collect();

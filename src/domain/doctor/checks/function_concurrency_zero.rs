@@ -16,7 +16,7 @@ fn judge(function: &Function<'_>) -> Judgement {
     match &function.its.reserved_concurrency {
         Ok(Some(0)) => wrong(
             "ReservedConcurrentExecutions is 0",
-            format!("aws lambda delete-function-concurrency --function-name {}", function.name),
+            format!("aws lambda delete-function-concurrency --function-name {}", function.name.name()),
         ),
         Ok(_) => fine(),
         Err(failure) => Err(NotChecked::from(failure)),

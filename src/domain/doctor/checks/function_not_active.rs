@@ -15,9 +15,9 @@ pub const CHECK: Check = Check {
 
 fn judge(function: &Function<'_>) -> Judgement {
     let its = function.configuration()?;
-    let key = function.key;
+    let name = function.name;
     let cause = format!(
-        "change what aws lambda get-function-configuration --function-name {key} --query '[StateReason, LastUpdateStatusReason]' names"
+        "change what aws lambda get-function-configuration --function-name {name} --query '[StateReason, LastUpdateStatusReason]' names"
     );
     Ok(match (its.state.as_str(), its.last_update.as_str()) {
         ("Failed", _) => vec![Wrong::new("State is Failed", cause)],
@@ -25,7 +25,7 @@ fn judge(function: &Function<'_>) -> Judgement {
             Wrong::new(
                 "State is Inactive",
                 format!(
-                    "aws lambda invoke --function-name {key} --cli-binary-format raw-in-base64-out --payload '{{\"dry_run\": true}}' \
+                    "aws lambda invoke --function-name {name} --cli-binary-format raw-in-base64-out --payload '{{\"dry_run\": true}}' \
                      answer.json"
                 ),
             )

@@ -1,8 +1,8 @@
 //! Where failed invocations go.
 
 use crate::doctor::check::{Check, Judge, Judgement, NotChecked, Severity, fine, unknown, wrong};
-use crate::doctor::facts::function::name_and_qualifier;
 use crate::doctor::subject::Function;
+use crate::values::function::FunctionName;
 
 pub const CHECK: Check = Check {
     id: "function_without_failure_destination",
@@ -20,17 +20,17 @@ fn judge(function: &Function<'_>) -> Judgement {
         Ok(None) if !is_called(function) => unknown(format!(
             "nothing that was read calls {0} without an alias or a version, and each has a destination of its own; set function = \
              \"{0}:ALIAS\" in [lambda]",
-            function.name
+            function.name.name()
         )),
         Ok(None) => {
-            let qualifier =
-                function.qualifier.map_or(String::new(), |qualifier| format!(" --qualifier {qualifier}"));
+            let qualifier = function.name.qualifier();
+            let qualifier = qualifier.map_or(String::new(), |qualifier| format!(" --qualifier {qualifier}"));
             wrong(
                 "OnFailure has no destination",
                 format!(
                     "aws lambda put-function-event-invoke-config --function-name {}{qualifier} --maximum-event-age-in-seconds 300 \
                      --maximum-retry-attempts 1 --destination-config '{{\"OnFailure\": {{\"Destination\": \"QUEUE_ARN\"}}}}'",
-                    function.name
+                    function.name.name()
                 ),
             )
         }
@@ -41,10 +41,13 @@ fn judge(function: &Function<'_>) -> Judgement {
 /// Whether it is known that this version or alias is called, or the function without one.
 fn is_called(function: &Function<'_>) -> bool {
     let facts = function.facts;
-    let is_it = |called: &str| name_and_qualifier(called) == (function.name, None);
+    let name = function.name.name();
+    let is_it = |called: &str| {
+        FunctionName::parse(called).is_ok_and(|called| (called.name(), called.qualifier()) == (name, None))
+    };
     let subscriptions = facts.topics.values().filter_map(|topic| topic.subscriptions.as_ref()?.as_ref().ok());
     let mut endpoints = subscriptions.flatten().map(|subscription| subscription.endpoint.as_str());
     let schedules = facts.schedules.iter().filter_map(|read| read.as_ref().ok()).flatten();
     let mut targets = schedules.map(|schedule| schedule.target.as_str());
-    function.qualifier.is_some() || endpoints.any(is_it) || targets.any(is_it)
+    function.name.qualifier().is_some() || endpoints.any(is_it) || targets.any(is_it)
 }

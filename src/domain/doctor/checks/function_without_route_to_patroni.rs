@@ -35,7 +35,7 @@ fn judge(function: &Function<'_>) -> Judgement {
         if let Some(list) = of_prefix_list(table) {
             return Err(NotChecked::Unknown(format!(
                 "{subnet} of {} has a route for the prefix list {list}, whose networks were not read",
-                function.name
+                function.name.name()
             )));
         }
         let option = if first.contains(':') { "--destination-ipv6-cidr-block" } else { "--destination-cidr-block" };

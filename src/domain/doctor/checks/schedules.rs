@@ -1,17 +1,12 @@
 //! What the checks of schedules share.
 
 use crate::doctor::facts::Facts;
-use crate::doctor::facts::function::{Schedule, name_and_qualifier};
+use crate::doctor::facts::function::Schedule;
 use crate::spec::Spec;
 
 /// Those that call the configured function, or any function where none is configured.
 pub(super) fn called<'a>(facts: &Facts, schedules: &'a [Schedule]) -> Vec<&'a Schedule> {
-    let function = facts.configured.function.as_deref().map(|function| name_and_qualifier(function).0);
-    let calls_it = |schedule: &&Schedule| {
-        schedule.target.contains(":function:")
-            && function.is_none_or(|function| name_and_qualifier(&schedule.target).0 == function)
-    };
-    schedules.iter().filter(calls_it).collect()
+    schedules.iter().filter(|schedule| facts.configured.is_function(&schedule.target)).collect()
 }
 
 /// Whether it makes calls.

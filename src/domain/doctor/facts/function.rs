@@ -72,10 +72,3 @@ impl Default for Requested {
         Self::Pass { clusters: Vec::new(), is_dry_run: false }
     }
 }
-
-/// The function's name and its qualifier (a version or an alias) in its ARN, or in what the configuration calls it.
-#[must_use]
-pub fn name_and_qualifier(function: &str) -> (&str, Option<&str>) {
-    let name = function.split_once(":function:").map_or(function, |(_, name)| name);
-    name.split_once(':').map_or((name, None), |(name, qualifier)| (name, Some(qualifier)))
-}

@@ -14,7 +14,7 @@ use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::timestamp::Timestamp;
 
 use super::{Case, finds, silent, unknown};
-use crate::support::setup::{FUNCTION, region, set, topic};
+use crate::support::setup::{FUNCTION, function_name, region, set, topic};
 
 /// An attribute of the topic of the alerts.
 fn alerts(facts: &mut Facts, name: &str, value: &str) {
@@ -41,7 +41,7 @@ fn filter(facts: &mut Facts, policy: &str) {
 }
 
 fn function(facts: &mut Facts) -> &mut Function {
-    facts.functions.get_mut(FUNCTION).unwrap()
+    facts.functions.get_mut(&function_name(FUNCTION)).unwrap()
 }
 
 fn configuration(facts: &mut Facts) -> &mut FunctionConfiguration {
@@ -213,23 +213,23 @@ pub const CASES: &[Case] = &[
         function(facts).on_failure = Ok(None);
     }),
     silent("the newest code, which is not called, has no destination", |facts| {
-        let newest = Function { on_failure: Ok(None), ..facts.functions[FUNCTION].clone() };
-        facts.functions.insert("repoint".to_owned(), newest);
+        let newest = Function { on_failure: Ok(None), ..facts.functions[&function_name(FUNCTION)].clone() };
+        facts.functions.insert(function_name("repoint"), newest);
     }),
     finds(
         "the function is called without an alias",
         "function_without_failure_destination",
         Warning,
         |facts| {
-            let its = facts.functions.remove(FUNCTION).unwrap();
+            let its = facts.functions.remove(&function_name(FUNCTION)).unwrap();
             let called = FUNCTION.trim_end_matches(":live");
             subscriptions(facts)[0].endpoint = called.to_owned();
-            facts.functions.insert(called.to_owned(), Function { on_failure: Ok(None), ..its });
+            facts.functions.insert(function_name(called), Function { on_failure: Ok(None), ..its });
         },
     ),
     unknown("an alias is called that was not read", "function_without_failure_destination", |facts| {
-        let its = facts.functions.remove(FUNCTION).unwrap();
-        facts.functions.insert("repoint".to_owned(), Function { on_failure: Ok(None), ..its });
+        let its = facts.functions.remove(&function_name(FUNCTION)).unwrap();
+        facts.functions.insert(function_name("repoint"), Function { on_failure: Ok(None), ..its });
     }),
     finds("the function does not exist", "resource_missing", Critical, |facts| {
         function(facts).configuration = missing("lambda:GetFunctionConfiguration");

@@ -25,6 +25,7 @@ use repoint_domain::plan::plan;
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 use repoint_domain::values::arn::{InstanceId, TopicArn, VpcId};
+use repoint_domain::values::function::FunctionName;
 use repoint_domain::values::record::{RecordType, ZoneId};
 use repoint_domain::values::timestamp::Timestamp;
 
@@ -41,6 +42,10 @@ const VPC: &str = "vpc-0a1b";
 
 pub fn topic(name: &str) -> TopicArn {
     TopicArn::parse(&format!("arn:aws:sns:us-east-1:123456789012:{name}")).unwrap()
+}
+
+pub fn function_name(text: &str) -> FunctionName {
+    FunctionName::parse(text).unwrap()
 }
 
 pub fn region() -> Place {
@@ -144,7 +149,7 @@ pub fn right() -> Facts {
             alert_topics: vec![topic("db-alerts")],
             callback_topic: Some(topic("db-callbacks")),
             table: Some("repoint".to_owned()),
-            function: Some("repoint".to_owned()),
+            function: Some(function_name("repoint")),
             schedule_group: Some("repoint".to_owned()),
         },
         clusters: vec![cluster],
@@ -175,7 +180,7 @@ pub fn right() -> Facts {
             }),
         )]),
         topics: BTreeMap::from([(topic("db-alerts"), alerts()), (topic("db-callbacks"), callbacks())]),
-        functions: BTreeMap::from([(FUNCTION.to_owned(), function())]),
+        functions: BTreeMap::from([(function_name(FUNCTION), function())]),
         schedules: Some(Ok(vec![Schedule {
             name: "every-minute".to_owned(),
             state: "ENABLED".to_owned(),
