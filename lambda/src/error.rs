@@ -5,6 +5,7 @@
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
+use repoint_domain::values::event::InvalidRequest;
 
 /// Why an invocation or the start failed. Its `Display` is complete, with what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +71,12 @@ impl Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {self}", self.error_type())
+    }
+}
+
+impl From<InvalidRequest> for Failure {
+    fn from(invalid: InvalidRequest) -> Self {
+        Self::UnknownEvent(invalid.to_string())
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use repoint_domain::values::event::{DIRECT, Order, Request, TEST_ALERT, requested};
 use repoint_domain::values::text;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::Failure;
 
@@ -45,22 +45,19 @@ impl Trigger {
     }
 }
 
+impl From<Request> for Trigger {
+    fn from(request: Request) -> Self {
+        match request {
+            Request::Event(name) => Self::Event(name),
+            Request::Direct(order) => Self::Direct(order),
+            Request::TestAlert => Self::TestAlert,
+        }
+    }
+}
+
 /// The scopes in callbacks' messages; `None` means all clusters, if one of the messages is not a callback's.
 pub type Scopes = Option<BTreeSet<String>>;
 
-/// The direct form.
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Order {
-    /// Only these clusters; all of them if it is absent.
-    pub cluster: Option<Vec<String>>,
-    /// Change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-const DIRECT: &str = r#"{"cluster": ["batman"], "dry_run": true}"#;
-const TEST_ALERT: &str = r#"{"test_alert": true}"#;
 const EXPECTED: &str = "a schedule of EventBridge or of EventBridge Scheduler, an EC2 instance state change, an \
     Auto Scaling lifecycle event, SNS or SQS records, a Function URL request (payload 2.0), the direct form";
 
@@ -71,16 +68,10 @@ const EXPECTED: &str = "a schedule of EventBridge or of EventBridge Scheduler, a
 pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
     let known = if event.get("Records").is_some() {
         records(event)
-    } else if event.get("detail-type").is_some() {
-        bridged(event).map(Trigger::Event)
     } else if event.get("requestContext").is_some() {
         is_request(event).then(|| Trigger::Http(request(event)))
-    } else if event.get("test_alert").is_some() {
-        (*event == json!({"test_alert": true})).then_some(Trigger::TestAlert)
-    } else if is_direct(event) {
-        return order(event).map(Trigger::Direct);
     } else {
-        None
+        requested(event)?.map(Trigger::from)
     };
     known.ok_or_else(|| {
         Failure::UnknownEvent(format!(
@@ -88,18 +79,6 @@ pub fn trigger(event: &Value) -> Result<Trigger, Failure> {
             text::message(&seen(event))
         ))
     })
-}
-
-/// EventBridge's envelope; Scheduler sends one, too, if it has no input of its own.
-fn bridged(event: &Value) -> Option<&'static str> {
-    let kind = event["detail-type"].as_str()?;
-    match (event["source"].as_str()?, kind) {
-        ("aws.events" | "aws.scheduler", "Scheduled Event") => Some("schedule"),
-        ("aws.ec2", "EC2 Instance State-change Notification") => Some("ec2_state_change"),
-        // "EC2 Instance-launch Lifecycle Action", "EC2 Instance Terminate Successful" and the like.
-        ("aws.autoscaling", kind) if kind.starts_with("EC2 Instance") => Some("auto_scaling"),
-        _ => None,
-    }
 }
 
 /// The keys of SNS and SQS differ in case.
@@ -169,28 +148,7 @@ fn body(event: &Value) -> Result<Order, Failure> {
         return Ok(Order::default());
     }
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| bad(format!("not JSON: {error}")))?;
-    order(&value)
-}
-
-/// An object without keys requests all clusters, as the default test event `{}` does.
-fn is_direct(event: &Value) -> bool {
-    let is_key = |key: &String| ["cluster", "dry_run"].contains(&key.as_str());
-    event.as_object().is_some_and(|object| object.is_empty() || object.keys().any(is_key))
-}
-
-fn order(value: &Value) -> Result<Order, Failure> {
-    let bad = |why: &dyn std::fmt::Display| {
-        let why = text::message(&why.to_string());
-        Failure::UnknownEvent(format!("invalid request: {why}; expected {DIRECT}"))
-    };
-    if !value.is_object() {
-        return Err(bad(&"it is not a JSON object"));
-    }
-    let order = Order::deserialize(value).map_err(|error| bad(&error))?;
-    if order.cluster.as_ref().is_some_and(Vec::is_empty) {
-        return Err(bad(&"`cluster` is an empty list; omit it for all clusters"));
-    }
-    Ok(order)
+    Ok(Order::read(&value)?)
 }
 
 /// A short description of an unknown event.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use repoint::app::{App, Mode};
 use repoint_domain::report::{ClusterReport, Outcome, Report, VERSION};
 use repoint_domain::spec::Spec;
+use repoint_domain::values::event::Order;
 use repoint_domain::values::text;
 use repoint_domain::values::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::deadline::{limits, usable};
 use crate::embedded_metrics::embedded_metrics;
 use crate::error::Failure;
-use crate::event::{Order, Scopes, Trigger, trigger};
+use crate::event::{Scopes, Trigger, trigger};
 use crate::summary::{blocked, sentences, unnotified, with_hint};
 use crate::{http, logs};
 

@@ -1,7 +1,7 @@
 //! What repoint decides: who is the primary, what differs, whether it may be changed, what is reported and alerted.
 //!
-//! Everything here is pure and synchronous. It may use `std`, `serde` and `thiserror`; it must never read a clock, the
-//! environment, a file or the network, and it must never log: the [`report`] is the log.
+//! Everything here is pure and synchronous. It may use `std`, `serde`, `serde_json` and `thiserror`; it must never read a
+//! clock, the environment, a file or the network, and it must never log: the [`report`] is the log.
 //!
 //! Each layer imports only those above it in this list:
 //!

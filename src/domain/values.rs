@@ -5,6 +5,7 @@ pub mod assume;
 pub mod cidr;
 pub mod cluster;
 pub mod endpoint;
+pub mod event;
 pub mod failure;
 pub mod function;
 pub mod host;

@@ -1,6 +1,9 @@
 //! The Lambda and its schedules.
 
+use serde_json::Value;
+
 use crate::observed::Read;
+use crate::values::event::{Request, requested};
 
 /// What was read of a Lambda function.
 #[derive(Clone, Debug)]
@@ -50,11 +53,10 @@ pub struct Schedule {
     pub requests: Requested,
 }
 
-/// What an event requests of the Lambda (its direct form, and the test alert).
+/// What a schedule requests of the Lambda.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// A pass over these clusters, by name or scope; over all where there are none. A schedule without an input, and one with
-    /// `{}`, request that.
+    /// A pass over these clusters, by name or scope; over all where there are none.
     Pass {
         /// `cluster`.
         clusters: Vec<String>,
@@ -65,6 +67,23 @@ pub enum Requested {
     TestAlert,
     /// Something that the Lambda refuses: the event as it is.
     Unknown(String),
+}
+
+impl Requested {
+    /// What the Lambda does with the input of a schedule. One without an input sends EventBridge's envelope.
+    #[must_use]
+    pub fn of(input: Option<&str>) -> Self {
+        let Some(input) = input else { return Self::default() };
+        let event: Value = serde_json::from_str(input).unwrap_or_default();
+        match requested(&event) {
+            Ok(Some(Request::Event(_))) => Self::default(),
+            Ok(Some(Request::Direct(order))) => {
+                Self::Pass { clusters: order.cluster.unwrap_or_default(), is_dry_run: order.dry_run }
+            }
+            Ok(Some(Request::TestAlert)) => Self::TestAlert,
+            Ok(None) | Err(_) => Self::Unknown(input.to_owned()),
+        }
+    }
 }
 
 impl Default for Requested {

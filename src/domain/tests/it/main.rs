@@ -15,6 +15,7 @@ mod batch;
 mod conditions;
 mod doctor;
 mod drill;
+mod event;
 mod evidence;
 mod function;
 mod history;
