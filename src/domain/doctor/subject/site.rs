@@ -1,0 +1,90 @@
+//! A site of a cluster: one Patroni cluster.
+
+use super::{Cluster, Group, Member, known};
+use crate::doctor::check::NotChecked;
+use crate::doctor::facts::patroni::{ClusterExtra, ListedMember, PatroniConfig};
+use crate::spec;
+use crate::values::host::is_loopback;
+use crate::values::record::Alias;
+
+/// A site of a cluster: one Patroni cluster.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Of which cluster.
+    pub cluster: Cluster<'a>,
+    /// What is configured.
+    pub spec: &'a spec::Site,
+}
+
+impl<'a> Site<'a> {
+    /// What a reader calls it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.spec
+            .name
+            .as_ref()
+            .map_or_else(|| format!("Patroni cluster {}", self.spec.scope), |name| format!("site {name}"))
+    }
+
+    /// What `GET /config` says.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    pub fn config(&self) -> Result<&'a PatroniConfig, NotChecked> {
+        known(self.cluster.its.config.get(&self.spec.name))
+    }
+
+    /// Its target groups.
+    pub fn groups(self) -> impl Iterator<Item = Group<'a>> {
+        self.cluster.groups().filter(move |group| group.spec.site == self.spec.name)
+    }
+
+    /// Its load balancer, where records lead there.
+    #[must_use]
+    pub fn alias(&self) -> Option<&'a Alias> {
+        let is_used = self.cluster.records().any(|record| record.spec.points_to.is_alias());
+        self.spec.alias.as_ref().filter(|_| is_used)
+    }
+
+    /// `GET /cluster` of the leader, or else of the first member that could be read.
+    ///
+    /// # Errors
+    /// If no member's could be read.
+    pub fn view(self) -> Result<&'a ClusterExtra, NotChecked> {
+        let is_leaders = |member: &Member<'a>| {
+            let leads = |listed: &ListedMember| {
+                listed.leads() && member.member_name().is_some_and(|name| name.as_str() == listed.name)
+            };
+            member.view().is_ok_and(|view| view.members.iter().any(leads))
+        };
+        let of_leader = self.members().find(is_leaders);
+        let any =
+            || self.members().find(|member| member.its.cluster.is_ok()).or_else(|| self.members().next());
+        of_leader.or_else(any).map_or_else(|| known(None), |member| member.view())
+    }
+
+    /// Whether it is meant to have one member, and so no failover: no more are configured, listed or remembered.
+    #[must_use]
+    pub fn is_single(self) -> bool {
+        let state = self.cluster.its.state.as_ref().ok();
+        let known = state.and_then(|state| match &self.spec.name {
+            Some(name) => state.members_of_sites.get(name),
+            None => Some(&state.members),
+        });
+        self.spec.members.len() < 2
+            && known.is_none_or(|known| known.len() < 2)
+            && self.view().is_ok_and(|view| view.members.len() < 2)
+    }
+
+    /// Whether the configuration itself names its members by loopback addresses, as a cluster on one machine does.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.spec.members.iter().any(|url| url.host().parse().is_ok_and(is_loopback))
+    }
+
+    /// Its members that were asked.
+    pub fn members(self) -> impl Iterator<Item = Member<'a>> {
+        let members = self.cluster.its.members.iter().filter(move |((site, _), _)| *site == self.spec.name);
+        members.map(move |((_, url), its)| Member { site: self, url, its })
+    }
+}
