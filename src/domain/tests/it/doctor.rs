@@ -3,6 +3,8 @@
 #![expect(clippy::assigning_clones, reason = "a case says what it makes wrong, in the shortest way")]
 
 mod balancers;
+mod groups;
+mod listeners;
 mod messages;
 mod node;
 mod patroni;
@@ -10,6 +12,7 @@ mod records;
 mod security_groups;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use repoint_domain::doctor::check::Severity;
 use repoint_domain::doctor::checks::CHECKS;
@@ -56,7 +59,17 @@ pub const fn unknown(name: &'static str, id: &'static str, change: fn(&mut Facts
 }
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [balancers::CASES, records::CASES, messages::CASES, patroni::CASES, node::CASES].into_iter().flatten()
+    [
+        groups::CASES,
+        balancers::CASES,
+        listeners::CASES,
+        records::CASES,
+        messages::CASES,
+        patroni::CASES,
+        node::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn examined(change: fn(&mut Facts)) -> DoctorReport {
@@ -67,6 +80,27 @@ fn examined(change: fn(&mut Facts)) -> DoctorReport {
 
 fn plain(report: &DoctorReport) -> String {
     text(report, &|_, words| words.to_owned())
+}
+
+/// These checks are about more than was read, and nothing else is wrong.
+#[track_caller]
+fn not_checked(change: fn(&mut Facts), ids: &[&str], why: &str) {
+    let report = examined(change);
+    assert!(report.findings.is_empty(), "{}", plain(&report));
+    let gaps = report.not_checked.iter().filter(|gap| gap.message.contains(why));
+    let found: BTreeSet<&str> = gaps.flat_map(|gap| gap.ids.iter().copied()).collect();
+    assert_eq!(found, ids.iter().copied().collect(), "{why}: {}", plain(&report));
+}
+
+/// What is found in these cases, once for each check, and its remedy.
+fn remedies(cases: &[Case]) -> String {
+    let (mut seen, mut text) = (BTreeSet::new(), String::new());
+    for case in cases.iter().filter(|case| case.finds.is_some()) {
+        for finding in examined(case.change).findings.into_iter().filter(|finding| seen.insert(finding.id)) {
+            let _ = writeln!(text, "{}: {}\n  {}", finding.id, finding.found, finding.remedy);
+        }
+    }
+    text
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 pub mod cases;
+pub mod changes;
 pub mod evidence;
 pub mod history;
 pub mod setup;
