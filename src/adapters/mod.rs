@@ -26,3 +26,4 @@ pub mod sns;
 pub mod state_dynamodb;
 pub mod state_file;
 pub mod textfile;
+pub mod tls;

@@ -8,7 +8,6 @@ mod inspect;
 mod reason;
 #[cfg(feature = "drill")]
 pub mod switchover;
-pub mod tls;
 mod wire;
 
 use std::fmt::Display;
@@ -27,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::reason::{Reasons, is_end};
+use crate::adapters::tls::{self, Accepted};
 use crate::limits::Asked;
 use crate::ports::Patroni;
 use repoint_domain::observed::{ClusterView, MemberAnswer, Read, TimelineEnd};
@@ -154,8 +154,8 @@ impl Rest {
 
 /// A client with that certificate.
 fn client(options: &Options, identity: Option<Arc<CertifiedKey>>) -> Result<Client, OptionsError> {
-    let tls =
-        tls::client(options.ca.as_deref(), identity, options.verify_hostname).map_err(OptionsError::Tls)?;
+    let trusted = Accepted::Trusted { by: options.ca.as_deref(), verify_hostname: options.verify_hostname };
+    let tls = tls::client(trusted, identity, "http/1.1").map_err(OptionsError::Tls)?;
     let builder = Client::builder()
         .user_agent(concat!("repoint/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(options.connect_timeout)

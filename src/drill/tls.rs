@@ -4,19 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, Error};
 use tokio_postgres::config::SslMode;
 
 use super::dsn::{DsnError, Parameters};
-use crate::adapters::patroni::tls;
+use crate::adapters::tls::{self, Accepted};
 use crate::config::pem;
 
 /// What a server says that speaks PostgreSQL over TLS (PostgreSQL 17).
-const ALPN: &[u8] = b"postgresql";
+const PROTOCOL: &str = "postgresql";
 
 /// How a server is connected to.
 #[derive(Clone)]
@@ -99,16 +98,15 @@ impl Trust {
         Ok(Self::These(certificates, verify_hostname))
     }
 
-    fn client(self, identity: Option<Arc<CertifiedKey>>) -> Result<ClientConfig, Error> {
-        let mut config = match self {
+    fn client(&self, identity: Option<Arc<CertifiedKey>>) -> Result<ClientConfig, Error> {
+        let accepted = match self {
+            Self::Any => Accepted::Any,
             Self::These(certificates, verify_hostname) => {
-                tls::client(Some(&certificates), identity, verify_hostname)?
+                Accepted::Trusted { by: Some(certificates), verify_hostname: *verify_hostname }
             }
-            Self::System => tls::client(None, identity, true)?,
-            Self::Any => any(identity)?,
+            Self::System => Accepted::Trusted { by: None, verify_hostname: true },
         };
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(config)
+        tls::client(accepted, identity, PROTOCOL)
     }
 }
 
@@ -129,58 +127,4 @@ fn identity(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, DsnErro
     let pair = CertifiedKey::from_der(chain, private_key, &aws_lc_rs::default_provider());
     pair.map(Arc::new)
         .map_err(|error| DsnError::Value("sslkey", format!("{} cannot be used: {error}", key.display())))
-}
-
-fn any(identity: Option<Arc<CertifiedKey>>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Any { algorithms: provider.signature_verification_algorithms });
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier);
-    Ok(match identity {
-        Some(pair) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
-        None => config.with_no_client_auth(),
-    })
-}
-
-/// Accepts any certificate whose key the server has: `prefer` and `require` encrypt, and verify nothing.
-#[derive(Debug)]
-struct Any {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for Any {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }

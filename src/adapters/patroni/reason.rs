@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
-use super::tls::is_authority;
+use crate::adapters::tls::is_authority;
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::text;
 

@@ -1,42 +1,57 @@
-//! Which TLS certificates of members are accepted.
+//! Which TLS certificates of servers are accepted: of Patroni's members, and of PostgreSQL in a drill.
 //!
-//! A member's certificate is signed by a configured authority, or is itself configured; either way it must not have
-//! expired, and the handshake proves that the member has its key. Its name is checked unless
-//! `patroni.verify_hostname` is false.
+//! A certificate is signed by a configured authority, or is itself configured; either way it must not have expired, and
+//! the handshake proves that the server has its key. Its name is checked unless the configuration says otherwise.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tracing::debug;
 
+/// Which certificates are accepted.
+#[derive(Clone, Copy, Debug)]
+pub enum Accepted<'a> {
+    /// Any: the connection is encrypted, and who the server is remains unknown.
+    Any,
+    /// Those that are trusted.
+    Trusted {
+        /// The authorities, or servers' own certificates; without any, the system's authorities.
+        by: Option<&'a [CertificateDer<'static>]>,
+        /// Whether the name has to be the server's.
+        verify_hostname: bool,
+    },
+}
+
 /// The client's TLS configuration.
 ///
 /// # Errors
-/// If a certificate in `ca` is invalid, or the library lacks a protocol version.
+/// If a certificate to trust is invalid, or the library lacks a protocol version.
 pub fn client(
-    ca: Option<&[CertificateDer<'static>]>,
+    accepted: Accepted<'_>,
     identity: Option<Arc<CertifiedKey>>,
-    verify_hostname: bool,
+    protocol: &str,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let trust = Trust::new(ca, verify_hostname, &provider)?;
+    let algorithms = provider.signature_verification_algorithms;
+    let trust = match accepted {
+        Accepted::Any => None,
+        Accepted::Trusted { by, verify_hostname } => Some(Trust::new(by, verify_hostname, algorithms)?),
+    };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust));
+        .with_custom_certificate_verifier(Arc::new(Verifier { trust, algorithms }));
     let mut config = match identity {
         Some(pair) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
         None => config.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     Ok(config)
 }
 
@@ -44,7 +59,7 @@ pub fn client(
 #[derive(Debug)]
 struct Trust {
     authorities: RootCertStore,
-    /// Members' own certificates, compared byte for byte: `openssl req -x509` creates an authority's certificate
+    /// Servers' own certificates, compared byte for byte: `openssl req -x509` creates an authority's certificate
     /// (`CA:TRUE`), which webpki does not accept as a server's.
     own: Vec<CertificateDer<'static>>,
     verify_hostname: bool,
@@ -55,7 +70,7 @@ impl Trust {
     fn new(
         ca: Option<&[CertificateDer<'static>]>,
         verify_hostname: bool,
-        provider: &CryptoProvider,
+        algorithms: WebPkiSupportedAlgorithms,
     ) -> Result<Self, Error> {
         let mut authorities = RootCertStore::empty();
         if let Some(ca) = ca {
@@ -69,12 +84,26 @@ impl Trust {
             }
             authorities.add_parsable_certificates(system.certs);
         }
-        Ok(Self {
-            authorities,
-            own: ca.unwrap_or_default().to_vec(),
-            verify_hostname,
-            algorithms: provider.signature_verification_algorithms,
-        })
+        Ok(Self { authorities, own: ca.unwrap_or_default().to_vec(), verify_hostname, algorithms })
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        if self.own.contains(end_entity) {
+            self.is_in_order(&certificate, now)?;
+        } else {
+            self.is_signed(&certificate, intermediates, now)?;
+        }
+        if self.verify_hostname {
+            verify_server_name(&certificate, server_name)?;
+        }
+        Ok(())
     }
 
     fn is_signed(
@@ -110,7 +139,14 @@ pub fn is_authority(error: &CertificateError) -> bool {
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-impl ServerCertVerifier for Trust {
+/// Checks what a server presents; without trust, that it has the key alone.
+#[derive(Debug)]
+struct Verifier {
+    trust: Option<Trust>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -119,14 +155,8 @@ impl ServerCertVerifier for Trust {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        if self.own.contains(end_entity) {
-            self.is_in_order(&certificate, now)?;
-        } else {
-            self.is_signed(&certificate, intermediates, now)?;
-        }
-        if self.verify_hostname {
-            verify_server_name(&certificate, server_name)?;
+        if let Some(trust) = &self.trust {
+            trust.verify(end_entity, intermediates, server_name, now)?;
         }
         Ok(ServerCertVerified::assertion())
     }
