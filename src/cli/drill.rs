@@ -19,13 +19,13 @@ use crate::drill::dsn::DsnError;
 use crate::drill::endpoint::Endpoint;
 use crate::drill::login;
 use crate::drill::table::Table;
+use repoint_domain::doctor::report::DoctorReport;
 #[cfg(feature = "doctor")]
-use repoint_domain::doctor::{check::Severity, checks::CHECKS, examine::examine};
+use repoint_domain::doctor::{checks::CHECKS, examine::examine};
 use repoint_domain::drill::gates::{Gate, Switch};
 use repoint_domain::drill::picture::svg;
 use repoint_domain::drill::report::{DrillReport, Outcome};
 use repoint_domain::drill::{gates_text, text};
-use repoint_domain::observed::Read;
 use repoint_domain::values::cluster::{MemberName, Scope};
 
 pub const HELP: &str = "\
@@ -133,7 +133,7 @@ pub async fn main(
                 () = signals.received(1) => {
                     return print::error("a signal ended the drill before it began; nothing was changed");
                 }
-                critical = critical(&app) => critical,
+                report = examined(&app) => report,
             };
         }
         let made = async {
@@ -312,16 +312,14 @@ impl Signals {
     }
 }
 
-/// What doctor finds critical; `None` in a build without it.
+/// What the doctor reports; `None` in a build without it.
 #[cfg(feature = "doctor")]
-async fn critical(app: &App) -> Option<Read<Vec<String>>> {
+async fn examined(app: &App) -> Option<DoctorReport> {
     let facts = app.doctor(DoctorOptions::default(), |_, _, _| {}).await;
-    let report = examine(&facts, CHECKS, &app.settings().ignored_findings);
-    let critical = report.findings.iter().filter(|finding| finding.severity == Severity::Critical);
-    Some(Ok(critical.map(|finding| finding.id.to_owned()).collect()))
+    Some(examine(&facts, CHECKS, &app.settings().ignored_findings))
 }
 
 #[cfg(not(feature = "doctor"))]
-async fn critical(_: &App) -> Option<Read<Vec<String>>> {
+async fn examined(_: &App) -> Option<DoctorReport> {
     None
 }

@@ -19,11 +19,11 @@ use super::endpoint::Endpoint;
 use super::table::Table;
 use crate::adapters::patroni::switchover::BasicAuth;
 use crate::app::{App, Survey};
+use repoint_domain::doctor::report::DoctorReport;
 use repoint_domain::drill::gates::{
     self, Evidence, GOOD_FOR_MS, Gate, GateId, Switch, all_passed, judge, members_are_whole,
 };
 use repoint_domain::drill::report::{DrillReport, Mode, Outcome};
-use repoint_domain::observed::Read;
 use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::MemberName;
 use repoint_domain::values::units::{duration, seconds};
@@ -53,8 +53,8 @@ pub struct Request<'a> {
     pub table: Option<Table>,
     /// How Patroni lets a switchover through.
     pub auth: Option<BasicAuth>,
-    /// What the doctor found critical; `None` where it was not asked.
-    pub doctor: Option<Read<Vec<String>>>,
+    /// What the doctor reports; `None` where it was not asked.
+    pub doctor: Option<DoctorReport>,
     /// Whether a drill there has just been made.
     pub is_way_back: bool,
 }
@@ -303,6 +303,7 @@ impl<'a, O: Operator> Drill<'a, O> {
     ) -> Result<(), Stopped> {
         let mut members = self.app.member_watch(self.request.spec, state);
         let began = Instant::now();
+        let mut is_logged = false;
         loop {
             let (observed, verdict) = tokio::select! {
                 biased;
@@ -325,6 +326,10 @@ impl<'a, O: Operator> Drill<'a, O> {
                     return Err(Stopped::new(Outcome::Failed, format!("after {waited}: {why}")));
                 }
                 Err(why) => {
+                    if !is_logged {
+                        info!("waiting until every member streams: {why}");
+                        is_logged = true;
+                    }
                     let waited = seconds(began.elapsed().as_secs());
                     self.operator.progress(format!("waiting for every member to stream: {why} ({waited})"));
                     sleep(ASKED_EVERY).await;

@@ -109,10 +109,15 @@ impl Ignore {
 }
 
 impl DoctorReport {
-    /// How many findings have that severity.
+    /// The findings of that severity.
+    pub fn of_severity(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.severity == severity)
+    }
+
+    /// How many they are.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
+        self.of_severity(severity).count()
     }
 
     /// Whether nothing critical was found.

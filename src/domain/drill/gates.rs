@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::attempts::Health;
 use crate::decide::verdict::Verdict;
+use crate::doctor::check::Severity;
+use crate::doctor::report::DoctorReport;
 use crate::observed::member::{Member, members, primarys_view};
 use crate::observed::{ClusterMember, ClusterView, Observed, Read};
 use crate::report::describe;
@@ -142,8 +144,8 @@ pub struct Evidence<'a> {
     pub verdict: &'a Verdict,
     /// The same for a reader, with the endpoints.
     pub status: &'a ClusterStatus,
-    /// What the doctor found critical; `None` where it was not asked.
-    pub doctor: Option<&'a Read<Vec<String>>>,
+    /// What the doctor reports; `None` where it was not asked.
+    pub doctor: Option<&'a DoctorReport>,
     /// The member that was asked for.
     pub wanted: Option<&'a MemberName>,
     /// This process, as its drill is recorded.
@@ -366,19 +368,22 @@ fn endpoints(status: &ClusterStatus) -> Result<String, String> {
     }
 }
 
-fn doctor(critical: Option<&Read<Vec<String>>>) -> Gate {
-    match critical {
-        None => {
-            Gate { gate: GateId::Doctor, result: GateResult::NotChecked, message: "not checked".to_owned() }
-        }
-        Some(Err(failure)) => Gate::of(GateId::Doctor, Err::<String, _>(failure.to_string())),
-        Some(Ok(critical)) if critical.is_empty() => {
-            Gate::of(GateId::Doctor, Ok::<_, String>("nothing critical was found"))
-        }
-        Some(Ok(critical)) => {
-            Gate::of(GateId::Doctor, Err::<String, _>(format!("critical: {}", critical.join(", "))))
-        }
-    }
+fn doctor(report: Option<&DoctorReport>) -> Gate {
+    let gate = GateId::Doctor;
+    let Some(report) = report else {
+        return Gate { gate, result: GateResult::NotChecked, message: "not checked".to_owned() };
+    };
+    let critical: Vec<&str> = report.of_severity(Severity::Critical).map(|finding| finding.id).collect();
+    Gate::of(
+        gate,
+        match (&critical[..], report.not_checked.len()) {
+            ([], 0) => Ok("nothing critical was found".to_owned()),
+            ([], gaps) => {
+                Ok(format!("nothing critical was found; not checked: {gaps}, which `repoint doctor` names"))
+            }
+            (critical, _) => Err(format!("critical: {}", critical.join(", "))),
+        },
+    )
 }
 
 fn other_drill(evidence: Evidence) -> Result<String, String> {

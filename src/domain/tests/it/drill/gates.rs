@@ -1,6 +1,10 @@
 //! Each gate, with what it lets through and what it refuses.
 
 use repoint_domain::decide::verdict::verdict;
+use repoint_domain::doctor::checks::CHECKS;
+use repoint_domain::doctor::examine::examine;
+use repoint_domain::doctor::facts::Facts;
+use repoint_domain::doctor::report::DoctorReport;
 use repoint_domain::drill::attempts::Health;
 use repoint_domain::drill::gates::{
     COOL_DOWN_MS, Evidence, Gate, GateId, GateResult, MOST_LAG_BYTES, Switch, all_passed, clients, judge,
@@ -17,6 +21,7 @@ use repoint_domain::values::timestamp::Timestamp;
 use crate::support::evidence::{
     GROUP, arn, group_spec, healthy, host, ip_group, members_in, name, primary, refused, silence, spec, url,
 };
+use crate::support::setup::{group_facts, right, set};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -25,7 +30,7 @@ struct Case {
     spec: Spec,
     observed: Observed,
     state: Read<State>,
-    doctor: Option<Read<Vec<String>>>,
+    doctor: Option<DoctorReport>,
     wanted: Option<MemberName>,
     is_way_back: bool,
 }
@@ -195,12 +200,20 @@ fn lag_is_limited_and_must_be_known() {
 }
 
 #[test]
-fn what_the_doctor_finds_critical_refuses() {
-    let doctor = |found| Case { doctor: Some(found), ..Case::new() };
-    assert!(doctor(Ok(Vec::new())).refusals().is_empty());
-    doctor(Ok(vec!["cross-zone".to_owned(), "sns-unconfirmed".to_owned()]))
-        .is_refused(GateId::Doctor, "critical: cross-zone, sns-unconfirmed");
-    assert_eq!(doctor(Err(refused())).refusals()[0].0, GateId::Doctor);
+fn what_the_doctor_finds_critical_refuses_and_what_it_cannot_check_is_counted() {
+    let doctor = |change: fn(&mut Facts)| {
+        let mut facts = right();
+        change(&mut facts);
+        let doctor = Some(examine(&facts, CHECKS, &[]));
+        Case { doctor, ..Case::new() }
+    };
+    let said = |case: &Case| case.judge().0.into_iter().find(|gate| gate.gate == GateId::Doctor).unwrap();
+    assert_eq!(said(&doctor(|_| {})).message, "nothing critical was found");
+    let unread = said(&doctor(|facts| group_facts(facts).targets = Err(refused())));
+    assert_eq!(unread.result, GateResult::Passed);
+    assert_eq!(unread.message, "nothing critical was found; not checked: 1, which `repoint doctor` names");
+    doctor(|facts| set(&mut group_facts(facts).attributes, "load_balancing.cross_zone.enabled", "false"))
+        .is_refused(GateId::Doctor, "critical: cross_zone_off");
 }
 
 #[test]
