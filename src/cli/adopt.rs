@@ -12,6 +12,13 @@ use repoint_domain::decide::verdict::HoldKind;
 use repoint_domain::report::Tone;
 use repoint_domain::values::cluster::EntryName;
 
+pub const HELP: &str = "\
+Example:
+  repoint adopt batman && repoint plan --cluster batman
+
+A cluster that was recreated, or restored to an earlier point in time, is held (`wrong_cluster`, `stale`) until it is
+adopted: an old copy of a database must not get the traffic automatically.";
+
 /// Changes the state, and nothing else.
 pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {
     let spec = match &settings.entries_called(called)[..] {

@@ -6,6 +6,15 @@ use std::process::ExitCode;
 use super::print;
 use crate::config::{Settings, bundle, text};
 
+pub const HELP: &str = "\
+Examples:
+  repoint bundle > bundle.json                  then in Terraform: bundle = file(\"bundle.json\")
+  repoint bundle --no-instances > bundle.json   if every target group is of type `ip`
+  jq .policy bundle.json                        the policy of the function
+
+It contains the configuration's text, the policy, and the names of clusters, scopes, target groups, listeners, Regions,
+zones, topics, table and services. No request is made. Print it again whenever the configuration changes.";
+
 /// Prints the bundle, without any request.
 pub fn main(settings: &Settings, path: &Path, is_part: bool, has_instances: bool) -> ExitCode {
     if is_part {

@@ -17,6 +17,18 @@ use crate::app::control;
 use crate::config::{CallbackMode, Settings};
 use repoint_domain::spec::Spec;
 
+pub const HELP: &str = "\
+In patroni.yml, as the user that runs Patroni:
+  postgresql:
+    callbacks:
+      on_role_change: repoint callback --config /etc/repoint.toml
+      on_start: repoint callback --config /etc/repoint.toml
+
+Patroni appends the action, the role and the scope. They are not trusted as facts: a callback only triggers a check of
+the cluster, and returns within milliseconds. [callback] mode says what checks it: `daemon` (a `repoint watch` on this
+host, or else a process of its own), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which
+Patroni cannot kill).";
+
 /// A daemon on the same host answers within 1 ms; a slower one is skipped.
 const ANSWER_WITHIN: Duration = Duration::from_millis(200);
 

@@ -8,6 +8,11 @@ use super::{Format, print};
 use crate::app::patroni_client;
 use crate::config::{Settings, show};
 
+pub const HELP: &str = "\
+Examples:
+  repoint check --config /etc/repoint.toml
+  repoint check --format json";
+
 /// Prints the configuration. Certificates are checked; no request is made.
 pub fn main(settings: &Settings, format: Format) -> ExitCode {
     if let Err(error) = patroni_client(&settings.patroni) {

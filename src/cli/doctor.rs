@@ -11,6 +11,23 @@ use repoint_domain::doctor::examine::examine;
 use repoint_domain::doctor::report::Ignore;
 use repoint_domain::doctor::text::text;
 
+pub const HELP: &str = "\
+Examples:
+  repoint doctor
+  repoint doctor --cluster batman --format json | jq '.findings[] | {id, subject, remedy}'
+  sudo -u postgres repoint doctor --local --config /etc/repoint.toml        on a node of Patroni
+  repoint doctor --probe                                                    with the checks that are not reads
+
+It reads Patroni's configuration and members, the target groups with their load balancers, listeners and security
+groups, the record sets with their health checks and zones, the topics, the Lambda with its schedules, and the state
+table. For each finding it says what was read, why it hurts, and what to do; infra/guide/doctor.md explains each check.
+What could not be read is reported as not checked. `repoint iam --for doctor` prints the rights that it needs.
+
+With --probe it sends each member one `POST /switchover` without a body, which Patroni refuses: that shows whether the
+REST API asks for credentials.
+
+Exit status: 0 nothing critical was found; 1 something critical was found; 2 usage or configuration.";
+
 /// Examines every cluster, and prints what is wrong; `ignore` are the ids of checks that are not to count this time.
 pub async fn main(settings: Settings, options: DoctorOptions, ignore: &[String], format: Format) -> ExitCode {
     let ignored = match ignored(&settings, ignore) {

@@ -17,6 +17,18 @@ use repoint_domain::values::text::shown;
 use repoint_domain::values::units::{duration, time};
 use repoint_domain::values::utc::Utc;
 
+pub const HELP: &str = "\
+Examples:
+  repoint history --since 12h
+  repoint history --cluster batman --since 2026-11-29T03:00Z
+  repoint history --format json | jq '.clusters[].events[] | select(.kind == \"moved\")'
+
+It reads what passes have stored beside the state, oldest first, and asks a member of Patroni (GET /history) when each
+primary was promoted. A condition is shown when it was alerted and when it ended; `repoint status` shows what is wrong
+now. The newest 128 events of each cluster are kept.
+
+Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage or configuration.";
+
 /// Reads the stored history, and prints it; Patroni is asked when primaries were promoted.
 pub async fn main(settings: Settings, since: Option<Since>, format: Format) -> ExitCode {
     let app = match App::new(settings).await {

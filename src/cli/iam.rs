@@ -8,6 +8,19 @@ use super::print;
 use crate::config::{CallbackMode, LONGEST_MANAGED, PolicyOf, Rights, Settings, policies};
 use repoint_domain::values::arn::RoleArn;
 
+pub const HELP: &str = "\
+Examples:
+  repoint iam > policy.json                     for run, watch and the Lambda
+  repoint iam --for plan                        read-only
+  repoint iam --for doctor                      read-only, and everything that doctor reads
+  repoint iam --for callback                    nodes that only call the Lambda ([callback] mode = \"sns\")
+  repoint iam --role self                       the process's own policy, if roles are configured (role_arn)
+  repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     the policy of an assumed role
+  aws iam create-policy --policy-name repoint --policy-document file://policy.json
+
+If the configuration has roles, the output is {\"policies\": [{\"role_arn\", \"policy\"}, …]}, the process's own first,
+with null as its role. No request is made. When AWS denies a call, repoint names the missing statement.";
+
 /// The value of `--role` for the process's own credentials.
 const OWN: &str = "self";
 

@@ -12,6 +12,12 @@ use clap_mangen::roff::{Roff, roman};
 
 use super::{Cli, print};
 
+pub const HELP: &str = "\
+Example:
+  repoint man ~/.local/share/man/man1 && man repoint-plan
+
+The Debian package installs them.";
+
 /// Writes `repoint.1` and a page for each command. No configuration is read.
 pub fn main(folder: &Path) -> ExitCode {
     match write(folder) {

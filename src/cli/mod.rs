@@ -120,23 +120,13 @@ enum Command {
     #[command(flatten)]
     Work(Work),
     /// Print completions for a shell
-    #[command(after_help = "\
-Examples:
-  source <(repoint completions bash)
-  repoint completions zsh > ~/.zfunc/_repoint
-  repoint completions fish > ~/.config/fish/completions/repoint.fish
-
-The Debian package installs those of bash, zsh and fish.")]
+    #[command(after_help = completions::HELP)]
     Completions {
         /// Shell to print completions for
         shell: Shell,
     },
     /// Write the manual pages: repoint(1) and one for each command
-    #[command(after_help = "\
-Example:
-  repoint man ~/.local/share/man/man1 && man repoint-plan
-
-The Debian package installs them.")]
+    #[command(after_help = man::HELP)]
     Man {
         /// Folder to write to; created if it does not exist
         folder: PathBuf,
@@ -147,14 +137,7 @@ The Debian package installs them.")]
 #[derive(Debug, Subcommand)]
 enum Work {
     /// Show what one pass would change, and why, without changing anything
-    #[command(after_help = "\
-Examples:
-  repoint plan
-  repoint plan --cluster batman --format json | jq '.clusters[].steps'
-  repoint plan --exit-code || echo \"not converged\"       in a pipeline
-
-Exit status with --exit-code: 0 nothing would be changed, and nothing is held; 3 changes are planned, and nothing is
-held; 1 some cluster is held or failed; 2 usage or configuration.")]
+    #[command(after_help = plan::HELP)]
     Plan {
         /// Exit with status 3 if changes are planned, and with 0 only if none are
         #[arg(long)]
@@ -164,13 +147,7 @@ held; 1 some cluster is held or failed; 2 usage or configuration.")]
         quiet: bool,
     },
     /// Make one pass: point every endpoint at its primary, and publish alerts
-    #[command(after_help = "\
-Examples:
-  repoint run                                             once
-  * * * * *  postgres  repoint run --quiet --config /etc/repoint.toml     in /etc/cron.d
-  repoint run --dry-run                                   the same as `repoint plan`
-
-With [metrics] textfile it writes its metrics to that file, for the textfile collector of node_exporter.")]
+    #[command(after_help = run::HELP)]
     Run {
         /// Show what would be changed, without changing anything
         #[arg(long)]
@@ -180,28 +157,10 @@ With [metrics] textfile it writes its metrics to that file, for the textfile col
         quiet: bool,
     },
     /// Watch all clusters, and make a pass within a fraction of a second when a primary changes
-    #[command(after_help = "\
-Examples:
-  repoint watch --config /etc/repoint.toml
-  repoint watch --format json                             logs as JSON, one object per line
-
-The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
-callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
-configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness. With
-[http] listen it serves a status page at /, /metrics (Prometheus), /livez, /readyz, /api/v1/status and /api/v1/history.")]
+    #[command(after_help = watch::HELP)]
     Watch,
     /// Handle a Patroni callback: trigger a check and return
-    #[command(after_help = "\
-In patroni.yml, as the user that runs Patroni:
-  postgresql:
-    callbacks:
-      on_role_change: repoint callback --config /etc/repoint.toml
-      on_start: repoint callback --config /etc/repoint.toml
-
-Patroni appends the action, the role and the scope. They are not trusted as facts: a callback only triggers a check of
-the cluster, and returns within milliseconds. [callback] mode says what checks it: `daemon` (a `repoint watch` on this
-host, or else a process of its own), `sns` (a topic that calls the Lambda) or `self` (a process of its own, which
-Patroni cannot kill).")]
+    #[command(after_help = callback::HELP)]
     Callback {
         /// Arguments that Patroni appends: ACTION ROLE SCOPE
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, num_args = 3..)]
@@ -211,20 +170,7 @@ Patroni cannot kill).")]
         detached: bool,
     },
     /// Show members with their lag, verdict, endpoints, open conditions and the last move
-    #[command(after_help = "\
-Examples:
-  repoint status
-  repoint status --watch --cluster batman
-  repoint status --watch=10 | tee -a failover.log
-  repoint status --watch --format json | jq -c '[.at, .clusters[0].verdict.member]'
-
-With --watch it asks the members and AWS again and again, and says what has changed, until Ctrl-C
-or SIGTERM ends it. On a terminal it is drawn in its place: clusters in trouble come first, and the
-last line says what is left out. Elsewhere one report follows another; with --format json each is
-one line. A large fleet is read less often: no more than a quarter of aws.limit_percent is used.
-
-Exit status: 0 every cluster has a primary and every endpoint points where it should; 1 otherwise;
-2 usage or configuration. With --watch it is that of the last report.")]
+    #[command(after_help = status::HELP)]
     Status {
         /// Repeat it every 2 seconds, or every SECONDS (1 to 3600)
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2",
@@ -232,17 +178,7 @@ Exit status: 0 every cluster has a primary and every endpoint points where it sh
         watch: Option<u64>,
     },
     /// Show what has moved, why and how long it took, and which conditions were alerted
-    #[command(after_help = "\
-Examples:
-  repoint history --since 12h
-  repoint history --cluster batman --since 2026-11-29T03:00Z
-  repoint history --format json | jq '.clusters[].events[] | select(.kind == \"moved\")'
-
-It reads what passes have stored beside the state, oldest first, and asks a member of Patroni (GET /history) when each
-primary was promoted. A condition is shown when it was alerted and when it ended; `repoint status` shows what is wrong
-now. The newest 128 events of each cluster are kept.
-
-Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage or configuration.")]
+    #[command(after_help = history::HELP)]
     History {
         /// Only what happened since then: a duration (90m, 12h, 3d, 2w), or a date or time (UTC without an offset)
         #[arg(long, value_name = "WHEN", value_parser = history::since)]
@@ -250,22 +186,7 @@ Exit status: 0 the history was read; 1 a part of it could not be read; 2 usage o
     },
     /// Find what is wrong with the set-up, before the next failover does; changes nothing
     #[cfg(feature = "doctor")]
-    #[command(after_help = "\
-Examples:
-  repoint doctor
-  repoint doctor --cluster batman --format json | jq '.findings[] | {id, subject, remedy}'
-  sudo -u postgres repoint doctor --local --config /etc/repoint.toml        on a node of Patroni
-  repoint doctor --probe                                                    with the checks that are not reads
-
-It reads Patroni's configuration and members, the target groups with their load balancers, listeners and security
-groups, the record sets with their health checks and zones, the topics, the Lambda with its schedules, and the state
-table. For each finding it says what was read, why it hurts, and what to do; infra/guide/doctor.md explains each check.
-What could not be read is reported as not checked. `repoint iam --for doctor` prints the rights that it needs.
-
-With --probe it sends each member one `POST /switchover` without a body, which Patroni refuses: that shows whether the
-REST API asks for credentials.
-
-Exit status: 0 nothing critical was found; 1 something critical was found; 2 usage or configuration.")]
+    #[command(after_help = doctor::HELP)]
     Doctor {
         /// Also read what only this node has: patroni.yml, callbacks, watchdog, units, clock, hosts file
         #[arg(long)]
@@ -282,43 +203,20 @@ Exit status: 0 nothing critical was found; 1 something critical was found; 2 usa
     #[command(after_help = drill::HELP)]
     Drill(drill::Arguments),
     /// Publish a test alert, without checking or changing anything
-    #[command(after_help = "\
-Examples:
-  repoint test-alert && echo published
-  repoint test-alert --topic arn:aws:sns:us-east-1:123456789012:db-pages
-
-It is published to every alert topic in the topic's format, with the attributes event=test and severity=info, whatever
-the topic's min_severity is. In the format `cloudwatch` it is an alarm that has no end: resolve it where it arrives. To
-test the Lambda, invoke it with the event {\"test_alert\": true}.")]
+    #[command(after_help = test_alert::HELP)]
     TestAlert {
         /// Only this topic
         #[arg(long, value_name = "ARN")]
         topic: Option<String>,
     },
     /// Accept a cluster's new system identifier, or an older timeline after a restore; changes no endpoint
-    #[command(after_help = "\
-Example:
-  repoint adopt batman && repoint plan --cluster batman
-
-A cluster that was recreated, or restored to an earlier point in time, is held (`wrong_cluster`, `stale`) until it is
-adopted: an old copy of a database must not get the traffic automatically.")]
+    #[command(after_help = adopt::HELP)]
     Adopt {
         /// The cluster, by name; or by scope, if only one entry has it
         name: String,
     },
     /// Print the least-privilege IAM policy for this configuration
-    #[command(after_help = "\
-Examples:
-  repoint iam > policy.json                     for run, watch and the Lambda
-  repoint iam --for plan                        read-only
-  repoint iam --for doctor                      read-only, and everything that doctor reads
-  repoint iam --for callback                    nodes that only call the Lambda ([callback] mode = \"sns\")
-  repoint iam --role self                       the process's own policy, if roles are configured (role_arn)
-  repoint iam --role arn:aws:iam::210987654321:role/repoint-dns     the policy of an assumed role
-  aws iam create-policy --policy-name repoint --policy-document file://policy.json
-
-If the configuration has roles, the output is {\"policies\": [{\"role_arn\", \"policy\"}, …]}, the process's own first,
-with null as its role. No request is made. When AWS denies a call, repoint names the missing statement.")]
+    #[command(after_help = iam::HELP)]
     Iam {
         /// What the policy is for
         #[arg(long = "for", value_enum, default_value_t = For::Run)]
@@ -331,24 +229,14 @@ with null as its role. No request is made. When AWS denies a call, repoint names
         role: Option<String>,
     },
     /// Print the configuration and what follows from it as one JSON document, for infra/terraform
-    #[command(after_help = "\
-Examples:
-  repoint bundle > bundle.json                  then in Terraform: bundle = file(\"bundle.json\")
-  repoint bundle --no-instances > bundle.json   if every target group is of type `ip`
-  jq .policy bundle.json                        the policy of the function
-
-It contains the configuration's text, the policy, and the names of clusters, scopes, target groups, listeners, Regions,
-zones, topics, table and services. No request is made. Print it again whenever the configuration changes.")]
+    #[command(after_help = bundle::HELP)]
     Bundle {
         /// Omit ec2:DescribeInstances, because no target group holds instances
         #[arg(long)]
         no_instances: bool,
     },
     /// Check the configuration and print it with all defaults, without any request
-    #[command(after_help = "\
-Examples:
-  repoint check --config /etc/repoint.toml
-  repoint check --format json")]
+    #[command(after_help = check::HELP)]
     Check,
 }
 

@@ -7,6 +7,15 @@ use crate::app::Mode;
 use crate::config::Settings;
 use repoint_domain::report::{Outcome, Report};
 
+pub const HELP: &str = "\
+Examples:
+  repoint plan
+  repoint plan --cluster batman --format json | jq '.clusters[].steps'
+  repoint plan --exit-code || echo \"not converged\"       in a pipeline
+
+Exit status with --exit-code: 0 nothing would be changed, and nothing is held; 3 changes are planned, and nothing is
+held; 1 some cluster is held or failed; 2 usage or configuration.";
+
 /// Exit status 3 of `--exit-code`: changes are planned. Terraform's `-detailed-exitcode` uses 2, which here means
 /// wrong usage.
 const PLANNED: u8 = 3;

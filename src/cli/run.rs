@@ -16,6 +16,14 @@ use crate::app::{App, Mode, write_textfile};
 use crate::config::{Settings, StateStore};
 use repoint_domain::report::{ClusterReport, Outcome, Report, text};
 
+pub const HELP: &str = "\
+Examples:
+  repoint run                                             once
+  * * * * *  postgres  repoint run --quiet --config /etc/repoint.toml     in /etc/cron.d
+  repoint run --dry-run                                   the same as `repoint plan`
+
+With [metrics] textfile it writes its metrics to that file, for the textfile collector of node_exporter.";
+
 /// A pass ends by its own deadlines; if it exceeds them by this, it hangs in something without a timeout.
 const OVERDUE: Duration = Duration::from_secs(5);
 /// A disk that hangs holds up the end of the process, but not for long.

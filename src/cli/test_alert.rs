@@ -11,6 +11,15 @@ use repoint_domain::alerts::AlertTopic;
 use repoint_domain::report::Tone;
 use repoint_domain::values::failure::Failure;
 
+pub const HELP: &str = "\
+Examples:
+  repoint test-alert && echo published
+  repoint test-alert --topic arn:aws:sns:us-east-1:123456789012:db-pages
+
+It is published to every alert topic in the topic's format, with the attributes event=test and severity=info, whatever
+the topic's min_severity is. In the format `cloudwatch` it is an alarm that has no end: resolve it where it arrives. To
+test the Lambda, invoke it with the event {\"test_alert\": true}.";
+
 /// Publishes one message to each topic, or to that one alone. Nothing is checked, stored or changed.
 pub async fn main(settings: Settings, topic: Option<&str>, format: Format) -> ExitCode {
     let topics = &settings.alerts.topics;

@@ -23,6 +23,16 @@ use repoint_domain::report::{ClusterReport, Outcome};
 use repoint_domain::state::clipped;
 use repoint_domain::values::text;
 
+pub const HELP: &str = "\
+Examples:
+  repoint watch --config /etc/repoint.toml
+  repoint watch --format json                             logs as JSON, one object per line
+
+The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
+callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
+configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness. With
+[http] listen it serves a status page at /, /metrics (Prometheus), /livez, /readyz, /api/v1/status and /api/v1/history.";
+
 /// The interval of checking for stuck clusters if systemd requests no watchdog notifications.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// The longest status for systemd, in bytes: it is one line of `systemctl status`.
