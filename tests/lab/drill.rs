@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -45,6 +47,9 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
             "drill::three_drills_through_haproxy_agree_with_an_independent_writer",
             through_haproxy,
         ),
+        stage.long_trial("drill::a_signal_while_the_old_primary_is_away_says_so", signal_while_rejoining),
+        stage.long_trial("drill::a_leader_that_dies_with_the_request_is_not_asked_again", leader_dies),
+        stage.long_trial("drill::an_operator_types_the_scope_and_the_way_back", typed),
         stage.long_trial("drill::a_killed_drill_is_seen_by_the_next_one", killed),
         stage.long_trial("drill::a_network_that_is_away_is_measured", network_away),
         stage.long_trial("drill::rows_that_a_failover_loses_are_counted", lost_rows),
@@ -82,45 +87,63 @@ impl<'a> Site<'a> {
         Ok(site)
     }
 
-    /// Puts the last move and the last changes an hour into the past: a drill would wait until they are ten minutes old.
+    /// Puts the last move and the last changes an hour into the past: a drill would wait until they are ten minutes old. As a
+    /// save of its own, under the lock: one that the daemon has prepared meanwhile is of an older revision, and is made anew.
     async fn forget_moves(&self) -> anyhow::Result<()> {
-        let file = self.home.join("state.json");
+        let (file, new) = (self.home.join("state.json"), self.home.join("state.json.forgetting"));
         wait_until("the state has the move", Duration::from_secs(20), async || {
-            let text = fs::read_to_string(&file)?;
-            let mut state: Value = serde_json::from_str(&text)?;
+            let lock = fs::File::options().write(true).open(self.home.join("state.json.lock"))?;
+            lock.lock()?;
+            let mut state: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
             let own = &mut state["clusters"]["batman"];
             ensure!(own["lease"].is_null() && own["retargets"]["last"]["at"].is_string(), "{own}");
+            own["revision"] = (own["revision"].as_u64().context("a revision")? + 1).into();
             own["retargets"]["last"]["at"] = "2026-01-01T00:00:00.000Z".into();
             for change in own.get_mut("changes").and_then(Value::as_array_mut).into_iter().flatten() {
                 change["at"] = 1.into();
             }
-            fs::write(&file, serde_json::to_string_pretty(&state)?)?;
-            // A pass that saves at the same moment puts them back.
-            sleep(Duration::from_millis(1500)).await;
-            ensure!(
-                fs::read_to_string(&file)?.contains("2026-01-01T00:00:00.000Z"),
-                "another process has saved"
-            );
-            Ok(())
+            fs::write(&new, serde_json::to_string_pretty(&state)?)?;
+            let owner = fs::metadata(&file)?;
+            chown(&new, Some(owner.uid()), Some(owner.gid()))?;
+            Ok(fs::rename(&new, &file)?)
         })
         .await
     }
 
-    /// Starts a drill through that host and port, as the user that the daemon has.
-    fn start(&self, (host, port): (&str, u16), arguments: &[&str]) -> anyhow::Result<Drill> {
-        let (stdout, stderr) = (self.home.join("drill.out"), self.home.join("drill.err"));
+    /// What a drill through that host and port is called with.
+    fn arguments(&self, (host, port): (&str, u16), more: &[&str]) -> Vec<String> {
+        let configuration = self.home.join("repoint.toml").display().to_string();
+        let dsn = format!("host={host} port={port} user=postgres dbname=postgres sslmode=disable");
+        let usual = ["drill", "batman", "--config", &configuration, "--dsn", &dsn];
+        usual.iter().chain(more).map(ToString::to_string).collect()
+    }
+
+    /// Starts a drill, as the user that the daemon has.
+    fn start(&self, place: (&str, u16), arguments: &[&str]) -> anyhow::Result<Drill> {
         let mut command = as_postgres(&self.lab.program);
+        command.args(self.arguments(place, &[&["--format", "json"], arguments].concat()));
+        self.spawn(command)
+    }
+
+    /// The same on a terminal, by `script` (util-linux).
+    fn start_on_terminal(&self, place: (&str, u16)) -> anyhow::Result<Drill> {
+        let mut command = as_postgres("/usr/bin/script");
+        let quoted = self
+            .arguments(place, &[])
+            .iter()
+            .fold(format!("exec {}", self.lab.program.display()), |line, argument| {
+                format!("{line} '{argument}'")
+            });
+        command.args(["--quiet", "--return", "--flush", "--command", &quoted, "/dev/null"]);
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> anyhow::Result<Drill> {
+        let (stdout, stderr) = (self.home.join("drill.out"), self.home.join("drill.err"));
         command
-            .args(["drill", "batman", "--format", "json", "--config"])
-            .arg(self.home.join("repoint.toml"))
-            .args([
-                "--dsn",
-                &format!("host={host} port={port} user=postgres dbname=postgres sslmode=disable"),
-            ])
-            .args(arguments)
             .envs(environment(&Moto::endpoint()))
             .env_remove("REPOINT_LOG")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(fs::File::create(&stdout)?)
             .stderr(fs::File::create(&stderr)?)
             .kill_on_drop(true);
@@ -136,14 +159,24 @@ struct Drill {
 }
 
 impl Drill {
-    /// Waits until the log has these words.
+    /// Waits until it has said these words.
     async fn wait_for(&self, words: &str) -> anyhow::Result<()> {
         wait_until(&format!("the drill says `{words}`"), Duration::from_mins(2), async || {
-            let said = fs::read_to_string(&self.stderr)?;
+            let said = fs::read_to_string(&self.stderr)? + &fs::read_to_string(&self.stdout)?;
             ensure!(said.contains(words), "{said}");
             Ok(())
         })
         .await
+    }
+
+    async fn type_line(&mut self, line: &str) -> anyhow::Result<()> {
+        let keyboard = self.child.stdin.as_mut().context("no way to type")?;
+        keyboard.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(keyboard.flush().await?)
+    }
+
+    async fn exit_code(&mut self) -> anyhow::Result<Option<i32>> {
+        Ok(timeout(ENDS_WITHIN, self.child.wait()).await.context("the drill does not end")??.code())
     }
 
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
@@ -152,10 +185,10 @@ impl Drill {
 
     /// Its exit status and its report.
     async fn ended(&mut self) -> anyhow::Result<(Option<i32>, Value)> {
-        let status = timeout(ENDS_WITHIN, self.child.wait()).await.context("the drill does not end")??;
+        let code = self.exit_code().await?;
         let (said, log) = (fs::read_to_string(&self.stdout)?, fs::read_to_string(&self.stderr)?);
-        let report = serde_json::from_str(&said).with_context(|| format!("{status}: {said}\n{log}"))?;
-        Ok((status.code(), report))
+        let report = serde_json::from_str(&said).with_context(|| format!("{code:?}: {said}\n{log}"))?;
+        Ok((code, report))
     }
 }
 
@@ -293,6 +326,68 @@ async fn signals(lab: &Lab) -> anyhow::Result<()> {
     let rows = query(&new, "SELECT to_regclass('drill_rows') IS NULL").await?;
     ensure!(rows == "t", "the table is there: {rows}");
     Ok(())
+}
+
+/// Ctrl-C while the old primary is away.
+async fn signal_while_rejoining(lab: &Lab) -> anyhow::Result<()> {
+    let site = Site::new(lab, "drill-rejoining").await?;
+    let leader = lab.cluster.leader().await?;
+    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let mut drill = site.start((&forwarder.host(), forwarder.port()), &["--yes", "batman"])?;
+    drill.wait_for("is the primary").await?;
+    lab.cluster.freeze(&leader).await?;
+    drill.wait_for("waiting until every member streams").await?;
+    drill.signal(Signal::INT)?;
+    let (code, report) = drill.ended().await?;
+    ensure!(code == Some(1) && report["outcome"] == "interrupted", "{report:#}");
+    let message = report["message"].as_str().context("a message")?;
+    let left = format!("a signal ended the drill; {} does not stream yet", leader.name);
+    ensure!(message.starts_with("the primary changed from") && message.ends_with(&left), "{message}");
+    lab.cluster.unfreeze(&leader).await
+}
+
+/// The leader dies with the request: Patroni's answer is lost, and the members say what came of it.
+async fn leader_dies(lab: &Lab) -> anyhow::Result<()> {
+    let site = Site::new(lab, "drill-dies").await?;
+    let leader = lab.cluster.leader().await?;
+    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let mut drill = site.start((&forwarder.host(), forwarder.port()), &["--yes", "batman"])?;
+    drill.wait_for("requested a switchover").await?;
+    lab.cluster.kill9(&leader).await?;
+    let new = lab.cluster.wait_new_leader(&leader).await?;
+    lab.cluster.restart(&leader).await?;
+    let (code, report) = drill.ended().await?;
+    ensure!(code == Some(0) && report["outcome"] == "done", "{code:?}: {report:#}");
+    ensure!(report["from"] == leader.name.as_str() && report["to"] == new.name.as_str(), "{report:#}");
+    ensure!(report["notes"].to_string().contains("the request was not repeated"), "{report:#}");
+    ensure!(!report["rejoined_ms"].is_null(), "{report:#}");
+    Ok(())
+}
+
+/// An operator types the scope, and then, asked for the way back, again.
+async fn typed(lab: &Lab) -> anyhow::Result<()> {
+    let site = Site::new(lab, "drill-typed").await?;
+    let leader = lab.cluster.leader().await?;
+    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let place = (forwarder.host(), forwarder.port());
+
+    let mut wrong = site.start_on_terminal((&place.0, place.1))?;
+    wrong.wait_for("Type the scope (batman): ").await?;
+    wrong.type_line("robin").await?;
+    ensure!(wrong.exit_code().await? == Some(1), "{}", fs::read_to_string(&wrong.stdout)?);
+    wrong.wait_for("`robin` was typed, and the scope is `batman`").await?;
+    ensure!(lab.cluster.leader().await? == leader, "it was not confirmed");
+
+    let mut drill = site.start_on_terminal((&place.0, place.1))?;
+    drill.wait_for("Type the scope (batman): ").await?;
+    drill.type_line("batman").await?;
+    let new = lab.cluster.wait_new_leader(&leader).await?;
+    drill.wait_for(&format!("Switch back to {}?", leader.name)).await?;
+    drill.type_line("batman").await?;
+    let said = drill.exit_code().await?;
+    ensure!(said == Some(0), "{said:?}: {}", fs::read_to_string(&drill.stdout)?);
+    ensure!(lab.cluster.leader().await? == leader, "{} still leads", new.name);
+    site.deployment.wait_for_group(&leader).await
 }
 
 /// SIGKILL after the request: the mark in the state keeps the next drill from beginning.
