@@ -67,6 +67,8 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     async fn new(lab: &'a Lab, name: &str) -> anyhow::Result<Self> {
         let home = lab.dir.join(name);
+        // Another trial's state is about other groups.
+        drop(fs::remove_dir_all(&home));
         make_directory_for_postgres(&home).await?;
         let mut deployment = Deployment::new(lab).await?;
         deployment.configure_group(&deployment.ip_group.clone())?;
