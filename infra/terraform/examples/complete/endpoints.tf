@@ -5,7 +5,9 @@ resource "aws_lb" "this" {
   load_balancer_type               = "network"
   internal                         = true
   subnets                          = aws_subnet.private[*].id
+  security_groups                  = [aws_security_group.balancer.id]
   enable_cross_zone_load_balancing = true
+  enable_deletion_protection       = var.deletion_protection
 }
 
 module "writer" {

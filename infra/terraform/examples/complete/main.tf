@@ -31,8 +31,7 @@ module "repoint" {
   bundle           = jsonencode(merge(local.bundle, { configuration = local.configuration, regions = [var.region] }))
   triggers_enabled = var.triggers_enabled
 
-  # The table of an example may be deleted. That of real clusters stays protected, which is the default.
-  table_deletion_protection = false
+  table_deletion_protection = var.deletion_protection
 
   vpc = {
     id                           = aws_vpc.this.id

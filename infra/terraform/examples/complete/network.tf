@@ -46,10 +46,42 @@ resource "aws_security_group" "database" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "postgresql" {
-  security_group_id = aws_security_group.database.id
-  description       = "PostgreSQL, through the load balancer and for replication"
+  for_each = {
+    "through the load balancer"                           = aws_security_group.balancer.id
+    "for replication, and from a node to the primary's record" = aws_security_group.database.id
+  }
+
+  security_group_id            = aws_security_group.database.id
+  description                  = "PostgreSQL, ${each.key}"
+  referenced_security_group_id = each.value
+  ip_protocol                  = "tcp"
+  from_port                    = 5432
+  to_port                      = 5432
+}
+
+# A load balancer that is created without one can never get one.
+resource "aws_security_group" "balancer" {
+  name        = "repoint-example-balancer"
+  description = "Clients of PostgreSQL"
+  vpc_id      = aws_vpc.this.id
+
+  tags = { Name = "repoint-example-balancer" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "clients" {
+  security_group_id = aws_security_group.balancer.id
+  description       = "Clients in the VPC"
   cidr_ipv4         = aws_vpc.this.cidr_block
   ip_protocol       = "tcp"
   from_port         = 5432
   to_port           = 5432
+}
+
+resource "aws_vpc_security_group_egress_rule" "nodes" {
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "Connections and health checks to PostgreSQL"
+  referenced_security_group_id = aws_security_group.database.id
+  ip_protocol                  = "tcp"
+  from_port                    = 5432
+  to_port                      = 5432
 }

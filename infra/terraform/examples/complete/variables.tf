@@ -22,6 +22,12 @@ variable "members" {
   default     = ["http://10.90.0.11:8008", "http://10.90.1.11:8008"]
 }
 
+variable "deletion_protection" {
+  description = "Protects the load balancer and the state table. Apply it with `false` before `terraform destroy`."
+  type        = bool
+  default     = true
+}
+
 variable "triggers_enabled" {
   description = "With `false` everything is created, and nothing calls the function."
   type        = bool
