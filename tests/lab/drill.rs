@@ -29,8 +29,8 @@ use crate::wait::wait_until;
 
 const WRITER: &str = include_str!("writer.py");
 const HAPROXY: &str = include_str!("haproxy.cfg");
-/// Two clients that begin an attempt every 50 ms, or 10 ms after one that failed at once, each at moments of its own, differ by
-/// less.
+/// Two clients, of which the one begins an attempt every 50 ms and the other every 25 ms, or both 10 ms after one that failed at
+/// once, each at moments of its own, differ by less.
 const AGREE_WITHIN_MS: f64 = 60.0;
 const ENDS_WITHIN: Duration = Duration::from_mins(5);
 
