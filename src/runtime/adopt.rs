@@ -42,7 +42,8 @@ pub enum AdoptError {
 /// # Errors
 /// If no primary can be named, or the state store is unavailable.
 pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
-    let (sites, state) = tokio::join!(configured(spec, ports, deadline), load_state(spec, ports, deadline));
+    let (sites, state) =
+        tokio::join!(configured(spec, &ports.patroni, deadline), load_state(spec, ports, deadline));
     let (observed, before) = (Observed { sites, ..Observed::default() }, state.map_err(AdoptError::State)?);
     match verdict(spec, &observed, &State::default()) {
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),

@@ -19,7 +19,7 @@ use self::answers::{as_clients_reach, is_asked, is_seen_by_others, listed, unask
 use self::seat::{GRACE, Rest, Seat, unanswered};
 use super::deadline::too_late;
 use crate::limits::Asked;
-use crate::ports::Ports;
+use crate::ports::Patroni;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
 use repoint_domain::observed::{Answers, MemberAnswer, Observed, Sites};
 use repoint_domain::spec::{Site, Spec};
@@ -76,31 +76,31 @@ impl Members {
     }
 
     /// Asks every member that is not being asked, and whose answer is older than that. A request ends by `until`.
-    pub fn ask(&mut self, spec: &Spec, ports: &Ports, older_than: Duration, until: Instant) {
+    pub fn ask(&mut self, spec: &Spec, patroni: &Arc<dyn Patroni>, older_than: Duration, until: Instant) {
         self.forget(spec);
         for place in self.due(spec) {
             let seat = self.seats.entry(place.clone()).or_default();
             let is_old = seat.answer.as_ref().is_none_or(|(_, at)| at.elapsed() > older_than);
             if seat.question.is_none() && is_old {
-                self.ask_one(place, ports, until);
+                self.ask_one(place, patroni, until);
             }
         }
     }
 
     /// Waits until every member that can matter has answered, or until `until`. Members that only `/cluster` names are asked as
     /// soon as it does.
-    pub async fn settle(&mut self, spec: &Spec, ports: &Ports, until: Instant) {
+    pub async fn settle(&mut self, spec: &Spec, patroni: &Arc<dyn Patroni>, until: Instant) {
         let mut promoting: Option<Instant> = None;
         loop {
             while let Some(answered) = self.asking.try_join_next() {
                 self.take(answered);
             }
             for place in self.newly_listed(spec) {
-                self.ask_one(place, ports, until);
+                self.ask_one(place, patroni, until);
             }
             let (rest, is_doubtful) = self.rest(spec);
             for place in self.asked_long_ago().filter(|_| is_doubtful).collect::<Vec<_>>() {
-                self.ask_one(place, ports, until);
+                self.ask_one(place, patroni, until);
             }
             let awaited = |seat: &Seat| seat.awaited_until(rest, is_doubtful, until);
             let Some(last) = self.seats.values().filter_map(awaited).max() else { return self.give_up(rest) };
@@ -200,8 +200,8 @@ impl Members {
     }
 
     /// Asks a member; an earlier request is given up.
-    fn ask_one(&mut self, place: Place, ports: &Ports, until: Instant) {
-        let patroni = ports.patroni.clone();
+    fn ask_one(&mut self, place: Place, patroni: &Arc<dyn Patroni>, until: Instant) {
+        let patroni = patroni.clone();
         let seat = self.seats.entry(place.clone()).or_default();
         let question = Asked::notifying(&self.sent);
         seat.question = Some(question.clone());
@@ -301,9 +301,9 @@ impl Members {
 }
 
 /// What every member says that is configured, or listed by one that is.
-pub async fn configured(spec: &Spec, ports: &Ports, deadline: Instant) -> Sites {
+pub async fn configured(spec: &Spec, patroni: &Arc<dyn Patroni>, deadline: Instant) -> Sites {
     let mut members = Members::default();
-    members.ask(spec, ports, Duration::ZERO, deadline);
-    members.settle(spec, ports, deadline).await;
+    members.ask(spec, patroni, Duration::ZERO, deadline);
+    members.settle(spec, patroni, deadline).await;
     members.sites(spec)
 }

@@ -86,12 +86,12 @@ async fn begin_until(
     members_until: Instant,
     members: &mut Members,
 ) -> Observing {
-    members.ask(spec, ports, FRESH_FOR, members_until);
+    members.ask(spec, &ports.patroni, FRESH_FOR, members_until);
     // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
     let state = load_state(spec, ports, until).await;
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
         members.add_known(spec, state);
-        members.ask(spec, ports, FRESH_FOR, members_until);
+        members.ask(spec, &ports.patroni, FRESH_FOR, members_until);
     }
     let (hosts, known) = oneshot::channel();
     let known = known.shared();
@@ -107,7 +107,7 @@ async fn begin_until(
         }
     };
     start(&spec.with_groups(|group| group.site.is_none()));
-    members.settle(spec, ports, members_until).await;
+    members.settle(spec, &ports.patroni, members_until).await;
     let sites = members.sites(spec);
     let observed = Observed { sites: sites.clone(), ..Observed::default() };
     let verdict = decide(spec, &observed, &state);
@@ -231,8 +231,8 @@ async fn wait_for_promotion(
             return false;
         }
         sleep_until(next).await;
-        members.ask(spec, ports, Duration::ZERO, until);
-        members.settle(spec, ports, until).await;
+        members.ask(spec, &ports.patroni, Duration::ZERO, until);
+        members.settle(spec, &ports.patroni, until).await;
         // A request that the deadline cut off does not show that its member is unreachable.
         if Instant::now() >= until {
             return false;

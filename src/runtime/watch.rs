@@ -143,11 +143,11 @@ pub async fn watch(
         channels.checked.send_replace(Instant::now());
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
-        members.ask(spec, &ports, Duration::ZERO, until);
+        members.ask(spec, &ports.patroni, Duration::ZERO, until);
         tokio::select! {
             biased;
             _ = channels.stop.changed() => continue,
-            () = members.settle(spec, &ports, until) => {}
+            () = members.settle(spec, &ports.patroni, until) => {}
         }
         let sites = members.sites(spec);
         let snapshot = Snapshot::of(spec, sites.clone());

@@ -271,7 +271,7 @@ async fn a_silent_member_is_asked_again_while_only_the_leader_has_answered() {
     let mut members = once_silent(&link, &ports).await;
     slow.will(Others::Hung);
     let spec = link.world().resources.spec.clone();
-    members.ask(&spec, &ports, Duration::ZERO, Instant::now() + PATIENCE);
+    members.ask(&spec, &ports.patroni, Duration::ZERO, Instant::now() + PATIENCE);
     sleep(Duration::from_millis(600)).await;
     slow.will(Others::Slow);
     let began = Instant::now();
@@ -284,8 +284,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn observe(members: &mut Members, link: &Link, ports: &Ports) {
     let (spec, until) = (link.world().resources.spec.clone(), Instant::now() + PATIENCE);
-    members.ask(&spec, ports, Duration::ZERO, until);
-    members.settle(&spec, ports, until).await;
+    members.ask(&spec, &ports.patroni, Duration::ZERO, until);
+    members.settle(&spec, &ports.patroni, until).await;
 }
 
 /// Members that have been asked once, and of which only the leader has answered.
@@ -330,8 +330,8 @@ async fn queueing_for_a_question_is_not_silence() {
     let until = Instant::now() + Duration::from_secs(20);
     let mut members = Members::default();
     members.add_known(&spec, &ports.store.load(&spec.name).await.unwrap());
-    members.ask(&spec, &ports, Duration::ZERO, until);
-    members.settle(&spec, &ports, until).await;
+    members.ask(&spec, &ports.patroni, Duration::ZERO, until);
+    members.settle(&spec, &ports.patroni, until).await;
     let sites = members.sites(&spec);
     let answers: Vec<_> = sites.values().flat_map(|answers| answers.values()).collect();
     assert_eq!(answers.len(), 3);
