@@ -21,9 +21,6 @@ pub use target_group::TargetGroup;
 /// All kinds, in the order in which they are checked and printed.
 pub const KINDS: [Kind; 2] = [target_group::KIND, record::KIND];
 
-/// How far a reader may lag: one WAL segment, the unit in which PostgreSQL ships WAL.
-const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
-
 /// One kind of endpoint.
 pub struct Kind {
     /// The key of its tables in a cluster.

@@ -18,10 +18,12 @@
 //! history    what has happened, for a reader
 //! doctor     what is wrong with the set-up
 //! drill      a rehearsed switchover: whether it may begin, and what clients saw of it
+//! clients    where clients connect, and in which form they take that
 //! ```
 
 pub mod alerts;
 pub mod audit;
+pub mod clients;
 pub mod decide;
 pub mod doctor;
 pub mod drill;

@@ -16,6 +16,7 @@ mod record;
 mod target_group;
 mod warning;
 
+pub use hosts::{are_local, literal};
 pub use reason::{EndpointHold, EndpointReason, EndpointReasonKind};
 pub use target_group::{apis_of, is_of_primary, validate_health_check};
 pub use warning::{EndpointWarning, WarningReason};

@@ -15,6 +15,9 @@ use crate::values::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, Site
 use crate::values::endpoint::Endpoint;
 use crate::values::record::{Alias, Failover, RecordKey};
 
+/// How far readers may be behind where nothing else is configured: one WAL segment, the unit in which PostgreSQL ships WAL.
+pub const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
+
 /// One cluster and its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Spec {
@@ -59,12 +62,17 @@ impl Spec {
 
     /// How far each kind of readers may be behind.
     pub fn reader_limits(&self) -> impl Iterator<Item = u64> {
+        self.readers().map(|(max_lag_bytes, _)| max_lag_bytes)
+    }
+
+    /// How far each kind of readers may be behind, and whether the primary takes their place while there is none.
+    pub fn readers(&self) -> impl Iterator<Item = (u64, bool)> {
         let groups = self.groups.iter().filter_map(|group| match group.role {
-            GroupRole::Reader { max_lag_bytes, .. } => Some(max_lag_bytes),
+            GroupRole::Reader { max_lag_bytes, primary_fallback } => Some((max_lag_bytes, primary_fallback)),
             GroupRole::Writer => None,
         });
         let records = self.records.iter().filter_map(|record| match record.points_to {
-            PointsTo::Readers { max_lag_bytes, .. } => Some(max_lag_bytes),
+            PointsTo::Readers { max_lag_bytes, primary_fallback } => Some((max_lag_bytes, primary_fallback)),
             PointsTo::Primary | PointsTo::Standby | PointsTo::Site => None,
         });
         groups.chain(records)

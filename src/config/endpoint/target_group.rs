@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use toml::Spanned;
 
 use super::one_or_several::OneOrSeveral;
-use super::{Kind, MAX_LAG_BYTES, Usage};
+use super::{Kind, Usage};
 use crate::config::file::Cluster;
 use crate::config::iam::Policy;
 use crate::config::resolve::{Place, Resolver, site_name};
-use repoint_domain::spec::{GroupRole, GroupSpec, Spec, Strategy};
+use repoint_domain::spec::{GroupRole, GroupSpec, MAX_LAG_BYTES, Spec, Strategy};
 use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{EntryName, SiteName};

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::EndpointReason;
 use crate::observed::Observed;
 use crate::spec::Spec;
-use crate::values::cluster::ApiUrl;
+use crate::values::cluster::SiteName;
 use crate::values::host::{is_fit, is_loopback, is_name};
 use crate::values::primary::Primary;
 
@@ -21,26 +21,14 @@ pub(super) struct Hosts<'a> {
 
 impl<'a> Hosts<'a> {
     pub fn of(spec: &Spec, observed: &'a Observed, primary: &Primary) -> Self {
-        let members = spec.site(primary.site.as_ref()).map_or(&[][..], |site| &site.members);
-        let is_local = |url: &ApiUrl| url.host().parse().is_ok_and(is_loopback);
-        Self { observed, are_local: members.iter().any(is_local) }
+        Self { observed, are_local: are_local(spec, primary.site.as_ref()) }
     }
 
     /// The addresses of a member's host, whether it is an address itself or a name.
     pub fn addresses(self, host: &str) -> Result<Vec<IpAddr>, EndpointReason> {
         let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
-        if let Ok(address) = host.parse() {
-            let is_meant = self.are_local && is_loopback(address);
-            return if is_meant || is_fit(address) {
-                Ok(vec![address])
-            } else {
-                unfit(format!(
-                    "Patroni reports the address {address}, which other machines cannot use; {REMEDY}"
-                ))
-            };
-        }
-        if !is_name(host) {
-            return unfit(format!("`{host}` is neither one address nor one host name; {REMEDY}"));
+        if let Some(address) = literal(host, self.are_local)? {
+            return Ok(vec![address]);
         }
         let addresses = match self.observed.names.get(host) {
             Some(Ok(addresses)) => addresses,
@@ -55,6 +43,29 @@ impl<'a> Hosts<'a> {
             ));
         }
         Ok(fit)
+    }
+}
+
+/// Whether the configuration names members of the site by loopback addresses, which are then meant.
+#[must_use]
+pub fn are_local(spec: &Spec, site: Option<&SiteName>) -> bool {
+    let members = spec.site(site).map_or(&[][..], |site| &site.members);
+    members.iter().any(|url| url.host().parse().is_ok_and(is_loopback))
+}
+
+/// The address that a host is; `None` where it is a name.
+///
+/// # Errors
+/// If it is neither, or an address that other machines cannot use.
+pub fn literal(host: &str, are_local: bool) -> Result<Option<IpAddr>, EndpointReason> {
+    let unfit = |why: String| Err(EndpointReason::AddressUnfit(why));
+    match host.parse::<IpAddr>() {
+        Ok(address) if (are_local && is_loopback(address)) || is_fit(address) => Ok(Some(address)),
+        Ok(address) => {
+            unfit(format!("Patroni reports the address {address}, which other machines cannot use; {REMEDY}"))
+        }
+        Err(_) if is_name(host) => Ok(None),
+        Err(_) => unfit(format!("`{host}` is neither one address nor one host name; {REMEDY}")),
     }
 }
 

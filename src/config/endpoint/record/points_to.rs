@@ -3,9 +3,8 @@
 use toml::Spanned;
 
 use super::{PointsToName, Record};
-use crate::config::endpoint::MAX_LAG_BYTES;
 use crate::config::resolve::Resolver;
-use repoint_domain::spec::{PointsTo, Site};
+use repoint_domain::spec::{MAX_LAG_BYTES, PointsTo, Site};
 use repoint_domain::values::record::{Failover, RecordType};
 
 impl Resolver<'_> {

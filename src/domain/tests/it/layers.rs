@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "values", "spec", "observed", "state", "decide", "plan", "audit", "report", "alerts", "history",
-    "doctor", "drill",
+    "doctor", "drill", "clients",
 ];
 
 /// The code without comments of the files at `path`, or of those below it.

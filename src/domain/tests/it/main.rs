@@ -12,6 +12,7 @@
 
 mod audit;
 mod batch;
+mod clients;
 mod conditions;
 mod doctor;
 mod drill;
