@@ -17,6 +17,7 @@ use repoint_domain::values::record::RecordType;
 use crate::support::evidence::{
     group_spec, healthy, members_in, name, reader_spec, record_spec, refused, silence, spec, url,
 };
+use crate::support::sites::{How, east, seen, spec_of, west};
 
 fn found(wanted: Wanted, spec: &Spec, observed: &Observed, state: &State) -> Result<Nodes, Absent> {
     nodes(wanted, spec, observed, &verdict(spec, observed, state), state)
@@ -66,6 +67,14 @@ fn a_rival_is_left_out() {
     rival.timeline = Some(repoint_domain::values::cluster::Timeline(3));
     let found = of(Wanted::Primary, &observed).unwrap();
     assert_eq!(both(&found), [vec!["10.0.1.12"], vec!["10.0.1.13"]]);
+}
+
+/// Nothing but an operator keeps two sites apart.
+#[test]
+fn a_client_stays_in_the_site_that_holds_the_primary() {
+    let observed = seen(&[(east(), How::Follows(4)), (west(), How::Leads(2, 4))]);
+    let found = found(Wanted::Primary, &spec_of(&[east(), west()]), &observed, &State::default()).unwrap();
+    assert_eq!(both(&found), [vec!["10.0.2.12"], vec!["10.0.2.11"]]);
 }
 
 #[test]
