@@ -9,6 +9,7 @@ mod doctor;
 #[cfg(feature = "drill")]
 mod drill;
 mod history;
+mod member_watch;
 mod metrics;
 mod overview;
 mod page;
@@ -62,6 +63,7 @@ pub use crate::adapters::control;
 pub use crate::adapters::http_server::Server;
 pub use crate::adapters::log_stream::LogStream;
 pub use crate::adapters::panics;
+pub use crate::adapters::service_file;
 pub use crate::adapters::single_flight;
 pub use crate::adapters::state_file::lock;
 pub use crate::counters::Counters;
@@ -72,8 +74,9 @@ pub use crate::runtime::watch::News;
 #[cfg(feature = "doctor")]
 pub use doctor::DoctorOptions;
 #[cfg(feature = "drill")]
-pub use drill::{MemberWatch, Survey};
+pub use drill::Survey;
 pub use history::Since;
+pub use member_watch::{Found, MemberWatch};
 pub use metrics::write_textfile;
 pub use overview::{Overview, Summary};
 pub use pages::{Pages, Source};

@@ -21,6 +21,7 @@ pub mod panics;
 pub mod patroni;
 pub mod resolver;
 pub mod route53;
+pub mod service_file;
 pub mod single_flight;
 pub mod sns;
 pub mod state_dynamodb;

@@ -4,18 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::App;
+use super::{App, MemberWatch};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::patroni::switchover::{BasicAuth, SwitchoverAnswer};
-use crate::ports::{Clock as _, Ports};
+use crate::ports::Clock as _;
 use crate::runtime::load_state::load_state;
-use crate::runtime::members::Members;
 use crate::runtime::observe::{Observation, observe};
 use crate::runtime::save::update;
-use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::drill::gates::Switch;
 use repoint_domain::history::HistoryEvent;
-use repoint_domain::observed::Observed;
 use repoint_domain::report::status::{ClusterStatus, status};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
@@ -35,26 +32,6 @@ pub struct Survey {
     pub status: ClusterStatus,
     /// When.
     pub at: Timestamp,
-}
-
-/// The members of a cluster, asked again and again. The endpoints are left alone, since AWS limits how often they are read.
-pub struct MemberWatch<'a> {
-    spec: &'a Spec,
-    ports: Ports,
-    members: Members,
-    state: State,
-}
-
-impl MemberWatch<'_> {
-    /// What they say now, and who is the primary by that.
-    pub async fn observe(&mut self) -> (Observed, Verdict) {
-        let until = Instant::now() + MEMBERS_WITHIN;
-        self.members.ask(self.spec, &self.ports, Duration::ZERO, until);
-        self.members.settle(self.spec, &self.ports, until).await;
-        let observed = Observed { sites: self.members.sites(self.spec), ..Observed::default() };
-        let verdict = verdict(self.spec, &observed, &self.state);
-        (observed, verdict)
-    }
 }
 
 impl App {
@@ -82,10 +59,7 @@ impl App {
     /// Asks the members of a cluster; `state` has those that no configuration names.
     #[must_use]
     pub fn member_watch<'a>(&self, spec: &'a Spec, state: Option<&State>) -> MemberWatch<'a> {
-        let state = state.filter(|state| !state.is_of_others(spec)).cloned().unwrap_or_default();
-        let mut members = Members::default();
-        members.add_known(spec, &state);
-        MemberWatch { spec, ports: self.ports(), members, state }
+        MemberWatch::new(spec, self.patroni.clone(), state, MEMBERS_WITHIN)
     }
 
     /// Asks Patroni for a switchover, once.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Format, print};
+use super::{Format, entry, print};
 use crate::app::App;
 use crate::app::{AdoptError, Adopted};
 use crate::config::Settings;
@@ -21,16 +21,9 @@ adopted: an old copy of a database must not get the traffic automatically.";
 
 /// Changes the state, and nothing else.
 pub async fn main(settings: Settings, called: &str, format: Format) -> ExitCode {
-    let spec = match &settings.entries_called(called)[..] {
-        [] => return print::usage_error(&format!("the configuration has no cluster `{called}`")),
-        [only] => (*only).clone(),
-        several => {
-            let names: Vec<&str> = several.iter().map(|spec| spec.name.as_str()).collect();
-            let names = names.join(", ");
-            return print::usage_error(&format!(
-                "several entries have the scope `{called}`; use the name of one: {names}"
-            ));
-        }
+    let spec = match entry(&settings, called) {
+        Ok(spec) => spec.clone(),
+        Err(message) => return print::usage_error(&message),
     };
     let app = match App::new(settings).await {
         Ok(app) => app,

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::{Format, print, stderr, terminal};
+use super::{Format, entry, print, stderr, terminal};
 use crate::app::App;
 #[cfg(feature = "doctor")]
 use crate::app::DoctorOptions;
@@ -82,16 +82,9 @@ pub async fn main(
     environment: &Environment,
     format: Format,
 ) -> ExitCode {
-    let spec = match &settings.entries_called(&arguments.name)[..] {
-        [] => return print::usage_error(&format!("the configuration has no cluster `{}`", arguments.name)),
-        [only] => (*only).clone(),
-        several => {
-            let names: Vec<&str> = several.iter().map(|spec| spec.name.as_str()).collect();
-            let (called, names) = (&arguments.name, names.join(", "));
-            return print::usage_error(&format!(
-                "several entries have the scope `{called}`; use the name of one: {names}"
-            ));
-        }
+    let spec = match entry(&settings, &arguments.name) {
+        Ok(spec) => spec.clone(),
+        Err(message) => return print::usage_error(&message),
     };
     settings.clusters.retain(|one| one.name == spec.name);
     let (writers, readers) = match endpoints(&arguments, environment) {

@@ -19,6 +19,7 @@ mod iam;
 mod job;
 mod man;
 mod plan;
+mod primary;
 mod print;
 mod progress;
 mod run;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{EnumValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::runtime::Builder;
@@ -44,6 +46,8 @@ use tracing_subscriber::EnvFilter;
 use crate::app::DoctorOptions;
 use crate::app::{HISTORY_EVENTS, Since, panics};
 use crate::config::{self, Environment, LogFilter, LogLevel, Rights, Settings};
+use primary::ClientFormat;
+use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::EntryName;
 
 /// Keep NLB target groups and Route 53 records pointing at the primary of Patroni clusters.
@@ -65,6 +69,7 @@ Examples:
   repoint doctor                     find what is wrong with the set-up, before a failover does
   repoint test-alert                 publish a test alert
   repoint drill batman               rehearse a switchover, and measure what clients see
+  repoint primary                    print where the primary is, for psql and other clients
 
 Exit status: 0 every cluster is as it should be; 1 some cluster was held or failed,
 or the output could not be printed; 2 usage or configuration; 3 changes are planned
@@ -94,8 +99,33 @@ struct Common {
     #[arg(long, global = true, value_name = "NAME")]
     cluster: Vec<String>,
     /// Output format
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, global = true, value_parser = FormatOption::of_reports(), default_value = "text")]
+    format: FormatOption,
+}
+
+/// The value of `--format`: `primary` has formats of its own under the same name, and clap one type for both.
+#[derive(Clone, Copy, Debug)]
+enum FormatOption {
+    Report(Format),
+    Client(ClientFormat),
+}
+
+impl FormatOption {
+    fn of_reports() -> impl TypedValueParser<Value = Self> {
+        EnumValueParser::<Format>::new().map(Self::Report)
+    }
+
+    fn of_clients() -> impl TypedValueParser<Value = Self> {
+        EnumValueParser::<ClientFormat>::new().map(Self::Client)
+    }
+
+    /// What every other command prints.
+    fn of_report(self) -> Format {
+        match self {
+            Self::Report(format) => format,
+            Self::Client(_) => Format::Text,
+        }
+    }
 }
 
 /// The format of the output.
@@ -202,6 +232,9 @@ enum Work {
     #[cfg(feature = "drill")]
     #[command(after_help = drill::HELP)]
     Drill(drill::Arguments),
+    /// Print where the primary is, for scripts and clients; asks Patroni alone
+    #[command(after_help = primary::HELP)]
+    Primary(primary::Arguments),
     /// Publish a test alert, without checking or changing anything
     #[command(after_help = test_alert::HELP)]
     TestAlert {
@@ -298,7 +331,7 @@ pub fn main(cli: Cli, environment: &Environment) -> ExitCode {
 }
 
 fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
-    let format = common.format;
+    let format = common.format.of_report();
     let filter = match LogFilter::from_environment(environment) {
         Ok(filter) => filter.unwrap_or_else(|| work.default_log()),
         Err(problem) => return print::usage_error(&problem.to_string()),
@@ -336,6 +369,7 @@ fn work(work: Work, common: &Common, environment: &Environment) -> ExitCode {
         }
         #[cfg(feature = "drill")]
         Work::Drill(arguments) => block_on(drill::main(settings, arguments, environment, format)),
+        Work::Primary(arguments) => block_on(primary::main(settings, arguments)),
         Work::TestAlert { topic } => block_on(test_alert::main(settings, topic.as_deref(), format)),
         Work::Adopt { name } => block_on(adopt::main(settings, &name, format)),
         Work::Iam { whom, no_instances, role } => {
@@ -395,4 +429,17 @@ fn settings(common: &Common, environment: &Environment) -> Result<Settings, Stri
     }
     settings.clusters.retain(|spec| chosen.is_empty() || chosen.contains(&spec.name));
     Ok(settings)
+}
+
+/// The entry of that name, or the only one of that scope.
+fn entry<'a>(settings: &'a Settings, called: &str) -> Result<&'a Spec, String> {
+    match &settings.entries_called(called)[..] {
+        [] => Err(format!("the configuration has no cluster `{called}`")),
+        [only] => Ok(only),
+        several => {
+            let names: Vec<&str> = several.iter().map(|spec| spec.name.as_str()).collect();
+            let names = names.join(", ");
+            Err(format!("several entries have the scope `{called}`; use the name of one: {names}"))
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Whole commands against a cluster and an AWS that answer over loopback: exit code, stdout, stderr.
 
 mod pages;
+mod primary;
 mod test_alert;
 
 use serde_json::json as value;
@@ -22,6 +23,7 @@ async fn help_has_examples() {
         &["adopt", "--help"],
         &["check", "--help"],
         &["test-alert", "--help"],
+        &["primary", "--help"],
         &["completions", "--help"],
         &["man", "--help"],
     ] {

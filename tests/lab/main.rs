@@ -10,6 +10,7 @@
 mod adoption;
 mod aws;
 mod callback;
+mod clients;
 mod cloudformation;
 mod command;
 mod deployed;
@@ -74,6 +75,7 @@ fn run() -> anyhow::Result<ExitCode> {
         adoption::trials,
         failover::trials,
         callback::trials,
+        clients::trials,
         readers::trials,
         records::trials,
         warm::trials,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::command::Repoint;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "plan",
     "run",
     "watch",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 15] = [
     "history",
     "doctor",
     "drill",
+    "primary",
     "test-alert",
     "adopt",
     "iam",
