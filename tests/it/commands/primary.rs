@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use repoint_domain::state::State;
+use repoint_domain::values::cluster::{SystemId, Timeline};
 use serde_json::json as value;
 use tokio::process::Command;
 
@@ -130,8 +132,9 @@ async fn the_state_file_vetoes_an_old_primary() {
     let members = patroni().await;
     let repoint = alone(&members);
     let state = |timeline: u32| {
-        value!({"version": 1, "clusters": {"batman": {"revision": 1, "highest_timeline": timeline,
-            "system_id": SYSTEM, "primary": null, "members": {}, "lease": null, "conditions": []}}})
+        let (timeline, system_id) = (Some(Timeline(timeline)), Some(SystemId::new(SYSTEM)));
+        let state = State { revision: 1, highest_timeline: timeline, system_id, ..State::default() };
+        value!({"version": 1, "clusters": {"batman": state}})
     };
     fs::write(repoint.state_file(), state(4).to_string()).unwrap();
     let ran = primary(&repoint, &["--format", "dsn"]).await;
