@@ -30,13 +30,14 @@ Examples:
   repoint primary --format pgservice --write ~/.pg_service.conf && psql service=batman
   repoint primary --readers --format json | jq -r '.nodes[].host'
 
-It asks Patroni's members, and nothing of AWS: it needs no credentials, no Region and no state table, and a state file
-only adds what that remembers. The format `hosts` is right after the next failover, too: libpq tries the members in turn,
-and takes the one that accepts writes. The formats `dsn`, `url` and `env` name the one node that is the primary now.
-infra/guide/clients.md says what to use when.
+It asks Patroni's members, and nothing of AWS: it needs no credentials, no Region and no state
+table, and a state file only adds what that remembers. The format `hosts` is right after the next
+failover, too: libpq tries the members in turn, and takes the one that accepts writes. The formats
+`dsn`, `url` and `env` name the one node that is the primary now. infra/guide/clients.md says what
+to use when.
 
-Without a primary stdout is empty, and stderr says why. Assign the answer before you use it, as above: without a host,
-psql connects to a server on its own machine.
+Without a primary stdout is empty, and stderr says why. Assign the answer before you use it, as
+above: without a host, psql connects to a server on its own machine.
 
 Exit status: 0 the answer is printed or written; 1 there is none; 2 usage or configuration.";
 
