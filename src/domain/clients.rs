@@ -196,18 +196,15 @@ impl Choice<'_> {
         let site = self.leader.site.as_ref();
         let members = members(self.observed.answers_of(site));
         let view = self.leader.member.as_ref().and_then(|leader| primarys_view(&members, leader));
-        let mut listed: Vec<_> = match view {
-            Some(view) => {
-                let members = view.members.iter();
-                members.map(|listed| (listed.name.clone(), listed.address.clone())).collect()
-            }
-            None => {
-                let known = self.state.members_of(site).iter();
-                let reached = |name: &MemberName, address: &Option<Address>| {
-                    self.spec.site(site).and_then(|site| site.reached(name, address.clone()))
-                };
-                known.map(|(name, known)| (name.clone(), reached(name, &known.address))).collect()
-            }
+        let mut listed: Vec<_> = if let Some(view) = view {
+            let members = view.members.iter();
+            members.map(|listed| (listed.name.clone(), listed.address.clone())).collect()
+        } else {
+            let known = self.state.members_of(site).iter();
+            let reached = |name: &MemberName, address: &Option<Address>| {
+                self.spec.site(site).and_then(|site| site.reached(name, address.clone()))
+            };
+            known.map(|(name, known)| (name.clone(), reached(name, &known.address))).collect()
         };
         listed.sort();
         listed

@@ -245,9 +245,9 @@ async fn a_program_of_ten_lines_finds_it() {
     let text = format!("[state]\nfile = {state:?}\n[[cluster]]\nscope = \"batman\"\nmembers = {urls:?}\n");
     fs::write(&configuration, text).unwrap();
     // Tests that are selected by name build no example.
-    let build = ["build", "--quiet", "--offline", "--locked", "--workspace", "--example", "primary"];
+    let arguments = ["build", "--quiet", "--offline", "--locked", "--workspace", "--example", "primary"];
     let built =
-        Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status().await;
+        Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).status().await;
     assert!(built.unwrap().success());
     let example = Path::new(env!("CARGO_BIN_EXE_repoint")).with_file_name("examples").join("primary");
     let ran = Command::new(example).arg(&configuration).output().await.unwrap();

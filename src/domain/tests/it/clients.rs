@@ -181,7 +181,9 @@ fn clients_reach_members_where_the_configuration_says() {
 
     // With the DCS down no member lists the others.
     let mut observed = healthy(2, 4);
-    members_in(&mut observed).values_mut().for_each(|answer| answer.view = Err(refused()));
+    for answer in members_in(&mut observed).values_mut() {
+        answer.view = Err(refused());
+    }
     let known = found(Wanted::Primary, &own, &observed, &state).unwrap();
     assert_eq!(both(&known), [vec!["10.0.1.12"], vec!["10.0.1.11", "10.99.0.13"]]);
     assert_eq!(known.others[1].address.port, 6432);
