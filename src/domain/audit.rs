@@ -3,6 +3,7 @@
 //! It is written from the invariants, not from the planner, and shares no code with it. A plan that it refuses is a
 //! mistake in repoint: nothing of it is applied, and an alert is sent. Only [`audit`] makes a [`Checked`].
 
+mod backend;
 mod evidence;
 mod identity;
 mod listener;
@@ -81,6 +82,10 @@ pub fn audit(
                     record::record(zone, change, spec, seen)?;
                 }
             }
+            StepGroup::Backend { key, changes } => {
+                once(&mut touched, key.to_string())?;
+                backend::backend(key, changes, spec, seen)?;
+            }
         }
     }
     Ok(Checked(plan.clone()))
@@ -112,6 +117,7 @@ fn serves_readers_alone(
         StepGroup::Listeners { .. } => false,
         StepGroup::Group { arn, .. } => target_group::is_of_readers(arn, spec),
         StepGroup::Zone { changes, .. } => changes.iter().all(|change| record::is_of_readers(change, spec)),
+        StepGroup::Backend { key, .. } => backend::is_of_readers(key, spec),
     };
     if leads && plan.step_groups.iter().all(is_readers) { Ok(()) } else { Err(Refusal::NoPrimary) }
 }

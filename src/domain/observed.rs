@@ -12,6 +12,7 @@ use crate::values::cluster::{
     Address, ApiUrl, ClusterRole, MemberName, PostgresState, Role, Scope, SiteName, SystemId, Timeline,
 };
 use crate::values::failure::Failure;
+use crate::values::haproxy::{Backend, BackendKey};
 use crate::values::listener::Listener;
 use crate::values::record::{RecordPlace, RecordSet};
 use crate::values::target::TargetGroup;
@@ -59,6 +60,8 @@ pub struct Observed {
     pub listeners: BTreeMap<ListenerArn, Read<Listener>>,
     /// For each name and type that is configured, every record set there is of that name and type.
     pub records: BTreeMap<RecordPlace, Read<Vec<RecordSet>>>,
+    /// The configured backends of HAProxy.
+    pub backends: BTreeMap<BackendKey, Read<Backend>>,
     /// The addresses of the members' host names; addresses themselves are not looked up.
     pub names: BTreeMap<String, Read<Vec<IpAddr>>>,
     /// The running EC2 instances that have the members' addresses, by Region; asked only where a group wants instances.
@@ -69,10 +72,11 @@ impl Observed {
     /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
     pub fn add(&mut self, seen: Self) {
         // Every field has its name here: a new kind of endpoint has to be decided about. Members are not seen by parts.
-        let Self { sites: _, groups, listeners, records, names, instances } = seen;
+        let Self { sites: _, groups, listeners, records, backends, names, instances } = seen;
         self.groups.extend(groups);
         self.listeners.extend(listeners);
         self.records.extend(records);
+        self.backends.extend(backends);
         self.names.extend(names);
         for (region, found) in instances {
             match (self.instances.get_mut(&region), found) {

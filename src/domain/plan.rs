@@ -6,6 +6,7 @@
 //! A new kind of endpoint is a file beside this one with a function `plan`, a line in [`plan`] and a variant of
 //! [`StepGroup`].
 
+mod backend;
 pub mod batch;
 mod hosts;
 mod listener;
@@ -29,6 +30,7 @@ use crate::state::State;
 use crate::values::arn::GroupArn;
 use crate::values::cluster::Address;
 use crate::values::endpoint::Endpoint;
+use crate::values::haproxy::{BackendKey, ServerChange};
 use crate::values::listener::WeightChange;
 use crate::values::primary::Primary;
 use crate::values::record::{RecordChange, ZoneId};
@@ -61,6 +63,42 @@ impl Plan {
         self.step_groups.is_empty()
     }
 
+    /// The steps on target groups that stand behind no configured listener.
+    pub fn target_steps(&self) -> impl Iterator<Item = (&GroupArn, &TargetStep)> {
+        self.step_groups.iter().flat_map(|step_group| match step_group {
+            StepGroup::Group { arn, steps } => steps.iter().map(|step| (arn, step)).collect(),
+            StepGroup::Listeners { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => Vec::new(),
+        })
+    }
+
+    /// The changes of listeners' weights.
+    pub fn weight_changes(&self) -> impl Iterator<Item = &WeightChange> {
+        let steps = self.step_groups.iter().flat_map(|step_group| match step_group {
+            StepGroup::Listeners { steps } => &steps[..],
+            StepGroup::Group { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => &[],
+        });
+        steps.filter_map(|step| match step {
+            ListenerStep::Weights(weights) => Some(weights),
+            ListenerStep::Target(..) => None,
+        })
+    }
+
+    /// The changes of record sets.
+    pub fn record_changes(&self) -> impl Iterator<Item = &RecordChange> {
+        self.step_groups.iter().flat_map(|step_group| match step_group {
+            StepGroup::Zone { changes, .. } => &changes[..],
+            StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Backend { .. } => &[],
+        })
+    }
+
+    /// The changes of servers of HAProxy.
+    pub fn server_changes(&self) -> impl Iterator<Item = (&BackendKey, &ServerChange)> {
+        self.step_groups.iter().flat_map(|step_group| match step_group {
+            StepGroup::Backend { key, changes } => changes.iter().map(|change| (key, change)).collect(),
+            StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Zone { .. } => Vec::new(),
+        })
+    }
+
     /// Adds the plan of other endpoints.
     pub fn add(&mut self, other: Self) {
         self.step_groups.extend(other.step_groups);
@@ -85,6 +123,13 @@ pub enum StepGroup {
     Listeners {
         /// In order.
         steps: Vec<ListenerStep>,
+    },
+    /// Changes of the servers of one backend of HAProxy, each only if the one before it was done.
+    Backend {
+        /// Which backend.
+        key: BackendKey,
+        /// In order.
+        changes: Vec<ServerChange>,
     },
     /// Changes in one hosted zone, for one batch.
     Zone {
@@ -157,6 +202,7 @@ pub fn plan(spec: &Spec, observed: &Observed, verdict: &Verdict, state: &State, 
     target_group::plan(&context, &mut plan);
     listener::plan(&context, &mut plan);
     record::plan(&context, &mut plan);
+    backend::plan(&context, &mut plan);
     plan
 }
 

@@ -106,7 +106,7 @@ pub fn writes(plan: &Plan) -> Needs {
             vec![arn.region(); calls]
         }
         StepGroup::Listeners { steps } => steps.iter().map(ListenerStep::region).collect(),
-        StepGroup::Zone { .. } => Vec::new(),
+        StepGroup::Zone { .. } | StepGroup::Backend { .. } => Vec::new(),
     });
     sum(regions.map(|region| RateKey::ElbWrite(region.to_owned())))
 }

@@ -13,6 +13,7 @@ use crate::values::arn::{GroupArn, ListenerArn, RoleArn};
 use crate::values::assume::AssumedRole;
 use crate::values::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, SiteName, SystemId};
 use crate::values::endpoint::Endpoint;
+use crate::values::haproxy::BackendKey;
 use crate::values::record::{Alias, Failover, RecordKey};
 
 /// How far readers may be behind where nothing else is configured: one WAL segment, the unit in which PostgreSQL ships WAL.
@@ -37,6 +38,9 @@ pub struct Spec {
     /// The record sets, by key.
     #[serde(rename = "record", skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<RecordSpec>,
+    /// The backends of HAProxy, by key.
+    #[serde(rename = "haproxy", skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<BackendSpec>,
 }
 
 impl Spec {
@@ -52,12 +56,13 @@ impl Spec {
         std::iter::once(self.scope.as_str()).chain(sites)
     }
 
-    /// Everything that may be written: target groups, listeners and records.
+    /// Everything that may be written: target groups, listeners, records and backends.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
         let groups = self.groups.iter().map(|group| Endpoint::Group(group.arn.clone()));
         let listeners = self.listeners().into_iter().map(|arn| Endpoint::Listener(arn.clone()));
         let records = self.records.iter().map(|record| Endpoint::Record(record.key.clone()));
-        groups.chain(listeners.collect::<Vec<_>>()).chain(records)
+        let backends = self.backends.iter().map(|backend| Endpoint::Backend(backend.key.clone()));
+        groups.chain(listeners.collect::<Vec<_>>()).chain(records).chain(backends)
     }
 
     /// How far each kind of readers may be behind.
@@ -67,7 +72,9 @@ impl Spec {
 
     /// How far each kind of readers may be behind, and whether the primary takes their place while there is none.
     pub fn readers(&self) -> impl Iterator<Item = (u64, bool)> {
-        let groups = self.groups.iter().filter_map(|group| match group.role {
+        let backends = self.backends.iter().map(|backend| backend.role);
+        let roles = self.groups.iter().map(|group| group.role).chain(backends);
+        let groups = roles.filter_map(|role| match role {
             GroupRole::Reader { max_lag_bytes, primary_fallback } => Some((max_lag_bytes, primary_fallback)),
             GroupRole::Writer => None,
         });
@@ -100,8 +107,8 @@ impl Spec {
     #[must_use]
     pub fn without_endpoints(&self) -> Self {
         // Every field has its name here: a new kind of endpoint has to be decided about.
-        let Self { name, scope, sites, system_id, groups: _, records: _ } = self.clone();
-        Self { name, scope, sites, system_id, groups: Vec::new(), records: Vec::new() }
+        let Self { name, scope, sites, system_id, groups: _, records: _, backends: _ } = self.clone();
+        Self { name, scope, sites, system_id, groups: Vec::new(), records: Vec::new(), backends: Vec::new() }
     }
 
     /// The same with a part of the groups.
@@ -118,6 +125,12 @@ impl Spec {
         let groups = self.groups.iter().filter(|group| is_under(&group.assume)).cloned().collect();
         let records = self.records.iter().filter(|record| is_under(&record.assume)).cloned().collect();
         Self { groups, records, ..self.without_endpoints() }
+    }
+
+    /// The same with its backends of HAProxy alone, which cost nothing to read.
+    #[must_use]
+    pub fn of_backends(&self) -> Self {
+        Self { backends: self.backends.clone(), ..self.without_endpoints() }
     }
 
     /// The site of that name.
@@ -336,4 +349,38 @@ pub struct RecordSpec {
     /// The role that is assumed for its calls; absent: the process's own credentials.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub assume: Option<AssumedRole>,
+}
+
+/// A backend of HAProxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BackendSpec {
+    /// Which one.
+    #[serde(flatten)]
+    pub key: BackendKey,
+    /// Which members get its connections.
+    #[serde(flatten)]
+    pub role: GroupRole,
+    /// How it follows them.
+    #[serde(flatten)]
+    pub strategy: BackendStrategy,
+    /// The port of its servers, where it is not the one that Patroni reports (a pooler in front of PostgreSQL, say).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// How a backend follows the members that get its connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "strategy", rename_all = "snake_case")]
+pub enum BackendStrategy {
+    /// It has a server for each member, which HAProxy checks; what repoint knows sooner, it says.
+    Warm {
+        /// The options of a server that is added for a member that has none; absent: none is added.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server_options: Option<String>,
+    },
+    /// It has one server, unchecked, which repoint points at the primary.
+    Exclusive {
+        /// The server's name.
+        server: String,
+    },
 }

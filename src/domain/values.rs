@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod event;
 pub mod failure;
 pub mod function;
+pub mod haproxy;
 pub mod host;
 pub mod listener;
 pub mod moves;

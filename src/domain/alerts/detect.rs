@@ -177,7 +177,10 @@ fn of_writers(spec: &Spec) -> Vec<Endpoint> {
     let records = spec.records.iter().filter(|record| !matches!(record.points_to, PointsTo::Readers { .. }));
     let listeners = spec.listeners().into_iter().cloned().map(Endpoint::Listener);
     let groups = groups.map(|group| Endpoint::Group(group.arn.clone()));
-    groups.chain(records.map(|record| Endpoint::Record(record.key.clone()))).chain(listeners).collect()
+    let backends = spec.backends.iter().filter(|backend| backend.role == GroupRole::Writer);
+    let backends = backends.map(|backend| Endpoint::Backend(backend.key.clone()));
+    let records = records.map(|record| Endpoint::Record(record.key.clone()));
+    groups.chain(records).chain(listeners).chain(backends).collect()
 }
 
 /// What is wrong with endpoints that follow a leader.

@@ -47,5 +47,7 @@ fn writers(spec: &Spec, primary: &Primary) -> BTreeSet<Endpoint> {
         PointsTo::Site => record.failover != Some(Failover::Secondary),
         PointsTo::Standby | PointsTo::Readers { .. } => false,
     });
-    groups.chain(records.map(|record| Endpoint::Record(record.key.clone()))).collect()
+    let backends = spec.backends.iter().filter(|backend| backend.role == GroupRole::Writer);
+    let backends = backends.map(|backend| Endpoint::Backend(backend.key.clone()));
+    groups.chain(records.map(|record| Endpoint::Record(record.key.clone()))).chain(backends).collect()
 }

@@ -75,5 +75,6 @@ fn short(endpoint: &Endpoint) -> String {
                 .as_ref()
                 .map_or_else(|| place.clone(), |identifier| format!("{place}/{identifier}"))
         }
+        Endpoint::Backend(key) => key.backend.clone(),
     }
 }

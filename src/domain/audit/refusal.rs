@@ -79,6 +79,22 @@ pub enum Refusal {
         /// What would go.
         target: Target,
     },
+    /// Invariant 6.
+    #[error("it closes server {server} of {backend} before one that belongs there is open (invariant 6)")]
+    ClosesServerFirst {
+        /// The backend.
+        backend: String,
+        /// The server.
+        server: String,
+    },
+    /// Invariant 6.
+    #[error("it closes server {server} of {backend}, which leads to the primary (invariant 6)")]
+    ClosesServer {
+        /// The backend.
+        backend: String,
+        /// The server.
+        server: String,
+    },
     /// Invariant 3.
     #[error("it points {endpoint} at {at}, where the member that it follows is not (invariant 3)")]
     WrongNode {

@@ -2,16 +2,18 @@
 //!
 //! The cause is derived from the state and from what is observed; where those do not show it, it is unknown.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::observed::member::{Member, members};
 use crate::observed::{ClusterMember, MemberStatus, Observed};
-use crate::plan::{ListenerStep, Plan, StepGroup, TargetStep};
+use crate::plan::{Plan, TargetStep};
 use crate::spec::{GroupRole, PointsTo, Spec, Strategy};
 use crate::state::{ConditionKind, LastPrimary, State};
 use crate::values::arn::GroupArn;
 use crate::values::cluster::{MemberName, PostgresState, SiteName};
 use crate::values::endpoint::Endpoint;
+use crate::values::haproxy::{BackendKey, ServerChange, ServerState};
 use crate::values::listener::Forward;
 use crate::values::moves::{Move, MoveCause};
 use crate::values::primary::{Primary, label};
@@ -95,22 +97,20 @@ fn named(state: &State, host: String) -> String {
 /// The primary that the endpoints pointed at before, if the plan moves them away from one: by its name where a member
 /// has the address, or else the address, or the instance if not even that is known.
 fn previous_primary(spec: &Spec, plan: &Plan, observed: &Observed) -> Option<String> {
-    let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
-        StepGroup::Group { arn, steps } if is_writer(spec, arn) => &steps[..],
-        StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Zone { .. } => &[],
-    });
-    let removed = steps.filter_map(|step| match step {
+    let steps = plan.target_steps().filter(|(arn, _)| is_writer(spec, arn));
+    let removed = steps.filter_map(|(_, step)| match step {
         TargetStep::Deregister(target) => Some(target.id.clone()),
         TargetStep::Register(_) => None,
     });
     let removed = removed.map(|id| address_of_instance(observed, &id).unwrap_or(id));
-    let replaced = changes(plan).filter(|change| points_to(spec, change) == Some(PointsTo::Primary));
+    let replaced = plan.record_changes().filter(|change| points_to(spec, change) == Some(PointsTo::Primary));
     let replaced = replaced.filter_map(|change| {
         let before = change.before.as_ref()?.answer.to_string();
         (before != change.after.answer.to_string()).then_some(before)
     });
+    let closed = server_changes(spec, plan).filter_map(|(_, change)| led_to(change));
     let sent_elsewhere = lost_connections(spec, plan).map(|member| (0, member.to_string()));
-    let known = removed.chain(replaced).map(|host| match member_at(observed, &host) {
+    let known = removed.chain(replaced).chain(closed).map(|host| match member_at(observed, &host) {
         Some((site, name)) => (0, label(site.as_ref(), name.as_str())),
         None => (1 + u8::from(host.parse::<IpAddr>().is_err()), host),
     });
@@ -129,24 +129,17 @@ fn moved_to_primary<'a>(
     plan: &'a Plan,
     primary: &'a Primary,
 ) -> impl Iterator<Item = Endpoint> + 'a {
-    let step_groups = plan.step_groups.iter().flat_map(move |step_group| match step_group {
-        StepGroup::Group { arn, .. } if is_writer(spec, arn) || is_of_primary(spec, arn, primary) => {
-            vec![Endpoint::Group(arn.clone())]
-        }
-        StepGroup::Listeners { steps } => steps.iter().filter_map(listener_of).collect(),
-        StepGroup::Group { .. } | StepGroup::Zone { .. } => Vec::new(),
-    });
-    let records = changes(plan)
+    let groups = plan.target_steps().map(|(arn, _)| arn);
+    let groups = groups.filter(|arn| is_writer(spec, arn) || is_of_primary(spec, arn, primary));
+    let groups: BTreeSet<Endpoint> = groups.map(|arn| Endpoint::Group(arn.clone())).collect();
+    let listeners = plan.weight_changes().map(|change| Endpoint::Listener(change.listener.clone()));
+    let backends = server_changes(spec, plan).filter(|(_, change)| change.after.state == ServerState::Up);
+    let backends: BTreeSet<Endpoint> = backends.map(|(key, _)| Endpoint::Backend(key.clone())).collect();
+    let records = plan
+        .record_changes()
         .filter(move |change| matches!(points_to(spec, change), Some(PointsTo::Primary | PointsTo::Site)));
-    step_groups.chain(records.map(|change| Endpoint::Record(change.after.key.clone())))
-}
-
-/// The listener whose weights a step changes.
-fn listener_of(step: &ListenerStep) -> Option<Endpoint> {
-    match step {
-        ListenerStep::Weights(weights) => Some(Endpoint::Listener(weights.listener.clone())),
-        ListenerStep::Target(..) => None,
-    }
+    let records = records.map(|change| Endpoint::Record(change.after.key.clone()));
+    groups.into_iter().chain(listeners).chain(records).chain(backends)
 }
 
 /// Whether all of them were left behind when the others moved.
@@ -161,14 +154,24 @@ fn was_left(spec: &Spec, state: &State, plan: &Plan, primary: &Primary) -> bool 
 }
 
 fn moves_a_standbys_record(spec: &Spec, plan: &Plan) -> bool {
-    changes(plan).any(|change| points_to(spec, change) == Some(PointsTo::Standby))
+    plan.record_changes().any(|change| points_to(spec, change) == Some(PointsTo::Standby))
 }
 
-fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
-    plan.step_groups.iter().flat_map(|step_group| match step_group {
-        StepGroup::Group { .. } | StepGroup::Listeners { .. } => &[],
-        StepGroup::Zone { changes, .. } => &changes[..],
+/// The changes of backends that lead to the primary.
+fn server_changes<'a>(
+    spec: &'a Spec,
+    plan: &'a Plan,
+) -> impl Iterator<Item = (&'a BackendKey, &'a ServerChange)> {
+    plan.server_changes().filter(|(key, _)| {
+        spec.backends.iter().any(|backend| backend.key == **key && backend.role == GroupRole::Writer)
     })
+}
+
+/// Where a server got connections that it gets no more there.
+fn led_to(change: &ServerChange) -> Option<String> {
+    let before = change.before.as_ref().filter(|before| before.state == ServerState::Up)?;
+    let stays = change.after.state == ServerState::Up && change.after.target == before.target;
+    before.target.as_ref().filter(|_| !stays).map(|target| target.id.clone())
 }
 
 /// Where a changed record is to point.
@@ -193,18 +196,13 @@ fn is_of_primary(spec: &Spec, arn: &GroupArn, primary: &Primary) -> bool {
 
 /// The members whose groups get connections and will not any more.
 fn lost_connections<'a>(spec: &'a Spec, plan: &'a Plan) -> impl Iterator<Item = &'a MemberName> {
-    let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
-        StepGroup::Listeners { steps } => &steps[..],
-        StepGroup::Group { .. } | StepGroup::Zone { .. } => &[],
-    });
-    steps.flat_map(|step| {
-        let ListenerStep::Weights(weights) = step else { return Vec::new() };
+    plan.weight_changes().flat_map(|weights| {
         let loses = |group: &GroupArn| {
             let weight = |of: &Forward| of.weights.get(group).copied().unwrap_or(0);
             weight(&weights.before) > 0 && weight(&weights.after) == 0
         };
         let losing = spec.groups.iter().filter(|group| loses(&group.arn));
-        losing.filter_map(|group| group.strategy.member()).collect()
+        losing.filter_map(|group| group.strategy.member()).collect::<Vec<_>>()
     })
 }
 

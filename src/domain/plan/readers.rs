@@ -107,6 +107,7 @@ pub(super) fn only(spec: &Spec) -> Spec {
     Spec {
         groups: spec.groups.iter().filter(|group| group.role != GroupRole::Writer).cloned().collect(),
         records: spec.records.iter().filter(is_of_readers).cloned().collect(),
+        backends: spec.backends.iter().filter(|its| its.role != GroupRole::Writer).cloned().collect(),
         ..spec.without_endpoints()
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::values::cluster::MemberName;
 use crate::values::endpoint::Endpoint;
 use crate::values::failure::Failure;
+use crate::values::target::Target;
 
 /// An endpoint that is left alone, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,14 @@ pub enum EndpointReason {
     /// No standby answers that may be pointed at.
     #[error("no standby qualifies: none streams, answers and allows load balancing")]
     NoStandby,
+    /// HAProxy has no server for a member.
+    #[error(
+        "HAProxy has no server at {0} in this backend: add one to its configuration, or set `server_options`"
+    )]
+    NoServer(Target),
+    /// The backend is not as the strategy needs it.
+    #[error("{0}")]
+    Backend(String),
     /// What stands in Route 53 is not what the configuration describes.
     #[error("{found}, but the configuration makes it {wanted}; change one of the two by hand")]
     Routing {
@@ -98,6 +107,10 @@ pub enum EndpointReasonKind {
     Listener,
     /// [`EndpointReason::NoGroup`] and [`EndpointReason::Unnamed`].
     NoGroup,
+    /// [`EndpointReason::NoServer`].
+    NoServer,
+    /// [`EndpointReason::Backend`].
+    Backend,
     /// [`EndpointReason::NoStandby`].
     NoStandby,
     /// [`EndpointReason::Routing`].
@@ -117,6 +130,8 @@ impl EndpointReason {
             | Self::Listener(_)
             | Self::NoGroup { .. }
             | Self::Unnamed
+            | Self::NoServer(_)
+            | Self::Backend(_)
             | Self::NoStandby
             | Self::Routing { .. } => false,
         }
@@ -135,6 +150,8 @@ impl EndpointReason {
             Self::HealthCheck(_) => EndpointReasonKind::HealthCheck,
             Self::Listener(_) => EndpointReasonKind::Listener,
             Self::NoGroup { .. } | Self::Unnamed => EndpointReasonKind::NoGroup,
+            Self::NoServer(_) => EndpointReasonKind::NoServer,
+            Self::Backend(_) => EndpointReasonKind::Backend,
             Self::NoStandby => EndpointReasonKind::NoStandby,
             Self::Routing { .. } => EndpointReasonKind::Routing,
         }

@@ -19,6 +19,7 @@ use crate::state::{ConditionKind, PendingEvent, Retargets, Severity, State};
 use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::cluster::{Address, EntryName, Scope, SiteName, Timeline};
 use crate::values::endpoint::Endpoint;
+use crate::values::haproxy::BackendKey;
 use crate::values::listener::Listener;
 use crate::values::record::{Answer, RecordKey};
 use crate::values::target::TargetHealth;
@@ -245,6 +246,14 @@ impl EndpointStatus {
             Action::RegisterTarget => self.points_at.push(format!("{} (registered)", step.target)),
             Action::DeregisterTarget => self.points_at.retain(|shown| !is_target(shown)),
             Action::SetWeights | Action::ChangeRecord => self.points_at = vec![step.target.clone()],
+            // Its first word is the server's name.
+            Action::SetHaproxy => {
+                let name = step.target.split(' ').next();
+                match self.points_at.iter_mut().find(|shown| shown.split(' ').next() == name) {
+                    Some(shown) => shown.clone_from(&step.target),
+                    None => self.points_at.push(step.target.clone()),
+                }
+            }
         }
     }
 }
@@ -416,7 +425,7 @@ fn is_idle(endpoint: &Endpoint, spec: &Spec, verdict: &Verdict) -> bool {
     match endpoint {
         Endpoint::Group(arn) => elsewhere.groups.iter().any(|group| group.arn == *arn),
         Endpoint::Listener(arn) => elsewhere.listeners().contains(arn),
-        Endpoint::Record(_) => false,
+        Endpoint::Record(_) | Endpoint::Backend(_) => false,
     }
 }
 
@@ -434,6 +443,7 @@ fn standing(
         },
         Endpoint::Listener(arn) => shares(observed, arn),
         Endpoint::Record(key) => values(observed, key),
+        Endpoint::Backend(key) => servers(observed, key),
     };
     let hold = holds(verdict, plan)
         .into_iter()
@@ -468,6 +478,11 @@ fn shares(observed: &Observed, arn: &ListenerArn) -> Vec<String> {
         }
         Listener::Other(what) => vec![what.clone()],
     }
+}
+
+fn servers(observed: &Observed, key: &BackendKey) -> Vec<String> {
+    let Some(Ok(backend)) = observed.backends.get(key) else { return Vec::new() };
+    backend.servers.iter().map(|server| format!("{} {}", server.name, server.setting())).collect()
 }
 
 fn is_whole(reason: Reason) -> bool {

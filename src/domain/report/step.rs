@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::plan::{ListenerStep, Plan, StepGroup, TargetStep};
 use crate::values::endpoint::Endpoint;
 use crate::values::failure::{Failure, Kind};
+use crate::values::haproxy::{BackendKey, ServerChange};
 use crate::values::listener::WeightChange;
 use crate::values::record::{ChangeId, RecordChange};
 use crate::values::target::Target;
@@ -23,6 +24,8 @@ pub enum Action {
     SetWeights,
     /// A record set is replaced, or made.
     ChangeRecord,
+    /// A server of HAProxy gets connections, gets none, or leads elsewhere.
+    SetHaproxy,
 }
 
 impl Action {
@@ -34,6 +37,7 @@ impl Action {
             Self::DeregisterTarget => "deregister_target",
             Self::SetWeights => "set_weights",
             Self::ChangeRecord => "change_record",
+            Self::SetHaproxy => "set_haproxy",
         }
     }
 }
@@ -72,9 +76,9 @@ pub struct StepReport {
     pub action: Action,
     /// Where.
     pub endpoint: Endpoint,
-    /// The target, the target group that gets the connections, or the record's new value.
+    /// The target, the target group that gets the connections, the record's new value, or how the server is to be.
     pub target: String,
-    /// The record's value before, or the groups that got the connections.
+    /// The record's value before, the groups that got the connections, or how the server was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// How it ended.
@@ -131,6 +135,14 @@ impl StepReport {
         Self::planned(Action::ChangeRecord, endpoint, change.after.answer.to_string(), replaces)
     }
 
+    /// A change of a server of HAProxy that is yet to be done.
+    #[must_use]
+    pub fn of_server(key: &BackendKey, change: &ServerChange) -> Self {
+        let endpoint = Endpoint::Backend(key.clone());
+        let after = format!("{} {}", change.server, change.after);
+        Self::planned(Action::SetHaproxy, endpoint, after, change.before.as_ref().map(ToString::to_string))
+    }
+
     fn planned(action: Action, endpoint: Endpoint, target: String, replaces: Option<String>) -> Self {
         Self {
             action,
@@ -167,6 +179,8 @@ impl StepReport {
             }
             (Action::ChangeRecord, Some(before)) => format!("change {before} -> {}", self.target),
             (Action::ChangeRecord, None) => format!("create {}", self.target),
+            (Action::SetHaproxy, Some(before)) => format!("set server {}, before: {before}", self.target),
+            (Action::SetHaproxy, None) => format!("add server {}", self.target),
         }
     }
 
@@ -226,6 +240,9 @@ pub fn planned_steps(plan: &Plan) -> Vec<StepReport> {
             }
             StepGroup::Listeners { steps } => steps.iter().map(of_listener).collect(),
             StepGroup::Zone { changes, .. } => changes.iter().map(StepReport::of_record).collect(),
+            StepGroup::Backend { key, changes } => {
+                changes.iter().map(|change| StepReport::of_server(key, change)).collect()
+            }
         })
         .collect()
 }

@@ -106,6 +106,7 @@ pub fn describe(endpoint: &Endpoint) -> String {
         Endpoint::Group(arn) => format!("target group {} ({})", arn.name(), arn.region()),
         Endpoint::Listener(arn) => format!("listener {} ({})", arn.name(), arn.region()),
         Endpoint::Record(key) => format!("record {key}"),
+        Endpoint::Backend(key) => format!("HAProxy backend {key}"),
     }
 }
 

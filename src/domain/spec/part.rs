@@ -10,6 +10,7 @@ use crate::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Spec, Strategy};
 use crate::values::arn::{GroupArn, ListenerArn};
 use crate::values::assume::AssumedRole;
 use crate::values::endpoint::Endpoint;
+use crate::values::haproxy::BackendKey;
 use crate::values::record::ZoneId;
 
 /// One part of a cluster's endpoints.
@@ -30,6 +31,8 @@ pub enum PartKey {
     Listeners(Vec<ListenerArn>),
     /// The records of a hosted zone that are changed under one role: they travel in one batch.
     Zone(ZoneId, Option<AssumedRole>),
+    /// A backend of HAProxy.
+    Backend(BackendKey),
 }
 
 impl Part {
@@ -40,6 +43,7 @@ impl Part {
             Endpoint::Group(arn) => self.spec.groups.iter().any(|group| group.arn == *arn),
             Endpoint::Listener(arn) => self.spec.listeners().contains(arn),
             Endpoint::Record(key) => self.spec.records.iter().any(|record| record.key == *key),
+            Endpoint::Backend(key) => self.spec.backends.iter().any(|backend| backend.key == *key),
         }
     }
 
@@ -49,6 +53,7 @@ impl Part {
         let follows_primary =
             |group: &GroupSpec| group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive;
         !self.spec.groups.iter().all(follows_primary)
+            || !self.spec.backends.is_empty()
             || self
                 .spec
                 .records
@@ -75,7 +80,11 @@ pub fn parts(spec: &Spec) -> Vec<Part> {
         let spec = Spec { records, ..spec.without_endpoints() };
         Part { key: PartKey::Zone(zone, role), spec }
     });
-    alone.chain(listeners).chain(zones).collect()
+    let backends = spec.backends.iter().map(|backend| Part {
+        key: PartKey::Backend(backend.key.clone()),
+        spec: Spec { backends: vec![backend.clone()], ..spec.without_endpoints() },
+    });
+    alone.chain(listeners).chain(zones).chain(backends).collect()
 }
 
 /// Whether an endpoint follows the primary, and not standbys or readers.
@@ -90,6 +99,10 @@ pub fn is_writer(spec: &Spec, endpoint: &Endpoint) -> bool {
         Endpoint::Record(key) => {
             let record = spec.records.iter().find(|record| record.key == *key);
             record.is_some_and(|record| matches!(record.points_to, PointsTo::Primary | PointsTo::Site))
+        }
+        Endpoint::Backend(key) => {
+            let backend = spec.backends.iter().find(|backend| backend.key == *key);
+            backend.is_some_and(|backend| backend.role == GroupRole::Writer)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::values::arn::{GroupArn, ListenerArn};
+use crate::values::haproxy::BackendKey;
 use crate::values::record::RecordKey;
 
 /// One endpoint that repoint moves.
@@ -16,6 +17,8 @@ pub enum Endpoint {
     Listener(ListenerArn),
     /// A record set.
     Record(RecordKey),
+    /// A backend of HAProxy.
+    Backend(BackendKey),
 }
 
 impl fmt::Display for Endpoint {
@@ -24,6 +27,7 @@ impl fmt::Display for Endpoint {
             Self::Group(arn) => arn.fmt(f),
             Self::Listener(arn) => arn.fmt(f),
             Self::Record(key) => key.fmt(f),
+            Self::Backend(key) => key.fmt(f),
         }
     }
 }

@@ -93,7 +93,7 @@ fn remedy(group: &Group<'_>, leader: &Primary, targets: &[&TargetState]) -> Stri
     let has_steps = |steps: &StepGroup| match steps {
         StepGroup::Group { arn, .. } => *arn == group.spec.arn,
         StepGroup::Listeners { .. } => matches!(group.spec.strategy, Strategy::Weighted { .. }),
-        StepGroup::Zone { .. } => false,
+        StepGroup::Zone { .. } | StepGroup::Backend { .. } => false,
     };
     if group.cluster.its.plan.step_groups.iter().any(has_steps) {
         return format!("repoint run --cluster {}", group.cluster.spec().name);

@@ -30,7 +30,9 @@ fn steps(plan: &Plan) -> Vec<Step> {
         .iter()
         .flat_map(|step_group| match step_group {
             StepGroup::Group { steps, .. } => steps.iter().cloned().map(Step::Target).collect::<Vec<_>>(),
-            StepGroup::Listeners { .. } => panic!("these worlds have no listener"),
+            StepGroup::Listeners { .. } | StepGroup::Backend { .. } => {
+                panic!("these worlds have no listener")
+            }
             StepGroup::Zone { changes, .. } => vec![Step::Batch(changes.clone())],
         })
         .collect()
@@ -82,7 +84,7 @@ fn is_of_readers(spec: &Spec, step_group: &StepGroup) -> bool {
         StepGroup::Group { arn, .. } => {
             spec.groups.iter().any(|group| group.arn == *arn && group.role != GroupRole::Writer)
         }
-        StepGroup::Listeners { .. } => panic!("these worlds have no listener"),
+        StepGroup::Listeners { .. } | StepGroup::Backend { .. } => panic!("these worlds have no listener"),
         StepGroup::Zone { changes, .. } => changes.iter().all(|change| {
             let mut records = spec.records.iter().filter(|record| record.key == change.after.key);
             records.all(|record| matches!(record.points_to, PointsTo::Readers { .. }))
@@ -148,7 +150,7 @@ proptest! {
         for step_group in &plan.step_groups {
             match step_group {
                 StepGroup::Group { arn, .. } => prop_assert!(observed.groups[arn].is_ok()),
-                StepGroup::Listeners { .. } => panic!("these worlds have no listener"),
+                StepGroup::Listeners { .. } | StepGroup::Backend { .. } => panic!("these worlds have no listener"),
                 StepGroup::Zone { changes, .. } => {
                     for change in changes {
                         prop_assert!(observed.records[&change.after.key.place].is_ok());

@@ -11,6 +11,7 @@
 #![expect(clippy::format_collect, reason = "answers of a few lines are easiest read as they are written")]
 
 mod audit;
+mod backend;
 mod batch;
 mod clients;
 mod conditions;

@@ -55,7 +55,9 @@ fn planned(observed: &Observed, state: &State, now: u64) -> Plan {
 fn steps(plan: &Plan) -> Vec<String> {
     let steps = plan.step_groups.iter().flat_map(|step_group| match step_group {
         StepGroup::Group { steps, .. } => steps.clone(),
-        StepGroup::Listeners { .. } | StepGroup::Zone { .. } => panic!("only groups"),
+        StepGroup::Listeners { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => {
+            panic!("only groups")
+        }
     });
     let word = |step| match step {
         TargetStep::Register(target) => format!("+{}", target.id),

@@ -78,7 +78,7 @@ fn words(plan: &Plan) -> String {
                     ListenerStep::Weights(weights) => format!("{}=>{}", weights.before, weights.after),
                 })
                 .collect(),
-            StepGroup::Zone { .. } => panic!("no zone"),
+            StepGroup::Zone { .. } | StepGroup::Backend { .. } => panic!("no zone"),
         };
         steps.join(" ")
     };
@@ -450,7 +450,7 @@ fn steps(plan: &Plan) -> Vec<Step> {
                 }
             })
             .collect(),
-        StepGroup::Zone { .. } => Vec::new(),
+        StepGroup::Zone { .. } | StepGroup::Backend { .. } => Vec::new(),
     };
     plan.step_groups.iter().flat_map(step_group).collect()
 }

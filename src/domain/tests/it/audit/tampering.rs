@@ -62,21 +62,21 @@ impl Attempt {
     fn steps(&mut self) -> Option<&mut Vec<TargetStep>> {
         self.plan.step_groups.iter_mut().find_map(|step_group| match step_group {
             StepGroup::Group { steps, .. } => Some(steps),
-            StepGroup::Listeners { .. } | StepGroup::Zone { .. } => None,
+            StepGroup::Listeners { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => None,
         })
     }
 
     fn group(&mut self) -> Option<&mut GroupArn> {
         self.plan.step_groups.iter_mut().find_map(|step_group| match step_group {
             StepGroup::Group { arn, .. } => Some(arn),
-            StepGroup::Listeners { .. } | StepGroup::Zone { .. } => None,
+            StepGroup::Listeners { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => None,
         })
     }
 
     fn zone(&mut self) -> Option<(&mut ZoneId, &mut Vec<RecordChange>)> {
         self.plan.step_groups.iter_mut().find_map(|step_group| match step_group {
             StepGroup::Zone { zone, changes } => Some((zone, changes)),
-            StepGroup::Group { .. } | StepGroup::Listeners { .. } => None,
+            StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Backend { .. } => None,
         })
     }
 

@@ -86,7 +86,7 @@ const ALL: [Tampering; 24] = [
 fn step_group(attempt: &mut Attempt) -> Option<&mut Vec<ListenerStep>> {
     attempt.plan.step_groups.iter_mut().find_map(|step_group| match step_group {
         StepGroup::Listeners { steps } => Some(steps),
-        StepGroup::Group { .. } | StepGroup::Zone { .. } => None,
+        StepGroup::Group { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => None,
     })
 }
 

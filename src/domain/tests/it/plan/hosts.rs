@@ -240,7 +240,7 @@ proptest! {
                     TargetStep::Register(target) | TargetStep::Deregister(target) => target.id.clone(),
                 })),
                 StepGroup::Zone { changes, .. } => places.extend(changes.iter().map(|change| change.after.answer.to_string())),
-                StepGroup::Listeners { .. } => panic!("there is none"),
+                StepGroup::Listeners { .. } | StepGroup::Backend { .. } => panic!("there is none"),
             }
         }
         for place in places {

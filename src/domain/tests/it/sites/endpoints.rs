@@ -67,7 +67,7 @@ fn changes(plan: &Plan) -> Vec<String> {
     };
     let step_groups = plan.step_groups.iter().filter_map(|step_group| match step_group {
         StepGroup::Zone { changes, .. } => Some(changes),
-        StepGroup::Group { .. } | StepGroup::Listeners { .. } => None,
+        StepGroup::Group { .. } | StepGroup::Listeners { .. } | StepGroup::Backend { .. } => None,
     });
     step_groups.flatten().map(summary).collect()
 }
@@ -75,7 +75,7 @@ fn changes(plan: &Plan) -> Vec<String> {
 fn touched(plan: &Plan) -> Vec<&GroupArn> {
     let groups = plan.step_groups.iter().filter_map(|step_group| match step_group {
         StepGroup::Group { arn, .. } => Some(arn),
-        StepGroup::Listeners { .. } | StepGroup::Zone { .. } => None,
+        StepGroup::Listeners { .. } | StepGroup::Zone { .. } | StepGroup::Backend { .. } => None,
     });
     groups.collect()
 }

@@ -191,7 +191,7 @@ impl History {
                         }
                     }
                 }
-                StepGroup::Listeners { .. } => panic!("no listener"),
+                StepGroup::Listeners { .. } | StepGroup::Backend { .. } => panic!("no listener"),
                 StepGroup::Zone { changes, .. } => {
                     for change in changes {
                         self.sets.retain(|set| Some(set) != change.before.as_ref());
