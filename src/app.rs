@@ -30,6 +30,7 @@ use tokio::time::{Instant, timeout};
 use crate::adapters::aws::{self, Access};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::elbv2::Known;
+use crate::adapters::haproxy::Haproxy;
 use crate::adapters::heartbeat::Heartbeat;
 use crate::adapters::open_files;
 use crate::adapters::patroni::{Options, OptionsError, Rest};
@@ -165,7 +166,8 @@ impl App {
     pub async fn new(settings: Settings) -> Result<Self, OptionsError> {
         let patroni = Arc::new(patroni_client(&settings.patroni)?);
         let aws = Access::load(&aws::Options {
-            region: settings.aws.region.as_deref(),
+            // The SDK would look for a Region, at the instance metadata service in the end.
+            region: settings.aws.region.as_deref().or((!settings.uses_aws()).then_some(aws::GLOBAL_REGION)),
             endpoint_url: settings.aws.endpoint_url.as_deref(),
             usual_region: settings.region_by_arns(),
             partition: settings.partition_by_arns(),
@@ -391,6 +393,7 @@ impl App {
             groups: elbv2.clone(),
             listeners: elbv2,
             zones: Arc::new(self.by_role(|clients| clients.zones(&calls))),
+            backends: Arc::new(Haproxy),
             instances: instances(self, &calls),
             resolver: self.resolver.clone(),
             topics: Arc::new(Sns::new(self.sns.clone(), calls.clone())),

@@ -19,6 +19,7 @@ use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, EntryName};
 use repoint_domain::values::failure::Failure;
+use repoint_domain::values::haproxy::{Backend, BackendKey, ServerChange};
 use repoint_domain::values::listener::{Forward, Listener};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
 use repoint_domain::values::target::{Target, TargetGroup};
@@ -77,6 +78,21 @@ pub trait Zones: Send + Sync {
 
     /// Whether all of Route 53's servers have a batch. One request, without a retry.
     async fn is_insync(&self, change: &ChangeId) -> Read<bool>;
+}
+
+/// Backends of HAProxy on this machine.
+#[async_trait]
+pub trait Backends: Send + Sync {
+    /// The backend with its servers.
+    async fn read(&self, key: &BackendKey) -> Read<Backend>;
+
+    /// Changes a server, and makes sure that it is changed.
+    async fn change(
+        &self,
+        key: &BackendKey,
+        change: &ServerChange,
+        guard: &LeaseGuard,
+    ) -> Result<(), Failure>;
 }
 
 /// EC2 instances.
@@ -149,6 +165,8 @@ pub struct Ports {
     pub listeners: Arc<dyn Listeners>,
     /// Hosted zones.
     pub zones: Arc<dyn Zones>,
+    /// HAProxy.
+    pub backends: Arc<dyn Backends>,
     /// EC2; absent in a build without it.
     pub instances: Option<Arc<dyn Instances>>,
     /// Host names.

@@ -28,7 +28,9 @@ pub fn settings(variables: &BTreeMap<String, String>, folder: &Path) -> anyhow::
         (Some(_), Some(_)) => {
             bail!("{FILE} and {INLINE} are both set: remove one of them")
         }
-        (None, Some((_, text))) => return Ok(config::read(Path::new(INLINE), text, &environment)?),
+        (None, Some((_, text))) => {
+            return Ok(of_lambda(config::read(Path::new(INLINE), text, &environment)?));
+        }
         (Some(path), None) => path,
         (None, None) => {
             let places = [folder.join(NAME), Path::new(LAYERS).join(NAME)];
@@ -42,7 +44,15 @@ pub fn settings(variables: &BTreeMap<String, String>, folder: &Path) -> anyhow::
             })?
         }
     };
-    Ok(config::load(&path, &environment)?)
+    Ok(of_lambda(config::load(&path, &environment)?))
+}
+
+/// No socket of HAProxy is here: `repoint watch` beside it serves it.
+fn of_lambda(mut settings: Settings) -> Settings {
+    for spec in &mut settings.clusters {
+        spec.backends.clear();
+    }
+    settings
 }
 
 /// Warns about settings that make little sense in a Lambda.

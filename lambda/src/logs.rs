@@ -96,7 +96,7 @@ fn tell_step(cluster: &ClusterReport, step: &StepReport) {
     let (from, to) = match step.action {
         Action::RegisterTarget => (None, target),
         Action::DeregisterTarget => (target, None),
-        Action::SetWeights | Action::ChangeRecord => (step.replaces.as_deref(), target),
+        Action::SetWeights | Action::ChangeRecord | Action::SetHaproxy => (step.replaces.as_deref(), target),
     };
     let (error, hint, at_ms) = (step.error.as_deref(), step.hint.as_deref(), step.at_ms);
     macro_rules! line {

@@ -21,7 +21,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_route53::config::http::HttpResponse;
 use aws_sdk_route53::error::{ProvideErrorMetadata, SdkError};
 
-pub use access::{Access, Options};
+pub use access::{Access, GLOBAL_REGION, Options};
 pub use call::Call;
 pub use credentials::Renewable;
 use credentials::Unloaded;

@@ -8,6 +8,7 @@ pub mod control;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;
+pub mod haproxy;
 pub mod heartbeat;
 pub mod history_event;
 pub mod http_server;

@@ -211,6 +211,7 @@ fn name(endpoint: &Endpoint) -> String {
         Endpoint::Group(arn) => resource(arn.as_str()),
         Endpoint::Listener(arn) => resource(arn.as_str()),
         Endpoint::Record(key) => key.to_string(),
+        Endpoint::Backend(key) => key.to_string(),
     }
 }
 

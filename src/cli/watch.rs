@@ -31,7 +31,8 @@ Examples:
 The daemon asks Patroni every second ([watch] interval_seconds). It asks AWS only when something has changed, when a
 callback triggers it, when a pass is unfinished, and every minute (audit_interval_seconds). SIGHUP reloads the
 configuration; SIGTERM ends the daemon after the running passes. Under systemd it reports readiness and liveness. With
-[http] listen it serves a status page at /, /metrics (Prometheus), /livez, /readyz, /api/v1/status and /api/v1/history.";
+[http] listen it serves a status page at /, /metrics (Prometheus), /livez, /readyz, /api/v1/status and /api/v1/history.
+With [[cluster.haproxy]] it leads the HAProxy on this machine, which it asks as often as Patroni.";
 
 /// The interval of checking for stuck clusters if systemd requests no watchdog notifications.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);

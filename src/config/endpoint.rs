@@ -2,6 +2,7 @@
 //! [`Cluster`].
 
 mod dns;
+mod haproxy;
 mod one_or_several;
 mod record;
 mod target_group;
@@ -12,6 +13,7 @@ use super::file::Cluster;
 use super::iam::{Policy, Rights};
 use super::resolve::Resolver;
 pub use dns::{record_name, zone_id};
+pub use haproxy::Haproxy;
 pub use record::Record;
 use repoint_domain::spec::Spec;
 use repoint_domain::values::assume::AssumedRole;
@@ -19,7 +21,7 @@ use repoint_domain::values::cluster::SiteName;
 pub use target_group::TargetGroup;
 
 /// All kinds, in the order in which they are checked and printed.
-pub const KINDS: [Kind; 2] = [target_group::KIND, record::KIND];
+pub const KINDS: [Kind; 3] = [target_group::KIND, record::KIND, haproxy::KIND];
 
 /// One kind of endpoint.
 pub struct Kind {

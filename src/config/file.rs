@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::endpoint::{Record, TargetGroup};
+use super::endpoint::{Haproxy, Record, TargetGroup};
 use super::path::unexpanded;
 use super::problem::{ConfigError, Problem, Source};
 
@@ -180,6 +180,8 @@ pub struct Cluster {
     pub target_group: Vec<TargetGroup>,
     #[serde(default)]
     pub record: Vec<Record>,
+    #[serde(default)]
+    pub haproxy: Vec<Haproxy>,
 }
 
 #[derive(Deserialize)]

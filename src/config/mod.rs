@@ -220,6 +220,16 @@ impl Settings {
         self.groups().map(|group| group.arn.region()).chain(topics).next()
     }
 
+    /// Whether anything of AWS is used. Endpoints of HAProxy, with a state file and without topics, need neither credentials
+    /// nor a Region.
+    #[must_use]
+    pub fn uses_aws(&self) -> bool {
+        let has_endpoints = |spec: &Spec| !spec.groups.is_empty() || !spec.records.is_empty();
+        matches!(self.state.store, StateStore::DynamoDb(_))
+            || self.topics().next().is_some()
+            || self.clusters.iter().any(has_endpoints)
+    }
+
     fn topics(&self) -> impl Iterator<Item = &TopicArn> {
         let called = match &self.callback.mode {
             CallbackMode::Sns(topic) => Some(topic),

@@ -268,7 +268,7 @@ impl Resolver<'_> {
     }
 
     /// A path relative to the configuration's folder.
-    fn path_of(&mut self, given: &Given<String>, key: &str) -> PathBuf {
+    pub(super) fn path_of(&mut self, given: &Given<String>, key: &str) -> PathBuf {
         if let Some(message) = unexpanded(Path::new(&given.value)) {
             let problem = self.problem(&given.place, key, message);
             self.problems.push(problem);

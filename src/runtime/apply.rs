@@ -18,6 +18,7 @@ use repoint_domain::report::StepReport;
 use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::Failure;
+use repoint_domain::values::haproxy::{BackendKey, ServerChange};
 use repoint_domain::values::record::{RecordChange, ZoneId};
 use repoint_domain::values::target::Target;
 
@@ -41,6 +42,7 @@ pub async fn apply(checked: &Checked, guard: &LeaseGuard, ports: &Ports, span: S
             StepGroup::Group { arn, steps } => group(arn, steps, writing).await,
             StepGroup::Listeners { steps } => listeners(steps, writing).await,
             StepGroup::Zone { zone, changes } => records(zone, changes, writing).await,
+            StepGroup::Backend { key, changes } => servers(key, changes, writing).await,
         }
     });
     join_all(step_groups).await.into_iter().flatten().collect()
@@ -147,6 +149,17 @@ fn target(step: &TargetStep) -> &Target {
     match step {
         TargetStep::Register(target) | TargetStep::Deregister(target) => target,
     }
+}
+
+/// The changes of a backend's servers, one after the other.
+async fn servers(key: &BackendKey, changes: &[ServerChange], writing: &Writing<'_>) -> Vec<StepReport> {
+    let mut done = Sequence::default();
+    for change in changes {
+        let planned = std::iter::once(StepReport::of_server(key, change));
+        let call = writing.ports.backends.change(key, change, writing.guard);
+        done.next(planned, ("set server", key), call, writing).await;
+    }
+    done.reports
 }
 
 /// The changes of a zone, together.

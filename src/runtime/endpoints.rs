@@ -20,6 +20,7 @@ use repoint_domain::spec::{Spec, Strategy};
 use repoint_domain::state::State;
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
+use repoint_domain::values::haproxy::{Backend, BackendKey};
 use repoint_domain::values::listener::Listener;
 use repoint_domain::values::record::{RecordPlace, RecordSet, ZoneId};
 use repoint_domain::values::target::{TargetGroup, TargetType};
@@ -103,16 +104,17 @@ pub async fn read(
     hosts: KnownHosts,
     lookups: &Lookups,
 ) -> Observed {
-    let (groups, listeners, records) = tokio::join!(
+    let (groups, listeners, records, backends) = tokio::join!(
         groups(&part.spec, ports, until),
         listeners(&part.spec, ports, until),
-        records(&part.spec, ports, until)
+        records(&part.spec, ports, until),
+        backends(&part.spec, ports, until)
     );
     // If the sender is gone, the observation was given up and needs no answer.
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
     let instances = instances(&part.spec, &hosts, &groups, &names, ports, until, lookups).await;
-    Observed { sites: Sites::new(), groups, listeners, records, names, instances }
+    Observed { sites: Sites::new(), groups, listeners, records, backends, names, instances }
 }
 
 async fn groups(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {
@@ -154,6 +156,15 @@ async fn records(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<RecordP
         places.iter().map(|place| (place.clone(), of_place(place))).collect::<Vec<_>>()
     });
     join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// The backends of HAProxy.
+pub async fn backends(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<BackendKey, Read<Backend>> {
+    let reads = spec.backends.iter().map(|backend| async {
+        let read = ports.backends.read(&backend.key);
+        (backend.key.clone(), by(until, "show servers state", &backend.key, read).await)
+    });
+    join_all(reads).await.into_iter().collect()
 }
 
 /// Looks up the hosts that are names.

@@ -4,6 +4,7 @@
 //! not finished is made again after a wait that grows. Where many clusters are watched, a pass waits for its turn, and
 //! members are asked meanwhile. All that is decided here is when to ask; the pass does the rest.
 
+mod drift;
 mod schedule;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::load_state::load_state;
 use super::members::Members;
 use super::pass::{self, Mode, pass_with};
 use crate::ports::Ports;
+use drift::has_drifted;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::verdict;
 use repoint_domain::observed::{Observed, Sites};
@@ -151,10 +153,14 @@ pub async fn watch(
         }
         let sites = members.sites(spec);
         let snapshot = Snapshot::of(spec, sites.clone());
+        let seen = sites.clone();
         let is_new = passed.as_ref().is_some_and(|passed| !passed.agrees(&snapshot));
         changed_at = (is_new && snapshot.names_a_primary()).then(|| changed_at.unwrap_or_else(Instant::now));
         notify(News::Checked(Checked::of(spec, sites, &snapshot, passed.as_ref())));
-        let reason = schedule.answered(&snapshot, Instant::now());
+        let reason = match schedule.answered(&snapshot, Instant::now()) {
+            None if has_drifted(spec, seen, &ports, until).await => schedule.drifted(),
+            reason => reason,
+        };
         let urgency = match schedule.urgency(&snapshot) {
             Some(urgency) => urgency,
             None => loaded(spec, &snapshot, &ports, settings).await,

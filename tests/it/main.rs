@@ -19,6 +19,7 @@ mod drill;
 mod entry_points;
 mod formats;
 mod guide;
+mod haproxy;
 mod history;
 mod identity;
 mod infra;

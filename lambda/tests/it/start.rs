@@ -28,7 +28,7 @@ async fn a_bad_file_is_reported_to_lambda_with_its_line() {
     let message = refused(&[("REPOINT_CONFIG", path.to_str().unwrap())]).await;
     let path = regex::Regex::new(r"\S+/repoint.toml").unwrap();
     insta::assert_snapshot!(path.replace_all(&message, "FOLDER/repoint.toml"), @r#"
-    FOLDER/repoint.toml:13: `scoep`: unknown field `scoep`, expected one of `name`, `scope`, `members`, `addresses`, `site`, `system_id`, `role_arn`, `external_id`, `target_group`, `record`
+    FOLDER/repoint.toml:13: `scoep`: unknown field `scoep`, expected one of `name`, `scope`, `members`, `addresses`, `site`, `system_id`, `role_arn`, `external_id`, `target_group`, `record`, `haproxy`
       13 | scoep = "batman"
     "#);
 }

@@ -143,4 +143,4 @@ impl Access {
 }
 
 /// The Region of an unknown partition.
-const GLOBAL_REGION: &str = "us-east-1";
+pub const GLOBAL_REGION: &str = "us-east-1";

@@ -176,15 +176,14 @@ impl Resolver<'_> {
         inherited: Option<&AssumedRole>,
     ) -> Option<GroupSpec> {
         let arn = self.spanned(&group.arn, "cluster.target_group.arn", GroupArn::parse);
-        let port = group.port.as_ref().map(|port| (port.get_ref(), port.span()));
-        if let Some((0, span)) = &port {
-            self.push_error(span, "cluster.target_group.port", "a port must not be 0");
-        }
+        let port = self.port("cluster.target_group.port", group.port.as_ref());
         let availability_zone = group
             .availability_zone
             .as_ref()
             .and_then(|zone| self.spanned(zone, "cluster.target_group.availability_zone", availability_zone));
-        let (role, strategy) = (self.role(group), self.strategy(group, arn.as_ref()));
+        let key = "cluster.target_group";
+        let role = self.role(key, group.role, group.max_lag_bytes.as_ref(), group.primary_fallback.as_ref());
+        let strategy = self.strategy(group, arn.as_ref());
         let own = self.assumed("cluster.target_group", group.role_arn.as_ref(), group.external_id.as_ref());
         let assume = own.or_else(|| inherited.cloned());
         let (arn, strategy) = (arn?, strategy?);
@@ -196,26 +195,41 @@ impl Resolver<'_> {
             &group.arn.span(),
             "cluster.target_group.arn",
         );
-        let port = port.map(|(port, _)| *port);
         Some(GroupSpec { arn, site: None, role, strategy, port, availability_zone, assume })
     }
 
-    fn role(&mut self, group: &TargetGroup) -> GroupRole {
-        let (lag, fallback) = (&group.max_lag_bytes, &group.primary_fallback);
-        match group.role {
+    /// The members of an endpoint whose tables have that key.
+    pub(super) fn role(
+        &mut self,
+        key: &str,
+        role: TargetRole,
+        lag: Option<&Spanned<u64>>,
+        fallback: Option<&Spanned<bool>>,
+    ) -> GroupRole {
+        match role {
             TargetRole::Writer => {
                 let message = "it applies only to readers: it requires `role = \"reader\"`";
-                let spans = [lag.as_ref().map(Spanned::span), fallback.as_ref().map(Spanned::span)];
-                for (key, span) in ["max_lag_bytes", "primary_fallback"].into_iter().zip(spans) {
-                    self.misplaced(key, span, message);
+                let spans = [lag.map(Spanned::span), fallback.map(Spanned::span)];
+                for (name, span) in ["max_lag_bytes", "primary_fallback"].into_iter().zip(spans) {
+                    if let Some(span) = span {
+                        self.push_error(&span, &format!("{key}.{name}"), message);
+                    }
                 }
                 GroupRole::Writer
             }
             TargetRole::Reader => GroupRole::Reader {
-                max_lag_bytes: lag.as_ref().map_or(MAX_LAG_BYTES, |lag| *lag.get_ref()),
-                primary_fallback: fallback.as_ref().is_none_or(|fallback| *fallback.get_ref()),
+                max_lag_bytes: lag.map_or(MAX_LAG_BYTES, |lag| *lag.get_ref()),
+                primary_fallback: fallback.is_none_or(|fallback| *fallback.get_ref()),
             },
         }
+    }
+
+    /// The port of an endpoint's members, where it is not the one that Patroni reports.
+    pub(super) fn port(&mut self, key: &str, port: Option<&Spanned<u16>>) -> Option<u16> {
+        if let Some(zero) = port.filter(|port| *port.get_ref() == 0) {
+            self.push_error(&zero.span(), key, "a port must not be 0");
+        }
+        port.map(|port| *port.get_ref())
     }
 
     /// Reports a key that has no effect here.

@@ -95,7 +95,15 @@ impl Resolver<'_> {
         let scope = Scope::new(cluster.scope.get_ref());
         let sites = self.sites(&scope, cluster);
         let role = self.role_of_cluster(cluster);
-        let mut spec = Spec { name, scope, sites, system_id, groups: Vec::new(), records: Vec::new() };
+        let mut spec = Spec {
+            name,
+            scope,
+            sites,
+            system_id,
+            groups: Vec::new(),
+            records: Vec::new(),
+            backends: Vec::new(),
+        };
         for kind in KINDS {
             (kind.resolve)(self, cluster, role.as_ref(), &mut spec);
         }

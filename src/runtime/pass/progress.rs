@@ -3,7 +3,7 @@
 //! An attempt is given it, and returns the next one; nothing of it changes meanwhile. A write whose answer was late may have
 //! been done, or may still arrive: only a later observation for the same primary shows which (invariant 4).
 
-use repoint_domain::plan::{Plan, StepGroup};
+use repoint_domain::plan::Plan;
 use repoint_domain::report::{self, StepReport, StepResult};
 use repoint_domain::spec::part::Part;
 use repoint_domain::state::Lease;
@@ -56,7 +56,7 @@ impl Progress {
     /// Whether a plan has a change that was refused before. Since it has not changed, it was refused for another reason than a
     /// lost race.
     pub fn was_refused(&self, plan: &Plan) -> bool {
-        changes(plan).any(|change| self.lost.contains(change))
+        plan.record_changes().any(|change| self.lost.contains(change))
     }
 
     /// All steps, after an attempt for `primary` that has found `parts` like this and has sent `sent`: first what is known to
@@ -102,19 +102,11 @@ impl Tried {
     }
 }
 
-/// The changes of record sets in a plan.
-fn changes(plan: &Plan) -> impl Iterator<Item = &RecordChange> {
-    plan.step_groups.iter().flat_map(|step_group| match step_group {
-        StepGroup::Zone { changes, .. } => &changes[..],
-        StepGroup::Group { .. } | StepGroup::Listeners { .. } => &[],
-    })
-}
-
 /// The changes before which another process seems to have changed the record.
 pub fn lost(plan: &Plan, steps: &[StepReport]) -> Vec<RecordChange> {
     let is_lost = |change: &&RecordChange| {
         let endpoint = Endpoint::Record(change.after.key.clone());
         steps.iter().any(|step| step.lost_a_race && step.endpoint == endpoint)
     };
-    changes(plan).filter(is_lost).cloned().collect()
+    plan.record_changes().filter(is_lost).cloned().collect()
 }

@@ -48,6 +48,8 @@ pub enum Reason {
     Change,
     /// The one before was not finished.
     Retry,
+    /// An endpoint on this machine is not as the last pass left it.
+    Drift,
     /// It was time to.
     Audit,
 }
@@ -61,6 +63,7 @@ impl Reason {
             Self::Wake => "wake",
             Self::Change => "change",
             Self::Retry => "retry",
+            Self::Drift => "drift",
             Self::Audit => "audit",
         }
     }
@@ -125,6 +128,11 @@ impl Schedule {
         }
     }
 
+    /// An endpoint on this machine is not as it should be. What a pass could not do is left to its repetition.
+    pub fn drifted(&self) -> Option<Reason> {
+        self.retry_at.is_none().then_some(Reason::Drift)
+    }
+
     /// Whether there is a primary to follow, or only an audit to make; `None` before the first pass. An endpoint that could not
     /// be read is no reason to go first: while a service is unavailable, that is so for every cluster.
     pub fn urgency(&self, snapshot: &Snapshot) -> Option<Urgency> {
@@ -149,7 +157,7 @@ impl Schedule {
             Reason::Start | Reason::Change => {
                 self.urgent_until = self.urgent_until.max(Some(now + URGENT_FOR));
             }
-            Reason::Wake | Reason::Retry | Reason::Audit => {}
+            Reason::Wake | Reason::Retry | Reason::Drift | Reason::Audit => {}
         }
         let is_new = matches!(reason, Reason::Start | Reason::Change | Reason::Wake);
         if is_new || self.retry_at.is_none() {

@@ -39,6 +39,7 @@ pub fn spec(name: &str, scope: &str) -> Spec {
         system_id: None,
         groups: Vec::new(),
         records: Vec::new(),
+        backends: Vec::new(),
     }
 }
 

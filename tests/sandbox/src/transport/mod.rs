@@ -4,6 +4,7 @@
 //! work on the world at once, and its answer comes back (or is lost). Its caller may die at any of them; what has left
 //! arrives all the same.
 
+mod backends;
 mod failure;
 mod fault_rates;
 mod history;
@@ -42,6 +43,7 @@ pub fn ports(link: &Link, identity: String) -> Ports {
         groups: Arc::new(link.clone()),
         listeners: Arc::new(link.clone()),
         zones: ZoneBatcher::default().zones(Arc::new(link.clone()), calls.clone()),
+        backends: Arc::new(link.clone()),
         instances: Some(Arc::new(link.clone())),
         resolver: Arc::new(link.clone()),
         topics: Arc::new(link.clone()),

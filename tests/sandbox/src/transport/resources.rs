@@ -8,6 +8,7 @@ use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spe
 use repoint_domain::state::Severity;
 use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
+use repoint_domain::values::haproxy::{Backend, BackendKey};
 use repoint_domain::values::record::{
     Failover, RecordKey, RecordName, RecordPlace, RecordType, SetIdentifier, ZoneId,
 };
@@ -50,6 +51,8 @@ pub struct Resources {
     pub warm_group: String,
     /// A listener before a target group for each member, if there is one.
     pub weighted: Option<Weighted>,
+    /// Backends of HAProxy, if there are any.
+    pub backends: BTreeMap<BackendKey, Backend>,
     /// A target group that is not configured.
     pub foreign_group: String,
     /// The hosted zone.
@@ -170,6 +173,7 @@ impl Resources {
             reader_group,
             warm_group,
             weighted,
+            backends: BTreeMap::new(),
             foreign_group,
             zone,
             alert_topics: [
@@ -326,5 +330,6 @@ fn spec(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4]
         system_id: None,
         groups: groups.collect(),
         records,
+        backends: Vec::new(),
     }
 }
