@@ -3,6 +3,7 @@
 //! It reads alone. What this process may not read is a failure that names it (invariant 2).
 
 mod access;
+mod haproxy_cfg;
 mod patroni_yml;
 mod process;
 mod system;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use repoint_domain::doctor::facts::node::{NodeFacts, PatroniYml};
+use repoint_domain::doctor::facts::node::{HaproxyCfg, NodeFacts, PatroniYml};
 use repoint_domain::observed::Read;
 use repoint_domain::values::failure::{Failure, Kind};
 
@@ -19,10 +20,12 @@ use process::Patroni;
 
 /// Where Patroni's watchdog is unless its file says otherwise (Patroni, `watchdog/linux.py`).
 const WATCHDOG: &str = "/dev/watchdog";
+/// Where distributions have HAProxy's configuration.
+const HAPROXY: &str = "/etc/haproxy/haproxy.cfg";
 
 /// Reads this machine, whose files are below `root` (`/`, but for tests). `socket` is the daemon's control socket, where callbacks
-/// call the daemon.
-pub async fn read(root: &Path, socket: Option<&Path>) -> NodeFacts {
+/// call the daemon; `has_backends`: whether backends of HAProxy are configured.
+pub async fn read(root: &Path, socket: Option<&Path>, has_backends: bool) -> NodeFacts {
     let running = process::running(root);
     let patroni = files(root, &running);
     let user = running.first().and_then(|patroni| patroni.user.clone());
@@ -38,8 +41,13 @@ pub async fn read(root: &Path, socket: Option<&Path>) -> NodeFacts {
         units,
         socket: socket.map(|path| (path.display().to_string(), access::reaches_daemon(path, user.as_ref()))),
         is_clock_synchronised: Some(clock),
+        haproxy: has_backends.then(|| (HAPROXY.to_owned(), haproxy(root))),
         hosts: Some(text(&below(root, Path::new("/etc/hosts"))).map(|hosts| system::hosts(&hosts))),
     }
+}
+
+fn haproxy(root: &Path) -> Read<HaproxyCfg> {
+    text(&below(root, Path::new(HAPROXY))).map(|cfg| haproxy_cfg::parse(&cfg))
 }
 
 /// The files that Patroni runs with here, or else those that it would run with.

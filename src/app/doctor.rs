@@ -163,7 +163,8 @@ impl App {
             CallbackMode::Daemon => Some(self.settings.watch.socket.as_path()),
             CallbackMode::Sns(_) | CallbackMode::Detached => None,
         };
-        if options.local { Some(node::read(Path::new("/"), socket).await) } else { None }
+        let has_backends = self.settings.clusters.iter().any(|spec| !spec.backends.is_empty());
+        if options.local { Some(node::read(Path::new("/"), socket, has_backends).await) } else { None }
     }
 
     /// The topics, the schedules, and the functions: those that they call, and the configured one.

@@ -77,7 +77,7 @@ fn run(root: &Path, process: u32, command: &str, environment: &str, status: &str
 const OTHER: &str = "Name:\tpatroni\nUid:\t65001\t65001\t65001\t65001\nGid:\t65002\t65002\t65002\t65002\nGroups:\t65002 65003 \n";
 
 async fn read(root: &Path) -> NodeFacts {
-    node::read(root, None).await
+    node::read(root, None, false).await
 }
 
 fn only(facts: NodeFacts) -> (String, Read<PatroniYml>) {
@@ -192,8 +192,9 @@ async fn the_daemons_socket_is_judged_for_the_user_of_patroni() {
     let root = tempfile::tempdir().unwrap();
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let path = root.path().join("control.sock");
-    let kind =
-        async || node::read(root.path(), Some(&path)).await.socket.unwrap().1.map_err(|failure| failure.kind);
+    let kind = async || {
+        node::read(root.path(), Some(&path), false).await.socket.unwrap().1.map_err(|failure| failure.kind)
+    };
     assert_eq!(kind().await, Err(Kind::NotFound));
     let listener = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();

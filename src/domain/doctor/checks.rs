@@ -42,6 +42,10 @@ mod function_without_route_to_aws;
 mod function_without_route_to_patroni;
 mod group_of_other_type;
 mod group_unattached;
+mod haproxy;
+mod haproxy_keeps_old_workers;
+mod haproxy_keeps_sessions;
+mod haproxy_reload_opens_all;
 mod health_check_disabled;
 mod health_check_inverted;
 mod health_check_of_one_member;
@@ -200,6 +204,9 @@ pub const CHECKS: &[&Check] = &[
     &callback_without_daemon::CHECK,
     &clock_not_synchronised::CHECK,
     &dcs_members_even::CHECK,
+    &haproxy_keeps_old_workers::CHECK,
+    &haproxy_keeps_sessions::CHECK,
+    &haproxy_reload_opens_all::CHECK,
     &own_name_on_loopback::CHECK,
     &restapi_unguarded::CHECK,
     &unit_not_enabled::CHECK,

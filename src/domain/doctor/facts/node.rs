@@ -21,6 +21,8 @@ pub struct NodeFacts {
     pub is_clock_synchronised: Option<Read<bool>>,
     /// `/etc/hosts`: names by address.
     pub hosts: Option<Read<Vec<HostsLine>>>,
+    /// HAProxy's configuration, by path, where a backend is configured.
+    pub haproxy: Option<(String, Read<HaproxyCfg>)>,
     /// The watchdog device, by path: whether the user of Patroni may write it.
     pub watchdog: Option<(String, Read<bool>)>,
 }
@@ -34,6 +36,24 @@ impl NodeFacts {
         let files = self.patroni.values().filter_map(|yml| yml.as_ref().ok());
         files.filter(move |yml| yml.scope.as_deref() == Some(scope.as_str()))
     }
+}
+
+/// What matters of `haproxy.cfg` (HAProxy, Configuration Manual).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HaproxyCfg {
+    /// Whether an old worker ends (`hard-stop-after`).
+    pub has_hard_stop: bool,
+    /// The sections `listen` and `backend`, by name.
+    pub sections: BTreeMap<String, HaproxySection>,
+}
+
+/// A section of it, with what its defaults say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HaproxySection {
+    /// Whether a new worker begins with the state of its servers (`load-server-state-from-file`).
+    pub loads_state: bool,
+    /// Whether the sessions of a server that is down end (`on-marked-down shutdown-sessions`).
+    pub cuts_sessions: bool,
 }
 
 /// A unit of systemd.

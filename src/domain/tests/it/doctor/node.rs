@@ -2,11 +2,11 @@
 
 use repoint_domain::doctor::check::Severity::{Info, Warning};
 use repoint_domain::doctor::facts::Facts;
-use repoint_domain::doctor::facts::node::Unit;
+use repoint_domain::doctor::facts::node::{HaproxySection, Unit};
 use repoint_domain::values::failure::{Failure, Kind};
 
 use super::{Case, finds, silent};
-use crate::support::setup::{config_of, file_of, member_of, node_of};
+use crate::support::setup::{config_of, file_of, haproxy_of, member_of, node_of};
 
 fn unit(facts: &mut Facts, name: &str, active: &str, enabled: &str) {
     let unit = Unit { active: active.to_owned(), enabled: enabled.to_owned() };
@@ -48,6 +48,24 @@ pub const CASES: &[Case] = &[
         file.callbacks.clear();
         file.watchdog_mode = Some("off".to_owned());
     }),
+    finds("an old worker of HAProxy stays", "haproxy_keeps_old_workers", Warning, |facts| {
+        haproxy_of(facts).has_hard_stop = false;
+    }),
+    finds("a new worker of HAProxy opens every server", "haproxy_reload_opens_all", Warning, |facts| {
+        haproxy_of(facts).sections.get_mut("postgres_primary").unwrap().loads_state = false;
+    }),
+    finds(
+        "HAProxy keeps the sessions of a server that is down",
+        "haproxy_keeps_sessions",
+        Warning,
+        |facts| {
+            haproxy_of(facts).sections.get_mut("postgres_primary").unwrap().cuts_sessions = false;
+        },
+    ),
+    silent("a backend that is not configured here", |facts| {
+        haproxy_of(facts).sections.insert("web".to_owned(), HaproxySection::default());
+    }),
+    silent("no backend is configured", |facts| node_of(facts).haproxy = None),
     finds("the daemon's socket is not open to Patroni's user", "callback_without_daemon", Warning, |facts| {
         node_of(facts).socket = Some(("/run/repoint/control.sock".to_owned(), Err(failure(Kind::Denied))));
     }),

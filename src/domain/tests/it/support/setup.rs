@@ -12,7 +12,7 @@ use repoint_domain::doctor::facts::group::{GroupDescription, GroupFacts, Probe, 
 use repoint_domain::doctor::facts::network::{
     Instance, Network, RouteTable, Rule, SecurityGroup, Subnet, VpcEndpoint,
 };
-use repoint_domain::doctor::facts::node::{NodeFacts, PatroniYml, Unit};
+use repoint_domain::doctor::facts::node::{HaproxyCfg, HaproxySection, NodeFacts, PatroniYml, Unit};
 use repoint_domain::doctor::facts::patroni::{
     ClusterExtra, Health, ListedMember, MemberFacts, PatroniConfig,
 };
@@ -22,10 +22,11 @@ use repoint_domain::doctor::facts::topic::{Subscription, TopicFacts};
 use repoint_domain::doctor::facts::{ClusterFacts, Configured, Facts, Place};
 use repoint_domain::observed::Read;
 use repoint_domain::plan::plan;
-use repoint_domain::spec::Spec;
+use repoint_domain::spec::{BackendSpec, BackendStrategy, GroupRole, Spec};
 use repoint_domain::state::State;
 use repoint_domain::values::arn::{InstanceId, TopicArn, VpcId};
 use repoint_domain::values::function::FunctionName;
+use repoint_domain::values::haproxy::BackendKey;
 use repoint_domain::values::record::{RecordType, ZoneId};
 use repoint_domain::values::timestamp::Timestamp;
 
@@ -122,7 +123,12 @@ pub fn right() -> Facts {
         health_check_id: Some(HEALTH_CHECK.to_owned()),
         ..record_spec(RecordType::A)
     };
-    let spec = Spec { groups: vec![group_spec()], records: vec![record_spec.clone()], ..spec() };
+    let spec = Spec {
+        groups: vec![group_spec()],
+        records: vec![record_spec.clone()],
+        backends: vec![backend_spec()],
+        ..spec()
+    };
     let set = repoint_domain::values::record::RecordSet {
         health_check_id: Some(HEALTH_CHECK.to_owned()),
         ..record(&record_spec, &["10.0.1.11"])
@@ -420,6 +426,29 @@ fn function() -> Function {
     }
 }
 
+fn backend_spec() -> BackendSpec {
+    BackendSpec {
+        key: BackendKey {
+            socket: "/run/haproxy/repoint.sock".to_owned(),
+            backend: "postgres_primary".to_owned(),
+        },
+        role: GroupRole::Writer,
+        strategy: BackendStrategy::Warm { server_options: None },
+        port: None,
+    }
+}
+
+fn haproxy() -> HaproxyCfg {
+    let section = HaproxySection { loads_state: true, cuts_sessions: true };
+    HaproxyCfg { has_hard_stop: true, sections: BTreeMap::from([("postgres_primary".to_owned(), section)]) }
+}
+
+/// HAProxy's configuration on the node.
+pub fn haproxy_of(facts: &mut Facts) -> &mut HaproxyCfg {
+    let (_, cfg) = node_of(facts).haproxy.as_mut().unwrap();
+    cfg.as_mut().unwrap()
+}
+
 fn node() -> NodeFacts {
     let yml = PatroniYml {
         scope: Some("batman".to_owned()),
@@ -447,6 +476,7 @@ fn node() -> NodeFacts {
         socket: None,
         is_clock_synchronised: Some(Ok(true)),
         hosts: Some(Ok(vec![("127.0.0.1".to_owned(), vec!["localhost".to_owned()])])),
+        haproxy: Some(("/etc/haproxy/haproxy.cfg".to_owned(), Ok(haproxy()))),
         watchdog: Some(("/dev/watchdog".to_owned(), Ok(true))),
     }
 }

@@ -1,0 +1,59 @@
+//! `haproxy.cfg`, as far as doctor judges it.
+
+use repoint_domain::doctor::facts::node::{HaproxyCfg, HaproxySection};
+
+/// Words that begin a section (Configuration Manual, 2.1).
+const SECTIONS: [&str; 6] = ["global", "defaults", "listen", "backend", "frontend", "peers"];
+
+/// Reads the text of a configuration. What a `defaults` section says counts for the sections after it.
+pub fn parse(text: &str) -> HaproxyCfg {
+    let mut cfg = HaproxyCfg::default();
+    let (mut kind, mut name, mut defaults) = ("", String::new(), HaproxySection::default());
+    for line in text.lines() {
+        let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_ascii_whitespace().collect();
+        let Some(first) = words.first().copied() else { continue };
+        if SECTIONS.contains(&first) {
+            (kind, name) = (first, words.get(1).copied().unwrap_or_default().to_owned());
+            match kind {
+                "defaults" => defaults = HaproxySection::default(),
+                "listen" | "backend" => drop(cfg.sections.insert(name.clone(), defaults.clone())),
+                _ => {}
+            }
+            continue;
+        }
+        cfg.has_hard_stop |= kind == "global" && first == "hard-stop-after";
+        let section = match kind {
+            "defaults" => &mut defaults,
+            "listen" | "backend" => cfg.sections.entry(name.clone()).or_default(),
+            _ => continue,
+        };
+        match first {
+            "load-server-state-from-file" => {
+                section.loads_state = words.get(1).is_some_and(|from| *from != "none");
+            }
+            "default-server" | "server" if words.contains(&"shutdown-sessions") => {
+                section.cuts_sessions = true;
+            }
+            _ => {}
+        }
+    }
+    cfg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HaproxySection, parse};
+
+    #[test]
+    fn a_section_has_what_its_defaults_have() {
+        let cfg = parse(
+            "global\n  hard-stop-after 30s # soon\n\ndefaults\n  load-server-state-from-file global\n\nlisten one\n  default-server \
+             inter 1s on-marked-down shutdown-sessions\n\ndefaults other\n  mode tcp\nbackend two\n  server a 10.0.0.1:5432 check\n",
+        );
+        let section = |loads_state, cuts_sessions| HaproxySection { loads_state, cuts_sessions };
+        assert!(cfg.has_hard_stop);
+        assert_eq!(cfg.sections["one"], section(true, true));
+        assert_eq!(cfg.sections["two"], section(false, false));
+        assert!(!parse("# hard-stop-after 30s\ndefaults\n  hard-stop-after 30s\n").has_hard_stop);
+    }
+}
