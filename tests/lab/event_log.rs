@@ -42,3 +42,9 @@ pub async fn first(file: &Path, since: f64, what: &str) -> anyhow::Result<LogEnt
     })
     .await
 }
+
+/// How many entries of `what` there are in `file` after the time `since`.
+pub fn count(file: &Path, since: f64, what: &str) -> anyhow::Result<usize> {
+    let text = fs::read_to_string(file)?;
+    Ok(text.lines().filter_map(LogEntry::from).filter(|note| note.at > since && note.what == what).count())
+}

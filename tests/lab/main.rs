@@ -23,6 +23,7 @@ mod failover;
 mod figures;
 mod forwarder;
 mod function;
+mod haproxy;
 mod harness;
 mod healthy;
 mod iam;
@@ -90,6 +91,7 @@ fn run() -> anyhow::Result<ExitCode> {
         walkthrough::trials,
         wire::trials,
         drill::trials,
+        haproxy::trials,
         prometheus::trials,
         healthy::trials,
         figures::trials,

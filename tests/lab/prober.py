@@ -2,6 +2,9 @@
 
 usage: prober.py NAME=HOST:PORT... -- HOST...       each line: seconds since the epoch, `writes` or the road's name, the host
 
+A new connection every 50 ms through each road besides: one that leads to a server which takes no writes is noted as
+`wrong_NAME`, and one that fails as `bad_NAME`.
+
 The last road is libpq's own, which is given all hosts and looks for one that takes writes; its name is `libpq`. Each is
 asked over a connection that is kept until it breaks or is silent for a second, which costs the machine little, and over a
 new one then. A moment is noted late by a pause and an answer at most: 5 ms, while the machine is not busy.
@@ -91,6 +94,21 @@ def probe(what, where):
         time.sleep(PAUSE)
 
 
+def connect_anew(what, where):
+    limit = Limit()
+    while True:
+        started = time.monotonic()
+        try:
+            connection = connect(where)
+            server, taken = write(connection, limit)
+            if not taken:
+                note(f"wrong_{what}", server)
+            connection.close()
+        except psycopg2.Error:
+            note(f"bad_{what}", "-")
+        time.sleep(max(0, 0.05 - (time.monotonic() - started)))
+
+
 split = sys.argv.index("--")
 roads, members = sys.argv[1:split], sys.argv[split + 1 :]
 probes = [("writes", {"host": member, "port": 5432}) for member in members]
@@ -101,6 +119,8 @@ for road in roads:
 every = {"host": ",".join(members), "port": 5432, "target_session_attrs": "read-write"}
 probes.append(("libpq", every))
 threads = [threading.Thread(target=probe, args=arguments, daemon=True) for arguments in probes]
+anew = [probe for probe in probes if probe[0] not in ("writes", "libpq")]
+threads += [threading.Thread(target=connect_anew, args=arguments, daemon=True) for arguments in anew]
 for thread in threads:
     thread.start()
 for thread in threads:

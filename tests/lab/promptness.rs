@@ -18,8 +18,9 @@ use tokio::process::Command;
 use crate::aws::environment;
 use crate::callback::BY_ITSELF;
 use crate::deployment::Deployment;
-use crate::event_log::{LogEntry, first, now};
+use crate::event_log::{LogEntry, count, first, now};
 use crate::figures::median;
+use crate::haproxy::{self, Proxy};
 use crate::lab::Lab;
 use crate::latency::Latency;
 use crate::member::Member;
@@ -28,7 +29,12 @@ use crate::service::{Service, as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
 
 /// Where [`HAPROXY`] listens, and its name in the prober's event log. libpq needs no proxy.
-const ROADS: [&str; 2] = ["haproxy_1s_2_1=127.0.0.10:6433", "haproxy_2s_3_2=127.0.0.10:6432"];
+const ROADS: [&str; 4] = [
+    "haproxy_1s_2_1=127.0.0.10:6433",
+    "haproxy_2s_3_2=127.0.0.10:6432",
+    "repoint_warm=127.0.0.10:5000",
+    "repoint_exclusive=127.0.0.10:5002",
+];
 const HAPROXY: &str = include_str!("haproxy.cfg");
 const PROBER: &str = include_str!("prober.py");
 /// Longer than any pass.
@@ -51,7 +57,9 @@ struct Follower {
     event_log: PathBuf,
     what: String,
     /// How many seconds late it was after each failover, by how the old primary was lost.
-    delays: [Vec<f64>; 2],
+    delays: [Vec<f64>; 3],
+    /// How many new connections led to a server that took no writes, of all.
+    wrong: [usize; 3],
 }
 
 /// How a primary is lost.
@@ -59,15 +67,17 @@ struct Follower {
 enum Loss {
     Killed,
     Silent,
+    Switched,
 }
 
 impl Loss {
-    const ALL: [Self; 2] = [Self::Killed, Self::Silent];
+    const ALL: [Self; 3] = [Self::Killed, Self::Silent, Self::Switched];
 
     fn name(self) -> &'static str {
         match self {
             Self::Killed => "killed",
             Self::Silent => "silent",
+            Self::Switched => "switched over",
         }
     }
 
@@ -75,6 +85,10 @@ impl Loss {
         match self {
             Self::Killed => lab.cluster.kill9(member).await,
             Self::Silent => lab.cluster.silence(member).await,
+            Self::Switched => {
+                let next = lab.cluster.replicas().await?.into_iter().next().context("a replica")?;
+                lab.cluster.switchover(&next).await
+            }
         }
     }
 
@@ -84,7 +98,9 @@ impl Loss {
             // If it went on it would be a second primary, until it had seen that it is none.
             lab.cluster.kill9(member).await?;
         }
-        lab.cluster.restart(member).await?;
+        if !matches!(self, Self::Switched) {
+            lab.cluster.restart(member).await?;
+        }
         lab.cluster.wait_healthy().await
     }
 }
@@ -95,7 +111,8 @@ impl Follower {
             name,
             event_log: event_log.to_owned(),
             what: what.to_owned(),
-            delays: <[Vec<f64>; 2]>::default(),
+            delays: <[Vec<f64>; 3]>::default(),
+            wrong: [0; 3],
         }
     }
 
@@ -114,7 +131,7 @@ struct Run<'a> {
     machine: &'static str,
     deployment: Deployment<'a>,
     /// How many seconds after its start the new primary was registered, by how the old one was lost.
-    delays: [Vec<f64>; 2],
+    delays: [Vec<f64>; 3],
 }
 
 impl<'a> Run<'a> {
@@ -132,7 +149,7 @@ impl<'a> Run<'a> {
         deployment.configure_record()?;
         let first = deployment.repoint_on(machine, &["run"]).await?;
         ensure!(first.code == 0, "{first:?}");
-        Ok(Self { name, machine, deployment, delays: <[Vec<f64>; 2]>::default() })
+        Ok(Self { name, machine, deployment, delays: <[Vec<f64>; 3]>::default() })
     }
 
     async fn follow(&mut self, primary: &str, registrations: &Path, loss: Loss) -> anyhow::Result<()> {
@@ -168,7 +185,16 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     called.install_callbacks(BY_ITSELF)?;
     let configuration = home.join("repoint.toml");
     watched.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
-    let _services = [daemon(lab, &home, &configuration)?, haproxy(&home)?, prober(lab, &home)?];
+    let beside = home.join("beside-haproxy");
+    make_directory_for_postgres(&beside).await?;
+    let proxy = Proxy::start(&beside)?;
+    let beside_it = haproxy::configure(lab, &beside)?;
+    let _services = [
+        daemon(lab, &home, &configuration)?,
+        haproxy::daemon(lab, &beside, &beside_it)?,
+        checks_alone(&home)?,
+        prober(lab, &home, &ROADS)?,
+    ];
 
     let probes = home.join("prober.log");
     let mut followers = [
@@ -176,6 +202,8 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
         Follower::new("callback", &registrations, &called.ip_group),
         Follower::new("HAProxy inter 1s fall 2 rise 1", &probes, "haproxy_1s_2_1"),
         Follower::new("HAProxy inter 2s fall 3 rise 2", &probes, "haproxy_2s_3_2"),
+        Follower::new("HAProxy with repoint, warm", &probes, "repoint_warm"),
+        Follower::new("HAProxy with repoint, exclusive", &probes, "repoint_exclusive"),
         Follower::new("libpq, several hosts", &probes, "libpq"),
     ];
     for follower in &followers {
@@ -193,6 +221,10 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
                 write!(notified, " {} {delay:.2} s;", follower.name)?;
                 follower.delays[loss as usize].push(delay);
             }
+            for backend in ["postgres_primary", "postgres_exclusive"] {
+                let left = proxy.sessions_at(backend, &old.host)?;
+                write!(notified, " {left} sessions of {backend} on the old primary;")?;
+            }
             for run in &mut runs {
                 run.follow(&new, &registrations, loss).await?;
                 write!(
@@ -204,7 +236,16 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
             }
             eprintln!("{notified}");
             loss.heal(lab, &old).await?;
+            for follower in &mut followers {
+                follower.wrong[loss as usize] += count(&probes, lost, &format!("wrong_{}", follower.what))?;
+            }
         }
+    }
+    for follower in followers.iter().filter(|follower| follower.event_log == probes) {
+        eprintln!(
+            "connections that led to a server without writes: {:32} {:?}",
+            follower.name, follower.wrong
+        );
     }
     let followers = followers.iter().map(|follower| (follower.name, &follower.delays));
     eprint!("{}", table("from when the new primary takes writes", &followers.collect::<Vec<_>>()));
@@ -219,7 +260,7 @@ fn daemon(lab: &Lab, home: &Path, configuration: &Path) -> anyhow::Result<Servic
     Service::start(command, &home.join("watch.log"))
 }
 
-fn haproxy(home: &Path) -> anyhow::Result<Service> {
+fn checks_alone(home: &Path) -> anyhow::Result<Service> {
     let file = home.join("haproxy.cfg");
     fs::write(&file, HAPROXY)?;
     let mut command = Command::new("/usr/sbin/haproxy");
@@ -227,17 +268,17 @@ fn haproxy(home: &Path) -> anyhow::Result<Service> {
     Service::start(command, &home.join("haproxy.log"))
 }
 
-fn prober(lab: &Lab, home: &Path) -> anyhow::Result<Service> {
+pub fn prober(lab: &Lab, home: &Path, roads: &[&str]) -> anyhow::Result<Service> {
     let mut command = Command::new(lab.venv.join("bin/python"));
     command
         .args(["-c", PROBER])
-        .args(ROADS)
+        .args(roads)
         .arg("--")
         .args(lab.cluster.members().iter().map(|member| &member.host));
     Service::start(command, &home.join("prober.log"))
 }
 
-fn table(what: &str, rows: &[(&str, &[Vec<f64>; 2])]) -> String {
+fn table(what: &str, rows: &[(&str, &[Vec<f64>; 3])]) -> String {
     let count = rows.first().map_or(0, |(_, delays)| delays[0].len());
     let mut table =
         format!("seconds {what}, at the median and at most, of {count} failovers of each kind\n{:32}", "");
