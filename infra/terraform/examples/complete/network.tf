@@ -47,7 +47,7 @@ resource "aws_security_group" "database" {
 
 resource "aws_vpc_security_group_ingress_rule" "postgresql" {
   for_each = {
-    "through the load balancer"                           = aws_security_group.balancer.id
+    "through the load balancer"                                = aws_security_group.balancer.id
     "for replication, and from a node to the primary's record" = aws_security_group.database.id
   }
 
