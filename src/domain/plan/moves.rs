@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use crate::observed::member::{Member, members};
 use crate::observed::{ClusterMember, MemberStatus, Observed};
-use crate::plan::{Plan, TargetStep};
+use crate::plan::{Plan, StepGroup, TargetStep};
 use crate::spec::{GroupRole, PointsTo, Spec, Strategy};
 use crate::state::{ConditionKind, LastPrimary, State};
 use crate::values::arn::GroupArn;
@@ -43,6 +43,9 @@ pub fn moves(
             (Some(last), Some(now)) => last == now,
             _ => last.address == primary.address,
         };
+    if is_same && is_upkeep(spec, plan) {
+        return None;
+    }
     if is_same {
         let cause = match () {
             () if moves_to_primary(spec, plan, primary) && was_left(spec, state, plan, primary) => {
@@ -165,6 +168,15 @@ fn server_changes<'a>(
     plan.server_changes().filter(|(key, _)| {
         spec.backends.iter().any(|backend| backend.key == **key && backend.role == GroupRole::Writer)
     })
+}
+
+/// Whether a plan only keeps servers closed that lead to no primary: a reload of HAProxy opens them for a moment, and so does a
+/// check that finds replicas good, again and again.
+fn is_upkeep(spec: &Spec, plan: &Plan) -> bool {
+    let has_others =
+        plan.step_groups.iter().any(|step_group| !matches!(step_group, StepGroup::Backend { .. }));
+    let closed = server_changes(spec, plan).filter(|(_, change)| change.after.state != ServerState::Up);
+    !plan.is_empty() && !has_others && closed.count() == plan.server_changes().count()
 }
 
 /// Where a server got connections that it gets no more there.

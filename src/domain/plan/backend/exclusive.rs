@@ -3,7 +3,7 @@
 use super::place::Place;
 use crate::plan::{Context, EndpointReason, Needs, primary_address};
 use crate::spec::BackendSpec;
-use crate::values::haproxy::{Backend, ServerChange, ServerState, Setting};
+use crate::values::haproxy::{Backend, Server, ServerChange, ServerState, Setting};
 
 pub(super) fn changes(
     name: &str,
@@ -12,7 +12,7 @@ pub(super) fn changes(
     context: &Context,
 ) -> Result<Needs<Vec<ServerChange>>, EndpointReason> {
     let place = Place::of(primary_address(context.primary)?, wanted.port, context.hosts)?;
-    let is_it = |server: &&crate::values::haproxy::Server| server.name == name;
+    let is_it = |server: &&Server| server.name == name;
     let Some(server) = backend.servers.iter().find(is_it) else {
         return Err(EndpointReason::Backend(format!("it has no server `{name}`")));
     };

@@ -60,9 +60,9 @@ pub(super) fn changes(
             let options = Some(options.to_owned());
             changes.push(ServerChange { server: name.to_string(), before: None, options, after });
         } else if number == 0 {
-            return Err(no_server(&member.place)?);
+            return Err(no_server(&member.place));
         } else if let Some(name) = member.name {
-            missing.push(unplaced(name, no_server(&member.place)?));
+            missing.push(unplaced(name, no_server(&member.place)));
         }
     }
     // What belongs to no member gets no writes; one whose name is not resolved gets none anyway.
@@ -132,6 +132,6 @@ fn state_of(listed: &ClusterMember, rivals: &[Rival]) -> ServerState {
     }
 }
 
-fn no_server(place: &Place) -> Result<EndpointReason, EndpointReason> {
-    Ok(EndpointReason::NoServer(place.target()?))
+fn no_server(place: &Place) -> EndpointReason {
+    place.target().map_or_else(|reason| reason, EndpointReason::NoServer)
 }

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use repoint_domain::audit::{Refusal, audit};
-use repoint_domain::decide::verdict::verdict;
+use repoint_domain::decide::verdict::{Verdict, verdict};
 use repoint_domain::observed::Observed;
+use repoint_domain::plan::moves::moves;
 use repoint_domain::plan::{EndpointReason, Plan, StepGroup, WarningReason, plan};
 use repoint_domain::report::{StepReport, planned_steps};
 use repoint_domain::spec::{BackendSpec, BackendStrategy, GroupRole, Spec};
-use repoint_domain::state::{KnownMember, State};
+use repoint_domain::state::{KnownMember, LastPrimary, State};
 use repoint_domain::values::haproxy::ServerState::{self, Down, Drain, Maintenance, Up};
 use repoint_domain::values::haproxy::{Backend, BackendKey, Server};
+use repoint_domain::values::moves::MoveCause;
 use repoint_domain::values::timestamp::Timestamp;
 
 use crate::support::evidence::{
@@ -260,6 +262,28 @@ fn readers_are_opened_and_one_is_always_left() {
     );
     // An operator's maintenance stays, and the only reader being in it closes nothing.
     assert!(words(&planned(&readers(false), &among(lagging(1), all([Up, Up, Maintenance])))).is_empty());
+}
+
+#[test]
+fn what_only_keeps_other_servers_closed_is_no_move() {
+    let spec = of(GroupRole::Writer, warm());
+    let moved = |servers| {
+        let observed = observed(servers);
+        let verdict = verdict(&spec, &observed, &State::default());
+        let Verdict::Primary(primary) = &verdict else { panic!("{verdict:?}") };
+        let last = LastPrimary {
+            site: None,
+            member: primary.member.clone(),
+            address: primary.address.clone(),
+            timeline: primary.timeline,
+        };
+        let state = State { primary: Some(last), ..State::default() };
+        let plan = plan(&spec, &observed, &verdict, &state, Timestamp(0));
+        moves(&spec, &state, &observed, primary, &plan).map(|moved| moved.cause)
+    };
+    assert_eq!(moved(all([Up, Up, Up])), None);
+    assert_eq!(moved(all([Down, Up, Down])), None);
+    assert_eq!(moved(all([Up, Down, Down])), Some(MoveCause::Correction));
 }
 
 #[test]
