@@ -94,6 +94,16 @@ impl Proxy {
         Ok(said.lines().find_map(|line| line.strip_prefix("Pid: ")).context("a pid")?.to_owned())
     }
 
+    async fn reload(&self) -> anyhow::Result<()> {
+        let before = self.pid()?;
+        self.master.signal(Signal::USR2)?;
+        wait_until("another worker answers", WITHIN, async || {
+            ensure!(self.pid()? != before);
+            Ok(())
+        })
+        .await
+    }
+
     /// The sessions of one server.
     fn sessions(&self, backend: &str, server: &str) -> anyhow::Result<u32> {
         let said = self.say(&format!("show stat {backend} 4 -1"))?;
@@ -211,14 +221,8 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     ensure!(proxy.sessions("postgres_primary", &leader.name)? == 0, "sessions were left on the old primary");
 
     // A reload forgets everything, and the daemon says it again.
-    let before = proxy.pid()?;
     fs::write(home.join("server-state"), proxy.say("show servers state")?)?;
-    proxy.master.signal(Signal::USR2)?;
-    wait_until("another worker answers", WITHIN, async || {
-        ensure!(proxy.pid()? != before);
-        Ok(())
-    })
-    .await?;
+    proxy.reload().await?;
     proxy.leads(lab, &next).await?;
 
     // What was forgotten in maintenance would be in the way of the next failover.
@@ -287,27 +291,15 @@ async fn trouble(lab: &Lab) -> anyhow::Result<()> {
 
     let since = now()?;
     for _ in 0..5 {
-        let before = proxy.pid()?;
         fs::write(home.join("server-state"), proxy.say("show servers state")?)?;
-        proxy.master.signal(Signal::USR2)?;
-        wait_until("another worker answers", WITHIN, async || {
-            ensure!(proxy.pid()? != before);
-            Ok(())
-        })
-        .await?;
+        proxy.reload().await?;
         proxy.leads(lab, &replica).await?;
     }
     account("five reloads, with the state file", since)?;
 
     let since = now()?;
-    let before = proxy.pid()?;
     fs::remove_file(home.join("server-state"))?;
-    proxy.master.signal(Signal::USR2)?;
-    wait_until("another worker answers", WITHIN, async || {
-        ensure!(proxy.pid()? != before);
-        Ok(())
-    })
-    .await?;
+    proxy.reload().await?;
     proxy.leads(lab, &replica).await?;
     account("a reload without it", since)?;
 

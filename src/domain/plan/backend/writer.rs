@@ -39,31 +39,22 @@ pub(super) fn changes(
     let is_of_member = |server: &Server| found.iter().any(|member| member.place.is_of(server));
     let (mut changes, mut claimed, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for (number, member) in found.iter().enumerate() {
-        let at_its_place = || backend.servers.iter().filter(|server| member.place.is_of(server));
-        let of_its_name = || {
-            let is_it = |server: &&Server| member.name.is_some_and(|name| name.as_str() == server.name);
-            backend.servers.iter().find(|server| is_it(server) && !is_of_member(server))
-        };
-        if at_its_place().next().is_some() {
-            // Two members behind one address are one server: the primary comes first.
-            let its: Vec<&Server> = at_its_place().filter(|server| !claimed.contains(&server.name)).collect();
-            claimed.extend(its.iter().map(|server| server.name.clone()));
-            changes.extend(its.into_iter().filter_map(|server| put(server, member.state)));
-        } else if let Some(server) = of_its_name() {
-            claimed.push(server.name.clone());
-            let after = Setting::new(&member.place.target()?, member.state);
-            changes.push(ServerChange::of(server, after));
-        } else if let (Some(name), Some(options)) =
-            (member.name.filter(|name| may_be_added(name, backend)), server_options)
-        {
-            let after = Setting::new(&member.place.target()?, member.state);
-            let options = Some(options.to_owned());
-            changes.push(ServerChange { server: name.to_string(), before: None, options, after });
-        } else if number == 0 {
-            return Err(no_server(&member.place));
-        } else if let Some(name) = member.name {
-            missing.push(unplaced(name, no_server(&member.place)));
+        let its: Vec<&Server> = backend.servers.iter().filter(|server| member.place.is_of(server)).collect();
+        if its.is_empty() {
+            match led_or_added(member, server_options, backend, is_of_member) {
+                Ok(change) => {
+                    claimed.push(change.server.clone());
+                    changes.push(change);
+                }
+                Err(reason) if number == 0 => return Err(reason),
+                // Another member that has no place holds up no other.
+                Err(reason) => missing.extend(member.name.map(|name| unplaced(name, reason))),
+            }
         }
+        // Two members behind one address are one server: the primary comes first.
+        let its: Vec<&Server> = its.into_iter().filter(|server| !claimed.contains(&server.name)).collect();
+        claimed.extend(its.iter().map(|server| server.name.clone()));
+        changes.extend(its.into_iter().filter_map(|server| put(server, member.state)));
     }
     // What belongs to no member gets no writes; one whose name is not resolved gets none anyway.
     let strays = backend.servers.iter().filter(|server| !claimed.contains(&server.name));
@@ -82,6 +73,28 @@ pub(super) fn changes(
     }));
     let warnings = warnings.into_iter().chain(missing).collect();
     Ok(Needs { what: changes, warnings, unknown: None })
+}
+
+/// The server of a member's name, led to where the member is now; or a new one.
+fn led_or_added(
+    member: &Found,
+    server_options: Option<&str>,
+    backend: &Backend,
+    is_of_member: impl Fn(&Server) -> bool,
+) -> Result<ServerChange, EndpointReason> {
+    let target = member.place.target()?;
+    let after = Setting::new(&target, member.state);
+    let is_called_so = |server: &&Server| member.name.is_some_and(|name| name.as_str() == server.name);
+    if let Some(server) = backend.servers.iter().find(|server| is_called_so(server) && !is_of_member(server))
+    {
+        return Ok(ServerChange::of(server, after));
+    }
+    let name = member.name.filter(|name| may_be_added(name, backend));
+    let (Some(name), Some(options)) = (name, server_options) else {
+        return Err(EndpointReason::NoServer(target));
+    };
+    let options = Some(options.to_owned());
+    Ok(ServerChange { server: name.to_string(), before: None, options, after })
 }
 
 /// HAProxy has each name once, and one that is taken here is at another member's address.
@@ -130,8 +143,4 @@ fn state_of(listed: &ClusterMember, rivals: &[Rival]) -> ServerState {
     } else {
         ServerState::Down
     }
-}
-
-fn no_server(place: &Place) -> EndpointReason {
-    place.target().map_or_else(|reason| reason, EndpointReason::NoServer)
 }

@@ -197,6 +197,22 @@ fn a_server_of_no_member_is_deleted_where_servers_are_added_unless_its_member_ma
 }
 
 #[test]
+fn a_replica_that_cannot_be_placed_holds_up_no_failover() {
+    let mut members = healthy(2, 3);
+    for answer in members_in(&mut members).values_mut() {
+        for listed in answer.view.iter_mut().flat_map(|view| &mut view.members) {
+            if listed.name == name(3) {
+                listed.address.as_mut().unwrap().host = "pg3.example.com".to_owned();
+            }
+        }
+    }
+    let both = ["10.0.8.13", "10.0.9.13"].map(|address| address.parse().unwrap());
+    members.names.insert("pg3.example.com".to_owned(), Ok(both.to_vec()));
+    let plan = planned(&of(GroupRole::Writer, warm()), &among(members, all([Up, Down, Down])));
+    assert_eq!((words(&plan).len(), plan.holds.len(), plan.warnings.len()), (2, 0, 1), "{plan:?}");
+}
+
+#[test]
 fn the_one_slot_leads_to_the_primary() {
     let spec = of(GroupRole::Writer, exclusive());
     assert_eq!(
