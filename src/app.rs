@@ -29,6 +29,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::adapters::aws::{self, Access};
 use crate::adapters::clock::SystemClock;
+use crate::adapters::discovery::{Discovering, Tagged};
 use crate::adapters::elbv2::Known;
 use crate::adapters::haproxy::Haproxy;
 use crate::adapters::heartbeat::Heartbeat;
@@ -40,7 +41,7 @@ use crate::adapters::state_dynamodb::StateTable;
 use crate::adapters::state_file::StateFile;
 use crate::config::{self, Settings, StateStore};
 use crate::limits::{Calls, RateLimiter};
-use crate::ports::{Clock, History, Instances, Ports, Store};
+use crate::ports::{Clock, History, Instances, MemberPorts, Ports, Store};
 use crate::runtime::adopt::adopt;
 use crate::runtime::deadline::Span;
 use crate::runtime::fleet::fleet;
@@ -56,6 +57,8 @@ use repoint_domain::report::status::{ClusterStatus, Status, status};
 use repoint_domain::report::{ClusterReport, Report, VERSION};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::GroupArn;
+#[cfg(feature = "ec2")]
+use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::utc::Utc;
 
 use self::by_role::{ByRole, Owner, Roles};
@@ -109,6 +112,8 @@ pub struct App {
     aws: Access,
     patroni: Arc<Rest>,
     resolver: Arc<SystemResolver>,
+    /// All passes share what it finds.
+    discovery: Arc<Discovering>,
     /// Which role each endpoint's calls are made under.
     roles: Arc<Roles>,
     /// The clients under each role, and those with the process's own credentials.
@@ -177,10 +182,10 @@ impl App {
         let roles = Arc::new(Roles::of(&settings.clusters));
         let clients = |owner: Owner| {
             let access = owner.as_ref().map_or_else(|| aws.clone(), |role| aws.under(role));
-            let clients = Clients::new(&access, &roles.regions(&owner));
+            let clients = Clients::new(&access, &roles.regions(&owner, aws.region()));
             (owner, clients)
         };
-        let clients = roles.owners().into_iter().map(clients).collect();
+        let clients: BTreeMap<Owner, Clients> = roles.owners().into_iter().map(clients).collect();
         let state = match &settings.state.store {
             StateStore::File(path) => StoreKind::File(StateFile::new(path.clone())),
             StateStore::DynamoDb(table) => StoreKind::Table(aws.dynamodb(), table.clone()),
@@ -191,11 +196,14 @@ impl App {
         let heartbeat = settings.alerts.heartbeat.as_ref().map(|url| Heartbeat::new(url.secret()));
         let heartbeat = heartbeat.transpose().map_err(OptionsError::Client)?;
         let counters = Counters::default();
+        let limiter = RateLimiter::counting(settings.aws.limit_percent, counters.clone());
+        let resolver = Arc::new(SystemResolver::new(settings.patroni.timeout));
         Ok(Self {
-            limiter: RateLimiter::counting(settings.aws.limit_percent, counters.clone()),
+            discovery: discovery(&settings, &clients, &limiter, &resolver, aws.region()),
+            limiter,
             counters,
             patroni,
-            resolver: Arc::new(SystemResolver::new(settings.patroni.timeout)),
+            resolver,
             roles,
             clients,
             known: Arc::new(Known::new(availability_zones(&settings.clusters))),
@@ -216,7 +224,8 @@ impl App {
     #[must_use]
     pub fn counting(self, counters: Counters) -> Self {
         let limiter = RateLimiter::counting(self.settings.aws.limit_percent, counters.clone());
-        Self { limiter, counters, ..self }
+        let discovery = discovery(&self.settings, &self.clients, &limiter, &self.resolver, self.aws.region());
+        Self { counters, discovery, limiter, ..self }
     }
 
     /// What is configured.
@@ -377,6 +386,10 @@ impl App {
         join_all(follows).await
     }
 
+    fn member_ports(&self) -> MemberPorts {
+        MemberPorts { patroni: self.patroni.clone(), discovery: self.discovery.clone() }
+    }
+
     /// The ports of a pass, under a name that no other pass has.
     fn ports(&self) -> Ports {
         let calls = Calls::new(self.limiter.clone());
@@ -389,7 +402,7 @@ impl App {
         };
         let elbv2 = Arc::new(self.by_role(|clients| clients.elbv2(&self.known, &calls)));
         Ports {
-            patroni: self.patroni.clone(),
+            members: self.member_ports(),
             groups: elbv2.clone(),
             listeners: elbv2,
             zones: Arc::new(self.by_role(|clients| clients.zones(&calls))),
@@ -459,6 +472,20 @@ fn availability_zones(clusters: &[Spec]) -> BTreeMap<GroupArn, String> {
     groups.filter_map(|group| Some((group.arn.clone(), group.availability_zone.clone()?))).collect()
 }
 
+/// Discovery for all clusters.
+fn discovery(
+    settings: &Settings,
+    clients: &BTreeMap<Owner, Clients>,
+    limiter: &RateLimiter,
+    resolver: &Arc<SystemResolver>,
+    region: &str,
+) -> Arc<Discovering> {
+    let sites = settings.clusters.iter().flat_map(|spec| &spec.sites);
+    let sources = sites.filter_map(|site| site.discover.as_ref()).map(|discover| &discover.source);
+    let tagged = tagged(clients, &Calls::new(limiter.clone()), region);
+    Arc::new(Discovering::new(sources, tagged, resolver.clone(), settings.patroni.timeout))
+}
+
 /// Host, process and the time of its start; no other process has all three.
 fn identity() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -469,6 +496,29 @@ fn identity() -> String {
 #[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
 fn instances(app: &App, calls: &Calls) -> Option<Arc<dyn Instances>> {
     Some(Arc::new(app.by_role(|clients| clients.ec2(calls))))
+}
+
+/// How instances are found by a tag; `own` is the process's Region.
+#[cfg(feature = "ec2")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without EC2 has none")]
+fn tagged(clients: &BTreeMap<Owner, Clients>, calls: &Calls, own: &str) -> Result<Box<Tagged>, &'static str> {
+    let own = own.to_owned();
+    let by_owner: BTreeMap<Owner, _> =
+        clients.iter().map(|(owner, clients)| (owner.clone(), clients.ec2(calls))).collect();
+    Ok(Box::new(move |region, role, key, values| {
+        let region = region.unwrap_or_else(|| own.clone());
+        let ec2 = by_owner.get(&role).cloned();
+        async move {
+            let none = || Failure::new(Kind::Invalid, "ec2:DescribeInstances", "*", "no client for its role");
+            ec2.ok_or_else(none)?.tagged(&region, &key, &values).await
+        }
+        .boxed()
+    }))
+}
+
+#[cfg(not(feature = "ec2"))]
+fn tagged(_: &BTreeMap<Owner, Clients>, _: &Calls, _: &str) -> Result<Box<Tagged>, &'static str> {
+    Err("this build of repoint has no EC2")
 }
 
 #[cfg(not(feature = "ec2"))]

@@ -83,6 +83,7 @@ fn of_bucket(key: &RateKey) -> Labels<1> {
         RateKey::ElbRead(region) => format!("elb_read {region}"),
         RateKey::ElbWrite(region) => format!("elb_write {region}"),
         RateKey::Route53 => "route53".to_owned(),
+        RateKey::Ec2(region) => format!("ec2 {region}"),
         RateKey::Settings(region) => format!("settings {region}"),
     };
     [("bucket", bucket)]

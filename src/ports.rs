@@ -14,6 +14,7 @@ use crate::unsaved::Unsaved;
 use repoint_domain::alerts::AlertTopic;
 use repoint_domain::history::Reading;
 use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read, TimelineEnd};
+use repoint_domain::spec::Discover;
 use repoint_domain::state::{OutboxMessage, PendingEvent, State};
 use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::assume::AssumedRole;
@@ -35,6 +36,13 @@ pub trait Patroni: Send + Sync {
     async fn history(&self, _url: &ApiUrl) -> Read<Vec<TimelineEnd>> {
         Ok(Vec::new())
     }
+}
+
+/// Where members may be that no configuration names.
+#[async_trait]
+pub trait Discovery: Send + Sync {
+    /// The REST APIs that members of a cluster may have, as of the last minute; never none: that is a failure.
+    async fn seeds(&self, discover: &Discover) -> Read<BTreeSet<ApiUrl>>;
 }
 
 /// NLB target groups.
@@ -154,11 +162,20 @@ pub trait History: Send + Sync {
     ) -> BTreeMap<EntryName, Read<Reading>>;
 }
 
+/// What tells of the members of clusters.
+#[derive(Clone)]
+pub struct MemberPorts {
+    /// Their REST API.
+    pub patroni: Arc<dyn Patroni>,
+    /// Where they may be.
+    pub discovery: Arc<dyn Discovery>,
+}
+
 /// Everything a pass over one cluster talks to.
 #[derive(Clone)]
 pub struct Ports {
-    /// Patroni.
-    pub patroni: Arc<dyn Patroni>,
+    /// Members.
+    pub members: MemberPorts,
     /// Target groups.
     pub groups: Arc<dyn TargetGroups>,
     /// Listeners.

@@ -3,6 +3,8 @@
 //! An answer is checked, not trusted: an instance counts only if it is running and has one of the requested
 //! addresses. Some EC2-compatible endpoints ignore filters.
 
+mod tagged;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ const IPV4: &str = "network-interface.addresses.private-ip-address";
 /// The filter for an IPv6 address.
 const IPV6: &str = "network-interface.ipv6-addresses.ipv6-address";
 
-/// One client for each Region that has a target group.
+/// One client for each Region that has a target group, or instances to be discovered.
 #[derive(Clone)]
 pub struct Ec2 {
     clients: Arc<BTreeMap<String, Client>>,
@@ -46,10 +48,7 @@ impl Ec2 {
     /// # Errors
     /// AWS's error, or a timeout.
     pub async fn find(&self, region: &str, addresses: &BTreeSet<IpAddr>) -> Read<InstancesByAddress> {
-        let client = self
-            .clients
-            .get(region)
-            .ok_or_else(|| Failure::new(Kind::Invalid, DESCRIBE, region, "no client for this Region"))?;
+        let client = self.client(region)?;
         let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv4());
         let chunks =
             v4.chunks(VALUES).map(|some| (IPV4, some)).chain(v6.chunks(VALUES).map(|some| (IPV6, some)));
@@ -63,6 +62,11 @@ impl Ec2 {
 }
 
 impl Ec2 {
+    fn client(&self, region: &str) -> Read<&Client> {
+        let client = self.clients.get(region);
+        client.ok_or_else(|| Failure::new(Kind::Invalid, DESCRIBE, region, "no client for this Region"))
+    }
+
     /// The running instances that the filter finds for some of these addresses.
     async fn with(&self, client: &Client, filter: &str, some: &[IpAddr]) -> Read<InstancesByAddress> {
         let mut found = InstancesByAddress::new();

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod clock;
 pub mod control;
+pub mod discovery;
 #[cfg(feature = "ec2")]
 pub mod ec2;
 pub mod elbv2;

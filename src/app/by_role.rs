@@ -12,7 +12,7 @@ use crate::adapters::elbv2::Elbv2;
 use crate::limits::LeaseGuard;
 use crate::ports::{Listeners, TargetGroups, Zones};
 use repoint_domain::observed::Read;
-use repoint_domain::spec::Spec;
+use repoint_domain::spec::{Source, Spec};
 use repoint_domain::values::arn::{GroupArn, ListenerArn};
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::failure::{Failure, Kind};
@@ -31,6 +31,8 @@ const CHANGES_KEPT: usize = 1024;
 pub struct Roles {
     groups: BTreeMap<GroupArn, Owner>,
     listeners: BTreeMap<ListenerArn, Owner>,
+    /// Where members are discovered: in a Region, or in the process's own.
+    discovery: BTreeSet<(Option<String>, Owner)>,
     /// By zone and name: what stands beside a record under another type is read with it.
     names: BTreeMap<(ZoneId, RecordName), Owner>,
     /// Batches that were sent under a role, which their ids do not say.
@@ -52,6 +54,13 @@ impl Roles {
                     roles.listeners.insert(listener.clone(), owner.clone());
                 }
             }
+            for site in &spec.sites {
+                if let Some(Source::Instances { region, assume, .. }) =
+                    site.discover.as_ref().map(|discover| &discover.source)
+                {
+                    roles.discovery.insert((region.clone(), assume.clone()));
+                }
+            }
             for record in &spec.records {
                 let place = &record.key.place;
                 roles.names.insert((place.zone.clone(), place.name.clone()), record.assume.clone());
@@ -64,14 +73,17 @@ impl Roles {
     #[must_use]
     pub fn owners(&self) -> BTreeSet<Owner> {
         let named = self.groups.values().chain(self.listeners.values()).chain(self.names.values());
-        named.cloned().chain([None]).collect()
+        let discovery = self.discovery.iter().map(|(_, owner)| owner);
+        named.chain(discovery).cloned().chain([None]).collect()
     }
 
-    /// The Regions in which there are groups under that role.
+    /// The Regions in which there are groups or instances to be discovered under that role; `own` is the process's.
     #[must_use]
-    pub fn regions(&self, owner: &Owner) -> BTreeSet<&str> {
+    pub fn regions<'a>(&'a self, owner: &Owner, own: &'a str) -> BTreeSet<&'a str> {
         let its = self.groups.iter().filter(|(_, its)| *its == owner);
-        its.map(|(group, _)| group.region()).collect()
+        let discovery = self.discovery.iter().filter(|(_, its)| its == owner);
+        let regions = discovery.map(|(region, _)| region.as_deref().unwrap_or(own));
+        its.map(|(group, _)| group.region()).chain(regions).collect()
     }
 
     fn of_place(&self, place: &RecordPlace) -> Owner {

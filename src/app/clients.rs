@@ -23,7 +23,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// For these Regions, in which there are target groups.
+    /// For these Regions, in which there are target groups or instances.
     pub fn new(access: &Access, regions: &BTreeSet<&str>) -> Self {
         let elbv2 = regions.iter().map(|region| ((*region).to_owned(), access.elbv2(region)));
         #[cfg(feature = "ec2")]

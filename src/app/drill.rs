@@ -59,7 +59,7 @@ impl App {
     /// Asks the members of a cluster; `state` has those that no configuration names.
     #[must_use]
     pub fn member_watch<'a>(&self, spec: &'a Spec, state: Option<&State>) -> MemberWatch<'a> {
-        MemberWatch::new(spec, self.patroni.clone(), state, MEMBERS_WITHIN)
+        MemberWatch::new(spec, self.member_ports(), state, MEMBERS_WITHIN)
     }
 
     /// Asks Patroni for a switchover, once.

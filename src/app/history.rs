@@ -155,7 +155,7 @@ async fn promotions(
         }
     }
     urls.truncate(MOST_MEMBERS);
-    let mut answers = join_all(urls.into_iter().map(|url| ports.patroni.history(url))).await;
+    let mut answers = join_all(urls.into_iter().map(|url| ports.members.patroni.history(url))).await;
     let newest = |answer: &Read<Vec<TimelineEnd>>| {
         answer.as_ref().ok().map(|ends| ends.iter().map(|end| end.timeline).max())
     };

@@ -7,10 +7,12 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::patroni_client;
+use crate::adapters::discovery::Discovering;
 use crate::adapters::patroni::OptionsError;
+use crate::adapters::resolver::SystemResolver;
 use crate::adapters::state_file::StateFile;
 use crate::config::{Settings, StateStore};
-use crate::ports::{Patroni, Store as _};
+use crate::ports::{MemberPorts, Store as _};
 use crate::runtime::deadline::by;
 use crate::runtime::members::Members;
 use repoint_domain::clients::{Absent, Nodes, Wanted, nodes};
@@ -19,13 +21,16 @@ use repoint_domain::observed::Observed;
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 
+/// Clients have no rights in AWS.
+const NOTHING_OF_AWS: &str =
+    "a client asks nothing of AWS; name `members`, a DNS name, or a state file that has the members";
 /// A local disk answers within milliseconds.
 const STATE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The members of a cluster. They are known from one question to the next, with those that `/cluster` lists.
 pub struct MemberWatch<'a> {
     spec: &'a Spec,
-    patroni: Arc<dyn Patroni>,
+    ports: MemberPorts,
     members: Members,
     state: State,
     /// How long members are waited for.
@@ -50,7 +55,12 @@ impl<'a> MemberWatch<'a> {
     /// # Errors
     /// If a certificate or key cannot be used.
     pub async fn open(settings: &Settings, spec: &'a Spec) -> Result<Self, OptionsError> {
-        let patroni = Arc::new(patroni_client(&settings.patroni)?);
+        let resolver = Arc::new(SystemResolver::new(settings.patroni.timeout));
+        let discovery = Discovering::new([], Err(NOTHING_OF_AWS), resolver, settings.patroni.timeout);
+        let ports = MemberPorts {
+            patroni: Arc::new(patroni_client(&settings.patroni)?),
+            discovery: Arc::new(discovery),
+        };
         let state = match &settings.state.store {
             StateStore::File(path) => {
                 let (file, until) = (StateFile::new(path.clone()), Instant::now() + STATE_WITHIN);
@@ -61,28 +71,23 @@ impl<'a> MemberWatch<'a> {
         if let Err(failure) = &state {
             warn!("the highest timeline and the members of the state are not known: {failure}");
         }
-        Ok(Self::new(spec, patroni, state.ok().as_ref(), settings.deadline))
+        Ok(Self::new(spec, ports, state.ok().as_ref(), settings.deadline))
     }
 
-    /// Asks with this client; `state` has the members that no configuration names.
-    pub(super) fn new(
-        spec: &'a Spec,
-        patroni: Arc<dyn Patroni>,
-        state: Option<&State>,
-        within: Duration,
-    ) -> Self {
+    /// Asks by these ports; `state` has the members that no configuration names.
+    pub(super) fn new(spec: &'a Spec, ports: MemberPorts, state: Option<&State>, within: Duration) -> Self {
         let state = state.filter(|state| !state.is_of_others(spec)).cloned().unwrap_or_default();
         let mut members = Members::default();
         members.add_known(spec, &state);
-        Self { spec, patroni, members, state, within }
+        Self { spec, ports, members, state, within }
     }
 
     /// What they say now, and who is the primary by that.
     pub async fn observe(&mut self) -> (Observed, Verdict) {
         let until = Instant::now() + self.within;
-        self.members.ask(self.spec, &self.patroni, Duration::ZERO, until);
-        self.members.settle(self.spec, &self.patroni, until).await;
-        let observed = Observed { sites: self.members.sites(self.spec), ..Observed::default() };
+        self.members.ask(self.spec, &self.ports, Duration::ZERO, until);
+        self.members.settle(self.spec, &self.ports, until).await;
+        let observed = self.members.observed(self.spec);
         let verdict = verdict(self.spec, &observed, &self.state);
         (observed, verdict)
     }

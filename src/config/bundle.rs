@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::iam::{PolicyOf, Rights, policies, policy};
+use super::iam::{PolicyOf, Rights, discovered_in, policies, policy};
 use super::{CallbackMode, Settings, StateStore};
 use repoint_domain::spec::Spec;
 
@@ -73,7 +73,10 @@ pub fn bundle<'a>(settings: &'a Settings, configuration: &'a str, has_instances:
     let alert_topics: BTreeSet<_> = settings.alerts.topics.iter().map(|topic| topic.arn.as_str()).collect();
     let called = [
         ("dynamodb", table.is_some()),
-        ("ec2", has_instances && !target_groups.is_empty()),
+        (
+            "ec2",
+            has_instances && !target_groups.is_empty() || clusters().flat_map(discovered_in).next().is_some(),
+        ),
         ("elasticloadbalancing", !target_groups.is_empty()),
         ("route53", !zones.is_empty()),
         ("sns", !alert_topics.is_empty()),

@@ -169,6 +169,7 @@ pub struct Cluster {
     pub name: Option<Spanned<String>>,
     pub scope: Spanned<String>,
     pub members: Option<Spanned<Vec<Spanned<String>>>>,
+    pub discover: Option<Spanned<Discover>>,
     #[serde(default)]
     pub addresses: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
@@ -190,12 +191,33 @@ pub struct Site {
     pub region: Spanned<String>,
     pub name: Option<Spanned<String>>,
     pub scope: Option<Spanned<String>>,
-    pub members: Spanned<Vec<Spanned<String>>>,
+    pub members: Option<Spanned<Vec<Spanned<String>>>>,
+    pub discover: Option<Spanned<Discover>>,
     #[serde(default)]
     pub addresses: BTreeMap<Spanned<String>, Spanned<String>>,
     pub alias: Option<Alias>,
     #[serde(default)]
     pub target_group: Vec<TargetGroup>,
+}
+
+/// Where members may be found.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discover {
+    pub ec2_tag: Option<Spanned<String>>,
+    pub autoscaling_group: Option<Spanned<String>>,
+    pub dns: Option<Spanned<String>>,
+    pub port: Option<Spanned<u16>>,
+    pub scheme: Option<Spanned<SchemeName>>,
+    pub region: Option<Spanned<String>>,
+}
+
+/// How the REST API is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemeName {
+    Http,
+    Https,
 }
 
 #[derive(Deserialize)]

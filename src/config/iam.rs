@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::endpoint::{self, KINDS};
 use super::{CallbackMode, Settings, StateStore};
 use crate::permission::{Permission, needed};
-use repoint_domain::spec::Spec;
+use repoint_domain::spec::{Source, Spec};
 use repoint_domain::values::arn::RoleArn;
 use repoint_domain::values::cluster::HISTORY;
 
@@ -177,6 +177,20 @@ impl Policy {
         }
     }
 
+    /// Finding the instances of target groups, and those that are discovered.
+    pub(super) fn allow_to_find_instances(&mut self, clusters: &[Spec], have_groups: bool) {
+        let groups = clusters.iter().filter(|_| have_groups).flat_map(|cluster| &cluster.groups);
+        let discovered = clusters.iter().flat_map(discovered_in);
+        let regions: Vec<_> = groups.map(|group| Some(group.arn.region())).chain(discovered).collect();
+        if regions.is_empty() {
+            return;
+        }
+        // Where one is in the process's own Region, that is not known here.
+        let regions: Option<BTreeSet<&str>> = regions.into_iter().collect();
+        let there = regions.map(|regions| json!({ "StringEquals": { "ec2:Region": regions } }));
+        self.allow_if(&["ec2:DescribeInstances"], "*", there.as_ref());
+    }
+
     pub(super) fn allow(&mut self, actions: &[&str], resource: &str) {
         self.allow_if(actions, resource, None);
     }
@@ -218,6 +232,15 @@ impl Policy {
         let statements: Vec<Value> = self.statements.into_iter().map(statement).collect();
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
+}
+
+/// The Regions in which instances of a cluster are discovered; `None`: the process's own.
+pub(super) fn discovered_in(cluster: &Spec) -> impl Iterator<Item = Option<&str>> {
+    let discovers = cluster.sites.iter().filter_map(|site| site.discover.as_ref());
+    discovers.filter_map(|discover| match &discover.source {
+        Source::Instances { region, .. } => Some(region.as_deref()),
+        Source::Addresses(_) | Source::Service(_) => None,
+    })
 }
 
 /// The ARN of the state table.

@@ -194,7 +194,10 @@ impl Settings {
     pub fn roles(&self) -> BTreeSet<&AssumedRole> {
         let records = self.clusters.iter().flat_map(|cluster| &cluster.records);
         let of_records = records.filter_map(|record| record.assume.as_ref());
-        self.groups().filter_map(|group| group.assume.as_ref()).chain(of_records).collect()
+        let sites = self.clusters.iter().flat_map(|cluster| &cluster.sites);
+        let of_discovery = sites.filter_map(|site| site.discover.as_ref()?.source.role());
+        let of_groups = self.groups().filter_map(|group| group.assume.as_ref());
+        of_groups.chain(of_records).chain(of_discovery).collect()
     }
 
     /// The partition of the whole configuration, as far as it is known without the SDK's Region.

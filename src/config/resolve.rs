@@ -4,6 +4,7 @@ mod alerts;
 mod assume;
 mod aws;
 mod cluster;
+mod discover;
 mod doctor;
 mod monitoring;
 mod pass;
@@ -96,6 +97,10 @@ pub(super) struct Resolver<'a> {
     pub(super) roles_of_names: BTreeMap<(ZoneId, RecordName), (Option<AssumedRole>, usize)>,
     /// The partition of the first resource with one, and its place.
     partition: Option<(String, String)>,
+    /// The Region of `[aws]`.
+    region: Option<String>,
+    /// Whether `[patroni]` has a certificate, so that REST APIs are asked over TLS.
+    uses_tls: bool,
 }
 
 pub fn resolve(
@@ -112,9 +117,13 @@ pub fn resolve(
         claimed: BTreeMap::new(),
         roles_of_names: BTreeMap::new(),
         partition: None,
+        region: None,
+        uses_tls: false,
     };
     let aws = resolver.aws(file);
+    resolver.region.clone_from(&aws.region);
     let patroni = resolver.patroni(file);
+    resolver.uses_tls = patroni.ca.is_some() || patroni.identity.is_some();
     let (deadline, wait_insync) = resolver.pass(file);
     let state = resolver.state(file);
     let alerts = resolver.alerts(file);

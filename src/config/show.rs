@@ -9,7 +9,7 @@ use super::mask::masked_value;
 use super::{Callback, CallbackMode, Settings, State, StateStore};
 use repoint_domain::alerts::AlertTopic;
 use repoint_domain::doctor::report::Ignore;
-use repoint_domain::spec::{Site, Spec};
+use repoint_domain::spec::{Discover, Site, Source, Spec};
 use repoint_domain::values::cluster::SiteName;
 
 /// The configuration with all defaults, in the shape of the file.
@@ -113,6 +113,7 @@ fn site(site: &Site, spec: &Spec) -> Option<Value> {
         "region": site.region,
         "scope": site.scope,
         "members": site.members,
+        "discover": site.discover.as_ref().map(discover),
         "addresses": site.addresses,
         "alias": alias,
     });
@@ -120,13 +121,28 @@ fn site(site: &Site, spec: &Spec) -> Option<Value> {
     Some(shown)
 }
 
+fn discover(discover: &Discover) -> Value {
+    let scheme = if discover.is_https { "https" } else { "http" };
+    let port = discover.port;
+    match &discover.source {
+        Source::Instances { tag, region, .. } => {
+            let group = tag.group();
+            let key = group.is_none().then_some(&tag.key);
+            json!({ "ec2_tag": key, "autoscaling_group": group, "region": region, "port": port, "scheme": scheme })
+        }
+        Source::Addresses(name) => json!({ "dns": name, "port": port, "scheme": scheme }),
+        Source::Service(name) => json!({ "dns": name, "scheme": scheme }),
+    }
+}
+
 fn cluster(spec: &Spec) -> Value {
-    let (members, addresses) = spec.site(None).map(|only| (&only.members, &only.addresses)).unzip();
+    let only = spec.site(None);
     let mut shown = json!({
         "name": spec.name,
         "scope": spec.scope,
-        "members": members,
-        "addresses": addresses,
+        "members": only.map(|only| &only.members),
+        "discover": only.and_then(|only| only.discover.as_ref()).map(discover),
+        "addresses": only.map(|only| &only.addresses),
         "site": spec.sites.iter().filter_map(|its| site(its, spec)).collect::<Vec<_>>(),
         "system_id": spec.system_id,
     });

@@ -223,7 +223,7 @@ impl Choice<'_> {
     }
 
     fn node(&self, member: Option<MemberName>, address: &Address) -> Result<Node, EndpointReason> {
-        literal(&address.host, are_local(self.spec, self.leader.site.as_ref()))?;
+        literal(&address.host, are_local(self.spec, self.observed, self.leader.site.as_ref()))?;
         Ok(Node { member, address: address.clone() })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod lag;
 pub mod readers;
+pub mod seeds;
 pub mod snapshot;
 pub mod standby;
 pub mod verdict;

@@ -47,6 +47,9 @@ pub type Answers = BTreeMap<ApiUrl, MemberAnswer>;
 /// What the members of each site answered. A member's name says who it is within its site alone.
 pub type Sites = BTreeMap<Option<SiteName>, Answers>;
 
+/// Where discovery found members, or why it found none, by site.
+pub type Discovered = BTreeMap<Option<SiteName>, Read<BTreeSet<ApiUrl>>>;
+
 static NO_ANSWERS: Answers = BTreeMap::new();
 
 /// Everything one pass has seen.
@@ -54,6 +57,10 @@ static NO_ANSWERS: Answers = BTreeMap::new();
 pub struct Observed {
     /// What the members answered, site by site.
     pub sites: Sites,
+    /// Where discovery found that members may be; a site is missing of which it has not answered yet.
+    pub discovered: Discovered,
+    /// The sites in which no known member answers, and all that discovery found counts.
+    pub found_alone: BTreeSet<Option<SiteName>>,
     /// The configured target groups.
     pub groups: BTreeMap<GroupArn, Read<TargetGroup>>,
     /// The listeners whose weights follow the primary.
@@ -72,7 +79,17 @@ impl Observed {
     /// Adds what was seen of some endpoints. Of instances that were looked up twice, all that were found count.
     pub fn add(&mut self, seen: Self) {
         // Every field has its name here: a new kind of endpoint has to be decided about. Members are not seen by parts.
-        let Self { sites: _, groups, listeners, records, backends, names, instances } = seen;
+        let Self {
+            sites: _,
+            discovered: _,
+            found_alone: _,
+            groups,
+            listeners,
+            records,
+            backends,
+            names,
+            instances,
+        } = seen;
         self.groups.extend(groups);
         self.listeners.extend(listeners);
         self.records.extend(records);

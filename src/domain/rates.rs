@@ -18,6 +18,8 @@ pub enum RateKey {
     ElbWrite(String),
     /// All of Route 53.
     Route53,
+    /// `DescribeInstances` of EC2 for discovery, in a Region.
+    Ec2(String),
     /// What doctor alone reads of the other services (EC2, Lambda, SNS, EventBridge Scheduler, DynamoDB), in a Region.
     Settings(String),
 }
@@ -39,8 +41,9 @@ impl RateKey {
     /// (aws-load-balancer-controller, `pkg/aws/throttle/defaults.go`: 20, 4 a second). Route 53, "Throttling API requests"
     /// (50, 10 a second, reads and changes together).
     ///
-    /// EC2 needs none: each `DescribeInstances` comes with a `DescribeTargetHealth`, and EC2 takes 100 and 20 a second
-    /// ("Request throttling for the Amazon EC2 API"). Neither do SNS and DynamoDB, which take hundreds a second.
+    /// EC2 takes 100 and 20 a second of requests with filters and pages ("Request throttling for the Amazon EC2 API"), and
+    /// only discovery needs the limit: any other `DescribeInstances` comes with a `DescribeTargetHealth`. SNS and DynamoDB
+    /// need none, since they take hundreds a second.
     ///
     /// What doctor reads of them has the rate of the slowest: Lambda's control plane takes 15 a second ("Lambda quotas"), the
     /// lists of SNS 30 (`ListSubscriptionsByTopic`).
@@ -50,6 +53,7 @@ impl RateKey {
             Self::ElbRead(_) => Rate { burst: 40, per_second: 10 },
             Self::ElbWrite(_) => Rate { burst: 20, per_second: 4 },
             Self::Route53 => Rate { burst: 50, per_second: 10 },
+            Self::Ec2(_) => Rate { burst: 100, per_second: 20 },
             Self::Settings(_) => Rate { burst: 15, per_second: 15 },
         }
     }

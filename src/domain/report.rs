@@ -21,7 +21,7 @@ use crate::values::cluster::{EntryName, MemberName, Scope, SiteName, SystemId, T
 use crate::values::moves::MoveCause;
 use crate::values::primary::{Rival, label};
 pub use evidence::evidence;
-pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, without_state};
+pub use hold::{HoldReport, PassHold, PassHoldKind, Reason, holds, undiscovered, without_state};
 pub use insync::Arrival;
 pub use step::{Action, StepReport, StepResult, planned_steps};
 pub use text::{Tone, describe, describe_name, text};

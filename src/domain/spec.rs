@@ -2,6 +2,7 @@
 //!
 //! Invariant 7: only what is configured here is ever written.
 
+mod discover;
 pub mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use crate::values::cluster::{Address, ApiUrl, EntryName, MemberName, Scope, Site
 use crate::values::endpoint::Endpoint;
 use crate::values::haproxy::BackendKey;
 use crate::values::record::{Alias, Failover, RecordKey};
+pub use discover::{Discover, Source, Tag};
 
 /// How far readers may be behind where nothing else is configured: one WAL segment, the unit in which PostgreSQL ships WAL.
 pub const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
@@ -118,13 +120,17 @@ impl Spec {
         Self { groups, ..self.clone() }
     }
 
-    /// The same with the endpoints whose calls are made under that role alone; `None`: the process's own credentials.
+    /// The same with the endpoints and the discovery whose calls are made under that role alone; `None`: the process's own credentials.
     #[must_use]
     pub fn under_role(&self, role: Option<&RoleArn>) -> Self {
         let is_under = |assume: &Option<AssumedRole>| assume.as_ref().map(|role| &role.arn) == role;
         let groups = self.groups.iter().filter(|group| is_under(&group.assume)).cloned().collect();
         let records = self.records.iter().filter(|record| is_under(&record.assume)).cloned().collect();
-        Self { groups, records, ..self.without_endpoints() }
+        let mut sites = self.sites.clone();
+        for site in &mut sites {
+            site.discover.take_if(|discover| !is_under(&discover.source.role().cloned()));
+        }
+        Self { sites, groups, records, ..self.without_endpoints() }
     }
 
     /// The same with its backends of HAProxy alone, which cost nothing to read.
@@ -160,6 +166,9 @@ pub struct Site {
     pub scope: Scope,
     /// The members to ask first; `/cluster` names the rest. Members of two sites may have the same names.
     pub members: Vec<ApiUrl>,
+    /// Where others may be found that can be asked first.
+    #[serde(skip)]
+    pub discover: Option<Discover>,
     /// Where clients reach members that they do not reach where Patroni says.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<MemberName, Reached>,

@@ -11,7 +11,6 @@ use super::save::update;
 use crate::ports::Ports;
 use repoint_domain::decide::verdict::{Hold, Verdict, verdict};
 use repoint_domain::history::of_adoption;
-use repoint_domain::observed::Observed;
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 use repoint_domain::values::failure::Failure;
@@ -42,9 +41,9 @@ pub enum AdoptError {
 /// # Errors
 /// If no primary can be named, or the state store is unavailable.
 pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adopted, AdoptError> {
-    let (sites, state) =
-        tokio::join!(configured(spec, &ports.patroni, deadline), load_state(spec, ports, deadline));
-    let (observed, before) = (Observed { sites, ..Observed::default() }, state.map_err(AdoptError::State)?);
+    let (observed, state) =
+        tokio::join!(configured(spec, &ports.members, deadline), load_state(spec, ports, deadline));
+    let before = state.map_err(AdoptError::State)?;
     match verdict(spec, &observed, &State::default()) {
         Verdict::Hold(hold) => Err(AdoptError::Hold(hold)),
         Verdict::Primary(primary) => {

@@ -114,7 +114,7 @@ pub async fn read(
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
     let instances = instances(&part.spec, &hosts, &groups, &names, ports, until, lookups).await;
-    Observed { sites: Sites::new(), groups, listeners, records, backends, names, instances }
+    Observed { groups, listeners, records, backends, names, instances, ..Observed::default() }
 }
 
 async fn groups(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {

@@ -81,7 +81,7 @@ async fn urgency(
     deadline: Instant,
     members: &mut Members,
 ) -> Urgency {
-    members.ask(spec, &ports.patroni, Duration::ZERO, deadline);
+    members.ask(spec, &ports.members, Duration::ZERO, deadline);
     let loaded = {
         let _permit = loads.acquire().await;
         load_state(spec, ports, deadline).await
@@ -89,7 +89,7 @@ async fn urgency(
     if let Ok(state) = &loaded {
         members.add_known(spec, state);
     }
-    members.settle(spec, &ports.patroni, deadline).await;
+    members.settle(spec, &ports.members, deadline).await;
     // Without the state, it is not known to have failed over.
     loaded.map_or(Urgency::Audit, |state| Snapshot::of(spec, members.sites(spec)).urgency(&state))
 }

@@ -50,8 +50,8 @@ pub async fn follow(
                 return report;
             }
             sleep_until(next).await;
-            members.ask(spec, &ports.patroni, Duration::ZERO, deadline);
-            members.settle(spec, &ports.patroni, deadline).await;
+            members.ask(spec, &ports.members, Duration::ZERO, deadline);
+            members.settle(spec, &ports.members, deadline).await;
             let now = Snapshot::of(spec, members.sites(spec));
             if !now.agrees(&snapshot) {
                 break;

@@ -30,9 +30,8 @@ use repoint_domain::state::State;
 use repoint_domain::values::primary::Primary;
 use repoint_domain::values::timestamp::Timestamp;
 
-/// The shortest and the longest wait before a promoting member is asked again, which costs AWS nothing. In between it is a
-/// quarter of the time that has passed: a promotion without much to replay takes a fraction of a second, and a long one
-/// is not made much longer.
+/// The shortest and the longest wait before members are asked for everything again while one is promoting, if none says
+/// anything new. In between it is a quarter of the time that has passed: each reads the DCS for that.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
 /// What was observed and decided.
 #[derive(Clone, Debug)]
@@ -86,12 +85,12 @@ async fn begin_until(
     members_until: Instant,
     members: &mut Members,
 ) -> Observing {
-    members.ask(spec, &ports.patroni, FRESH_FOR, members_until);
+    members.ask(spec, &ports.members, FRESH_FOR, members_until);
     // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
     let state = load_state(spec, ports, until).await;
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
         members.add_known(spec, state);
-        members.ask(spec, &ports.patroni, FRESH_FOR, members_until);
+        members.ask(spec, &ports.members, FRESH_FOR, members_until);
     }
     let (hosts, known) = oneshot::channel();
     let known = known.shared();
@@ -107,9 +106,8 @@ async fn begin_until(
         }
     };
     start(&spec.with_groups(|group| group.site.is_none()));
-    members.settle(spec, &ports.patroni, members_until).await;
-    let sites = members.sites(spec);
-    let observed = Observed { sites: sites.clone(), ..Observed::default() };
+    members.settle(spec, &ports.members, members_until).await;
+    let observed = members.observed(spec);
     let verdict = decide(spec, &observed, &state);
     // The groups of the other sites are left alone: a Region whose API is away, as it well may be when its site is lost,
     // holds up no other.
@@ -118,11 +116,11 @@ async fn begin_until(
         start(&Spec { groups: its.cloned().collect(), ..spec.without_endpoints() });
     }
     // An error means that no part is read, so none waits for the hosts.
-    drop(hosts.send(Hosts::of(&sites, state.as_ref().ok(), &verdict)));
+    drop(hosts.send(Hosts::of(&observed.sites, state.as_ref().ok(), &verdict)));
     Observing {
         state,
         verdict,
-        snapshot: Snapshot::of(spec, sites),
+        snapshot: Snapshot::of(spec, observed.sites.clone()),
         members: observed,
         now: ports.clock.now(),
         reading,
@@ -140,7 +138,8 @@ impl Observing {
                 Err(_) => return None,
             },
         };
-        let observed = Observed { sites: self.members.sites.clone(), ..read.clone() };
+        let Observed { sites, discovered, .. } = self.members.clone();
+        let observed = Observed { sites, discovered, ..read.clone() };
         let nothing = State::default();
         let known = self.state.as_ref().unwrap_or(&nothing);
         let plan = plan(&part.spec, &observed, &self.verdict, known, self.now);
@@ -231,13 +230,13 @@ async fn wait_for_promotion(
             return false;
         }
         sleep_until(next).await;
-        members.ask(spec, &ports.patroni, Duration::ZERO, until);
-        members.settle(spec, &ports.patroni, until).await;
+        members.ask(spec, &ports.members, Duration::ZERO, until);
+        members.settle(spec, &ports.members, until).await;
         // A request that the deadline cut off does not show that its member is unreachable.
         if Instant::now() >= until {
             return false;
         }
-        let observed = Observed { sites: members.sites(spec), ..Observed::default() };
+        let observed = members.observed(spec);
         match decide(spec, &observed, state) {
             Verdict::Hold(hold) if hold.kind() == HoldKind::Promoting => {
                 if !std::mem::replace(&mut is_logged, true) {

@@ -10,6 +10,10 @@ mod finish;
 mod lease;
 mod progress;
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::deadline::Span;
 use super::lease_wait::LeaseWait;
 use super::members::Members;
@@ -25,6 +29,9 @@ use progress::Progress;
 
 /// How many attempts a pass makes before it gives up. Other processes cannot be quicker that often unless something is wrong.
 const ATTEMPTS: u32 = 10;
+
+/// How long a pass that has done all else waits for discovery. It asks AWS once a minute at most.
+const DISCOVERY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What stays the same in a pass.
 #[derive(Clone, Copy)]
@@ -67,8 +74,11 @@ pub async fn pass_with(
 ) -> ClusterReport {
     let span = Span::of(settings.limit);
     let pass = Pass { spec, ports, settings, mode, span };
-    let ended = attempts(pass, members).await;
+    let mut ended = attempts(pass, members).await;
     ports.calls.release();
+    // The endpoints are done, and the next pass may need what discovery says: what is wrong with it is reported now.
+    let until = span.deadline.min(Instant::now() + DISCOVERY_WITHIN);
+    ended.observation.observed.discovered = members.discovered(until).await;
     Box::pin(finish(pass, ended)).await
 }
 

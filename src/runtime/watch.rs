@@ -24,7 +24,7 @@ use crate::ports::Ports;
 use drift::has_drifted;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{Observed, Sites};
+use repoint_domain::observed::Observed;
 use repoint_domain::rates::{Urgency, reads};
 use repoint_domain::report::status::{MemberReport, is_paused, member_reports};
 use repoint_domain::report::{self, ClusterReport, StepReport, StepResult, VerdictReport};
@@ -86,11 +86,10 @@ pub struct Checked {
 
 impl Checked {
     /// What these answers say, after a pass that ended with other ones.
-    fn of(spec: &Spec, sites: Sites, snapshot: &Snapshot, passed: Option<&Snapshot>) -> Self {
-        let observed = Observed { sites, ..Observed::default() };
+    fn of(spec: &Spec, observed: &Observed, snapshot: &Snapshot, passed: Option<&Snapshot>) -> Self {
         let is_known = passed.is_some_and(|passed| passed.agrees(snapshot));
-        let verdict = (!is_known).then(|| VerdictReport::from(&verdict(spec, &observed, &State::default())));
-        Self { is_paused: is_paused(&observed), members: member_reports(&observed), verdict }
+        let verdict = (!is_known).then(|| VerdictReport::from(&verdict(spec, observed, &State::default())));
+        Self { is_paused: is_paused(observed), members: member_reports(observed), verdict }
     }
 }
 
@@ -145,20 +144,19 @@ pub async fn watch(
         channels.checked.send_replace(Instant::now());
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
-        members.ask(spec, &ports.patroni, Duration::ZERO, until);
+        members.ask(spec, &ports.members, Duration::ZERO, until);
         tokio::select! {
             biased;
             _ = channels.stop.changed() => continue,
-            () = members.settle(spec, &ports.patroni, until) => {}
+            () = members.settle(spec, &ports.members, until) => {}
         }
-        let sites = members.sites(spec);
-        let snapshot = Snapshot::of(spec, sites.clone());
-        let seen = sites.clone();
+        let observed = members.observed(spec);
+        let snapshot = Snapshot::of(spec, observed.sites.clone());
         let is_new = passed.as_ref().is_some_and(|passed| !passed.agrees(&snapshot));
         changed_at = (is_new && snapshot.names_a_primary()).then(|| changed_at.unwrap_or_else(Instant::now));
-        notify(News::Checked(Checked::of(spec, sites, &snapshot, passed.as_ref())));
+        notify(News::Checked(Checked::of(spec, &observed, &snapshot, passed.as_ref())));
         let reason = match schedule.answered(&snapshot, Instant::now()) {
-            None if has_drifted(spec, seen, &ports, until).await => schedule.drifted(),
+            None if has_drifted(spec, observed, &ports, until).await => schedule.drifted(),
             reason => reason,
         };
         let urgency = match schedule.urgency(&snapshot) {

@@ -1,6 +1,7 @@
 //! Bad configurations: exit 2, one clear message for each problem, and nobody was called.
 
 mod bundle;
+mod discovery;
 mod doctor;
 mod groups;
 mod iam;

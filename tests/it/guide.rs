@@ -169,7 +169,7 @@ async fn keys(headers: &[String]) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let mut all = BTreeSet::new();
-    for key in pattern("`([a-z_]+)`").captures_iter(list.lines().next().unwrap()) {
+    for key in pattern("`([a-z0-9_]+)`").captures_iter(list.lines().next().unwrap()) {
         let name = if table.is_empty() { key[1].to_owned() } else { format!("{table}.{}", &key[1]) };
         let mut below = BTreeSet::new();
         for header in [format!("[{name}]"), format!("[[{name}]]")] {
@@ -185,16 +185,17 @@ async fn keys(headers: &[String]) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_reference_has_every_key_of_the_configuration_and_no_other() {
-    // A site's target groups are described once, with the cluster's.
+    // A site's target groups and discovery are described once, with the cluster's.
     let known: BTreeSet<String> = keys(&[])
         .await
         .into_iter()
         .map(|key| key.replace("cluster.site.target_group.", "cluster.target_group."))
+        .map(|key| key.replace("cluster.site.discover.", "cluster.discover."))
         .collect();
     assert!(known.contains("cluster.site.alias.dns_name"), "{known:?}");
 
     let reference = read("infra/guide/configuration.md");
-    let rows = pattern(r"(?m)^\| `([a-z_.]+)` \|");
+    let rows = pattern(r"(?m)^\| `([a-z0-9_.]+)` \|");
     let described: Vec<String> = rows.captures_iter(&reference).map(|row| row[1].to_owned()).collect();
     let unique: BTreeSet<String> = described.iter().cloned().collect();
     assert_eq!(described.len(), unique.len(), "a key stands twice: {described:?}");

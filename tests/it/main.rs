@@ -14,6 +14,7 @@ mod accounts;
 mod aws;
 mod commands;
 mod configuration;
+mod discovery;
 #[cfg(feature = "drill")]
 mod drill;
 mod entry_points;

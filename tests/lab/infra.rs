@@ -32,6 +32,11 @@ impl<'a> Infra<'a> {
 
     /// An instance whose private address is the member's; answers its id.
     pub async fn instance(&self, member: &Member) -> anyhow::Result<String> {
+        self.instance_with(member, &json!({})).await
+    }
+
+    /// The same, with more of what `RunInstances` takes.
+    pub async fn instance_with(&self, member: &Member, more: &Value) -> anyhow::Result<String> {
         let args = json!({
             "ImageId": "ami-12345678",
             "InstanceType": "t3.micro",
@@ -40,8 +45,13 @@ impl<'a> Infra<'a> {
             "SubnetId": self.subnet,
             "PrivateIpAddress": member.host,
         });
-        let started = self.call("ec2", "run_instances", args).await?;
+        let started = self.call("ec2", "run_instances", with(args, more)).await?;
         text(&started["Instances"][0]["InstanceId"])
+    }
+
+    /// The end of an instance.
+    pub async fn terminate(&self, instance: &str) -> anyhow::Result<()> {
+        self.call("ec2", "terminate_instances", json!({ "InstanceIds": [instance] })).await.map(drop)
     }
 
     /// A security group; answers its id.

@@ -15,6 +15,7 @@ mod cloudformation;
 mod command;
 mod deployed;
 mod deployment;
+mod discovery;
 mod doctor;
 mod drill;
 mod etcd;
@@ -82,6 +83,7 @@ fn run() -> anyhow::Result<ExitCode> {
         warm::trials,
         weighted::trials,
         sites::trials,
+        discovery::trials,
         iam::trials,
         state_table::trials,
         doctor::trials,

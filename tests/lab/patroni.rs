@@ -23,6 +23,8 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 pub struct Layout<'a> {
     pub scope: &'a str,
     pub members: u8,
+    /// How many more are prepared, and start when they are restarted.
+    pub spares: u8,
     /// The last number of the first member's address; the others' follow.
     pub first_host: u8,
     /// The primary that it replicates from, if it is a standby cluster.
@@ -32,7 +34,7 @@ pub struct Layout<'a> {
 impl<'a> Layout<'a> {
     /// Three members at the usual addresses.
     pub fn usual(scope: &'a str) -> Self {
-        Self { scope, members: 3, first_host: 11, follows: None }
+        Self { scope, members: 3, spares: 0, first_host: 11, follows: None }
     }
 }
 
@@ -49,7 +51,7 @@ impl Cluster {
     /// Starts a new cluster: the first member alone, the others as soon as it leads.
     pub async fn start(software: &Software, http: &Client, layout: Layout<'_>) -> anyhow::Result<Self> {
         let mut members = Vec::new();
-        for number in 1..=layout.members {
+        for number in 1..=layout.members + layout.spares {
             members.push(Member::prepare(software, layout, number).await?);
         }
         let cluster = Self {
@@ -62,7 +64,7 @@ impl Cluster {
         let (first, others) = cluster.members.split_first().context("no members")?;
         cluster.restart(first).await?;
         cluster.wait_for("the first member leads", async || cluster.leader().await).await?;
-        for member in others {
+        for member in &others[..usize::from(layout.members) - 1] {
             cluster.restart(member).await?;
         }
         cluster.wait_healthy().await?;
@@ -82,6 +84,13 @@ impl Cluster {
         let postmaster = member.postmaster()?;
         self.end(member, Signal::KILL).await?;
         postmaster::kill(postmaster).await
+    }
+
+    /// The same, for good, as with the end of its machine: it is no member of the cluster any more.
+    pub async fn retire(&self, member: &Member) -> anyhow::Result<()> {
+        self.kill9(member).await?;
+        self.patronis.lock().await[self.position(member)?] = None;
+        Ok(())
     }
 
     /// Stops the member's Patroni and all of its PostgreSQL where they stand: its address neither answers nor refuses, as
@@ -144,6 +153,17 @@ impl Cluster {
             }
         }
         self.wait_healthy().await
+    }
+
+    /// The members that have been started and not retired.
+    async fn in_use(&self) -> Vec<&Member> {
+        let patronis = self.patronis.lock().await;
+        self.members
+            .iter()
+            .zip(&*patronis)
+            .filter(|(_, its)| its.is_some())
+            .map(|(member, _)| member)
+            .collect()
     }
 
     async fn wait_for<T>(

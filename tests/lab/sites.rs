@@ -32,7 +32,7 @@ async fn lost(lab: &Lab) -> anyhow::Result<()> {
     notified
 }
 
-async fn start(lab: &Lab, layout: Layout<'_>) -> anyhow::Result<Cluster> {
+pub async fn start(lab: &Lab, layout: Layout<'_>) -> anyhow::Result<Cluster> {
     let homes = lab.dir.join(layout.scope);
     make_directory_for_postgres(&homes).await?;
     let software = Software { venv: lab.venv.clone(), homes, callback: lab.callback.clone() };

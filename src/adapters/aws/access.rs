@@ -88,6 +88,12 @@ impl Access {
         &self.config
     }
 
+    /// The Region of calls that have none of their own.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.config.region().map_or(GLOBAL_REGION, Region::as_ref)
+    }
+
     /// Why the last calls could not use the credentials.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

@@ -3,7 +3,6 @@
 mod strategy;
 mod weighted;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -94,11 +93,7 @@ fn allow(policy: &mut Policy, clusters: &[Spec], usage: Usage) {
             policy.allow(&["elasticloadbalancing:DescribeListeners"], listener.as_str());
         }
     }
-    if usage.has_instances && !groups.is_empty() {
-        let regions: BTreeSet<&str> = groups.iter().map(|group| group.arn.region()).collect();
-        let there = json!({ "StringEquals": { "ec2:Region": regions } });
-        policy.allow_if(&["ec2:DescribeInstances"], "*", Some(&there));
-    }
+    policy.allow_to_find_instances(clusters, usage.has_instances);
     if usage.inspects() && !groups.is_empty() {
         policy.allow(&LOAD_BALANCERS, "*");
         policy.allow(&["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"], "*");

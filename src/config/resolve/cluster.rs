@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::Resolver;
+use super::discover::fill_in_regions;
 use crate::config::Problem;
 use crate::config::endpoint::KINDS;
 use crate::config::file::Cluster;
@@ -93,8 +94,8 @@ impl Resolver<'_> {
             })
         });
         let scope = Scope::new(cluster.scope.get_ref());
-        let sites = self.sites(&scope, cluster);
         let role = self.role_of_cluster(cluster);
+        let sites = self.sites(&scope, cluster, role.as_ref());
         let mut spec = Spec {
             name,
             scope,
@@ -107,6 +108,7 @@ impl Resolver<'_> {
         for kind in KINDS {
             (kind.resolve)(self, cluster, role.as_ref(), &mut spec);
         }
+        fill_in_regions(&mut spec, self.region.as_deref());
         spec
     }
 

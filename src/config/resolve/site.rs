@@ -10,57 +10,84 @@ use super::Resolver;
 use crate::config::endpoint::{record_name, zone_id};
 use crate::config::file::{self, Cluster};
 use repoint_domain::spec::{Reached, Site};
+use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::cluster::{ApiUrl, MemberName, Scope, SiteName};
 use repoint_domain::values::host::is_name;
 use repoint_domain::values::record::Alias;
 
+const NO_SEEDS: &str =
+    "it is missing: list at least one member, as in [\"http://10.0.1.11:8008\"], or set `discover`";
+
 impl Resolver<'_> {
-    pub(super) fn sites(&mut self, scope: &Scope, cluster: &Cluster) -> Vec<Site> {
+    pub(super) fn sites(
+        &mut self,
+        scope: &Scope,
+        cluster: &Cluster,
+        role: Option<&AssumedRole>,
+    ) -> Vec<Site> {
         const KEY: &str = "cluster.members";
-        match (&cluster.members, &cluster.site[..]) {
-            (Some(members), []) => {
-                let members = self.members(members, KEY);
-                let addresses = self.addresses(&cluster.addresses, "cluster.addresses");
-                vec![Site { name: None, region: None, scope: scope.clone(), members, addresses, alias: None }]
-            }
-            (None, []) => {
-                let message = "it is missing: list at least one member, as in [\"http://10.0.1.11:8008\"]";
-                self.push_error(&cluster.scope.span(), KEY, message);
+        match &cluster.site[..] {
+            [] if cluster.members.is_none() && cluster.discover.is_none() => {
+                self.push_error(&cluster.scope.span(), KEY, NO_SEEDS);
                 Vec::new()
             }
-            (members, sites) => {
-                if let Some(members) = members {
+            [] => vec![Site {
+                name: None,
+                region: None,
+                scope: scope.clone(),
+                members: self.members(cluster.members.as_ref(), KEY),
+                discover: self.discover(cluster.discover.as_ref(), "cluster.discover", scope, None, role),
+                addresses: self.addresses(&cluster.addresses, "cluster.addresses"),
+                alias: None,
+            }],
+            sites => {
+                let members = cluster.members.as_ref().map(|members| (members.span(), KEY));
+                let discover = cluster.discover.as_ref().map(|its| (its.span(), "cluster.discover"));
+                for (span, key) in members.into_iter().chain(discover) {
                     let message = "in a cluster with sites it belongs in each [[cluster.site]]";
-                    self.push_error(&members.span(), KEY, message);
+                    self.push_error(&span, key, message);
                 }
                 if let Some(member) = cluster.addresses.keys().next() {
                     let message = "in a cluster with sites it belongs in the [[cluster.site]], since members of two sites may have the same name";
                     self.push_error(&member.span(), "cluster.addresses", message);
                 }
-                let resolved = sites.iter().map(|site| self.site(scope, site)).collect();
+                let resolved = sites.iter().map(|site| self.site(scope, site, role)).collect();
                 self.tell_apart(sites);
                 resolved
             }
         }
     }
 
-    fn site(&mut self, scope: &Scope, site: &file::Site) -> Site {
+    fn site(&mut self, scope: &Scope, site: &file::Site, role: Option<&AssumedRole>) -> Site {
         for (key, text) in [("region", Some(&site.region)), ("scope", site.scope.as_ref())] {
             if let Some(empty) = text.filter(|text| text.get_ref().trim().is_empty()) {
                 self.push_error(&empty.span(), &format!("cluster.site.{key}"), "it is empty");
             }
         }
+        let scope = site.scope.as_ref().map_or_else(|| scope.clone(), |own| Scope::new(own.get_ref()));
+        let region = site.region.get_ref();
+        if site.members.is_none() && site.discover.is_none() {
+            self.push_error(&site.region.span(), "cluster.site.members", NO_SEEDS);
+        }
         Site {
             name: Some(name(site)),
-            region: Some(site.region.get_ref().clone()),
-            scope: site.scope.as_ref().map_or_else(|| scope.clone(), |own| Scope::new(own.get_ref())),
-            members: self.members(&site.members, "cluster.site.members"),
+            region: Some(region.clone()),
+            members: self.members(site.members.as_ref(), "cluster.site.members"),
+            discover: self.discover(
+                site.discover.as_ref(),
+                "cluster.site.discover",
+                &scope,
+                Some(region),
+                role,
+            ),
+            scope,
             addresses: self.addresses(&site.addresses, "cluster.site.addresses"),
             alias: site.alias.as_ref().and_then(|alias| self.alias(alias)),
         }
     }
 
-    fn members(&mut self, members: &Spanned<Vec<Spanned<String>>>, key: &str) -> Vec<ApiUrl> {
+    fn members(&mut self, members: Option<&Spanned<Vec<Spanned<String>>>>, key: &str) -> Vec<ApiUrl> {
+        let Some(members) = members else { return Vec::new() };
         if members.get_ref().is_empty() {
             let message = "it is empty: list at least one member, as in [\"http://10.0.1.11:8008\"]";
             self.push_error(&members.span(), key, message);
@@ -112,7 +139,7 @@ impl Resolver<'_> {
                 let message = format!("two sites have the name `{name}`: give each a unique `name`");
                 self.push_error(&span, "cluster.site.name", message);
             }
-            for member in site.members.get_ref() {
+            for member in site.members.iter().flat_map(Spanned::get_ref) {
                 if ApiUrl::parse(member.get_ref()).is_ok_and(|url| !members.insert(url)) {
                     let message =
                         format!("`{}` is listed twice: a member belongs to one site", member.get_ref());

@@ -3,6 +3,7 @@
 //! Invariant 2, unknown is not absent: what a pass cannot tell it says, and such a condition stays as it was.
 
 mod candidates;
+mod discovery;
 mod failing;
 mod flapping;
 mod lag;
@@ -118,6 +119,7 @@ impl Findings {
         if self.is_of_others {
             return self;
         }
+        discovery::detect(spec, observed, &mut self);
         flapping::detect(state, verdict.leader(), limits, now, &mut self);
         let heads = Heads::of(observed);
         for site in &spec.sites {
@@ -285,7 +287,9 @@ fn silent_members(site: &Site, observed: &Observed, state: Option<&State>, found
             known.map(ToString::to_string)
         });
         let is_configured = silent.urls().any(|url| site.members.contains(url));
-        if !is_configured && answers(&name) {
+        // What only discovery names is no member yet.
+        let is_stranger = name.is_none() && site.discover.is_some();
+        if !is_configured && (is_stranger || answers(&name)) {
             continue;
         }
         let why = silent.failure().unwrap_or_else(|| "it does not answer".to_owned());

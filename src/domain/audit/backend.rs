@@ -32,7 +32,7 @@ pub(super) fn backend(
     let mut servers: BTreeMap<&str, Setting> =
         read.servers.iter().map(|server| (server.name.as_str(), server.setting())).collect();
     let places = changes.iter().filter_map(|change| Some(change.after.target.as_ref()?.id.as_str()));
-    usable_anywhere(&name(), places, spec, seen.primary)?;
+    usable_anywhere(&name(), places, spec, seen)?;
     for change in changes {
         let before = servers.get(change.server.as_str()).cloned();
         if before != change.before {

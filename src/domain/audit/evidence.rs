@@ -7,7 +7,6 @@ use crate::observed::{ClusterMember, MemberStatus, Observed};
 use crate::spec::Spec;
 use crate::values::cluster::{PostgresState, Role};
 use crate::values::host::{is_fit, is_loopback};
-use crate::values::primary::Primary;
 
 pub(super) fn may_be_read_from(listed: &ClusterMember, max_lag_bytes: u64) -> bool {
     !listed.noloadbalance && listed.lag_bytes.is_some_and(|lag| lag <= max_lag_bytes)
@@ -26,15 +25,17 @@ pub(super) fn may_still_be_read_from(listed: &ClusterMember, seen: &Seen) -> boo
     seen.leads_newly && !listed.noloadbalance && statuses.any(is_live_replica)
 }
 
-/// No address is one that each machine has for itself, unless the operator calls the members by such addresses.
+/// No address is one that each machine has for itself, unless the members are configured or discovered at such addresses.
 pub(super) fn usable_anywhere<'a>(
     endpoint: &str,
     places: impl Iterator<Item = &'a str>,
     spec: &Spec,
-    primary: &Primary,
+    seen: &Seen,
 ) -> Result<(), Refusal> {
-    let configured = spec.site(primary.site.as_ref()).into_iter().flat_map(|site| &site.members);
-    let is_lab = configured.filter_map(|url| url.host().parse().ok()).any(is_loopback);
+    let site = &seen.primary.site;
+    let configured = spec.site(site.as_ref()).into_iter().flat_map(|site| &site.members);
+    let discovered = seen.observed.discovered.get(site).into_iter().flatten().flatten();
+    let is_lab = configured.chain(discovered).filter_map(|url| url.host().parse().ok()).any(is_loopback);
     let mut ips = places.filter_map(|place| place.parse::<IpAddr>().ok());
     match ips.find(|ip| !(is_fit(*ip) || is_lab && is_loopback(*ip))) {
         Some(ip) => Err(Refusal::OwnView { endpoint: endpoint.to_owned(), at: ip.to_string() }),

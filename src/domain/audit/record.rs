@@ -56,7 +56,7 @@ pub(super) fn record(zone: &ZoneId, change: &RecordChange, spec: &Spec, seen: &S
     if !carries_over(there, &change.after, *ttl_seconds, configured) {
         return Err(Refusal::Rewrites(key.to_string()));
     }
-    usable_anywhere(&key.to_string(), values.iter().map(String::as_str), spec, primary)?;
+    usable_anywhere(&key.to_string(), values.iter().map(String::as_str), spec, seen)?;
     if key.place.record_type == RecordType::Cname
         && let Some(at) = values.iter().find(|value| !is_qualified_name(value))
     {

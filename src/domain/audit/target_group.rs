@@ -41,7 +41,7 @@ pub(super) fn group(arn: &GroupArn, steps: &[TargetStep], spec: &Spec, seen: &Se
         TargetStep::Register(target) => Some(target.id.as_str()),
         TargetStep::Deregister(_) => None,
     });
-    usable_anywhere(&arn.to_string(), opens, spec, primary)?;
+    usable_anywhere(&arn.to_string(), opens, spec, seen)?;
     let before = members.clone();
     let belongs = |target: &Target| may_hold(target, configured, read, before.contains(target), seen);
     let closes = steps.iter().any(|step| matches!(step, TargetStep::Deregister(_)));

@@ -14,8 +14,9 @@ pub use hold::{Hold, HoldKind};
 
 use std::collections::BTreeSet;
 
+use super::seeds;
+use crate::observed::Observed;
 use crate::observed::member::{Claim, Member, members};
-use crate::observed::{Answers, Observed};
 use crate::spec::{Site, Spec};
 use crate::state::{Condition, ConditionKind, State};
 use crate::values::cluster::{Address, ClusterRole, PostgresState, Role, SiteName};
@@ -59,12 +60,12 @@ pub fn by_site(spec: &Spec, observed: &Observed, state: &State) -> Vec<(Option<S
 }
 
 fn found(spec: &Spec, observed: &Observed, state: &State) -> Vec<Found> {
-    let of = |site: &Site| find(site, spec, observed.answers_of(site.name.as_ref()), state);
-    spec.sites.iter().map(of).collect()
+    spec.sites.iter().map(|site| find(site, spec, observed, state)).collect()
 }
 
 /// What the members of one site say of it.
-fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
+fn find(site: &Site, spec: &Spec, observed: &Observed, state: &State) -> Found {
+    let answers = observed.answers_of(site.name.as_ref());
     let (foreign_members, mut ours): (Vec<_>, Vec<_>) =
         members(answers).into_iter().partition(|member| foreign(member, site, spec, state).is_some());
     claims::assign_names(&mut ours, site, state);
@@ -82,8 +83,13 @@ fn find(site: &Site, spec: &Spec, answers: &Answers, state: &State) -> Found {
         is_wrong: wrong.is_some(),
         site: site.name.clone(),
         replays: ours.iter().find(leader).and_then(|leader| leader.status()?.timeline),
-        primary: wrong
-            .map_or_else(|| choose(site, spec, state, &ours, &foreign_members, &claims, &confirmed), Err),
+        primary: wrong.or_else(|| several_clusters(site, observed, &ours)).map_or_else(
+            || {
+                let chosen = choose(site, spec, state, &ours, &foreign_members, &claims, &confirmed);
+                chosen.map_err(|hold| hold.with_discovery(observed.discovered.get(&site.name)))
+            },
+            Err,
+        ),
         systems: claims.iter().map(|(_, claim)| claim.system_id.clone()).collect(),
         claims: rivals(site, &claims),
     }
@@ -137,13 +143,21 @@ fn wrong_member(site: &Site, spec: &Spec, state: &State, foreign_members: &[Memb
     Some(Hold::WrongCluster { member: wrong.label(), found: foreign(wrong, site, spec, state)? })
 }
 
+/// Members that only discovery knows, and that are of several clusters.
+fn several_clusters(site: &Site, observed: &Observed, ours: &[Member]) -> Option<Hold> {
+    let groups = if observed.found_alone.contains(&site.name) { seeds::groups(ours) } else { Vec::new() };
+    (groups.len() > 1).then_some(Hold::SeveralClusters(groups))
+}
+
 /// The configured members were last seen to belong to another system, and none of them answers now: any other claimant
 /// belongs to the cluster that they have replaced, or it is not known yet which one is meant.
 fn last_wrong(site: &Site, state: &State, ours: &[Member], claims: &[(&Member, Claim)]) -> Option<Hold> {
     let is_open = |condition: &&Condition| condition.kind == ConditionKind::WrongCluster;
     let open = state.conditions.iter().find(is_open)?;
     let answers = |member: &Member| is_configured(site, member) && member.is_readable();
-    let (claimant, claim) = claims.first().filter(|_| !ours.iter().any(answers))?;
+    // Where none is configured, a member of the known system that is back has no one to contradict it.
+    let (claimant, claim) =
+        claims.first().filter(|_| !site.members.is_empty() && !ours.iter().any(answers))?;
     let found = format!("no configured member answers now, and the last known state is: {}", open.message);
     Some(Hold::WrongCluster { member: claim.described(claimant), found })
 }

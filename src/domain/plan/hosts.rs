@@ -15,13 +15,14 @@ use crate::values::primary::Primary;
 #[derive(Clone, Copy)]
 pub(super) struct Hosts<'a> {
     pub observed: &'a Observed,
-    /// The configuration itself names members by loopback addresses, as a laboratory on one machine does.
+    /// The configuration itself names members by loopback addresses, or they are discovered there, as in a laboratory on
+    /// one machine.
     are_local: bool,
 }
 
 impl<'a> Hosts<'a> {
     pub fn of(spec: &Spec, observed: &'a Observed, primary: &Primary) -> Self {
-        Self { observed, are_local: are_local(spec, primary.site.as_ref()) }
+        Self { observed, are_local: are_local(spec, observed, primary.site.as_ref()) }
     }
 
     /// The addresses of a member's host, whether it is an address itself or a name.
@@ -46,11 +47,12 @@ impl<'a> Hosts<'a> {
     }
 }
 
-/// Whether the configuration names members of the site by loopback addresses, which are then meant.
+/// Whether members of the site are configured or discovered at loopback addresses, which are then meant.
 #[must_use]
-pub fn are_local(spec: &Spec, site: Option<&SiteName>) -> bool {
+pub fn are_local(spec: &Spec, observed: &Observed, site: Option<&SiteName>) -> bool {
     let members = spec.site(site).map_or(&[][..], |site| &site.members);
-    members.iter().any(|url| url.host().parse().is_ok_and(is_loopback))
+    let discovered = observed.discovered.get(&site.cloned()).into_iter().flatten().flatten();
+    members.iter().chain(discovered).any(|url| url.host().parse().is_ok_and(is_loopback))
 }
 
 /// The address that a host is; `None` where it is a name.

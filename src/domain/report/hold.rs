@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::decide::verdict::{HoldKind, Verdict};
+use crate::observed::Observed;
 use crate::plan::{EndpointHold, EndpointReason, EndpointReasonKind, Plan};
 use crate::state::{Lease, State};
 use crate::values::endpoint::Endpoint;
@@ -142,6 +143,14 @@ pub fn without_state(failure: &Failure) -> String {
         "state store unavailable: {failure}; changes are made without it, since `[state] required = false`: an old primary is \
          not recognised by its timeline"
     )
+}
+
+/// The warnings where members cannot be discovered.
+pub fn undiscovered(observed: &Observed) -> impl Iterator<Item = String> {
+    let failures = observed.discovered.values().filter_map(|found| found.as_ref().err());
+    failures.map(|failure| {
+        format!("members cannot be discovered, and those that are known are asked: {}", failure.explained())
+    })
 }
 
 /// Everything that was left alone.

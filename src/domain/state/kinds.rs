@@ -107,6 +107,8 @@ kinds! {
     WrongCluster = "wrong_cluster", Critical, AtOnce, "another cluster answers";
     /// A member does not answer, while others do.
     MemberUnreachable = "member_unreachable", Warning, AfterGrace, "member {} does not answer";
+    /// Discovery is refused, fails, or finds nothing: nodes that are replaced from now on may not be found.
+    DiscoveryFailed = "discovery_failed", Warning, AfterGrace, "no members are discovered";
     /// No member of a site answers, while a member of another site does.
     SiteUnreachable = "site_unreachable", Warning, AfterGrace, "no member of site {} answers";
     /// An endpoint cannot follow the primary.

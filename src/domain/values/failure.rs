@@ -70,6 +70,13 @@ impl Failure {
         Self { kind, call: call.into(), resource: resource.into(), message: message.into(), hint: None }
     }
 
+    /// What went wrong, and what to do about it.
+    #[must_use]
+    pub fn explained(&self) -> String {
+        let hint = self.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+        format!("{self}{hint}")
+    }
+
     /// The same, with what to do about it.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {

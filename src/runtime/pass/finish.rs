@@ -24,6 +24,7 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
     holds.extend(hold.as_ref().map(PassHold::report));
     let mut warnings = report::warnings(&verdict, &plan);
     warnings.extend(warns.as_ref().map(report::without_state));
+    warnings.extend(report::undiscovered(&observed));
     let moves = progress.moves;
     let mut report = ClusterReport {
         name: spec.name.clone(),

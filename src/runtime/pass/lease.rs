@@ -38,8 +38,8 @@ pub async fn acquire(
     let Pass { spec, ports, span, .. } = pass;
     if !members.are_fresh(FRESH_FOR) {
         let until = reads_until(span.deadline);
-        members.ask(spec, &ports.patroni, FRESH_FOR, until);
-        members.settle(spec, &ports.patroni, until).await;
+        members.ask(spec, &ports.members, FRESH_FOR, until);
+        members.settle(spec, &ports.members, until).await;
         if !Snapshot::of(spec, members.sites(spec)).agrees(&observing.snapshot) {
             return Err(Stop::OutOfDate);
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::ports::Ports;
 use crate::runtime::endpoints::{Hosts, Lookups, read};
 use repoint_domain::decide::verdict::verdict;
-use repoint_domain::observed::{Observed, Sites};
+use repoint_domain::observed::Observed;
 use repoint_domain::plan::plan;
 use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::parts;
@@ -18,12 +18,12 @@ use repoint_domain::state::State;
 
 /// Whether a pass would change a backend of HAProxy, given what members have just said. Without the state that may be
 /// wrong, and then the pass changes nothing.
-pub async fn has_drifted(spec: &Spec, sites: Sites, ports: &Ports, until: Instant) -> bool {
+pub async fn has_drifted(spec: &Spec, members: Observed, ports: &Ports, until: Instant) -> bool {
     if spec.backends.is_empty() {
         return false;
     }
     let spec = spec.of_backends();
-    let mut observed = Observed { sites, ..Observed::default() };
+    let mut observed = members;
     let state = State::default();
     let verdict = verdict(&spec, &observed, &state);
     let (hosts, known) = oneshot::channel();

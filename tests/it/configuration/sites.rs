@@ -84,7 +84,7 @@ async fn a_senseless_site_is_refused() {
       3 | members = ["http://10.0.1.11:8008"]
     "#);
     insta::assert_snapshot!(refused("[[cluster]]\nscope = \"batman\"\n").await, @r#"
-    error: repoint.toml:2: `cluster.members`: it is missing: list at least one member, as in ["http://10.0.1.11:8008"]
+    error: repoint.toml:2: `cluster.members`: it is missing: list at least one member, as in ["http://10.0.1.11:8008"], or set `discover`
       2 | scope = "batman"
     "#);
     insta::assert_snapshot!(refused(SITES.replace("name = \"dr\"", "name = \"us-east-1\"")).await, @r#"

@@ -29,6 +29,7 @@ pub fn spec(name: &str, scope: &str) -> Spec {
         region: None,
         scope: Scope::new(scope),
         members: Vec::new(),
+        discover: None,
         addresses: BTreeMap::new(),
         alias: None,
     };

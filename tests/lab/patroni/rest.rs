@@ -135,7 +135,7 @@ impl Cluster {
         let view = self.ask(&leader, "cluster").await?;
         // Since 3.0.4 a replica says whether it streams.
         let has_state = self.ask(&leader, "patroni").await?["patroni"]["version"] != "3.0.2";
-        for member in &self.members {
+        for member in self.in_use().await {
             let own = self.ask(member, "patroni").await?;
             let role = match own["role"].as_str() {
                 Some("standby_leader") => "standby_leader",

@@ -1,9 +1,12 @@
 //! Why no member can be named the primary.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::site::most_urgent;
-use crate::values::cluster::{SiteName, Timeline};
+use crate::observed::Read;
+use crate::values::cluster::{ApiUrl, SiteName, Timeline};
 use crate::values::primary::Primary;
 
 /// A reason to move nothing; its `Display` is the sentence in reports and alerts.
@@ -47,6 +50,12 @@ pub enum Hold {
         /// The other claimants, each with its timeline.
         rivals: Vec<String>,
     },
+    /// Discovery finds members of several clusters, and none of them is known.
+    #[error(
+        "discovery finds members of several clusters, which do not list one another: {}; let it find those of one alone, or set `system_id`",
+        .0.join(", ")
+    )]
+    SeveralClusters(Vec<String>),
     /// A member answers 200 and is not, or not yet, a running primary.
     #[error("{member} holds the leader key but {why}")]
     Promoting {
@@ -150,7 +159,8 @@ pub enum Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
-    /// [`Hold::Contested`], [`Hold::Contradicted`], [`Hold::UnknownMember`] and [`Hold::ContestedSites`].
+    /// [`Hold::Contested`], [`Hold::Contradicted`], [`Hold::UnknownMember`], [`Hold::SeveralClusters`] and
+    /// [`Hold::ContestedSites`].
     Contested,
     /// [`Hold::Promoting`].
     Promoting,
@@ -176,6 +186,7 @@ impl Hold {
             Self::Contested { .. }
             | Self::Contradicted { .. }
             | Self::UnknownMember { .. }
+            | Self::SeveralClusters(_)
             | Self::ContestedSites { .. } => HoldKind::Contested,
             Self::Promoting { .. } => HoldKind::Promoting,
             Self::Unreachable { .. } => HoldKind::Unreachable,
@@ -185,6 +196,17 @@ impl Hold {
             Self::StaleSite { .. } => HoldKind::StaleSite,
             Self::WrongCluster { .. } => HoldKind::WrongCluster,
             Self::Sites(holds) => most_urgent(holds),
+        }
+    }
+
+    /// The same, with why no members are discovered, if none can be reached.
+    pub(super) fn with_discovery(self, discovered: Option<&Read<BTreeSet<ApiUrl>>>) -> Self {
+        match (self, discovered) {
+            (Self::Unreachable { leader: None, mut failures }, Some(Err(failure))) => {
+                failures.push(failure.explained());
+                Self::Unreachable { leader: None, failures }
+            }
+            (hold, _) => hold,
         }
     }
 

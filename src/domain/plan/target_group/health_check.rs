@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::observed::Observed;
 use crate::spec::{GroupRole, Spec};
-use crate::values::cluster::SiteName;
+use crate::values::cluster::{ApiUrl, SiteName};
 use crate::values::primary::Primary;
 use crate::values::target::HealthCheck;
 
@@ -106,7 +106,10 @@ pub fn apis_of(spec: &Spec, observed: &Observed, site: Option<&SiteName>) -> BTr
     let seeds = spec.site(site).map_or(&[][..], |site| &site.members);
     let views = observed.answers_of(site).values().filter_map(|answer| answer.view.as_ref().ok());
     let listed = views.flat_map(|view| &view.members).filter_map(|listed| listed.api_url.as_ref());
-    seeds.iter().chain(listed).map(|url| Api { https: url.is_https(), port: url.port() }).collect()
+    let of_url = |url: &ApiUrl| Api { https: url.is_https(), port: url.port() };
+    let discover = spec.site(site).and_then(|site| site.discover.as_ref());
+    let discovered = discover.map(|discover| Api { https: discover.is_https, port: discover.port });
+    seeds.iter().chain(listed).map(of_url).chain(discovered).collect()
 }
 
 /// Whether that path of Patroni's REST API answers 200 on the primary alone.

@@ -3,6 +3,7 @@
 mod healthy;
 
 use repoint_domain::observed::{ClusterMember, MemberAnswer, MemberStatus, Observed, Wal};
+use repoint_domain::spec::{Discover, Source};
 use repoint_domain::state::{ConditionKind, MOST_CHANGES, State};
 use repoint_domain::values::cluster::{ClusterRole, PostgresState, Role};
 
@@ -62,6 +63,27 @@ fn lagging(pg2: [u64; 2]) -> Observed {
 fn open(history: &History) -> Vec<(ConditionKind, &str)> {
     let conditions = history.state.conditions.iter();
     conditions.map(|open| (open.kind, open.subject.as_deref().unwrap_or(""))).collect()
+}
+
+// Discovery.
+
+#[test]
+fn discovery_that_fails_is_alerted_and_one_that_says_nothing_ends_nothing() {
+    let mut history = settled();
+    let source = Source::Addresses("pg.example.com".to_owned());
+    history.spec.sites[0].discover = Some(Discover { source, port: 8008, is_https: false });
+    let mut observed = healthy(1, 3);
+    history.pass(60, &observed);
+    assert_eq!(open(&history), []);
+    observed.discovered.insert(None, Err(refused()));
+    every_minute(&mut history, 2..=4, &observed);
+    every_minute(&mut history, 5..=6, &healthy(1, 3));
+    observed.discovered.insert(None, Ok([url(1)].into()));
+    every_minute(&mut history, 7..=8, &observed);
+    insta::assert_snapshot!(history.lines(), @"
+    at 180 s: repoint: batman: no members are discovered, for 1 min 0 s now
+    at 420 s: repoint: batman: resolved after 5 min 0 s: no members are discovered
+    ");
 }
 
 // A replica lags.

@@ -112,6 +112,7 @@ fn a_site_with_a_member_of_another_system_holds_all_sites() {
         region: None,
         scope: Scope::new("batman"),
         members: members.map(url).collect(),
+        discover: None,
         addresses: BTreeMap::new(),
         alias: None,
     };

@@ -28,6 +28,7 @@ mod layers;
 mod notify;
 mod plan;
 mod readers;
+mod seeds;
 mod sites;
 mod state;
 mod status;

@@ -68,6 +68,9 @@ pub(super) fn apply(world: &mut World, now: Millis, event: Event) {
         Event::ClockAhead(reconciler, ahead) => drop(world.clocks_ahead.insert(reconciler, ahead)),
         Event::HangZones(hang) => world.zones_hang = hang,
         Event::Replace => world.replace(now),
+        Event::AddNode => world.add_node(now),
+        Event::RemoveNode(member) => world.remove_node(now, member),
+        Event::StartCopy => world.start_copy(now),
         Event::ReadLag(lag) => {
             for service in [Service::Elbv2, Service::Route53, Service::Ec2] {
                 world.account.set_read_lag(service, lag);

@@ -12,7 +12,7 @@ use crate::Millis;
 use crate::patroni::{Cluster, MemberId, Settings, Spec};
 
 /// So far is a clone ahead of its original: further than the failovers of one run get, so that a reconciler that follows it is recognised.
-const AHEAD: u32 = 100;
+pub(super) const AHEAD: u32 = 100;
 
 /// The clones, by the member at whose address each answers.
 pub type Clones = BTreeMap<MemberId, Cluster>;
@@ -39,7 +39,8 @@ impl World {
 
     /// A pass has read the `/cluster` of a real member.
     pub fn answered(&mut self, by: &str, node: Node) {
-        if (!self.clones.is_empty() || self.replaced.is_some()) && node.side == Side::Home {
+        let has_others = !self.clones.is_empty() || self.replaced.is_some() || self.copy.is_some();
+        if has_others && node.side == Side::Home {
             self.invariants.answered.entry(by.to_owned()).or_default().insert(node.member);
         }
     }

@@ -67,6 +67,12 @@ pub enum Event {
     ClockAhead(usize, Millis),
     /// Route 53 does not answer.
     HangZones(bool),
+    /// A new node joins, which only its tag makes known.
+    AddNode,
+    /// A node is terminated, if another one has its data.
+    RemoveNode(MemberId),
+    /// The cluster is restored from a backup on nodes of its own, with the tag of the others.
+    StartCopy,
     /// A new cluster takes the place of the old one, which runs on: the configuration names the new nodes alone.
     Replace,
 }

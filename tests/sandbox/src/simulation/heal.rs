@@ -39,6 +39,7 @@ pub(super) fn heal(link: &Link) {
     world.fault_rates.fill(FaultRates::NONE);
     world.is_state_down = false;
     world.clones.clear();
+    world.copy = None;
     world.zones_hang = false;
     world.is_state_read_only = false;
     world.clocks_ahead.clear();

@@ -6,6 +6,7 @@
 mod alerts;
 mod apply;
 mod clones;
+mod discovery;
 mod event;
 mod heal;
 mod invariants;

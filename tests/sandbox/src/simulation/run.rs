@@ -116,6 +116,9 @@ fn world(scenario: &Scenario, keeps_log: bool) -> Result<World, AwsError> {
         let settings = Settings { standby_cluster: true, ..scenario.settings.clone() };
         world.span(cluster("robin", 2, SYSTEM, members, settings), scenario.shape, has_aliases)?;
     }
+    if scenario.is_discovered {
+        world.discover();
+    }
     world.fault_rates = vec![FaultRates::NONE; scenario.reconcilers];
     world.under_way = vec![None; scenario.reconcilers];
     world.reports = vec![Vec::new(); scenario.reconcilers];

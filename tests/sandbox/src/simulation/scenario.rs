@@ -28,6 +28,8 @@ pub struct Scenario {
     pub second_site: Option<SecondSite>,
     /// Members are asked at other addresses than they list.
     pub is_behind_nat: bool,
+    /// No member is configured: all are found by the tag of their nodes, and nodes are replaced.
+    pub is_discovered: bool,
     /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
     pub is_plain: bool,
     /// Another entry of the same scope, if there is one.
@@ -135,15 +137,49 @@ impl Scenario {
             needs_state,
             second_site,
             is_behind_nat,
+            is_discovered: false,
             is_plain: false,
             second_entry,
             events,
         };
-        match rng.u32(0..20) {
+        let run = match rng.u32(0..20) {
             0..2 => run.plain(&mut rng),
             2 if run.second_site.is_none() => run.replaced(&mut rng),
             _ => run,
+        };
+        // Of another sequence, so that a seed keeps its meaning.
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0x0015_ca4e);
+        if rng.u32(0..4) == 0 { run.discovered(&mut rng) } else { run }
+    }
+
+    /// The same with members that are discovered, if there is one site, which is reached where its nodes are. What belongs
+    /// to single members is not configured.
+    fn discovered(mut self, rng: &mut fastrand::Rng) -> Self {
+        let is_replaced = self.events.iter().any(|(_, event)| *event == Event::Replace);
+        if self.second_site.is_some() || self.second_entry.is_some() || self.is_behind_nat || is_replaced {
+            return self;
         }
+        self.events.retain(|(_, event)| {
+            !matches!(
+                event,
+                Event::StartClone(_) | Event::In(_, Fault::Restore { .. } | Fault::ForceSplitBrain(_))
+            )
+        });
+        let mut at = rng.u64(500..8_000);
+        for number in 0..self.members {
+            if at >= HEALED_AT - 5_000 || self.is_plain {
+                break;
+            }
+            self.events.push((at, Event::AddNode));
+            self.events.push((at + rng.u64(6_000..15_000), Event::RemoveNode(MemberId(number))));
+            at += rng.u64(3_000..20_000);
+        }
+        if rng.bool() && !self.is_plain {
+            self.events.push((rng.u64(5_000..HEALED_AT - 10_000), Event::StartCopy));
+        }
+        self.events.sort_by_key(|(at, _)| *at);
+        let shape = crate::transport::Shape { has_warm: false, has_weighted: false, ..self.shape };
+        Self { shape, is_discovered: true, ..self }
     }
 
     /// The same with nothing that goes wrong but that hosts are lost and Route 53 hangs, for one reconciler alone.

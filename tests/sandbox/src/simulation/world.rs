@@ -66,6 +66,8 @@ pub struct World {
     pub clones: Clones,
     /// The cluster that it has replaced, and which runs on.
     pub replaced: Option<Cluster>,
+    /// A copy of it on nodes of its own.
+    pub copy: Option<Cluster>,
     /// The AWS account.
     pub account: Account,
     /// What the operators have in it.
@@ -117,6 +119,7 @@ impl World {
             cluster,
             clones: Clones::new(),
             replaced: None,
+            copy: None,
             account,
             away: None,
             state: State::default(),
@@ -146,10 +149,10 @@ impl World {
                 });
             }
         }
-        if !self.clones.is_empty() {
+        if !self.clones.is_empty() || self.copy.is_some() {
             self.invariants.last_clone = Some(now);
         }
-        for other in self.clones.values_mut().chain(&mut self.replaced) {
+        for other in self.clones.values_mut().chain(&mut self.replaced).chain(&mut self.copy) {
             other.advance(now);
             drop(other.take_events());
         }
@@ -260,9 +263,11 @@ impl World {
             let cluster = self.cluster_of(node.side)?;
             return Some(Answering { cluster, member: node.member, node: Some(node) });
         }
-        let cluster = self.replaced.as_ref()?;
-        let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;
-        Some(Answering { cluster, member, node: None })
+        let mut others = self.replaced.iter().chain(&self.copy);
+        others.find_map(|cluster| {
+            let member = cluster.ids().find(|id| *cluster.spec(*id).rest.0 == *host)?;
+            Some(Answering { cluster, member, node: None })
+        })
     }
 
     fn member_that(&self, is_it: impl Fn(&Spec) -> bool) -> Option<Node> {
@@ -310,6 +315,7 @@ impl World {
                 next.revision, next.highest_timeline
             )
         });
+        self.check_copy(now, by, &next);
         if !self.invariants.has_anothers_state {
             super::invariants::check_state(self, now, by, &next);
         }

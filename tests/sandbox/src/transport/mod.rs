@@ -5,6 +5,7 @@
 //! arrives all the same.
 
 mod backends;
+mod discovery;
 mod failure;
 mod fault_rates;
 mod history;
@@ -20,7 +21,7 @@ mod zones;
 use std::sync::Arc;
 
 use repoint::limits::Calls;
-use repoint::ports::Ports;
+use repoint::ports::{MemberPorts, Ports};
 use repoint::runtime::zone_batcher::ZoneBatcher;
 use repoint::unsaved::Unsaved;
 
@@ -28,7 +29,7 @@ pub use fault_rates::FaultRates;
 pub use link::{Link, Shared};
 pub(crate) use listeners::ours as forward_of;
 pub use resources::{DEREGISTER_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
-pub(crate) use resources::{urls, weights};
+pub(crate) use resources::{tag, urls, weights};
 pub use state::Table;
 pub(crate) use zones::{ours, their_alias};
 
@@ -39,7 +40,7 @@ pub fn ports(link: &Link, identity: String) -> Ports {
     let calls = Calls::default();
     let alert_topics = link.world().resources.alert_topics.clone().into();
     Ports {
-        patroni: Arc::new(link.clone()),
+        members: MemberPorts { patroni: Arc::new(link.clone()), discovery: Arc::new(link.clone()) },
         groups: Arc::new(link.clone()),
         listeners: Arc::new(link.clone()),
         zones: ZoneBatcher::default().zones(Arc::new(link.clone()), calls.clone()),

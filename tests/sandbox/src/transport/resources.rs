@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use repoint_domain::alerts::{AlertTopic, Format};
-use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy};
+use repoint_domain::spec::{GroupRole, GroupSpec, PointsTo, RecordSpec, Site, Spec, Strategy, Tag};
 use repoint_domain::state::Severity;
 use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
 use repoint_domain::values::cluster::{ApiUrl, EntryName, MemberName, Scope};
@@ -111,7 +111,8 @@ impl Resources {
         let mut instances = BTreeMap::new();
         for id in cluster.ids() {
             if let Ok(address) = cluster.spec(id).postgres.0.parse::<Ipv4Addr>() {
-                instances.insert(account.run_instance(0, address, BTreeMap::new())?.id, id);
+                let tags = [(tag().key, tag().value)].into();
+                instances.insert(account.run_instance(0, address, tags)?.id, id);
             }
         }
         let ip_group = group(account, "writers-by-ip", TargetType::Ip)?;
@@ -261,6 +262,11 @@ fn asks_patroni() -> HealthCheck {
     }
 }
 
+/// What the instances of the cluster have.
+pub(crate) fn tag() -> Tag {
+    Tag { key: "patroni-scope".to_owned(), value: "batman".to_owned() }
+}
+
 /// Where the members of a cluster are asked.
 pub(crate) fn urls(cluster: &Cluster) -> Vec<ApiUrl> {
     let url = |id: MemberId| {
@@ -324,6 +330,7 @@ fn spec(cluster: &Cluster, shape: Shape, [ip, instance, reader, warm]: [&str; 4]
             region: None,
             scope: Scope::new(&**cluster.scope()),
             members: urls(cluster),
+            discover: None,
             addresses: BTreeMap::new(),
             alias: None,
         }],

@@ -22,7 +22,7 @@ use repoint_sandbox::transport::Link;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use crate::link::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
+use crate::link::{PG1, PG2, PG3, SETTINGS, asking, group, named, switchover, world};
 
 /// Route 53, which answers after so long.
 struct SlowZones {
@@ -179,7 +179,7 @@ fn unanswered(url: &ApiUrl) -> MemberAnswer {
 
 fn with_silent(link: &Link, member: MemberId) -> Ports {
     let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
-    Ports { patroni: Arc::new(Silent { link: own, member }), ..named(link, "run") }
+    asking(Arc::new(Silent { link: own, member }), link, "run")
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +222,7 @@ impl Slow {
     fn asked_in(link: &Link) -> (Arc<Self>, Ports) {
         let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
         let slow = Arc::new(Self { link: own, leader: PG1, others: Mutex::new(Others::Silent) });
-        (slow.clone(), Ports { patroni: slow, ..named(link, "run") })
+        (slow.clone(), asking(slow, link, "run"))
     }
 
     fn will(&self, others: Others) {
@@ -271,7 +271,7 @@ async fn a_silent_member_is_asked_again_while_only_the_leader_has_answered() {
     let mut members = once_silent(&link, &ports).await;
     slow.will(Others::Hung);
     let spec = link.world().resources.spec.clone();
-    members.ask(&spec, &ports.patroni, Duration::ZERO, Instant::now() + PATIENCE);
+    members.ask(&spec, &ports.members, Duration::ZERO, Instant::now() + PATIENCE);
     sleep(Duration::from_millis(600)).await;
     slow.will(Others::Slow);
     let began = Instant::now();
@@ -284,8 +284,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn observe(members: &mut Members, link: &Link, ports: &Ports) {
     let (spec, until) = (link.world().resources.spec.clone(), Instant::now() + PATIENCE);
-    members.ask(&spec, &ports.patroni, Duration::ZERO, until);
-    members.settle(&spec, &ports.patroni, until).await;
+    members.ask(&spec, &ports.members, Duration::ZERO, until);
+    members.settle(&spec, &ports.members, until).await;
 }
 
 /// Members that have been asked once, and of which only the leader has answered.
@@ -325,13 +325,13 @@ async fn queueing_for_a_question_is_not_silence() {
     let link = switched().await;
     let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
     let queued = Queued { link: own, turns: Semaphore::new(1) };
-    let ports = Ports { patroni: Arc::new(queued), ..named(&link, "run") };
+    let ports = asking(Arc::new(queued), &link, "run");
     let spec = link.world().resources.spec.clone();
     let until = Instant::now() + Duration::from_secs(20);
     let mut members = Members::default();
     members.add_known(&spec, &ports.store.load(&spec.name).await.unwrap());
-    members.ask(&spec, &ports.patroni, Duration::ZERO, until);
-    members.settle(&spec, &ports.patroni, until).await;
+    members.ask(&spec, &ports.members, Duration::ZERO, until);
+    members.settle(&spec, &ports.members, until).await;
     let sites = members.sites(&spec);
     let answers: Vec<_> = sites.values().flat_map(|answers| answers.values()).collect();
     assert_eq!(answers.len(), 3);
@@ -343,8 +343,7 @@ async fn queueing_for_a_question_is_not_silence() {
 async fn a_member_that_was_never_asked_is_reported_so() {
     let link = world();
     let own = Arc::new(Link { identity: "run".to_owned(), ..link.clone() });
-    let ports =
-        Ports { patroni: Arc::new(Queued { link: own, turns: Semaphore::new(0) }), ..named(&link, "run") };
+    let ports = asking(Arc::new(Queued { link: own, turns: Semaphore::new(0) }), &link, "run");
     let report = run_pass(&link, &ports).await;
     let text = serde_json::to_string(&report).unwrap();
     assert!(text.contains("not asked yet: the limit of open files bounds how many members"), "{text}");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use repoint::ports::Ports;
+use repoint::ports::{MemberPorts, Patroni, Ports};
 use repoint::runtime::pass::Settings;
 use repoint_domain::alerts::{Limits, Rules};
 use repoint_sandbox::patroni::{self, Cluster, MemberId, Spec};
@@ -57,6 +57,12 @@ pub fn world_of(shape: Shape) -> Link {
 
 pub fn named(link: &Link, identity: &str) -> Ports {
     ports(link, identity.to_owned())
+}
+
+/// The same, with members that are asked in this way.
+pub fn asking(patroni: Arc<dyn Patroni>, link: &Link, identity: &str) -> Ports {
+    let ports = named(link, identity);
+    Ports { members: MemberPorts { patroni, ..ports.members }, ..ports }
 }
 
 /// Hands over, and waits until the other one leads.

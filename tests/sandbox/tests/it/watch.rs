@@ -28,7 +28,7 @@ use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::link::{PG1, PG2, PG3, SETTINGS, group, named, switchover, world};
+use crate::link::{PG1, PG2, PG3, SETTINGS, asking, group, named, switchover, world};
 
 const PACE: Intervals =
     Intervals { interval: Duration::from_secs(1), audit_interval: Duration::from_mins(1) };
@@ -385,7 +385,7 @@ async fn a_callback_whose_pass_missed_the_primary_makes_another_as_soon_as_it_an
     let asked = Arc::default();
     let ports = || {
         let patroni = Arc::new(Blinking { link: link.clone(), asked: Arc::clone(&asked) });
-        Ports { patroni, ..named(&link, "callback") }
+        asking(patroni, &link, "callback")
     };
     let began = Instant::now();
     follow(&spec, ports, &SETTINGS).await;

@@ -33,6 +33,7 @@ pub fn spec() -> Spec {
             region: None,
             scope: Scope::new("batman"),
             members: (1..=3).map(url).collect(),
+            discover: None,
             addresses: BTreeMap::new(),
             alias: None,
         }],

@@ -65,6 +65,7 @@ pub fn spec_of(sites: &[SiteName]) -> Spec {
         region: None,
         scope: Scope::new("batman"),
         members: (1..=2).map(|number| site_url(site, number)).collect(),
+        discover: None,
         addresses: BTreeMap::new(),
         alias: Some(alias(&balancer(site))),
     };
