@@ -13,7 +13,7 @@ use crate::limits::{Asked, Calls, LeaseGuard};
 use crate::unsaved::Unsaved;
 use repoint_domain::alerts::AlertTopic;
 use repoint_domain::history::Reading;
-use repoint_domain::observed::{InstancesByAddress, MemberAnswer, Read, TimelineEnd};
+use repoint_domain::observed::{InstancesByAddress, MemberAnswer, MemberStatus, Read, TimelineEnd};
 use repoint_domain::spec::Discover;
 use repoint_domain::state::{OutboxMessage, PendingEvent, State};
 use repoint_domain::values::arn::{GroupArn, ListenerArn, TopicArn};
@@ -31,6 +31,11 @@ pub trait Patroni: Send + Sync {
     /// Asks one member for `GET /primary` and `GET /cluster`, within the configured timeouts. They run from when the
     /// request is sent, which is noted in `asked`.
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer;
+
+    /// Asks one member for `GET /primary` alone.
+    async fn status(&self, url: &ApiUrl) -> Read<MemberStatus> {
+        self.ask(url, &Asked::default()).await.status
+    }
 
     /// Asks one member for `GET /history`. No pass does, so what only passes talk to has none.
     async fn history(&self, _url: &ApiUrl) -> Read<Vec<TimelineEnd>> {

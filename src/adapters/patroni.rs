@@ -29,7 +29,7 @@ use self::reason::{Reasons, is_end};
 use crate::adapters::tls::{self, Accepted};
 use crate::limits::Asked;
 use crate::ports::Patroni;
-use repoint_domain::observed::{ClusterView, MemberAnswer, Read, TimelineEnd};
+use repoint_domain::observed::{ClusterView, MemberAnswer, MemberStatus, Read, TimelineEnd};
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::text;
@@ -37,6 +37,9 @@ use repoint_domain::values::text;
 /// The longest answer that is read. `/cluster` has about 300 bytes per member, so this is enough for thousands of
 /// members.
 const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// Both statuses of `/primary` come with the member's own JSON.
+const STATUSES: [StatusCode; 2] = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
 
 /// The number of members that are asked at the same time. A request that waits here has no timeout running, while a
 /// request that waits in an overloaded process makes its member appear to hang.
@@ -179,16 +182,14 @@ struct Answer<T> {
 #[async_trait]
 impl Patroni for Rest {
     async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
-        // Both statuses of `/primary` come with the member's own JSON.
-        let statuses = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
         // The semaphores are never closed.
         let _place = self.places.acquire().await;
         let swift = self.swift.acquire().await;
         asked.now();
         let mut asking = pin!(async {
             tokio::join!(
-                self.get::<wire::Health>(url, "/primary", &statuses),
-                self.get::<wire::View>(url, "/cluster", &statuses[..1]),
+                self.get::<wire::Health>(url, "/primary", &STATUSES),
+                self.get::<wire::View>(url, "/cluster", &[StatusCode::OK]),
             )
         });
         let (primary, cluster) = if let Ok(answers) = timeout(SWIFT, &mut asking).await {
@@ -199,14 +200,16 @@ impl Patroni for Rest {
         };
         MemberAnswer {
             peer: primary.peer.or(cluster.peer),
-            status: primary.read.and_then(|(status, health)| {
-                let health = health.into_domain(status == StatusCode::OK);
-                health.map_err(|error| refused("GET /primary", url, &error))
-            }),
+            status: own(url, primary),
             view: cluster.read.and_then(|(_, view)| {
                 ClusterView::try_from(view).map_err(|error| refused("GET /cluster", url, &error))
             }),
         }
+    }
+
+    async fn status(&self, url: &ApiUrl) -> Read<MemberStatus> {
+        let _place = self.places.acquire().await;
+        own(url, self.get::<wire::Health>(url, "/primary", &STATUSES).await)
     }
 
     async fn history(&self, url: &ApiUrl) -> Read<Vec<TimelineEnd>> {
@@ -215,6 +218,14 @@ impl Patroni for Rest {
         let ends = lines.into_iter().map(TimelineEnd::try_from).collect::<Result<_, _>>();
         ends.map_err(|error| refused("GET /history", url, &error))
     }
+}
+
+/// What a member says of itself.
+fn own(url: &ApiUrl, answer: Answer<wire::Health>) -> Read<MemberStatus> {
+    answer.read.and_then(|(status, health)| {
+        let health = health.into_domain(status == StatusCode::OK);
+        health.map_err(|error| refused("GET /primary", url, &error))
+    })
 }
 
 /// The failure of an answer with an invalid name, host or address.

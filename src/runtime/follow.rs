@@ -49,7 +49,11 @@ pub async fn follow(
             if next >= deadline {
                 return report;
             }
-            sleep_until(next).await;
+            tokio::select! {
+                biased;
+                () = members.news(spec, &ports.members) => {}
+                () = sleep_until(next) => {}
+            }
             members.ask(spec, &ports.members, Duration::ZERO, deadline);
             members.settle(spec, &ports.members, deadline).await;
             let now = Snapshot::of(spec, members.sites(spec));

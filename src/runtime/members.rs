@@ -6,6 +6,7 @@
 
 mod answers;
 mod discovery;
+mod news;
 mod seat;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -229,7 +229,11 @@ async fn wait_for_promotion(
         if next >= until {
             return false;
         }
-        sleep_until(next).await;
+        tokio::select! {
+            biased;
+            () = members.news(spec, &ports.members) => {}
+            () = sleep_until(next) => {}
+        }
         members.ask(spec, &ports.members, Duration::ZERO, until);
         members.settle(spec, &ports.members, until).await;
         // A request that the deadline cut off does not show that its member is unreachable.

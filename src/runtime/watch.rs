@@ -113,6 +113,13 @@ pub async fn watch(
     // The newest changes on their way to Route 53's servers; what they have replaced is not waited for.
     let mut arriving: Fuse<BoxFuture<'_, ClusterReport>> = Fuse::terminated();
     while !*channels.stop.borrow_and_update() {
+        let news = async {
+            if schedule.is_urgent(Instant::now()) {
+                members.news(spec, &new_ports().members).await;
+            } else {
+                pending().await
+            }
+        };
         tokio::select! {
             biased;
             _ = channels.stop.changed() => continue,
@@ -139,6 +146,7 @@ pub async fn watch(
                 continue;
             }
             () = channels.wake.notified() => schedule.woken(Instant::now()),
+            () = news => {}
             () = sleep_until(schedule.ask_at()) => {}
         }
         channels.checked.send_replace(Instant::now());

@@ -190,9 +190,14 @@ impl Schedule {
         }
     }
 
+    /// Whether a new primary may be there at any moment.
+    pub fn is_urgent(&self, now: Instant) -> bool {
+        self.urgent_until.is_some_and(|until| now < until)
+    }
+
     fn next_ask(&mut self, now: Instant) -> Instant {
-        let is_urgent = self.urgent_until.is_some_and(|until| now < until);
-        let interval = if is_urgent { self.intervals.interval.min(URGENT) } else { self.intervals.interval };
+        let interval =
+            if self.is_urgent(now) { self.intervals.interval.min(URGENT) } else { self.intervals.interval };
         now + self.jittered(interval)
     }
 

@@ -34,6 +34,11 @@ impl Patroni for Link {
             view: view.and_then(|answer| answer.1.map_err(|silence| silent(url, "GET /cluster", silence))),
         }
     }
+
+    async fn status(&self, url: &ApiUrl) -> Read<MemberStatus> {
+        let health = self.get(url, "GET /primary").await?;
+        health.0.map_err(|silence| silent(url, "GET /primary", silence))
+    }
 }
 
 type Answer = (Result<MemberStatus, Silence>, Result<ClusterView, Silence>);

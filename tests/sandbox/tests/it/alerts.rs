@@ -66,7 +66,7 @@ fn a_crash_of_the_primary() {
     insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     21 s  member pg1 does not answer, for 10 s now
-    51 s  still member pg1 does not answer, for 40 s now
+    53 s  still member pg1 does not answer, for 42 s now
     55 s  resolved after 44 s: member pg1 does not answer
     ");
 }
@@ -84,8 +84,8 @@ fn a_flapping_primary() {
      23 s  switchover from pg2 to pg1
      35 s  switchover from pg1 to pg3
      35 s  FLAPPING, the primary changes again and again
-     49 s  switchover from pg3 to pg2
-     67 s  still FLAPPING, the primary changes again and again, for 31 s now
+     47 s  switchover from pg3 to pg2
+     66 s  still FLAPPING, the primary changes again and again, for 31 s now
     198 s  still FLAPPING, the primary changes again and again, for 2 min 42 s now
     ");
 }
@@ -101,13 +101,13 @@ fn a_contested_cluster() {
 
 #[test]
 fn an_old_primary_that_still_claims_the_role() {
-    let notified = received(&[(10, home(Fault::Freeze(PG1))), (40, home(Fault::Thaw(PG1)))]);
+    let notified = received(&[(10, home(Fault::Freeze(PG1))), (44, home(Fault::Thaw(PG1)))]);
     insta::assert_snapshot!(notified, @"
     21 s  failover from pg1 to pg2
     23 s  member pg1 does not answer, for 10 s now
-    40 s  resolved after 27 s: member pg1 does not answer
-    40 s  SPLIT BRAIN, pg1 also claims to be primary
-    43 s  resolved after 2 s: SPLIT BRAIN, pg1 also claims to be primary
+    44 s  resolved after 31 s: member pg1 does not answer
+    44 s  SPLIT BRAIN, pg1 also claims to be primary
+    47 s  resolved after 3 s: SPLIT BRAIN, pg1 also claims to be primary
     ");
 }
 
@@ -121,11 +121,11 @@ fn repeated_apply_failures() {
     insta::assert_snapshot!(notified, @"
     12 s  switchover from pg1 to pg2, 1 not moved
     12 s  FAILED to change writers-by-ip
-    24 s  endpoints FAIL to follow in every pass, for 10 s now
-    42 s  still FAILED to change writers-by-ip, for 30 s now
+    23 s  endpoints FAIL to follow in every pass, for 10 s now
+    44 s  still FAILED to change writers-by-ip, for 32 s now
     50 s  endpoints that were held follow the primary pg2 now
     50 s  resolved after 38 s: FAILED to change writers-by-ip
-    50 s  resolved after 36 s: endpoints FAIL to follow in every pass
+    50 s  resolved after 37 s: endpoints FAIL to follow in every pass
     ");
 }
 

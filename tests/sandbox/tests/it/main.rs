@@ -10,6 +10,7 @@ mod http;
 mod independent;
 mod insync;
 mod link;
+mod news;
 mod panics;
 mod pass;
 mod patroni;

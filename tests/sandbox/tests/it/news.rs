@@ -1,0 +1,82 @@
+//! How soon a new primary is seen, and what that costs its members.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use repoint::limits::Asked;
+use repoint::ports::Patroni;
+use repoint::runtime::members::Members;
+use repoint_domain::observed::{MemberAnswer, MemberStatus, Read};
+use repoint_domain::values::cluster::ApiUrl;
+use repoint_sandbox::patroni::rest::Silence;
+use repoint_sandbox::transport::Link;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::link::{PG1, PG2, asking, world};
+
+/// Members that count how often they were asked for their status alone.
+struct Counting {
+    link: Link,
+    statuses: AtomicUsize,
+}
+
+#[async_trait]
+impl Patroni for Counting {
+    async fn ask(&self, url: &ApiUrl, asked: &Asked) -> MemberAnswer {
+        self.link.ask(url, asked).await
+    }
+
+    async fn status(&self, url: &ApiUrl) -> Read<MemberStatus> {
+        self.statuses.fetch_add(1, Ordering::Relaxed);
+        self.link.status(url).await
+    }
+}
+
+/// Asks everyone, and waits for news for so long: whether there were any, and how often the members were asked.
+async fn news(link: &Link, within: Duration) -> (Option<()>, usize) {
+    let counting = Arc::new(Counting { link: link.clone(), statuses: AtomicUsize::new(0) });
+    let ports = asking(counting.clone(), link, "daemon").members;
+    let spec = link.world().resources.spec.clone();
+    let (mut members, began) = (Members::default(), Instant::now());
+    members.ask(&spec, &ports, Duration::ZERO, began + within);
+    members.settle(&spec, &ports, began + within).await;
+    let came = timeout(within, members.news(&spec, &ports)).await.ok();
+    (came, counting.statuses.load(Ordering::Relaxed))
+}
+
+/// PostgreSQL takes 200 ms to promote here, and a request 30 ms on average.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_promotion_is_seen_within_100_ms() {
+    let link = world();
+    let now = link.now();
+    link.world().cluster.switchover(now, PG2).unwrap();
+    while link.world().cluster.key_holder() != Some(PG2) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let promoted = async {
+        while link.world().cluster.leader().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        Instant::now()
+    };
+    let seen = async {
+        let (came, _) = news(&link, Duration::from_secs(1)).await;
+        came.map(|()| Instant::now())
+    };
+    let (promoted, seen) = tokio::join!(promoted, seen);
+    let late = seen.unwrap() - promoted;
+    assert!(late < Duration::from_millis(100), "{late:?}");
+}
+
+/// Each request is a query of their PostgreSQL.
+#[tokio::test(start_paused = true)]
+async fn members_are_not_asked_often_where_nothing_is_to_be_expected() {
+    let within = Duration::from_secs(5);
+    let link = world();
+    assert_eq!(news(&link, within).await, (None, 0), "there is a primary");
+    let now = link.now();
+    link.world().cluster.crash(now, PG1, Silence::Refused);
+    assert_eq!(news(&link, within).await, (None, 0), "its leader key has not run out");
+}
