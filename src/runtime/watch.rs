@@ -117,7 +117,7 @@ pub async fn watch(
             if schedule.is_urgent(Instant::now()) {
                 members.news(spec, &new_ports().members).await;
             } else {
-                pending().await
+                pending::<()>().await;
             }
         };
         tokio::select! {

@@ -72,7 +72,7 @@ async fn discovering(url: &str, discovers: &[Discover]) -> Discovering {
     Discovering::new(sources, Ok(instances), resolver, Duration::from_secs(2))
 }
 
-fn texts<T: ToString>(urls: BTreeSet<T>) -> Vec<String> {
+fn texts<T: ToString>(urls: &BTreeSet<T>) -> Vec<String> {
     urls.iter().map(ToString::to_string).collect()
 }
 
@@ -94,7 +94,7 @@ async fn every_page_is_read_and_what_does_not_run_or_has_another_tag_is_left_out
     let discover = tagged("batman");
     let discovering = discovering(&server.url(), std::slice::from_ref(&discover)).await;
     let found = discovering.seeds(&discover).await.unwrap();
-    assert_eq!(texts(found), ["http://10.0.1.11:8008", "http://10.0.1.12:8008"]);
+    assert_eq!(texts(&found), ["http://10.0.1.11:8008", "http://10.0.1.12:8008"]);
     let asked = server.requests();
     assert_eq!(asked.len(), 2);
     for word in ["tag%3Apatroni-scope", "instance-state-name", "running", "MaxResults=1000"] {
@@ -131,7 +131,7 @@ async fn a_name_has_the_given_port() {
     let discover = Discover { source, port: 8009, is_https: true };
     let resolver = Arc::new(SystemResolver::new(Duration::from_secs(2)));
     let discovering = Discovering::new([&discover.source], Err("none"), resolver, Duration::from_secs(2));
-    let found = texts(discovering.seeds(&discover).await.unwrap());
+    let found = texts(&discovering.seeds(&discover).await.unwrap());
     assert!(found.contains(&"https://127.0.0.1:8009".to_owned()), "{found:?}");
 }
 

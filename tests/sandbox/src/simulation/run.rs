@@ -15,7 +15,7 @@ use super::event::Event;
 use super::heal::{accept, check_no_pass_hangs, converge, heal, rest, tidy};
 use super::invariants::{Invariant, Violation};
 use super::reconciler::{run_forever, settings};
-use super::scenario::{HEALED_AT, Scenario, SecondSite};
+use super::scenario::{Found, HEALED_AT, Scenario, SecondSite};
 use super::second_entry::SecondWorld;
 use super::world::World;
 use crate::Millis;
@@ -108,7 +108,7 @@ pub(super) fn cluster(scope: &str, net: u8, system: u64, members: usize, setting
 
 fn world(scenario: &Scenario, keeps_log: bool) -> Result<World, AwsError> {
     let mut home = cluster("batman", 1, SYSTEM, scenario.members, scenario.settings.clone());
-    if scenario.is_behind_nat {
+    if scenario.found == Found::BehindNat {
         home.translate();
     }
     let mut world = World::new(home, scenario.shape, scenario.seed ^ 0x5eed)?;
@@ -116,7 +116,7 @@ fn world(scenario: &Scenario, keeps_log: bool) -> Result<World, AwsError> {
         let settings = Settings { standby_cluster: true, ..scenario.settings.clone() };
         world.span(cluster("robin", 2, SYSTEM, members, settings), scenario.shape, has_aliases)?;
     }
-    if scenario.is_discovered {
+    if scenario.found == Found::ByTag {
         world.discover();
     }
     world.fault_rates = vec![FaultRates::NONE; scenario.reconcilers];

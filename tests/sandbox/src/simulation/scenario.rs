@@ -26,16 +26,25 @@ pub struct Scenario {
     pub needs_state: bool,
     /// A second site, if there is one.
     pub second_site: Option<SecondSite>,
-    /// Members are asked at other addresses than they list.
-    pub is_behind_nat: bool,
-    /// No member is configured: all are found by the tag of their nodes, and nodes are replaced.
-    pub is_discovered: bool,
+    /// How members are found.
+    pub found: Found,
     /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
     pub is_plain: bool,
     /// Another entry of the same scope, if there is one.
     pub second_entry: Option<SecondEntry>,
     /// What happens, in the order of time.
     pub events: Vec<(Millis, Event)>,
+}
+
+/// How members are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// They are configured as they list one another.
+    AsListed,
+    /// They are configured, and asked at other addresses than they list.
+    BehindNat,
+    /// None is configured: all are found by the tag of their nodes, and nodes are replaced.
+    ByTag,
 }
 
 /// A second site.
@@ -136,8 +145,7 @@ impl Scenario {
             shape,
             needs_state,
             second_site,
-            is_behind_nat,
-            is_discovered: false,
+            found: if is_behind_nat { Found::BehindNat } else { Found::AsListed },
             is_plain: false,
             second_entry,
             events,
@@ -156,7 +164,11 @@ impl Scenario {
     /// to single members is not configured.
     fn discovered(mut self, rng: &mut fastrand::Rng) -> Self {
         let is_replaced = self.events.iter().any(|(_, event)| *event == Event::Replace);
-        if self.second_site.is_some() || self.second_entry.is_some() || self.is_behind_nat || is_replaced {
+        if self.second_site.is_some()
+            || self.second_entry.is_some()
+            || self.found == Found::BehindNat
+            || is_replaced
+        {
             return self;
         }
         self.events.retain(|(_, event)| {
@@ -179,7 +191,7 @@ impl Scenario {
         }
         self.events.sort_by_key(|(at, _)| *at);
         let shape = crate::transport::Shape { has_warm: false, has_weighted: false, ..self.shape };
-        Self { shape, is_discovered: true, ..self }
+        Self { shape, found: Found::ByTag, ..self }
     }
 
     /// The same with nothing that goes wrong but that hosts are lost and Route 53 hangs, for one reconciler alone.
@@ -191,7 +203,7 @@ impl Scenario {
             events.extend([(at, Event::HangZones(true)), (later, Event::HangZones(false))]);
             events.sort_by_key(|(at, _)| *at);
         }
-        Self { reconcilers: 1, second_site: None, is_behind_nat: false, is_plain: true, events, ..self }
+        Self { reconcilers: 1, second_site: None, found: Found::AsListed, is_plain: true, events, ..self }
     }
 
     /// The same, and a new cluster takes the place of the old one. What belongs to single members is not configured.
