@@ -59,6 +59,7 @@ use repoint_domain::spec::Spec;
 use repoint_domain::values::arn::GroupArn;
 #[cfg(feature = "ec2")]
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::table::TableName;
 use repoint_domain::values::utc::Utc;
 
 use self::by_role::{ByRole, Owner, Roles};
@@ -139,7 +140,7 @@ pub struct App {
 /// Where the state is stored. The file is one for all passes, since they take turns at it.
 enum StoreKind {
     File(StateFile),
-    Table(aws_sdk_dynamodb::Client, String),
+    Table(aws_sdk_dynamodb::Client, TableName),
 }
 
 /// The client that asks Patroni, with the configured certificates.
@@ -188,7 +189,7 @@ impl App {
         let clients: BTreeMap<Owner, Clients> = roles.owners().into_iter().map(clients).collect();
         let state = match &settings.state.store {
             StateStore::File(path) => StoreKind::File(StateFile::new(path.clone())),
-            StateStore::DynamoDb(table) => StoreKind::Table(aws.dynamodb(), table.clone()),
+            StateStore::DynamoDb(table) => StoreKind::Table(aws.dynamodb(table.region()), table.clone()),
         };
         let alert_topics: Arc<[AlertTopic]> = settings.alerts.topics.clone().into();
         let regions: BTreeSet<&str> = alert_topics.iter().map(|topic| topic.arn.region()).collect();
@@ -225,7 +226,7 @@ impl App {
     pub fn counting(self, counters: Counters) -> Self {
         let limiter = RateLimiter::counting(self.settings.aws.limit_percent, counters.clone());
         let discovery = discovery(&self.settings, &self.clients, &limiter, &self.resolver, self.aws.region());
-        Self { counters, discovery, limiter, ..self }
+        Self { limiter, discovery, counters, ..self }
     }
 
     /// What is configured.

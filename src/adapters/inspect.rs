@@ -78,7 +78,7 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    /// In this Region, with this access; counts requests in `calls`. The table is in the Region of the access itself.
+    /// In this Region, with this access; counts requests in `calls`.
     #[must_use]
     pub fn new(access: &Access, region: &str, calls: Calls) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Inspect {
             sns: access.sns(region),
             lambda: access.lambda(region),
             scheduler: access.scheduler(region),
-            dynamodb: access.dynamodb(),
+            dynamodb: access.dynamodb(Some(region)),
         }
     }
 

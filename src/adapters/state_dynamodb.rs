@@ -21,6 +21,7 @@ use repoint_domain::observed::Read;
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::EntryName;
 use repoint_domain::values::failure::{Failure, Kind};
+use repoint_domain::values::table::TableName;
 
 /// The attributes of an item.
 type Item = HashMap<String, AttributeValue>;
@@ -41,7 +42,7 @@ const OURS: [&str; 5] = [KEY, "version", "min_reader", "revision", "state"];
 #[derive(Clone)]
 pub struct StateTable {
     client: Client,
-    table: String,
+    table: TableName,
     calls: Calls,
     /// The items as last read or written.
     known: Arc<Mutex<BTreeMap<EntryName, Known>>>,
@@ -60,7 +61,7 @@ struct Known {
 impl StateTable {
     /// Keeps the state in `table`; counts requests in `calls`.
     #[must_use]
-    pub fn new(client: Client, table: String, calls: Calls) -> Self {
+    pub fn new(client: Client, table: TableName, calls: Calls) -> Self {
         Self { client, table, calls, known: Arc::default() }
     }
 
@@ -88,7 +89,7 @@ impl StateTable {
         let answer = self
             .client
             .get_item()
-            .table_name(&self.table)
+            .table_name(self.table.as_str())
             .key(KEY, key)
             .consistent_read(true)
             .customize()
@@ -154,7 +155,7 @@ impl Store for StateTable {
         let request = self
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(self.table.as_str())
             .set_item(Some(known.unknown.clone()))
             .item(KEY, AttributeValue::S(entry.to_string()))
             .item("version", AttributeValue::N(version.to_string()))

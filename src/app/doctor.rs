@@ -93,7 +93,7 @@ impl App {
             alert_topics: settings.alerts.topics.iter().map(|topic| topic.arn.clone()).collect(),
             callback_topic: self.callback_topic().cloned(),
             table: match &settings.state.store {
-                StateStore::DynamoDb(table) => Some(table.clone()),
+                StateStore::DynamoDb(table) => Some(table.to_string()),
                 StateStore::File(_) => None,
             },
             function: settings.lambda.function.clone(),
@@ -195,7 +195,10 @@ impl App {
 
     async fn table(&self, reader: &Reader<'_>) -> Option<Read<Table>> {
         match &self.settings.state.store {
-            StateStore::DynamoDb(table) => Some(reader.own(reader.own_region()).table(table).await),
+            StateStore::DynamoDb(table) => {
+                let region = table.region().unwrap_or_else(|| reader.own_region());
+                Some(reader.own(region).table(table).await)
+            }
             StateStore::File(_) => None,
         }
     }

@@ -15,6 +15,7 @@ use crate::permission::{Permission, needed};
 use repoint_domain::spec::{Source, Spec};
 use repoint_domain::values::arn::RoleArn;
 use repoint_domain::values::cluster::HISTORY;
+use repoint_domain::values::table::TableName;
 
 /// What a policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,8 +245,11 @@ pub(super) fn discovered_in(cluster: &Spec) -> impl Iterator<Item = Option<&str>
 }
 
 /// The ARN of the state table.
-fn table_arn(settings: &Settings, table: &str) -> String {
-    own_arn(settings, "dynamodb", &format!("table/{table}"))
+fn table_arn(settings: &Settings, table: &TableName) -> String {
+    match table.region() {
+        Some(_) => table.to_string(),
+        None => own_arn(settings, "dynamodb", &format!("table/{table}")),
+    }
 }
 
 /// The ARNs of the Lambda and of its aliases and versions: of the configured one, or else of any that the topic of callbacks

@@ -37,6 +37,7 @@ use repoint_domain::spec::{GroupSpec, Spec};
 use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::assume::AssumedRole;
 use repoint_domain::values::partition;
+use repoint_domain::values::table::TableName;
 pub use show::show;
 pub use triggers::{Callback, CallbackMode, Lambda, Watch};
 
@@ -97,7 +98,7 @@ pub enum StateStore {
     /// A file on this machine.
     File(PathBuf),
     /// A DynamoDB table.
-    DynamoDb(String),
+    DynamoDb(TableName),
 }
 
 /// Where alerts are published, and when.

@@ -15,6 +15,7 @@ pub mod moves;
 pub mod partition;
 pub mod primary;
 pub mod record;
+pub mod table;
 pub mod target;
 pub mod text;
 pub mod timestamp;

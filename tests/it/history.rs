@@ -14,6 +14,7 @@ use repoint::ports::{History, Store as _};
 use repoint_domain::history::Reading;
 use repoint_domain::state::{PendingEvent, State};
 use repoint_domain::values::cluster::EntryName;
+use repoint_domain::values::table::TableName;
 use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::policy::Policy;
@@ -108,7 +109,7 @@ async fn table() -> (Aws, StateTable) {
     account.create_table(0, TABLE, "scope").unwrap();
     let aws = Aws::start(account).await;
     let client = aws_sdk_dynamodb::Client::new(&aws.config().await);
-    (aws, StateTable::new(client, TABLE.to_owned(), Calls::default()))
+    (aws, StateTable::new(client, TableName::parse(TABLE).unwrap(), Calls::default()))
 }
 
 /// A page shows a few events, and reads no others from a table.

@@ -6,6 +6,7 @@ use repoint::ports::Store as _;
 use repoint_domain::state::{ConditionKind, Raw, State};
 use repoint_domain::values::cluster::{EntryName, Timeline};
 use repoint_domain::values::failure::Kind;
+use repoint_domain::values::table::TableName;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::dynamodb::{Condition, Item};
 use serde_json::json;
@@ -36,7 +37,7 @@ async fn table(items: &[Item]) -> Aws {
 
 async fn store(aws: &Aws) -> StateTable {
     let client = aws_sdk_dynamodb::Client::new(&aws.config().await);
-    StateTable::new(client, TABLE.to_owned(), Calls::default())
+    StateTable::new(client, TableName::parse(TABLE).unwrap(), Calls::default())
 }
 
 fn stored(aws: &Aws) -> Item {

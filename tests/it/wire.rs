@@ -20,6 +20,7 @@ use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{
     Answer, RecordChange, RecordName, RecordPlace, RecordSet, RecordType, ZoneId,
 };
+use repoint_domain::values::table::TableName;
 use repoint_domain::values::timestamp::Timestamp;
 use repoint_sandbox::aws::Account;
 use repoint_sandbox::aws::route53::batch::{Change, ChangeAction};
@@ -163,7 +164,7 @@ async fn table() -> (Aws, StateTable) {
     account.create_table(0, TABLE, "scope").unwrap();
     let aws = Aws::start(account).await;
     let client = aws_sdk_dynamodb::Client::new(&aws.config().await);
-    let table = StateTable::new(client, TABLE.to_owned(), Calls::default());
+    let table = StateTable::new(client, TableName::parse(TABLE).unwrap(), Calls::default());
     (aws, table)
 }
 
@@ -239,7 +240,7 @@ async fn of_two_saves_at_once_one_wins() {
 async fn a_table_that_is_not_there_is_not_found() {
     let (aws, _) = table().await;
     let client = aws_sdk_dynamodb::Client::new(&aws.config().await);
-    let missing = StateTable::new(client, "other".to_owned(), Calls::default());
+    let missing = StateTable::new(client, TableName::parse("other").unwrap(), Calls::default());
     let scope = EntryName::new("batman");
     assert_eq!(missing.load(&scope).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(missing.save(&scope, &state(1)).await.unwrap_err().kind, Kind::NotFound);

@@ -140,10 +140,11 @@ impl Access {
         client!(aws_sdk_scheduler, self, &in_region(&self.config, region))
     }
 
-    /// A client for the state table, with the timeouts of a commit.
+    /// A client for the state table, with the timeouts of a commit; in the process's own Region unless another is given.
     #[must_use]
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = self.config.clone().into_builder().timeout_config(prompt()).build();
+    pub fn dynamodb(&self, region: Option<&str>) -> aws_sdk_dynamodb::Client {
+        let config = in_region(&self.config, region.unwrap_or_else(|| self.region()));
+        let config = config.into_builder().timeout_config(prompt()).build();
         client!(aws_sdk_dynamodb, self, &config)
     }
 }

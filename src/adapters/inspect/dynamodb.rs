@@ -1,8 +1,11 @@
 //! The state table.
 
+use aws_sdk_dynamodb::types::MultiRegionConsistency;
+
 use super::{Inspect, not_listed, text};
 use repoint_domain::doctor::facts::table::Table;
 use repoint_domain::observed::Read;
+use repoint_domain::values::table::TableName;
 
 const TABLE: &str = "dynamodb:DescribeTable";
 
@@ -11,9 +14,9 @@ impl Inspect {
     ///
     /// # Errors
     /// AWS's error, or a timeout.
-    pub async fn table(&self, name: &str) -> Read<Table> {
+    pub async fn table(&self, name: &TableName) -> Read<Table> {
         let resource = format!("table {name}");
-        let request = self.dynamodb.describe_table().table_name(name);
+        let request = self.dynamodb.describe_table().table_name(name.as_str());
         let answer = send!(self, self.settings_key(), TABLE, &resource, request)?;
         let table = answer.table().ok_or_else(|| not_listed(TABLE, &resource))?;
         let kind_of = |name: &str| {
@@ -31,6 +34,8 @@ impl Inspect {
             status: text(table.table_status().map(|status| status.as_str())),
             key: keys.map(key).collect(),
             is_deletion_protected: table.deletion_protection_enabled() == Some(true),
+            replicas: table.replicas().iter().map(|replica| text(replica.region_name())).collect(),
+            is_strongly_consistent: table.multi_region_consistency() == Some(&MultiRegionConsistency::Strong),
         })
     }
 }

@@ -82,7 +82,7 @@ impl StateTable {
         let put = self
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(self.table.as_str())
             .item(KEY, key(entry, event.number))
             .item(SINCE, since.clone())
             .item(EVENT, AttributeValue::S(event.json.clone()))

@@ -135,6 +135,10 @@ async fn what_is_not_configured_is_not_in_it() {
     assert_eq!(remember["Action"], serde_json::json!(["dynamodb:GetItem", "dynamodb:PutItem"]));
     let read_only = policy(&table, &["--no-instances", "--for", "plan"]).await;
     assert_eq!(read_only["Statement"][1]["Action"], serde_json::json!(["dynamodb:GetItem"]));
+    let elsewhere = "arn:aws:dynamodb:us-east-2:210987654321:table/repoint";
+    let with_arn =
+        policy(&table.replace("\"repoint\"", &format!("{elsewhere:?}")), &["--no-instances"]).await;
+    assert_eq!(with_arn["Statement"][2]["Resource"][0], elsewhere);
 }
 
 /// A node that was broken into writes no other cluster's state.

@@ -39,6 +39,9 @@ async fn there_is_one_state_store() {
     error: repoint.toml:2: `state.dynamodb_table`: it is empty
       2 | dynamodb_table = " "
     "#);
+    let ran =
+        Repoint::new(both("dynamodb_table = \"a/b\"")).without("REPOINT_STATE_FILE").run(&["run"]).await;
+    assert!(ran.stderr.contains("`a/b`: it is not a table's name or ARN"), "{ran}");
     insta::assert_snapshot!(refused(both("required = \"no\"\ntable = \"repoint\"")).await, @r#"
     error: repoint.toml:2: `required`: invalid type: string "no", expected a boolean
       2 | required = "no"

@@ -11,4 +11,8 @@ pub struct Table {
     pub key: Vec<(String, String, String)>,
     /// Whether it can be deleted at all.
     pub is_deletion_protected: bool,
+    /// The other Regions of a global table.
+    pub replicas: Vec<String>,
+    /// Whether a write is in each Region before it is answered (`MultiRegionConsistency` `STRONG`).
+    pub is_strongly_consistent: bool,
 }

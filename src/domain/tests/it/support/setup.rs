@@ -199,6 +199,8 @@ pub fn right() -> Facts {
             status: "ACTIVE".to_owned(),
             key: vec![("scope".to_owned(), "HASH".to_owned(), "S".to_owned())],
             is_deletion_protected: true,
+            replicas: Vec::new(),
+            is_strongly_consistent: false,
         })),
         node: Some(node()),
     }
@@ -439,7 +441,7 @@ fn backend_spec() -> BackendSpec {
 }
 
 fn haproxy() -> HaproxyCfg {
-    let section = HaproxySection { loads_state: true, cuts_sessions: true };
+    let section = HaproxySection { loads_state: true, cuts_sessions: true, ..HaproxySection::default() };
     HaproxyCfg { has_hard_stop: true, sections: BTreeMap::from([("postgres_primary".to_owned(), section)]) }
 }
 
