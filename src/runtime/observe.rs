@@ -165,11 +165,14 @@ impl Observing {
     }
 }
 
-/// Observes and decides once, and waits for every endpoint.
+/// Observes and decides once, and waits for every endpoint and for discovery.
 pub async fn observe(spec: &Spec, ports: &Ports, deadline: Instant) -> Observation {
-    let mut observing = begin(spec, ports, deadline, &mut Members::default()).await;
+    let mut members = Members::default();
+    let mut observing = begin(spec, ports, deadline, &mut members).await;
     while observing.next().await.is_some() {}
-    observing.observe()
+    let mut observation = observing.observe();
+    observation.observed.discovered = members.discovered(reads_until(deadline)).await;
+    observation
 }
 
 /// Observes only in order to connect to every service that an observation asks. A member that does not answer by

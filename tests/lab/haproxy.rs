@@ -32,7 +32,7 @@ const NODES: [(&str, &str); 3] =
 const EXCLUSIVE: &str = "
 listen postgres_exclusive
     bind 127.0.0.10:5002
-    server primary 127.0.0.11:5432 disabled
+    server primary primary.invalid:5432 disabled init-addr last,192.0.2.1
 ";
 const WITHIN: Duration = Duration::from_secs(20);
 

@@ -1,5 +1,7 @@
 //! `haproxy.cfg`, as far as doctor judges it.
 
+use std::net::IpAddr;
+
 use repoint_domain::doctor::facts::node::{HaproxyCfg, HaproxySection};
 
 /// Words that begin a section (Configuration Manual, 2.1).
@@ -31,13 +33,26 @@ pub fn parse(text: &str) -> HaproxyCfg {
             "load-server-state-from-file" => {
                 section.loads_state = words.get(1).is_some_and(|from| *from != "none");
             }
-            "default-server" | "server" if words.contains(&"shutdown-sessions") => {
-                section.cuts_sessions = true;
+            "default-server" | "server" => {
+                section.cuts_sessions |= words.contains(&"shutdown-sessions");
+                if let ["server", name, address, options @ ..] = &words[..]
+                    && forgets_address(address, options)
+                {
+                    section.forgets_address.insert((*name).to_owned());
+                }
             }
             _ => {}
         }
     }
     cfg
+}
+
+/// Whether a server's address is the configured one after each start.
+fn forgets_address(address: &str, options: &[&str]) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let methods = options.iter().skip_while(|option| **option != "init-addr").nth(1);
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+        || methods.is_some_and(|methods| !methods.split(',').any(|method| method == "last"))
 }
 
 #[cfg(test)]
@@ -50,10 +65,24 @@ mod tests {
             "global\n  hard-stop-after 30s # soon\n\ndefaults\n  load-server-state-from-file global\n\nlisten one\n  default-server \
              inter 1s on-marked-down shutdown-sessions\n\ndefaults other\n  mode tcp\nbackend two\n  server a 10.0.0.1:5432 check\n",
         );
-        let section = |loads_state, cuts_sessions| HaproxySection { loads_state, cuts_sessions };
+        let section = |loads_state, cuts_sessions| HaproxySection {
+            loads_state,
+            cuts_sessions,
+            ..HaproxySection::default()
+        };
         assert!(cfg.has_hard_stop);
         assert_eq!(cfg.sections["one"], section(true, true));
-        assert_eq!(cfg.sections["two"], section(false, false));
+        let two = HaproxySection { forgets_address: ["a".to_owned()].into(), ..section(false, false) };
+        assert_eq!(cfg.sections["two"], two);
         assert!(!parse("# hard-stop-after 30s\ndefaults\n  hard-stop-after 30s\n").has_hard_stop);
+    }
+
+    #[test]
+    fn the_address_of_a_name_outlasts_a_reload() {
+        let cfg = parse(
+            "listen one\n  server a a.invalid:1 disabled init-addr last,192.0.2.1\n  server b b.invalid:1\n  server c c.invalid:1 \
+             init-addr libc,none\n  server d [fd00::1]:1\n",
+        );
+        assert_eq!(cfg.sections["one"].forgets_address, ["c".to_owned(), "d".to_owned()].into());
     }
 }

@@ -26,6 +26,8 @@ mod cross_zone_off;
 mod dcs_members_even;
 mod dcs_stale;
 mod deregistered_keeps_sessions;
+mod discovery_finds_others;
+mod discovery_incomplete;
 mod endpoint_behind;
 mod failover_without_health_check;
 mod failsafe_mode_off;
@@ -43,6 +45,7 @@ mod function_without_route_to_patroni;
 mod group_of_other_type;
 mod group_unattached;
 mod haproxy;
+mod haproxy_forgets_address;
 mod haproxy_keeps_old_workers;
 mod haproxy_keeps_sessions;
 mod haproxy_reload_opens_all;
@@ -84,6 +87,7 @@ mod schedules;
 mod switchover_open;
 mod table_key_wrong;
 mod table_not_active;
+mod table_not_consistent;
 mod table_unprotected;
 mod targets_unhealthy;
 mod timeline_not_compared;
@@ -175,6 +179,7 @@ pub const CHECKS: &[&Check] = &[
     &table_key_wrong::CHECK,
     &table_not_active::CHECK,
     &table_unprotected::CHECK,
+    &table_not_consistent::CHECK,
     &topic_key_of_other_account::CHECK,
     &topic_subscription_pending::CHECK,
     &topic_without_subscription::CHECK,
@@ -183,6 +188,8 @@ pub const CHECKS: &[&Check] = &[
     &clock_differs::CHECK,
     &crash_recovery_long::CHECK,
     &dcs_stale::CHECK,
+    &discovery_incomplete::CHECK,
+    &discovery_finds_others::CHECK,
     &failsafe_mode_off::CHECK,
     &flapping::CHECK,
     &member_address::CHECK,
@@ -207,6 +214,7 @@ pub const CHECKS: &[&Check] = &[
     &haproxy_keeps_old_workers::CHECK,
     &haproxy_keeps_sessions::CHECK,
     &haproxy_reload_opens_all::CHECK,
+    &haproxy_forgets_address::CHECK,
     &own_name_on_loopback::CHECK,
     &restapi_unguarded::CHECK,
     &unit_not_enabled::CHECK,

@@ -1,6 +1,6 @@
 //! What only a machine itself can say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observed::Read;
 use crate::values::cluster::Scope;
@@ -54,6 +54,10 @@ pub struct HaproxySection {
     pub loads_state: bool,
     /// Whether the sessions of a server that is down end (`on-marked-down shutdown-sessions`).
     pub cuts_sessions: bool,
+    /// The servers that a new worker expects at their configured address, whatever the state file says: it takes the address of
+    /// a server from there only if the configuration has a name for it, and `init-addr` the word `last`, as by default
+    /// (HAProxy, `server.c`, `srv_init_addr`).
+    pub forgets_address: BTreeSet<String>,
 }
 
 /// A unit of systemd.

@@ -1,9 +1,13 @@
 //! A site of a cluster: one Patroni cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use super::{Cluster, Group, Member, known};
 use crate::doctor::check::NotChecked;
 use crate::doctor::facts::patroni::{ClusterExtra, ListedMember, PatroniConfig};
-use crate::spec;
+use crate::spec::{self, Discover};
+use crate::values::cluster::{ApiUrl, MemberName};
 use crate::values::host::is_loopback;
 use crate::values::record::Alias;
 
@@ -80,6 +84,25 @@ impl<'a> Site<'a> {
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.spec.members.iter().any(|url| url.host().parse().is_ok_and(is_loopback))
+    }
+
+    /// Where its members may be found, and what is found there; `None` if they are configured alone.
+    ///
+    /// # Errors
+    /// If discovery failed.
+    pub fn discovered(self) -> Result<Option<(&'a Discover, &'a BTreeSet<ApiUrl>)>, NotChecked> {
+        let Some(discover) = &self.spec.discover else { return Ok(None) };
+        let found = known(self.cluster.its.observed.discovered.get(&self.spec.name))?;
+        Ok(Some((discover, found)))
+    }
+
+    /// The addresses at which a `GET /cluster` lists members, with their names; the name of a host is none.
+    #[must_use]
+    pub fn addresses(self) -> BTreeMap<&'a str, &'a MemberName> {
+        let answers = self.cluster.its.observed.answers_of(self.spec.name.as_ref()).values();
+        let listed = answers.filter_map(|answer| answer.view.as_ref().ok()).flat_map(|view| &view.members);
+        let at = listed.filter_map(|listed| Some((listed.api_url.as_ref()?.host(), &listed.name)));
+        at.filter(|(host, _)| host.parse::<IpAddr>().is_ok()).collect()
     }
 
     /// Its members that were asked.

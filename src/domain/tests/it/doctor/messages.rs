@@ -400,6 +400,18 @@ pub const CASES: &[Case] = &[
     finds("the table may be deleted", "table_unprotected", Info, |facts| {
         table(facts).is_deletion_protected = false;
     }),
+    finds(
+        "the table is a global one, whose Regions agree later",
+        "table_not_consistent",
+        Critical,
+        |facts| {
+            table(facts).replicas = vec!["us-west-2".to_owned()];
+        },
+    ),
+    silent("the table is a global one, whose Regions always agree", |facts| {
+        table(facts).replicas = vec!["us-east-2".to_owned(), "us-west-2".to_owned()];
+        table(facts).is_strongly_consistent = true;
+    }),
     finds("the table does not exist", "resource_missing", Critical, |facts| {
         facts.table = Some(missing("dynamodb:DescribeTable"));
     }),

@@ -3,6 +3,7 @@
 use repoint_domain::doctor::check::Severity::{Info, Warning};
 use repoint_domain::doctor::facts::Facts;
 use repoint_domain::doctor::facts::node::{HaproxySection, Unit};
+use repoint_domain::spec::BackendStrategy;
 use repoint_domain::values::failure::{Failure, Kind};
 
 use super::{Case, finds, silent};
@@ -20,6 +21,10 @@ fn failure(kind: Kind) -> Failure {
 fn hosts(facts: &mut Facts, address: &str, name: &str) {
     let lines = node_of(facts).hosts.as_mut().unwrap().as_mut().unwrap();
     lines.push((address.to_owned(), vec![name.to_owned()]));
+}
+
+fn make_exclusive(facts: &mut Facts) {
+    facts.clusters[0].spec.backends[0].strategy = BackendStrategy::Exclusive { server: "primary".to_owned() };
 }
 
 fn unprobed(facts: &mut Facts) {
@@ -62,6 +67,16 @@ pub const CASES: &[Case] = &[
             haproxy_of(facts).sections.get_mut("postgres_primary").unwrap().cuts_sessions = false;
         },
     ),
+    finds("a new worker of HAProxy has an old address", "haproxy_forgets_address", Warning, |facts| {
+        make_exclusive(facts);
+        let section = haproxy_of(facts).sections.get_mut("postgres_primary").unwrap();
+        section.forgets_address.insert("primary".to_owned());
+    }),
+    silent("the servers of a warm backend have addresses", |facts| {
+        let section = haproxy_of(facts).sections.get_mut("postgres_primary").unwrap();
+        section.forgets_address.insert("pg1".to_owned());
+    }),
+    silent("the address of an exclusive backend's server outlasts a reload", make_exclusive),
     silent("a backend that is not configured here", |facts| {
         haproxy_of(facts).sections.insert("web".to_owned(), HaproxySection::default());
     }),

@@ -1,5 +1,6 @@
 //! Patroni's configuration and its members.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use repoint_domain::doctor::check::Severity::{Critical, Info, Warning};
@@ -8,13 +9,13 @@ use repoint_domain::doctor::examine::examine;
 use repoint_domain::doctor::facts::Facts;
 use repoint_domain::doctor::facts::patroni::ListedMember;
 use repoint_domain::observed::TimelineEnd;
-use repoint_domain::spec::Reached;
+use repoint_domain::spec::{Discover, Reached, Source, Tag};
 use repoint_domain::values::cluster::{ApiUrl, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::timestamp::Timestamp;
 use repoint_domain::values::utc::Utc;
 
-use super::{Case, finds, silent};
+use super::{Case, finds, silent, unknown};
 use crate::support::evidence::{name, refused, url};
 use crate::support::setup::{
     config_of, file_of, follow_another, health_of, leave_one, member_of, node_of, relist, right,
@@ -24,6 +25,16 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 
 fn tag(member: &mut ListedMember, name: &str, value: &str) {
     member.tags.insert(name.to_owned(), value.to_owned());
+}
+
+/// Members are found by a tag, these.
+fn discover(facts: &mut Facts, found: &[u8]) {
+    let tag = Tag { key: "patroni-scope".to_owned(), value: "batman".to_owned() };
+    let source = Source::Instances { tag, region: None, assume: None };
+    let cluster = &mut facts.clusters[0];
+    cluster.spec.sites[0].discover = Some(Discover { source, port: 8008, is_https: false });
+    cluster.observed.discovered =
+        BTreeMap::from([(None, Ok(found.iter().map(|number| url(*number)).collect()))]);
 }
 
 fn promoted(facts: &mut Facts, hours_ago: &[u64]) {
@@ -107,6 +118,15 @@ pub const CASES: &[Case] = &[
     silent("pg_rewind is on in the file", |facts| {
         config_of(facts).use_pg_rewind = Some(false);
         file_of(facts).use_pg_rewind = Some(true);
+    }),
+    silent("members are discovered", |facts| discover(facts, &[1, 2, 3])),
+    finds("a member has not the tag", "discovery_incomplete", Warning, |facts| discover(facts, &[1, 3])),
+    finds("what is no member has the tag", "discovery_finds_others", Info, |facts| {
+        discover(facts, &[1, 2, 3, 9]);
+    }),
+    unknown("the right to discover members is missing", "discovery_incomplete", |facts| {
+        discover(facts, &[]);
+        facts.clusters[0].observed.discovered = BTreeMap::from([(None, Err(refused()))]);
     }),
     finds("timelines are not compared", "timeline_not_compared", Info, |facts| {
         config_of(facts).check_timeline = None;
