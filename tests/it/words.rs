@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// The folders that are checked.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "src",
     "lambda/src",
+    "infra/ansible",
     "infra/cloudformation",
     "infra/grafana",
     "infra/package",
