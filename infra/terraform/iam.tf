@@ -77,6 +77,7 @@ locals {
           Resource = local.failure_queue_arn
         },
       ],
+      local.callback_statements,
       [for _ in var.vpc == null ? [] : [0] : {
         Sid      = "ManageNetworkInterfaces"
         Effect   = "Allow"

@@ -53,7 +53,7 @@ resource "aws_sns_topic_policy" "this" {
 }
 
 resource "aws_sns_topic_subscription" "look" {
-  count = var.triggers_enabled ? 1 : 0
+  count = var.triggers_enabled && var.callback_batches == null ? 1 : 0
 
   topic_arn = var.trigger_topic == null ? aws_sns_topic.this["look"].arn : var.trigger_topic.arn
   protocol  = "lambda"
@@ -66,7 +66,7 @@ resource "aws_sns_topic_subscription" "look" {
 }
 
 resource "aws_lambda_permission" "look" {
-  count = var.triggers_enabled ? 1 : 0
+  count = var.triggers_enabled && var.callback_batches == null ? 1 : 0
 
   statement_id  = "look"
   action        = "lambda:InvokeFunction"

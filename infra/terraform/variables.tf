@@ -226,6 +226,20 @@ variable "trigger_topic" {
   }
 }
 
+variable "callback_batches" {
+  description = "Callbacks wait up to `seconds` in a queue, and each batch of them is one invocation, `at_once` of them at most: for a fleet, in which many clusters may fail over at once. Null means an invocation for each callback, without delay."
+  type = object({
+    seconds = optional(number, 1)
+    at_once = optional(number, 2)
+  })
+  default = null
+
+  validation {
+    condition     = var.callback_batches == null || try(var.callback_batches.seconds >= 1 && var.callback_batches.seconds <= 300 && var.callback_batches.at_once >= 2 && var.callback_batches.at_once <= 1000, false)
+    error_message = "`callback_batches.seconds` must be from 1 to 300, and `callback_batches.at_once` from 2 to 1000: AWS accepts no others."
+  }
+}
+
 variable "alert_topic" {
   description = "The SNS topic for the alerts of `repoint` (`alerts.sns_topic_arn`) and the alarms. Null creates `NAME-alerts`."
   type        = object({ arn = string })
