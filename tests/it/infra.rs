@@ -31,7 +31,7 @@ fn every_call_of_the_program_has_its_statement() {
 /// The examples' bundles are what the program prints for their configurations.
 #[test]
 fn the_examples_have_the_bundles_of_their_configurations() {
-    for example in ["complete", "existing"] {
+    for example in ["complete", "existing", "fleet", "two-regions"] {
         let folder = format!("infra/terraform/examples/{example}");
         let output = Command::new(env!("CARGO_BIN_EXE_repoint"))
             .args(["bundle", "--no-instances", "--config", "repoint.toml"])

@@ -92,15 +92,28 @@ class World:
                 ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
                 ("ec2", "describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId"),
                 ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+                ("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
+                ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupARN"),
+                ("iam", "list_instance_profiles", "InstanceProfiles", "Arn"),
+                ("route53", "list_health_checks", "HealthChecks", "Id"),
+                ("lambda", "list_layers", "Layers", "LayerArn"),
+                ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
             ]
             for service, verb, key, field in listings:
                 scope = {"Scope": "Local"} if verb == "list_policies" else {}
                 for item in getattr(self.aws(service, region), verb)(**scope).get(key, []):
                     found.add((region, verb, item[field] if field else item))
-            # moto keeps deleted endpoints in its list.
-            endpoints = self.aws("ec2", region).describe_vpc_endpoints()["VpcEndpoints"]
-            alive = [it for it in endpoints if it["State"].lower() not in ("deleted", "deleting")]
-            found.update((region, "describe_vpc_endpoints", it["VpcEndpointId"]) for it in alive)
+            # What is deleted stays in these lists, as in AWS for a while.
+            ec2 = self.aws("ec2", region)
+            for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]:
+                if endpoint["State"].lower() not in ("deleted", "deleting"):
+                    found.add((region, "describe_vpc_endpoints", endpoint["VpcEndpointId"]))
+            for peering in ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]:
+                if peering["Status"]["Code"] != "deleted":
+                    found.add((region, "describe_vpc_peering_connections", peering["VpcPeeringConnectionId"]))
+            for reservation in ec2.describe_instances()["Reservations"]:
+                alive = [it for it in reservation["Instances"] if it["State"]["Name"] != "terminated"]
+                found.update((region, "describe_instances", it["InstanceId"]) for it in alive)
         return found
 
 
@@ -164,7 +177,7 @@ def common_resources(world, region):
 
 def variables(world, function, region=REGIONS[0]):
     configured = world.aws("lambda", region).get_function_configuration(FunctionName=function)
-    return configured["Environment"]["Variables"]
+    return configured.get("Environment", {}).get("Variables", {})
 
 
 def role_policies(world, role):

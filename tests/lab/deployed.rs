@@ -20,10 +20,10 @@ use crate::moto::Moto;
 use crate::wait::wait_until;
 
 /// Where the examples deploy to.
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "123456789012";
+pub const REGION: &str = "us-east-1";
+pub const ACCOUNT: &str = "123456789012";
 /// A callback's message, and a pass.
-const PROMPTLY: Duration = Duration::from_mins(1);
+pub const PROMPTLY: Duration = Duration::from_mins(1);
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab");
 
 /// A Python program that puts an example up, says as JSON what it made (`outputs`, the function's `environment`, its
@@ -63,7 +63,7 @@ impl<'a> Tool<'a> {
         Ok(printed)
     }
 
-    async fn up(&self, example: &str, inputs: &Value) -> anyhow::Result<Value> {
+    pub async fn up(&self, example: &str, inputs: &Value) -> anyhow::Result<Value> {
         let bootstrap = Function::bootstrap();
         let bootstrap = bootstrap.to_str().context("a text")?;
         let folder = self.folder(example);
@@ -74,7 +74,7 @@ impl<'a> Tool<'a> {
         Ok(serde_json::from_str(&self.about(example, "up", &options).await?)?)
     }
 
-    async fn down(&self, example: &str) -> anyhow::Result<()> {
+    pub async fn down(&self, example: &str) -> anyhow::Result<()> {
         self.about(example, "down", &[]).await?;
         Ok(())
     }
@@ -142,18 +142,33 @@ pub async fn existing(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     tool.down("existing").await
 }
 
-fn members(lab: &Lab) -> Vec<&str> {
+pub fn members(lab: &Lab) -> Vec<&str> {
     lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect()
 }
 
 /// What a command of `repoint` prints for this configuration.
-async fn printed(lab: &Lab, command: &str, configuration: &str, flags: &[&str]) -> anyhow::Result<Value> {
+pub async fn printed(lab: &Lab, command: &str, configuration: &str, flags: &[&str]) -> anyhow::Result<Value> {
     let file = lab.dir.join("deployed.toml");
     fs::write(&file, configuration)?;
     let arguments = [&[command, "--config", file.to_str().context("a text")?], flags].concat();
     let outcome = Program::new(&lab.program, &lab.dir).run(&arguments).await?;
     ensure!(outcome.code == 0, "{outcome:?}");
     Ok(serde_json::from_str(&outcome.stdout)?)
+}
+
+/// The report of each cluster that the function has checked.
+pub async fn reports(lab: &Lab, region: &str, function: &Value, order: &Value) -> anyhow::Result<Vec<Value>> {
+    let answer = invoke(lab, region, function, order).await?;
+    ensure!(answer["FunctionError"].is_null(), "{answer}");
+    let payload: Value = serde_json::from_str(answer["Payload"].as_str().context("a payload")?)?;
+    let clusters = payload["clusters"].as_array().context("clusters")?.clone();
+    ensure!(!clusters.is_empty(), "{payload}");
+    Ok(clusters)
+}
+
+async fn invoke(lab: &Lab, region: &str, function: &Value, order: &Value) -> anyhow::Result<Value> {
+    let args = json!({ "FunctionName": function, "Payload": order.to_string() });
+    lab.aws.call_in(region, "lambda", "invoke", args).await
 }
 
 struct Deployed<'a> {
@@ -230,16 +245,12 @@ impl Deployed<'_> {
     }
 
     async fn report(&self, order: &Value) -> anyhow::Result<Value> {
-        let answer = self.invoke(order).await?;
-        ensure!(answer["FunctionError"].is_null(), "{answer}");
-        let payload: Value = serde_json::from_str(answer["Payload"].as_str().context("a payload")?)?;
-        Ok(payload["clusters"][0].clone())
+        let function = &self.made["outputs"]["function_name"];
+        Ok(reports(self.lab, REGION, function, order).await?.remove(0))
     }
 
     async fn invoke(&self, order: &Value) -> anyhow::Result<Value> {
-        let function = &self.made["outputs"]["function_name"];
-        let args = json!({ "FunctionName": function, "Payload": order.to_string() });
-        self.lab.aws.call_in(REGION, "lambda", "invoke", args).await
+        invoke(self.lab, REGION, &self.made["outputs"]["function_name"], order).await
     }
 
     async fn ensure_points_at(&self, member: &Member) -> anyhow::Result<()> {

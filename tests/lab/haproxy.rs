@@ -51,17 +51,21 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn start(home: &Path) -> anyhow::Result<Self> {
-        let mut text =
-            NODES.iter().fold(CONFIGURATION.to_owned(), |text, (guide, lab)| text.replace(guide, lab));
-        for (guide, lab) in [
-            ("/run/haproxy", home.to_str().context("a text")?),
-            ("/var/lib/haproxy", home.to_str().context("a text")?),
+        let text = NODES.iter().fold(CONFIGURATION.to_owned(), |text, (guide, lab)| text.replace(guide, lab));
+        Self::configured(home, &(text + EXCLUSIVE))
+    }
+
+    /// With that configuration; its files are in the folder, and its ports on the lab's address.
+    pub fn configured(home: &Path, text: &str) -> anyhow::Result<Self> {
+        let folder = home.to_str().context("a text")?;
+        let places = [
+            ("/run/haproxy", folder),
+            ("/var/lib/haproxy", folder),
             ("bind :", "bind 127.0.0.10:"),
-        ] {
-            text = text.replace(guide, lab);
-        }
-        let file = home.join("haproxy.cfg");
-        fs::write(&file, text + EXCLUSIVE)?;
+            ("user repoint", "user postgres"),
+        ];
+        let text = places.iter().fold(text.to_owned(), |text, (there, here)| text.replace(there, here));
+        fs::write(home.join("haproxy.cfg"), text)?;
         Ok(Self { master: Self::master(home)?, home: home.to_owned() })
     }
 

@@ -1,9 +1,9 @@
 """moto's Lambda, mended: a function runs, by AWS's runtime interface emulator. moto would run it in Docker.
 
 An invocation unpacks the function's own zip and starts its `bootstrap`, with its environment, its limits, and
-credentials of its role: what it may do is judged by the role's own policies. The process is kept warm until the
-function is changed or deleted, or moto forgets everything. SNS reaches subscribed functions, if they let it. LAB_RIE is
-the folder of the emulators.
+credentials of its role: what it may do is judged by the role's own policies. Its layers are in /opt, of which it has its
+own. The process is kept warm until the function is changed or deleted, or moto forgets everything. SNS reaches subscribed
+functions, if they let it, and queues reach functions. LAB_RIE is the folder of the emulators.
 """
 
 import base64
@@ -23,8 +23,9 @@ import threading
 import time
 import zipfile
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.logs.exceptions import ResourceNotFoundException
+from moto.sqs.models import sqs_backends
 from moto.sts.models import sts_backends
 from moto.utilities.utils import get_partition
 
@@ -38,6 +39,8 @@ update_code = LambdaFunction.update_function_code
 delete_function = LambdaBackend.delete_function
 reset = LambdaBackend.reset
 send_sns_message = LambdaBackend.send_sns_message
+send_sqs_batch = LambdaBackend.send_sqs_batch
+create_mapping = LambdaBackend.create_event_source_mapping
 # A child dies with the thread that started it (setpriv), so one that lives as long as moto starts them all.
 starter = concurrent.futures.ThreadPoolExecutor(1)
 starting = threading.Lock()
@@ -53,10 +56,16 @@ class Instance:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{function.function_name}-", dir=os.getcwd()))
         task = self.folder / "task"
         unpack(function.code_bytes, task)
+        layers = self.folder / "layers"
+        layers.mkdir()
+        for layer in function.layers:
+            unpack(layer_bytes(function, layer["Arn"]), layers)
         self.log = self.folder / "log"
         self.address = (HOST, free_port())
         machine = function.architectures[0]
-        command = ["setpriv", "--pdeathsig", "KILL", f"{os.environ['LAB_RIE']}/aws-lambda-rie-{machine}"]
+        command = ["setpriv", "--pdeathsig", "KILL"]
+        command += ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /opt && exec "$@"', str(layers)]
+        command += [f"{os.environ['LAB_RIE']}/aws-lambda-rie-{machine}"]
         command += ["--runtime-interface-emulator-address", f"{HOST}:{self.address[1]}"]
         command += ["--runtime-api-address", f"{HOST}:{free_port()}", str(task / "bootstrap")]
         with self.log.open("wb") as log:
@@ -97,6 +106,10 @@ class Instance:
         self.process.terminate()
         self.process.wait()
         shutil.rmtree(self.folder)
+
+
+def layer_bytes(function, arn):
+    return lambda_backends[function.account_id][function.region].layers_versions_by_arn(arn).code_bytes
 
 
 def unpack(code, folder):
@@ -214,6 +227,24 @@ def hear_of_sns(backend, function_name, *message, **more):
         threading.Thread(target=send_sns_message, args=arguments, kwargs=more, daemon=True).start()
 
 
+def map_event_source(backend, spec):
+    """Of an alias too, whatever version it leads to: moto would map the version of the day."""
+    mapping = create_mapping(backend, spec)
+    if spec["FunctionName"].startswith("arn:"):
+        queue = sqs_backends[backend.account_id][backend.region_name].get_queue(mapping.event_source_arn.rsplit(":", 1)[-1])
+        queue.lambda_event_source_mappings.pop(mapping.function_arn)
+        mapping.function_arn = spec["FunctionName"]
+        queue.lambda_event_source_mappings[mapping.function_arn] = mapping
+    return mapping
+
+
+def hear_of_sqs(backend, function_arn, messages, queue_arn):
+    """Whoever sends a message does not wait for the function."""
+    arguments = (backend, function_arn, messages, queue_arn)
+    threading.Thread(target=send_sqs_batch, args=arguments, daemon=True).start()
+    return True
+
+
 LambdaFunction.invoke = invoke
 LambdaFunction.update_configuration = end_and_reconfigure
 LambdaFunction.update_function_code = end_and_replace
@@ -222,3 +253,5 @@ LambdaBackend.reset = end_and_forget
 LambdaBackend.add_permission = add_permission
 LambdaBackend.get_policy = get_policy
 LambdaBackend.send_sns_message = hear_of_sns
+LambdaBackend.send_sqs_batch = hear_of_sqs
+LambdaBackend.create_event_source_mapping = map_event_source

@@ -15,7 +15,9 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError
 from moto.dynamodb.models.table import Table
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.responses.vpcs import VPCs
 from moto.ec2.utils import filter_dict_attribute_mapping as filters
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import IAMPolicyStatement, IAMRequest
@@ -25,10 +27,11 @@ from moto.route53.exceptions import (
     ResourceRecordAlreadyExists,
     Route53ClientError,
 )
-from moto.route53.models import RecordSet, Route53Backend
+from moto.route53.models import HealthCheck, RecordSet, Route53Backend
 from moto.route53.responses import Route53
 from moto.server import main
 from moto.sns.models import SNSBackend
+from moto.sqs.models import Queue
 
 # The lab itself, as the owner of the account: nothing is refused to it.
 ROOT_KEY = "lab"
@@ -43,6 +46,11 @@ register_targets = ELBv2Backend.register_targets
 get_flag = Route53._get_bool_param
 get_hosted_zone = Route53.get_hosted_zone
 make_rule = SecurityGroupRule.__init__
+make_health_check = Route53.create_health_check
+health_check_config = HealthCheck.health_check_config.fget
+make_interfaces = Instance.prep_nics
+queue_attributes = Queue.attributes.fget
+make_vpc_endpoint = VPCs.create_vpc_endpoint
 get_topic = SNSBackend.get_topic
 network_of = LambdaFunction.vpc_config.fget
 rule_arguments = inspect.signature(make_rule)
@@ -154,6 +162,39 @@ def zone_with_vpcs(responses):
     return answer
 
 
+def create_health_check(responses):
+    """A health check that follows an alarm asks nothing itself: Route 53 gives back what was given, and moto adds to it how
+    it would ask, and forgets the alarm."""
+    answer = make_health_check(responses)
+    config = responses._get_param("HealthCheckConfig")
+    if config["Type"] == "CLOUDWATCH_METRIC":
+        answer.result["HealthCheck"].given = {name: it for name, it in config.items() if it not in ([], None)}
+    return answer
+
+
+def create_vpc_endpoint(responses):
+    """moto forgets that an endpoint's service is in another Region."""
+    answer = make_vpc_endpoint(responses)
+    answer.result["VpcEndpoint"].service_region = responses._get_param("ServiceRegion") or responses.region
+    return answer
+
+
+def prepare_interfaces(instance, interfaces, *args, **of):
+    """The interface that an instance is started with goes with it, and moto leaves it behind."""
+    is_made = not any(it.get("NetworkInterfaceId") for it in interfaces)
+    make_interfaces(instance, interfaces, *args, **of)
+    if is_made and 0 in instance.nics:
+        instance.nics[0].delete_on_termination = True
+
+
+def attributes_as_given(queue):
+    """SQS gives a redrive policy back as it was given, and moto writes it with spaces."""
+    found = queue_attributes(queue)
+    if "RedrivePolicy" in found:
+        found["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=(",", ":"))
+    return found
+
+
 def make_described_rule(rule, *args, **of):
     """moto keeps what a security group's rule says of itself only if the rule is about addresses."""
     make_rule(rule, *args, **of)
@@ -198,6 +239,11 @@ Table.put_item = put_item_at_once
 ELBv2Backend.register_targets = register_and_note
 Route53._get_bool_param = flag_of_zone
 Route53.get_hosted_zone = zone_with_vpcs
+Route53.create_health_check = create_health_check
+HealthCheck.health_check_config = property(lambda check: getattr(check, "given", None) or health_check_config(check))
+Instance.prep_nics = prepare_interfaces
+Queue.attributes = property(attributes_as_given)
+VPCs.create_vpc_endpoint = create_vpc_endpoint
 SecurityGroupRule.__init__ = make_described_rule
 SecurityGroupRule.description = property(lambda rule: rule.ip_range.get("Description") or rule.about)
 moto.elbv2.models.make_arn_for_load_balancer = network_arn

@@ -1,6 +1,7 @@
 """The real Terraform, with the real AWS provider, applies the examples against moto, from nothing.
 
-usage: terraform.py [--endpoint URL] [complete] [existing] [given] [refusals] [linted]     (all of them by default)
+usage: terraform.py [--endpoint URL] [TRIAL...]     complete, existing, two-regions, fleet, given, refusals, numbers, linted;
+                                                    all of them by default
        terraform.py --endpoint URL --folder DIR [--bootstrap FILE] [--inputs JSON] up EXAMPLE
        terraform.py --endpoint URL --folder DIR down EXAMPLE
 
@@ -37,8 +38,10 @@ from account import (
     trusts_lambda_for,
     variables,
 )
+from terraform_fleet import Fleet, numbers
 from terraform_given import given
 from terraform_refusals import linted, refusals
+from terraform_regions import TwoRegions
 
 
 def main():
@@ -47,13 +50,13 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, help="what `up` leaves for `down`")
     parser.add_argument("--bootstrap", type=pathlib.Path, help="the function's program, if it is to run")
     parser.add_argument("--inputs", type=json.loads, default={}, help="the example's, as a JSON object")
-    parser.add_argument("what", nargs="*", help="complete, existing, given, refusals, linted; up EXAMPLE; down EXAMPLE")
+    parser.add_argument("what", nargs="*", help="trials; up EXAMPLE; down EXAMPLE")
     arguments = parser.parse_args()
     if arguments.what[:1] in (["up"], ["down"]):
         verb, name = arguments.what
         world = World(arguments.folder, arguments.endpoint, arguments.bootstrap)
         return print(json.dumps(up(world, name, arguments.inputs))) if verb == "up" else down(world, name)
-    trials = {"complete": example, "existing": example, "given": given, "refusals": refusals, "linted": linted}
+    trials = {**dict.fromkeys(EXAMPLES, example), "given": given, "refusals": refusals, "numbers": numbers, "linted": linted}
     with tempfile.TemporaryDirectory(prefix="terraform-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
         endpoint = arguments.endpoint or stack.enter_context(moto(folder))
@@ -76,8 +79,9 @@ def up(world, name, inputs):
     example.apply()
     example.nothing_to_do()
     outputs = example.outputs()
-    environment = variables(world, outputs["function_name"])
-    policies = role_policies(world, outputs["role_name"])
+    function = outputs.get("first", outputs)
+    environment = variables(world, function["function_name"])
+    policies = role_policies(world, function["role_name"])
     trial.read_back(inputs, outputs, environment, policies)
     return {"outputs": outputs, "environment": environment, "policies": policies}
 
@@ -225,7 +229,7 @@ class Existing:
         example.apply()
 
 
-EXAMPLES = {"complete": Complete, "existing": Existing}
+EXAMPLES = {"complete": Complete, "existing": Existing, "two-regions": TwoRegions, "fleet": Fleet}
 
 
 if __name__ == "__main__":

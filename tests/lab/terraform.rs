@@ -10,10 +10,11 @@ use tokio::sync::Mutex;
 use crate::deployed::{self, Tool};
 use crate::lab::Lab;
 use crate::stage::{Stage, is_long};
+use crate::{fleet, regions};
 
 const SCRIPT: &str = "terraform.py";
 /// The trials that call no function, and bring an AWS of their own.
-const ALONE: [&str; 3] = ["given", "refusals", "linted"];
+const ALONE: [&str; 5] = ["given", "fleet", "refusals", "numbers", "linted"];
 
 /// Those that have begun with another trial, and are waited for in their own.
 static BEGUN: Mutex<Vec<(&str, Child)>> = Mutex::const_new(Vec::new());
@@ -30,8 +31,16 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         stage.trial("terraform::existing", async |lab: &Lab| {
             deployed::existing(lab, &Tool::new(lab, SCRIPT)).await
         }),
+        stage.trial("terraform::two_regions", async |lab: &Lab| {
+            regions::follow(lab, &Tool::new(lab, SCRIPT)).await
+        }),
+        stage.trial("terraform::fleet", async |lab: &Lab| {
+            fleet::pass_of_a_shard(lab, &Tool::new(lab, SCRIPT)).await
+        }),
+        stage.trial("terraform::ten_thousand", async |lab: &Lab| alone(lab, "fleet").await),
         stage.trial("terraform::given", async |lab: &Lab| alone(lab, "given").await),
         stage.trial("terraform::refusals", async |lab: &Lab| alone(lab, "refusals").await),
+        stage.trial("terraform::numbers", async |lab: &Lab| alone(lab, "numbers").await),
         stage.trial("terraform::linted", async |lab: &Lab| alone(lab, "linted").await),
     ];
     trials.map(|trial| trial.with_ignored_flag(!is_there || !is_long())).into()

@@ -72,6 +72,35 @@ module "warm" {{
   role     = "reader"
 }}
 
+resource "aws_security_group" "balancer" {{
+  name   = "balancer"
+  vpc_id = "{vpc_id}"
+}}
+
+resource "aws_lb" "this" {{
+  name               = "pg"
+  load_balancer_type = "network"
+  internal           = true
+  subnets            = ["{subnet_id}", "{other_subnet_id}"]
+  security_groups    = [aws_security_group.balancer.id]
+}}
+
+module "haproxy" {{
+  source      = "../terraform/haproxy"
+  name        = "pair"
+  scope       = "batman"
+  members     = {{ pg1 = "10.0.0.11" }}
+  alert_topic = {{ arn = aws_sns_topic.alerts.arn }}
+  image_id    = "ami-12345678"
+  package     = {{ url = "https://example.com/repoint.deb", sha256 = "{sha256}" }}
+  vpc_id      = "{vpc_id}"
+  subnet_ids  = ["{subnet_id}", "{other_subnet_id}"]
+
+  load_balancer_arn               = aws_lb.this.arn
+  load_balancer_security_group_id = aws_security_group.balancer.id
+  member_cidr_blocks              = ["10.0.0.0/16"]
+}}
+
 module "repoint" {{
   source               = "../terraform"
   zip_in_s3            = {{ bucket = aws_s3_object.zip.bucket, key = aws_s3_object.zip.key }}
@@ -79,6 +108,7 @@ module "repoint" {{
   environment          = {{ HTTPS_PROXY = "http://proxy:3128" }}
   role_path            = "/service/"
   permissions_boundary = {{ arn = aws_iam_policy.boundary.arn }}
+  callback_batches     = {{ seconds = 5, at_once = 3 }}
   kms_key              = {{ arn = aws_kms_key.this.arn }}
   trigger_topic        = {{ arn = aws_sns_topic.look.arn }}
   alert_topic          = {{ arn = aws_sns_topic.alerts.arn }}
@@ -107,6 +137,19 @@ module "repoint" {{
 """
 
 
+def may_only_publish(world, role, topic):
+    """The HAProxies' role: what `repoint iam` prints of their configuration, and only EC2 may assume it."""
+    statement = {"Sid": "PublishAlerts", "Effect": "Allow", "Action": ["sns:Publish"], "Resource": [topic]}
+    same(role_policies(world, role), {"repoint": {"Version": "2012-10-17", "Statement": [statement]}})
+    (trusted,) = world.aws("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    same(trusted["Principal"], {"Service": "ec2.amazonaws.com"})
+    (profile,) = world.aws("iam").list_instance_profiles()["InstanceProfiles"]
+    same([it["RoleName"] for it in profile["Roles"]], [role])
+    (template,) = world.aws("ec2").describe_launch_templates()["LaunchTemplates"]
+    versions = world.aws("ec2").describe_launch_template_versions(LaunchTemplateId=template["LaunchTemplateId"])
+    same(versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]["IamInstanceProfile"]["Arn"], profile["Arn"])
+
+
 def given(world):
     """Everything that may be given is, and is made in the same apply, so that no ARN is known when planning."""
     account = world.aws("sts").get_caller_identity()["Account"]
@@ -115,6 +158,8 @@ def given(world):
     names = {
         "vpc_id": around["vpc_id"],
         "subnet_id": around["subnet_ids"][0],
+        "other_subnet_id": around["subnet_ids"][1],
+        "sha256": 32 * "0f",
         "route_table_id": tables["RouteTables"][0]["RouteTableId"],
         "zip": world.zip,
     }
@@ -139,6 +184,9 @@ def given(world):
     same(topics - {"db-alerts"}, {"look", "repoint-alerts"})
     limit = world.aws("lambda").get_function_concurrency(FunctionName="repoint")
     same(limit["ReservedConcurrentExecutions"], 1)
+    (mapping,) = world.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    same((mapping["MaximumBatchingWindowInSeconds"], mapping["ScalingConfig"]), (5, {"MaximumConcurrency": 3}))
+    may_only_publish(world, "pair-us-east-1", f"arn:aws:sns:us-east-1:{account}:repoint-alerts")
     groups = world.aws("elbv2").describe_target_groups(Names=["warm"])["TargetGroups"]
     same((groups[0]["HealthCheckProtocol"], groups[0]["HealthCheckPath"], groups[0]["HealthCheckPort"]), ("HTTP", "/replica", "8008"))
     alarms = {it["AlarmName"] for it in world.aws("cloudwatch").describe_alarms()["MetricAlarms"]}

@@ -80,6 +80,7 @@ def refusals(world):
         ({"alert_topic": {"arn": away}, **changed(alert_topics=[away])}, "Alarms reach only topics of their own Region"),
         ({"kms_key": {"arn": "alias/mine"}}, "not of an alias"),
         ({"trigger_topic": {"arn": topic}, "alert_topic": {"arn": topic}}, "is both `trigger_topic` and `alert_topic`"),
+        ({"callback_batches": {"at_once": 1}}, "`callback_batches.at_once` from 2 to 1000"),
         ({"trigger_topic": {"arn": away}}, "but the function is in us-east-1. Set it to a topic"),
         ({"vpc": inside, "endpoints": {"services": ["elasticloadbalancing", "sns"]}}, "would not reach dynamodb, route53,"),
         ({"vpc": inside, "endpoints": endpoints, **changed(services=["ec2", *services])}, "would not reach ec2,"),
@@ -90,20 +91,14 @@ def refusals(world):
     accepted = Instances(world, "accepted", [{**given, **inputs} for inputs in fine])
     accepted.example.terraform("plan", "-input=false")
 
-    # What cannot be right whatever the rest is keeps Terraform from looking at the rest.
     instances = Instances(world, "refused", [{**given, **inputs} for inputs, _ in refused])
-    reasons = dict(zip(instances.files, (reason for _, reason in refused)))
-    while reasons:
-        found = instances.errors()
-        assert found, f"nothing is said of {reasons}"
-        for name, errors in found.items():
-            has(errors, reasons.pop(name))
-            instances.files[name].unlink()
+    instances.are_refused([reason for _, reason in refused])
 
 
 def linted(world):
     """Formatted as Terraform formats, and each module valid by itself, with every warning an error."""
-    for folder in (world.module, world.module / "target-group", *sorted((world.module / "examples").iterdir())):
+    parts = [world.module / name for name in ("fleet", "haproxy", "target-group")]
+    for folder in (world.module, *parts, *sorted((world.module / "examples").iterdir())):
         module = Example(world, folder)
         module.terraform("fmt", "-check", "-diff")
         said = json.loads(module.terraform("validate", "-json"))
@@ -119,19 +114,29 @@ class Instances:
     """A root module that uses the module many times, so that one plan does for all of them. Each use has a name of its own
     for the module's folder: errors tell where they are written, and not always of what they speak."""
 
-    def __init__(self, world, name, instances):
+    def __init__(self, world, name, instances, module="."):
         root = world.folder / name
         root.mkdir()
         self.files = {f"case{number}": root / f"case{number}.tf.json" for number in range(len(instances))}
-        known = set(re.findall(r'^variable "(\w+)"', (world.module / "variables.tf").read_text(), re.M))
+        known = set(re.findall(r'^variable "(\w+)"', (world.module / module / "variables.tf").read_text(), re.M))
         for (case, file), inputs in zip(self.files.items(), instances):
             same(set(inputs) - known, set())
             # In a JSON file `${` would begin a template.
             inputs = json.loads(json.dumps(inputs).replace("${", "$${"))
             file.write_text(json.dumps({"module": {case: {"source": f"../{name}-{case}", **inputs}}}))
-            shutil.copytree(world.module, world.folder / f"{name}-{case}")
+            shutil.copytree(world.module / module, world.folder / f"{name}-{case}")
         (root / "main.tf.json").write_text(json.dumps({"provider": {"aws": {"region": REGIONS[0]}}}))
         self.example = Example(world, root)
+
+    def are_refused(self, reasons):
+        """Each for its reason. What cannot be right whatever the rest is keeps Terraform from looking at the rest."""
+        reasons = dict(zip(self.files, reasons))
+        while reasons:
+            found = self.errors()
+            assert found, f"nothing is said of {reasons}"
+            for name, errors in found.items():
+                has(errors, reasons.pop(name))
+                self.files[name].unlink()
 
     def errors(self):
         """What a plan says, by whom it is said of."""
