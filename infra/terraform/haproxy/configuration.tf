@@ -1,7 +1,7 @@
 # What stands on an instance: the configuration of infra/haproxy, with these members.
 
 locals {
-  server_options = "check port ${var.patroni_port} inter 1s fall 2 rise 1 on-marked-down shutdown-sessions"
+  server_options = "check port ${var.patroni_port} inter 1s fall 2 rise 2 on-marked-down shutdown-sessions"
 
   haproxy_cfg = templatefile("${path.module}/haproxy.cfg.tftpl", {
     members      = var.members
