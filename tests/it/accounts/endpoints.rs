@@ -123,3 +123,14 @@ async fn without_a_region_that_of_the_arns_is_used() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_table_is_in_the_region_of_its_arn() {
+    let server = server().await;
+    let table = "arn:aws:dynamodb:us-east-2:123456789012:table/repoint";
+    let configuration = configuration("aws", "eu-west-1").replace("\"repoint\"", &format!("{table:?}"));
+    run(Repoint::new(format!("[aws]\nendpoint_url = {:?}\n{configuration}", server.url()))).await;
+    let signed = signed(&server);
+    assert_eq!(signed["dynamodb"], "us-east-2");
+    assert_eq!(signed["elasticloadbalancing"], "eu-west-1");
+}
