@@ -7,20 +7,26 @@ use std::process::ExitCode;
 use repoint_sandbox::simulation::{Ending, Run, Scenario, run, runs, shrink};
 
 const USAGE: &str = "\
-usage: simulate --seeds FROM..TO    run these seeds, on all cores, until an invariant is violated
-       simulate --seed SEED         run one seed and print its event log
+usage: simulate [--stretched] --seeds FROM..TO    run these seeds, on all cores, until an invariant is violated
+       simulate [--stretched] --seed SEED         run one seed and print its event log
+
+With --stretched each is one cluster over two Regions, which of all seeds only some are.
 
 A run that fails is reduced to the fewest events that still fail, and then printed.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (scenario, words): (fn(u64) -> Scenario, _) = match words[..] {
+        ["--stretched", ref rest @ ..] => (Scenario::stretched, rest.to_vec()),
+        _ => (Scenario::new, words),
+    };
     match words[..] {
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| print_run(&Scenario::new(seed))),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| print_run(&scenario(seed))),
         ["--seeds", range] => {
             let ends = range.split_once("..");
             let ends = ends.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-            ends.map_or_else(usage, |(from, to)| many(from, to))
+            ends.map_or_else(usage, |(from, to)| many(from, to, scenario))
         }
         _ => usage(),
     }
@@ -31,14 +37,14 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn many(from: u64, to: u64) -> ExitCode {
-    let (sum, bad) = runs(from..to);
+fn many(from: u64, to: u64, scenario: fn(u64) -> Scenario) -> ExitCode {
+    let (sum, bad) = runs(from..to, scenario);
     println!("{sum}");
     match bad {
         None => ExitCode::SUCCESS,
         Some((seed, violation)) => {
             println!("seed {seed}: {violation}; reproduce it with `simulate --seed {seed}`");
-            print_run(&Scenario::new(seed))
+            print_run(&scenario(seed))
         }
     }
 }

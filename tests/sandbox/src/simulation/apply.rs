@@ -67,6 +67,13 @@ pub(super) fn apply(world: &mut World, now: Millis, event: Event) {
         Event::StateReadOnly(is_read_only) => world.is_state_read_only = is_read_only,
         Event::ClockAhead(reconciler, ahead) => drop(world.clocks_ahead.insert(reconciler, ahead)),
         Event::HangZones(hang) => world.zones_hang = hang,
+        Event::Part { first_has_majority } => world.part(now, first_has_majority),
+        Event::Join => world.join(now),
+        Event::FarDown(is_down) => {
+            if let Some(far) = &mut world.far {
+                far.is_down = is_down;
+            }
+        }
         Event::Replace => world.replace(now),
         Event::AddNode => world.add_node(now),
         Event::RemoveNode(member) => world.remove_node(now, member),

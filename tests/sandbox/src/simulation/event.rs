@@ -67,6 +67,14 @@ pub enum Event {
     ClockAhead(usize, Millis),
     /// Route 53 does not answer.
     HangZones(bool),
+    /// The two Regions of one cluster lose one another.
+    Part {
+        first_has_majority: bool,
+    },
+    /// They have one another again.
+    Join,
+    /// AWS's API does not answer in the second Region.
+    FarDown(bool),
     /// A new node joins, which only its tag makes known.
     AddNode,
     /// A node is terminated, if another one has its data.

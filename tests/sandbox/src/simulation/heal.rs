@@ -55,6 +55,9 @@ pub(super) fn heal(link: &Link) {
             heal_cluster(cluster, now, observers);
         }
     }
+    if let Some(far) = &mut world.far {
+        (far.is_down, far.is_apart) = (false, false);
+    }
     if let Some(away) = &mut world.away {
         away.cut_off.clear();
         away.unreachable.clear();

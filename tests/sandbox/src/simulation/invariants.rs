@@ -316,7 +316,8 @@ fn check_weights(
 
 fn follows_the_primary_alone(world: &World, group: &str) -> bool {
     let (_, resources) = world.resources_at(group);
-    [&resources.ip_group, &resources.instance_group].iter().any(|own| *own == group)
+    let far = world.far.iter().map(|far| &far.group);
+    [&resources.ip_group, &resources.instance_group].into_iter().chain(far).any(|own| own == group)
 }
 
 fn own_group(world: &mut World, now: Millis, group: &str) {

@@ -19,6 +19,7 @@ mod scenario;
 mod second_entry;
 mod shrink;
 mod sites;
+mod stretch;
 mod truth;
 mod world;
 
@@ -29,4 +30,5 @@ pub use runs::runs;
 pub use scenario::{Scenario, SecondEntry, SecondSite};
 pub use shrink::shrink;
 pub use sites::{Away, Node, Side};
+pub use stretch::Far;
 pub use world::{Action, Answering, World};

@@ -119,6 +119,9 @@ fn world(scenario: &Scenario, keeps_log: bool) -> Result<World, AwsError> {
     if scenario.found == Found::ByTag {
         world.discover();
     }
+    if let Some(first) = scenario.far_from {
+        world.stretch(first, scenario.shape.is_filled)?;
+    }
     world.fault_rates = vec![FaultRates::NONE; scenario.reconcilers];
     world.under_way = vec![None; scenario.reconcilers];
     world.reports = vec![Vec::new(); scenario.reconcilers];
@@ -128,7 +131,7 @@ fn world(scenario: &Scenario, keeps_log: bool) -> Result<World, AwsError> {
     world.invariants.may_repeat = scenario.events.iter().any(|(_, event)| {
         matches!(
             event,
-            Event::StateDown(true) | Event::StateReadOnly(true) | Event::HangZones(true) | Event::ClockAhead(..) | Event::RegionDown(..)
+            Event::StateDown(true) | Event::StateReadOnly(true) | Event::HangZones(true) | Event::ClockAhead(..) | Event::RegionDown(..) | Event::Part { .. } | Event::FarDown(true)
         )
             || matches!(event, Event::FaultRates(_, fault_rates)
                 if fault_rates.crash + fault_rates.lost_answer + fault_rates.lost_request + fault_rates.stopped + fault_rates.slow > 0)

@@ -8,9 +8,9 @@ use super::invariants::Violation;
 use super::run::{Ending, Figures, run};
 use super::scenario::Scenario;
 
-/// Runs these seeds until an invariant is violated; the lowest seed that was found to violate one, and how.
+/// Runs the scenarios of these seeds until an invariant is violated; the lowest seed that was found to violate one, and how.
 #[must_use]
-pub fn runs(seeds: Range<u64>) -> (Figures, Option<(u64, Violation)>) {
+pub fn runs(seeds: Range<u64>, scenario: fn(u64) -> Scenario) -> (Figures, Option<(u64, Violation)>) {
     let next = AtomicU64::new(seeds.start);
     let worker = || {
         let mut figures = Figures::default();
@@ -19,7 +19,7 @@ pub fn runs(seeds: Range<u64>) -> (Figures, Option<(u64, Violation)>) {
             if seed >= seeds.end {
                 return (figures, None);
             }
-            match run(&Scenario::new(seed), false).ending {
+            match run(&scenario(seed), false).ending {
                 Ending::Passed(more) => figures = figures + more,
                 Ending::Failed(violation) => {
                     next.store(seeds.end, Ordering::Relaxed);

@@ -28,6 +28,8 @@ pub struct Scenario {
     pub second_site: Option<SecondSite>,
     /// How members are found.
     pub found: Found,
+    /// The members from this one on are in a second Region, if there is one.
+    pub far_from: Option<MemberId>,
     /// Nothing goes wrong but that hosts are lost and Route 53 hangs.
     pub is_plain: bool,
     /// Another entry of the same scope, if there is one.
@@ -69,6 +71,17 @@ impl Scenario {
     /// The scenario of that seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        // Of another sequence, so that a seed keeps its meaning.
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0x0015_ca4e);
+        match rng.u32(0..8) {
+            0 | 1 => Self::base(seed).discovered(&mut rng),
+            2 => Self::base(seed).over_two_regions(&mut rng),
+            _ => Self::base(seed),
+        }
+    }
+
+    /// The same in one Region, where members are configured.
+    pub(super) fn base(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let members = rng.usize(2..=4);
         let reconcilers = rng.usize(1..=3);
@@ -146,18 +159,16 @@ impl Scenario {
             needs_state,
             second_site,
             found: if is_behind_nat { Found::BehindNat } else { Found::AsListed },
+            far_from: None,
             is_plain: false,
             second_entry,
             events,
         };
-        let run = match rng.u32(0..20) {
+        match rng.u32(0..20) {
             0..2 => run.plain(&mut rng),
             2 if run.second_site.is_none() => run.replaced(&mut rng),
             _ => run,
-        };
-        // Of another sequence, so that a seed keeps its meaning.
-        let mut rng = fastrand::Rng::with_seed(seed ^ 0x0015_ca4e);
-        if rng.u32(0..4) == 0 { run.discovered(&mut rng) } else { run }
+        }
     }
 
     /// The same with members that are discovered, if there is one site, which is reached where its nodes are. What belongs

@@ -174,8 +174,11 @@ impl World {
     /// Whether the API is away that a call goes to: that of the Region in an ARN, or of a Region by its name.
     #[must_use]
     pub fn is_region_down(&self, resource: &str) -> bool {
-        let Some(away) = &self.away else { return false };
         let region = resource.split(':').nth(3).unwrap_or(resource);
+        if self.far.as_ref().is_some_and(|far| far.is_down && far.account.region == region) {
+            return true;
+        }
+        let Some(away) = &self.away else { return false };
         let is_of = |side: &Side| match side {
             Side::Home => self.account.region == region,
             Side::Away => away.account.region == region,

@@ -42,6 +42,12 @@ fn wrong_groups(world: &World, leader: Node, scenario: &Scenario) -> Option<Stri
     if by_ip != [host.clone()] {
         return Some(format!("the group holds {by_ip:?}, and the primary is {host}"));
     }
+    if let Some(far) = &world.far {
+        let there = world.registered(&far.group);
+        if there != [host.clone()] {
+            return Some(format!("the second Region's group holds {there:?}, and the primary is {host}"));
+        }
+    }
     let nodes = |group: &str| -> Vec<Option<Node>> {
         let mut nodes: Vec<_> =
             world.registered(group).iter().map(|target| world.member_of(group, target)).collect();

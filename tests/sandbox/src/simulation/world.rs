@@ -12,6 +12,7 @@ use repoint_domain::values::target::Target;
 use super::clones::Clones;
 use super::invariants::Invariants;
 use super::sites::{Away, Node, Side, replicate};
+use super::stretch::Far;
 use crate::Millis;
 use crate::aws::Account;
 use crate::aws::error::AwsError;
@@ -74,6 +75,8 @@ pub struct World {
     pub resources: Resources,
     /// The second site, if there is one.
     pub away: Option<Away>,
+    /// The second Region of a cluster over two.
+    pub far: Option<Far>,
     /// The reconcilers' state.
     pub state: State,
     /// Where it is kept, perhaps beside that of others.
@@ -122,6 +125,7 @@ impl World {
             copy: None,
             account,
             away: None,
+            far: None,
             state: State::default(),
             table: Table::default(),
             zones_hang: false,
@@ -181,7 +185,10 @@ impl World {
     pub fn account_in(&mut self, region: &str) -> &mut Account {
         match &mut self.away {
             Some(away) if away.account.region == region => &mut away.account,
-            _ => &mut self.account,
+            _ => match &mut self.far {
+                Some(far) if far.account.region == region => &mut far.account,
+                _ => &mut self.account,
+            },
         }
     }
 
@@ -294,7 +301,10 @@ impl World {
     pub fn registered(&self, group: &str) -> Vec<String> {
         let account = match &self.away {
             Some(away) if away.account.region == region_of(group) => &away.account,
-            _ => &self.account,
+            _ => match &self.far {
+                Some(far) if far.account.region == region_of(group) => &far.account,
+                _ => &self.account,
+            },
         };
         account.registered(group).into_iter().map(|target| target.id).collect()
     }

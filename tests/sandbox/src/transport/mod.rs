@@ -29,7 +29,7 @@ pub use fault_rates::FaultRates;
 pub use link::{Link, Shared};
 pub(crate) use listeners::ours as forward_of;
 pub use resources::{DEREGISTER_AFTER, MAX_LAG_BYTES, NAME, PORT, Resources, Shape, TTL, Weighted};
-pub(crate) use resources::{tag, urls, weights};
+pub(crate) use resources::{ip_group, tag, urls, weights};
 pub use state::Table;
 pub(crate) use zones::{ours, their_alias};
 

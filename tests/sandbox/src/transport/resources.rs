@@ -239,6 +239,11 @@ fn of_member(listener: &str, group: &str, name: &str) -> Option<GroupSpec> {
     })
 }
 
+/// A group of addresses.
+pub(crate) fn ip_group(account: &mut Account, name: &str) -> Result<String, AwsError> {
+    group(account, name, TargetType::Ip)
+}
+
 fn group(account: &mut Account, name: &str, target_type: TargetType) -> Result<String, AwsError> {
     Ok(account.create_target_group(0, NewTargetGroup { target_type, ..ips(name) })?.arn)
 }

@@ -49,9 +49,9 @@ impl Table {
 #[async_trait]
 impl Store for Link {
     async fn load(&self, entry: &EntryName) -> Read<State> {
-        let entry = entry.clone();
+        let (entry, reconciler) = (entry.clone(), self.reconciler);
         self.call(GET, "table repoint", None, move |world, _| {
-            if world.is_state_down {
+            if world.is_state_away(reconciler) {
                 return Err(failure(GET, Kind::Unavailable, "no answer before the timeout"));
             }
             // Another world may have saved since.
@@ -63,8 +63,9 @@ impl Store for Link {
 
     async fn save(&self, entry: &EntryName, state: &State) -> Result<(), Failure> {
         let (entry, next, by) = (entry.clone(), state.clone(), self.identity.clone());
+        let reconciler = self.reconciler;
         self.call(PUT, "table repoint", None, move |world, now| {
-            if world.is_state_down {
+            if world.is_state_away(reconciler) {
                 return Err(failure(PUT, Kind::Unavailable, "no answer before the timeout"));
             }
             if world.is_state_read_only {

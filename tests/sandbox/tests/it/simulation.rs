@@ -11,7 +11,7 @@ const RUNS: u64 = 4_000;
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for more")]
 fn every_run_keeps_the_invariants_and_converges() {
     let asked = env::var("REPOINT_TEST_RUNS").ok().and_then(|count| count.parse().ok());
-    let (sum, bad) = runs(0..asked.unwrap_or(RUNS));
+    let (sum, bad) = runs(0..asked.unwrap_or(RUNS), Scenario::new);
     if let Some((seed, violation)) = bad {
         panic!(
             "{sum}, then: {violation}\nreproduce it, at its shortest: target/debug/simulate --seed {seed} (`cargo programs` builds it)"
