@@ -42,6 +42,10 @@ impl Etcd {
         Ok(Self { service })
     }
 
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.service.signal(signal)
+    }
+
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         self.service.end(Signal::KILL).await
     }

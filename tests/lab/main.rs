@@ -49,6 +49,7 @@ mod service;
 mod sites;
 mod stage;
 mod state_table;
+mod stretched;
 mod terraform;
 mod wait;
 mod walkthrough;
@@ -86,6 +87,7 @@ fn run() -> anyhow::Result<ExitCode> {
         weighted::trials,
         sites::trials,
         discovery::trials,
+        stretched::trials,
         iam::trials,
         state_table::trials,
         doctor::trials,

@@ -38,7 +38,7 @@ pub async fn follow(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
     let regions: Vec<Region> = REGIONS
         .into_iter()
         .zip(infras)
-        .map(|((side, region), infra)| Region { lab, infra, region, zone, made: &made[side] })
+        .map(|((side, region), infra)| Region { lab, infra, id: region, zone, made: &made[side] })
         .collect();
 
     let old = lab.cluster.leader().await?;
@@ -72,14 +72,14 @@ pub async fn follow(lab: &Lab, tool: &Tool<'_>) -> anyhow::Result<()> {
 struct Region<'a> {
     lab: &'a Lab,
     infra: Infra<'a>,
-    region: &'static str,
+    id: &'static str,
     zone: &'a str,
     made: &'a Value,
 }
 
 impl Region<'_> {
     async fn pass(&self) -> anyhow::Result<Value> {
-        let reports = reports(self.lab, self.region, &self.made["function_name"], &json!({})).await?;
+        let reports = reports(self.lab, self.id, &self.made["function_name"], &json!({})).await?;
         Ok(reports[0].clone())
     }
 
@@ -91,14 +91,14 @@ impl Region<'_> {
         all.sort();
         ensure!(targets == all, "{targets:?}");
         let records = self.infra.records(self.zone).await?;
-        let name = format!("primary.{}.", self.region);
+        let name = format!("primary.{}.", self.id);
         let is_own = |record: &&Value| record["Name"].as_str().is_some_and(|found| found.starts_with(&name));
         let own = records.as_array().into_iter().flatten().find(is_own).context("no record")?;
         ensure!(own["ResourceRecords"] == json!([{ "Value": primary.host }]), "{own}");
         Ok(())
     }
 
-    /// One of its HAProxies with the daemon beside it, as cloud-init would configure both.
+    /// An HAProxy of it with the daemon beside it, as cloud-init would configure both.
     async fn haproxy(&self, home: &Path) -> anyhow::Result<(Proxy, Service)> {
         let file = |path: &str| self.made["haproxy"]["files"][path].as_str().context("a file");
         drop(fs::remove_dir_all(home));
