@@ -43,7 +43,7 @@ fn many(from: u64, to: u64, scenario: fn(u64) -> Scenario) -> ExitCode {
     match bad {
         None => ExitCode::SUCCESS,
         Some((seed, violation)) => {
-            println!("seed {seed}: {violation}; reproduce it with `simulate --seed {seed}`");
+            println!("seed {seed}: {violation}; reproduce it with `--seed {seed}` in the place of `--seeds`");
             print_run(&scenario(seed))
         }
     }
