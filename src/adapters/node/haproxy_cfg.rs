@@ -33,6 +33,14 @@ pub fn parse(text: &str) -> HaproxyCfg {
             "load-server-state-from-file" => {
                 section.loads_state = words.get(1).is_some_and(|from| *from != "none");
             }
+            "option" if words.get(1) == Some(&"httpchk") => {
+                let path = words[2..].iter().find(|word| word.starts_with('/')).unwrap_or(&"/");
+                section.check_path = Some((*path).to_owned());
+            }
+            "http-check" if words.get(1) == Some(&"send") => {
+                let path = words.iter().skip_while(|word| **word != "uri").nth(1);
+                section.check_path = path.map(|path| (*path).to_owned()).or(section.check_path.take());
+            }
             "default-server" | "server" => {
                 section.cuts_sessions |= words.contains(&"shutdown-sessions");
                 if let ["server", name, address, options @ ..] = &words[..]
@@ -75,6 +83,19 @@ mod tests {
         let two = HaproxySection { forgets_address: ["a".to_owned()].into(), ..section(false, false) };
         assert_eq!(cfg.sections["two"], two);
         assert!(!parse("# hard-stop-after 30s\ndefaults\n  hard-stop-after 30s\n").has_hard_stop);
+    }
+
+    #[test]
+    fn the_path_of_the_check_has_three_forms() {
+        let path =
+            |lines: &str| parse(&format!("backend one\n  {lines}\n")).sections["one"].check_path.clone();
+        assert_eq!(path("option httpchk OPTIONS /primary HTTP/1.0").as_deref(), Some("/primary"));
+        assert_eq!(path("option httpchk").as_deref(), Some("/"));
+        assert_eq!(
+            path("option httpchk\n  http-check send meth GET uri /master").as_deref(),
+            Some("/master")
+        );
+        assert_eq!(path("mode tcp"), None);
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod function_without_route_to_patroni;
 mod group_of_other_type;
 mod group_unattached;
 mod haproxy;
+mod haproxy_check_unfit;
 mod haproxy_forgets_address;
 mod haproxy_keeps_old_workers;
 mod haproxy_keeps_sessions;
@@ -215,6 +216,7 @@ pub const CHECKS: &[&Check] = &[
     &haproxy_keeps_sessions::CHECK,
     &haproxy_reload_opens_all::CHECK,
     &haproxy_forgets_address::CHECK,
+    &haproxy_check_unfit::CHECK,
     &own_name_on_loopback::CHECK,
     &restapi_unguarded::CHECK,
     &unit_not_enabled::CHECK,

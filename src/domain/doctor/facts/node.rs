@@ -54,6 +54,8 @@ pub struct HaproxySection {
     pub loads_state: bool,
     /// Whether the sessions of a server that is down end (`on-marked-down shutdown-sessions`).
     pub cuts_sessions: bool,
+    /// What servers are asked for over HTTP (`option httpchk`, `http-check send`); absent: they are connected to alone.
+    pub check_path: Option<String>,
     /// The servers that a new worker expects at their configured address, whatever the state file says: it takes the address of
     /// a server from there only if the configuration has a name for it, and `init-addr` the word `last`, as by default
     /// (HAProxy, `server.c`, `srv_init_addr`).

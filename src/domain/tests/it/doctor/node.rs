@@ -1,6 +1,6 @@
 //! What only a machine itself can say.
 
-use repoint_domain::doctor::check::Severity::{Info, Warning};
+use repoint_domain::doctor::check::Severity::{Critical, Info, Warning};
 use repoint_domain::doctor::facts::Facts;
 use repoint_domain::doctor::facts::node::{HaproxySection, Unit};
 use repoint_domain::spec::BackendStrategy;
@@ -71,6 +71,13 @@ pub const CASES: &[Case] = &[
         make_exclusive(facts);
         let section = haproxy_of(facts).sections.get_mut("postgres_primary").unwrap();
         section.forgets_address.insert("primary".to_owned());
+    }),
+    finds("HAProxy asks whether PostgreSQL runs", "haproxy_check_unfit", Critical, |facts| {
+        haproxy_of(facts).sections.get_mut("postgres_primary").unwrap().check_path =
+            Some("/health".to_owned());
+    }),
+    finds("HAProxy only connects", "haproxy_check_unfit", Critical, |facts| {
+        haproxy_of(facts).sections.get_mut("postgres_primary").unwrap().check_path = None;
     }),
     silent("the servers of a warm backend have addresses", |facts| {
         let section = haproxy_of(facts).sections.get_mut("postgres_primary").unwrap();

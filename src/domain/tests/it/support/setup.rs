@@ -441,7 +441,12 @@ fn backend_spec() -> BackendSpec {
 }
 
 fn haproxy() -> HaproxyCfg {
-    let section = HaproxySection { loads_state: true, cuts_sessions: true, ..HaproxySection::default() };
+    let section = HaproxySection {
+        loads_state: true,
+        cuts_sessions: true,
+        check_path: Some("/primary".to_owned()),
+        ..HaproxySection::default()
+    };
     HaproxyCfg { has_hard_stop: true, sections: BTreeMap::from([("postgres_primary".to_owned(), section)]) }
 }
 
