@@ -444,12 +444,13 @@ async fn one_that_is_cut_off_comes_back() {
     let count = daemon.passes.load(Ordering::Relaxed) - before;
     assert!((8..=40).contains(&count), "{count}");
     link.world().fault_rates[0] = FaultRates::NONE;
-    // Its last question may have to time out first.
+    // A pass under way may hang until its deadline, and the next one comes 15 s later, and a tenth.
     let began = Instant::now();
     while group(&link) != ["172.31.1.2"] {
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    let longest = SETTINGS.limit + Duration::from_millis(16_500);
+    assert!(began.elapsed() < longest + Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 /// Route 53 that answers no read, and why each was made.
