@@ -148,6 +148,8 @@ impl Scenario {
         let found = Found::AsListed;
         Self {
             reconcilers: self.reconcilers.max(2),
+            // One that does not reach the state while another one does would act beside it, without the lease.
+            needs_state: true,
             second_site: None,
             second_entry: None,
             is_plain: false,
