@@ -13,14 +13,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Members;
 use crate::ports::{MemberPorts, Patroni};
-use repoint_domain::decide::verdict::{Verdict, verdict};
+use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
 use repoint_domain::observed::member::{Member, members};
 use repoint_domain::observed::{Answers, MemberStatus, Observed};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
 use repoint_domain::values::cluster::ApiUrl;
 
-/// How often each member is asked: 40 queries a second are some thousandths of what a small instance's PostgreSQL can do.
+/// How often each member is asked, if it answers that soon.
 const EVERY: Duration = Duration::from_millis(25);
 
 impl Members {
@@ -40,10 +40,13 @@ impl Members {
 }
 
 /// Whether there is no primary, and nothing that has to run out before there is one: while a member that does not answer
-/// holds the leader key, that is up to a `ttl`.
+/// holds the leader key, that is up to a `ttl`. Other holds, as of a standby cluster, do not end by themselves.
 fn awaits_a_primary(spec: &Spec, observed: &Observed) -> bool {
-    let is_held = matches!(verdict(spec, observed, &State::default()), Verdict::Hold(_));
-    is_held && observed.sites.values().any(is_free)
+    let awaits = match verdict(spec, observed, &State::default()) {
+        Verdict::Hold(hold) => matches!(hold.kind(), HoldKind::NoPrimary | HoldKind::Promoting),
+        Verdict::Primary(_) => false,
+    };
+    awaits && observed.sites.values().any(is_free)
 }
 
 /// Whether a `/cluster` can be read, and none names a leader that does not answer.

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::{Cluster, Group, Member, known};
 use crate::doctor::check::NotChecked;
 use crate::doctor::facts::patroni::{ClusterExtra, ListedMember, PatroniConfig};
+use crate::plan::are_local;
 use crate::spec::{self, Discover};
 use crate::values::cluster::{ApiUrl, MemberName};
-use crate::values::host::is_loopback;
 use crate::values::record::Alias;
 
 /// A site of a cluster: one Patroni cluster.
@@ -80,10 +80,10 @@ impl<'a> Site<'a> {
             && self.view().is_ok_and(|view| view.members.len() < 2)
     }
 
-    /// Whether the configuration itself names its members by loopback addresses, as a cluster on one machine does.
+    /// Whether its members are configured or discovered at loopback addresses, as those of a cluster on one machine are.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.spec.members.iter().any(|url| url.host().parse().is_ok_and(is_loopback))
+        are_local(self.cluster.spec(), &self.cluster.its.observed, self.spec.name.as_ref())
     }
 
     /// Where its members may be found, and what is found there; `None` if they are configured alone.

@@ -79,4 +79,9 @@ async fn members_are_not_asked_often_where_nothing_is_to_be_expected() {
     let now = link.now();
     link.world().cluster.crash(now, PG1, Silence::Refused);
     assert_eq!(news(&link, within).await, (None, 0), "its leader key has not run out");
+    let link = world();
+    let now = link.now();
+    link.world().cluster.demote_site(now);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(news(&link, within).await, (None, 0), "it is a standby cluster");
 }
