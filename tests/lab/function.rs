@@ -9,6 +9,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::time::sleep;
 
 use crate::aws::environment;
 use crate::lab::{Lab, directory_from};
@@ -21,6 +22,8 @@ const ADDRESS: &str = "127.0.0.10:9000";
 /// Where the function asks for them.
 const RUNTIME_API: &str = "127.0.0.10:9001";
 const TIMEOUT_SECONDS: &str = "30";
+/// What the emulator logs then.
+const INITIALISED: &str = "INIT RTDONE";
 
 pub struct Function {
     emulator: Service,
@@ -71,18 +74,38 @@ impl Function {
         answer.await.map_err(|error| self.explained(&error))
     }
 
-    /// The peak memory that the function's process, the only child of the emulator's, ever had.
+    /// Waits until the function has asked for its first event: until then Lambda counts its time as that of its start.
+    pub async fn initialised(&self) -> anyhow::Result<()> {
+        while !fs::read_to_string(&self.log)?.contains(INITIALISED) {
+            sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
+    /// The peak memory that the function's process ever had.
     pub fn peak_kib(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(self.process()?.join("status"))?;
+        Ok(field(&status, "VmHWM:").context("no peak")?.parse()?)
+    }
+
+    /// The CPU time of the function's threads so far.
+    pub fn cpu_ms(&self) -> anyhow::Result<f64> {
+        let mut nanoseconds = 0.0;
+        for thread in fs::read_dir(self.process()?.join("task"))? {
+            let times = fs::read_to_string(thread?.path().join("schedstat"))?;
+            nanoseconds += times.split(' ').next().context("no time")?.parse::<f64>()?;
+        }
+        Ok(nanoseconds / 1e6)
+    }
+
+    /// The folder of the function's process, the only child of the emulator's.
+    fn process(&self) -> anyhow::Result<PathBuf> {
         let emulator = self.emulator.id()?.to_string();
         for entry in fs::read_dir("/proc")?.flatten() {
             // Most entries are no process, and one may end meanwhile.
             let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
-            let field = |name: &str| {
-                let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-                value.split_whitespace().next()
-            };
-            if field("PPid:") == Some(&emulator) {
-                return Ok(field("VmHWM:").context("no peak")?.parse()?);
+            if field(&status, "PPid:") == Some(&emulator) {
+                return Ok(entry.path());
             }
         }
         Err(self.explained(&anyhow!("the function does not run")))
@@ -97,4 +120,9 @@ impl Function {
     fn explained(&self, error: &anyhow::Error) -> anyhow::Error {
         anyhow!("{error:#}\n{}", self.emulator.log_tail())
     }
+}
+
+/// A field of a process's status.
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()
 }

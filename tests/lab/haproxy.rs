@@ -145,7 +145,7 @@ impl Proxy {
 }
 
 /// `LAB_HAPROXY`, or the distribution's.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     std::env::var_os("LAB_HAPROXY").map_or_else(|| "/usr/sbin/haproxy".into(), PathBuf::from)
 }
 
