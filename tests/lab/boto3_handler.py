@@ -50,4 +50,5 @@ def handler(event, context):
     changed = wanted not in listed or bool(surplus or changes)
     if changed:
         sns.publish(TopicArn=TOPIC, Subject=f"PostgreSQL is at {leader['name']}", Message=str(wanted))
+    print("pass ended", flush=True)
     return {"outcome": "changed" if changed else "converged"}

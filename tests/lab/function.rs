@@ -9,7 +9,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::aws::environment;
 use crate::lab::{Lab, directory_from};
@@ -22,8 +22,8 @@ const ADDRESS: &str = "127.0.0.10:9000";
 /// Where the function asks for them.
 const RUNTIME_API: &str = "127.0.0.10:9001";
 const TIMEOUT_SECONDS: &str = "30";
-/// What the emulator logs then.
-const INITIALISED: &str = "INIT RTDONE";
+/// Longer than an invocation may take.
+const LOGS_WITHIN: Duration = Duration::from_secs(40);
 
 pub struct Function {
     emulator: Service,
@@ -76,10 +76,19 @@ impl Function {
 
     /// Waits until the function has asked for its first event: until then Lambda counts its time as that of its start.
     pub async fn initialised(&self) -> anyhow::Result<()> {
-        while !fs::read_to_string(&self.log)?.contains(INITIALISED) {
-            sleep(Duration::from_millis(1)).await;
-        }
-        Ok(())
+        self.logged("INIT RTDONE", 1).await
+    }
+
+    /// Waits until the log of the emulator and the function has these words so many times.
+    pub async fn logged(&self, words: &str, times: usize) -> anyhow::Result<()> {
+        let waiting = async {
+            while fs::read_to_string(&self.log)?.matches(words).count() < times {
+                sleep(Duration::from_millis(1)).await;
+            }
+            anyhow::Ok(())
+        };
+        let waited = timeout(LOGS_WITHIN, waiting).await.with_context(|| format!("no `{words}`"));
+        waited.and_then(|logged| logged).map_err(|error| self.explained(&error))
     }
 
     /// The peak memory that the function's process ever had.

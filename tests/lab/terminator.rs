@@ -1,5 +1,6 @@
 //! The emulated AWS as clients of the real one reach it: each service at an address of its own, over TLS or without. HAProxy
-//! keeps a client's connection open between requests, which moto does not.
+//! keeps a client's connection open between requests, which moto does not, and refuses a request without a signature before
+//! anything else sees it.
 //!
 //! The certificate is like those of AWS's endpoints: RSA with 2,048 bits, signed by an intermediate authority, which is sent
 //! too. Its root stands among the authorities of certifi, so that a client has as many to read as it would on Lambda.
@@ -31,6 +32,16 @@ const SERVICES: [(&str, &str); 4] = [
     ("AWS_ENDPOINT_URL_DYNAMODB", "127.0.0.44"),
 ];
 const PLAIN: u16 = 8080;
+const FRONTEND: &str = "
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend aws
+    default_backend moto
+    http-request return status 403 unless { req.hdr(authorization) -m found }
+";
 const TLS: u16 = 8443;
 
 pub struct Terminator {
@@ -47,9 +58,7 @@ impl Terminator {
         fs::write(&authorities, usual_authorities(lab).await? + &chain.root.pem())?;
         let (configuration, log) = (lab.dir.join("terminator.cfg"), lab.dir.join("terminator.log"));
         let (moto, port) = Moto::address();
-        let mut text = "defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n\
-            frontend aws\n    default_backend moto\n"
-            .to_owned();
+        let mut text = FRONTEND.to_owned();
         for (_, address) in SERVICES {
             writeln!(text, "    bind {address}:{PLAIN}")?;
             writeln!(text, "    bind {address}:{TLS} ssl crt {} alpn http/1.1", pem.display())?;
