@@ -3,7 +3,7 @@
 //! A certificate is signed by a configured authority, or is itself configured; either way it must not have expired, and
 //! the handshake proves that the server has its key. Its name is checked unless the configuration says otherwise.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -58,7 +58,10 @@ pub fn client(
 /// The trusted certificates.
 #[derive(Debug)]
 struct Trust {
-    authorities: RootCertStore,
+    /// The configured ones.
+    configured: Option<RootCertStore>,
+    /// Where none are configured. They are read at the first handshake: most members have no TLS.
+    system: LazyLock<RootCertStore>,
     /// Servers' own certificates, compared byte for byte: `openssl req -x509` creates an authority's certificate
     /// (`CA:TRUE`), which webpki does not accept as a server's.
     own: Vec<CertificateDer<'static>>,
@@ -72,19 +75,18 @@ impl Trust {
         verify_hostname: bool,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Result<Self, Error> {
-        let mut authorities = RootCertStore::empty();
-        if let Some(ca) = ca {
-            for certificate in ca {
-                authorities.add(certificate.clone())?;
-            }
-        } else {
-            let system = rustls_native_certs::load_native_certs();
-            for error in &system.errors {
-                debug!("some of the system's certificate authorities cannot be read: {error}");
-            }
-            authorities.add_parsable_certificates(system.certs);
-        }
-        Ok(Self { authorities, own: ca.unwrap_or_default().to_vec(), verify_hostname, algorithms })
+        let configured = ca.map(|certificates| {
+            let mut authorities = RootCertStore::empty();
+            certificates.iter().try_for_each(|certificate| authorities.add(certificate.clone()))?;
+            Ok::<_, Error>(authorities)
+        });
+        Ok(Self {
+            configured: configured.transpose()?,
+            system: LazyLock::new(system_authorities),
+            own: ca.unwrap_or_default().to_vec(),
+            verify_hostname,
+            algorithms,
+        })
     }
 
     fn verify(
@@ -112,7 +114,8 @@ impl Trust {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
-        let (authorities, algorithms) = (&self.authorities, self.algorithms.all);
+        let authorities = self.configured.as_ref().unwrap_or_else(|| &self.system);
+        let algorithms = self.algorithms.all;
         verify_server_cert_signed_by_trust_anchor(certificate, authorities, intermediates, now, algorithms)
     }
 
@@ -126,6 +129,16 @@ impl Trust {
             checked => checked,
         }
     }
+}
+
+fn system_authorities() -> RootCertStore {
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        debug!("some of the system's certificate authorities cannot be read: {error}");
+    }
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(system.certs);
+    authorities
 }
 
 fn is_unsigned(error: &CertificateError) -> bool {
