@@ -1,4 +1,5 @@
-//! What the AWS adapters share: one client configuration, one mapping of errors, one interceptor of calls.
+//! What the AWS adapters share: one configuration of clients, one HTTP client, one mapping of errors, one interceptor of
+//! calls.
 //!
 //! Invariant 10 (bounded): every call has a timeout. The SDK sets no attempt or operation timeout of its own
 //! (aws-config, "Timeouts").
@@ -8,6 +9,7 @@ mod call;
 mod credentials;
 mod denial;
 mod endpoint;
+mod http;
 mod owner;
 pub mod refusal;
 mod renewal;
@@ -57,6 +59,7 @@ const LONGEST_STATE_BACKOFF: Duration = Duration::from_millis(400);
 /// Takes credentials and defaults from where the SDK finds them, and sets timeouts and retries.
 fn loader(region: Option<&str>) -> ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http::client())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .retry_config(retries(ATTEMPTS));
     match region {
