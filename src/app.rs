@@ -4,6 +4,7 @@
 
 mod by_role;
 mod clients;
+mod connect;
 #[cfg(feature = "doctor")]
 mod doctor;
 #[cfg(feature = "drill")]
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{join_all, ready};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::adapters::aws::{self, Access};
 use crate::adapters::clock::SystemClock;
@@ -47,7 +48,7 @@ use crate::runtime::deadline::Span;
 use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
-use crate::runtime::observe::{connect, observe};
+use crate::runtime::observe::observe;
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
 use crate::unsaved::Unsaved;
@@ -307,27 +308,6 @@ impl App {
         let turn = Duration::from_millis(time_for(&all, self.settings.aws.limit_percent));
         // A tenth is left for changes.
         self.settings.watch.audit_interval.max(turn.mul_f64(1.1))
-    }
-
-    /// Connects to every service that a pass will call, so that the first pass need not: observes a cluster in each Region, and
-    /// asks SNS for each alert topic's attributes (a refusal serves as well as an answer). Members get `members_within` of the time,
-    /// since a silent one would use up all of it. Failures are ignored here.
-    pub async fn warm(&self, members_within: Duration, within: Duration) {
-        let began = Instant::now();
-        let mut regions = BTreeSet::new();
-        let is_new = |spec: &&Spec| {
-            let roles = Roles::of(std::slice::from_ref(*spec)).owners();
-            regions.insert((reads(spec).into_keys().collect::<Vec<_>>(), roles))
-        };
-        let observations = self.settings.clusters.iter().filter(is_new).map(|spec| async move {
-            connect(spec, &self.ports(), began + members_within, began + within).await;
-        });
-        let topics = self.alert_topics.iter().filter_map(|topic| {
-            let client = self.sns.get(topic.arn.region())?;
-            Some(client.get_topic_attributes().topic_arn(topic.arn.as_str()).send())
-        });
-        let (observations, topics) = (join_all(observations), join_all(topics));
-        drop(timeout(within, async { tokio::join!(observations, topics) }).await);
     }
 
     /// The time from the beginning of one [`status`](Self::status) to that of the next, for a reader that repeats it: as wanted, or

@@ -18,11 +18,8 @@ use crate::configuration::{settings, warnings};
 use crate::error::Failure;
 use crate::handler::Handler;
 
-/// Connecting to four services over TLS takes 1 s on the smallest function.
-const WARM_WITHIN: Duration = Duration::from_secs(3);
-/// A member that works answers within milliseconds. A silent one may be the primary whose failure has triggered this
-/// start, and must not delay the pass.
-const WARM_MEMBERS_WITHIN: Duration = Duration::from_millis(300);
+/// A service that cannot be reached must not keep the function from starting: the first event may be about that.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// The variable that Lambda sets to the function's name.
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// The Runtime API is on this machine.
@@ -42,9 +39,9 @@ pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Fa
     let clusters = settings.clusters.len();
     let app = App::new(settings).await.map_err(|error| bad(error.into()))?;
     let began = Instant::now();
-    app.warm(WARM_MEMBERS_WITHIN, WARM_WITHIN).await;
-    let warmed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    info!(version = env!("CARGO_PKG_VERSION"), clusters, warmed_ms, "started");
+    app.connect(CONNECT_WITHIN).await;
+    let connected_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(version = env!("CARGO_PKG_VERSION"), clusters, connected_ms, "started");
     Ok(Handler::new(app, variables.get(FUNCTION).cloned()))
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod call;
+pub mod connect;
 mod credentials;
 mod denial;
 mod endpoint;

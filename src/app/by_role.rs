@@ -80,10 +80,26 @@ impl Roles {
     /// The Regions in which there are groups or instances to be discovered under that role; `own` is the process's.
     #[must_use]
     pub fn regions<'a>(&'a self, owner: &Owner, own: &'a str) -> BTreeSet<&'a str> {
-        let its = self.groups.iter().filter(|(_, its)| *its == owner);
-        let discovery = self.discovery.iter().filter(|(_, its)| its == owner);
-        let regions = discovery.map(|(region, _)| region.as_deref().unwrap_or(own));
-        its.map(|(group, _)| group.region()).chain(regions).collect()
+        self.group_regions(owner).union(&self.discovery_regions(owner, own)).copied().collect()
+    }
+
+    /// The Regions in which there are groups under that role.
+    #[must_use]
+    pub fn group_regions(&self, owner: &Owner) -> BTreeSet<&str> {
+        self.groups.iter().filter(|(_, its)| *its == owner).map(|(group, _)| group.region()).collect()
+    }
+
+    /// The Regions in which there are instances to be discovered under that role.
+    #[must_use]
+    pub fn discovery_regions<'a>(&'a self, owner: &Owner, own: &'a str) -> BTreeSet<&'a str> {
+        let its = self.discovery.iter().filter(|(_, its)| its == owner);
+        its.map(|(region, _)| region.as_deref().unwrap_or(own)).collect()
+    }
+
+    /// Whether there are records under that role.
+    #[must_use]
+    pub fn has_records(&self, owner: &Owner) -> bool {
+        self.names.values().any(|its| its == owner)
     }
 
     fn of_place(&self, place: &RecordPlace) -> Owner {

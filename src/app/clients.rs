@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::adapters::aws::Access;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use crate::adapters::aws::{Access, connect};
 use crate::adapters::elbv2::{Elbv2, Known};
 use crate::adapters::route53::Route53;
 use crate::limits::Calls;
@@ -51,5 +54,24 @@ impl Clients {
     #[cfg(feature = "ec2")]
     pub fn ec2(&self, calls: &Calls) -> crate::adapters::ec2::Ec2 {
         crate::adapters::ec2::Ec2::new(self.ec2.clone(), calls.clone())
+    }
+
+    /// Connections to Elastic Load Balancing, and to EC2, in these Regions.
+    pub fn connect_in(&self, groups: &BTreeSet<&str>, discovery: &BTreeSet<&str>) -> Vec<BoxFuture<'_, ()>> {
+        let elbv2 = groups.iter().filter_map(|region| self.elbv2.get(*region));
+        let elbv2 = elbv2.map(|client| connect::elbv2(client).boxed());
+        #[cfg(feature = "ec2")]
+        let ec2 = discovery
+            .iter()
+            .filter_map(|region| self.ec2.get(*region))
+            .map(|client| connect::ec2(client).boxed());
+        #[cfg(not(feature = "ec2"))]
+        let ec2 = discovery.iter().filter_map(|_| None);
+        elbv2.chain(ec2).collect()
+    }
+
+    /// A connection to Route 53.
+    pub async fn connect_to_zones(&self) {
+        connect::route53(&self.route53).await;
     }
 }

@@ -74,23 +74,12 @@ pub struct PartObservation {
 /// [`FRESH_FOR`] are not asked again.
 pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut Members) -> Observing {
     let until = reads_until(deadline);
-    begin_until(spec, ports, until, until, members).await
-}
-
-/// The same; nothing is read after `until`, and members are not waited for after `members_until`.
-async fn begin_until(
-    spec: &Spec,
-    ports: &Ports,
-    until: Instant,
-    members_until: Instant,
-    members: &mut Members,
-) -> Observing {
-    members.ask(spec, &ports.members, FRESH_FOR, members_until);
+    members.ask(spec, &ports.members, FRESH_FOR, until);
     // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
     let state = load_state(spec, ports, until).await;
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
         members.add_known(spec, state);
-        members.ask(spec, &ports.members, FRESH_FOR, members_until);
+        members.ask(spec, &ports.members, FRESH_FOR, until);
     }
     let (hosts, known) = oneshot::channel();
     let known = known.shared();
@@ -106,7 +95,7 @@ async fn begin_until(
         }
     };
     start(&spec.with_groups(|group| group.site.is_none()));
-    members.settle(spec, &ports.members, members_until).await;
+    members.settle(spec, &ports.members, until).await;
     let observed = members.observed(spec);
     let verdict = decide(spec, &observed, &state);
     // The groups of the other sites are left alone: a Region whose API is away, as it well may be when its site is lost,
@@ -173,13 +162,6 @@ pub async fn observe(spec: &Spec, ports: &Ports, deadline: Instant) -> Observati
     let mut observation = observing.observe();
     observation.observed.discovered = members.discovered(reads_until(deadline)).await;
     observation
-}
-
-/// Observes only in order to connect to every service that an observation asks. A member that does not answer by
-/// `members_until` is not waited for, and the endpoints are read meanwhile.
-pub async fn connect(spec: &Spec, ports: &Ports, members_until: Instant, until: Instant) {
-    let mut observing = begin_until(spec, ports, until, members_until, &mut Members::default()).await;
-    while observing.next().await.is_some() {}
 }
 
 /// Without the state, the verdict rests on what members say alone; whether it may then be acted on is decided later.

@@ -1,5 +1,6 @@
 //! AWS over the wire: pages, errors by name, retries. The calls of a whole pass stand in `commands`.
 
+mod connections;
 mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
