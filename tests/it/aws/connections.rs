@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::config;
 use crate::support::http::{Request, read};
 
-/// An endpoint that refuses every call, and keeps its connections.
+/// An endpoint that answers every call with a status, and keeps its connections.
 struct Refusing {
     url: String,
     accepted: Arc<AtomicUsize>,
@@ -18,7 +18,7 @@ struct Refusing {
 }
 
 impl Refusing {
-    async fn start() -> Self {
+    async fn start(status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (accepted, requests) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<Request>>>::default());
@@ -30,7 +30,8 @@ impl Refusing {
                 tokio::spawn(async move {
                     while let Some(request) = read(&mut stream).await {
                         seen.lock().unwrap().push(request);
-                        stream.write_all(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                        let answer = format!("HTTP/1.1 {status} Test\r\nContent-Length: 0\r\n\r\n");
+                        stream.write_all(answer.as_bytes()).await.unwrap();
                     }
                 });
             }
@@ -42,7 +43,7 @@ impl Refusing {
 /// Each would otherwise have its own, which reads the system's authorities for itself.
 #[tokio::test]
 async fn services_share_one_http_client() {
-    let server = Refusing::start().await;
+    let server = Refusing::start(403).await;
     let config = config(&server.url).await;
     connect::elbv2(&aws_sdk_elasticloadbalancingv2::Client::new(&config)).await;
     connect::sns(&aws_sdk_sns::Client::new(&config)).await;
@@ -52,7 +53,8 @@ async fn services_share_one_http_client() {
 
 #[tokio::test]
 async fn connecting_sends_one_call_that_is_not_signed() {
-    let server = Refusing::start().await;
+    // What the SDK would try again.
+    let server = Refusing::start(503).await;
     connect::route53(&aws_sdk_route53::Client::new(&config(&server.url).await)).await;
     let requests = server.requests.lock().unwrap();
     let signed: Vec<bool> =
