@@ -1,5 +1,8 @@
 //! The start of the function, before the first invocation.
 //!
+//! A whole CPU would make the first pass sooner without connecting here, but the CPU of up to 512 MB makes it later: handshakes then
+//! take the slowed function's time (`tests/lab/lambda_figures.rs`).
+//!
 //! Lambda allows 10 s for the start ("Lambda execution environment lifecycle", init phase), and the first invocation
 //! waits for it: slow connections are cut off.
 
