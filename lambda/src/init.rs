@@ -1,7 +1,7 @@
 //! The start of the function, before the first invocation.
 //!
-//! A whole CPU would make the first pass sooner without connecting here, but the CPU of up to 512 MB makes it later: handshakes then
-//! take the slowed function's time (`tests/lab/lambda_figures.rs`).
+//! With a whole CPU the first pass would end sooner without connecting here, and with that of 512 MB or less later: its
+//! handshakes would then take the time of a function that is slowed down (`tests/lab/lambda_figures.rs` measures it).
 //!
 //! Lambda allows 10 s for the start ("Lambda execution environment lifecycle", init phase), and the first invocation
 //! waits for it: slow connections are cut off.
