@@ -10,27 +10,30 @@ use tokio::process::Command;
 use crate::service::{Service, Signal};
 use crate::wait::wait_until;
 
-pub const ADDRESS: &str = "127.0.0.10:2379";
-const PEER_URL: &str = "http://127.0.0.10:2380";
+/// Where the lab's own is.
+pub const HOST: &str = "127.0.0.10";
+/// Its port for clients.
+pub const PORT: u16 = 2379;
 
 pub struct Etcd {
     service: Service,
 }
 
 impl Etcd {
-    pub async fn start(lab_dir: &Path, http: &Client) -> anyhow::Result<Self> {
-        let client_url = format!("http://{ADDRESS}");
+    /// Answers at that address, and its files are in the folder.
+    pub async fn start(folder: &Path, host: &str, http: &Client) -> anyhow::Result<Self> {
+        let (client_url, peer_url) = (format!("http://{host}:{PORT}"), format!("http://{host}:2380"));
         let mut command = Command::new("etcd");
         command
             .arg("--data-dir")
-            .arg(lab_dir.join("etcd"))
+            .arg(folder.join("etcd"))
             .args(["--listen-client-urls", &client_url])
             .args(["--advertise-client-urls", &client_url])
-            .args(["--listen-peer-urls", PEER_URL])
-            .args(["--initial-advertise-peer-urls", PEER_URL])
-            .args(["--initial-cluster", &format!("default={PEER_URL}")])
+            .args(["--listen-peer-urls", &peer_url])
+            .args(["--initial-advertise-peer-urls", &peer_url])
+            .args(["--initial-cluster", &format!("default={peer_url}")])
             .args(["--log-level", "warn"]);
-        let service = Service::start(command, &lab_dir.join("etcd.log"))?;
+        let service = Service::start(command, &folder.join("etcd.log"))?;
 
         let health = format!("{client_url}/health");
         wait_until("etcd answers", Duration::from_secs(15), async || {
@@ -40,10 +43,6 @@ impl Etcd {
         .await
         .map_err(|error| anyhow!("{error}\n{}", service.log_tail()))?;
         Ok(Self { service })
-    }
-
-    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        self.service.signal(signal)
     }
 
     pub async fn stop(&mut self) -> anyhow::Result<()> {

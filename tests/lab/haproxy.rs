@@ -21,6 +21,7 @@ use crate::command::Program;
 use crate::event_log::{count, now};
 use crate::lab::Lab;
 use crate::member::Member;
+use crate::network::Place;
 use crate::promptness::prober;
 use crate::service::{Service, Signal, as_postgres, make_directory_for_postgres};
 use crate::stage::Stage;
@@ -52,11 +53,11 @@ pub struct Proxy {
 impl Proxy {
     pub fn start(home: &Path) -> anyhow::Result<Self> {
         let text = NODES.iter().fold(CONFIGURATION.to_owned(), |text, (guide, lab)| text.replace(guide, lab));
-        Self::configured(home, &(text + EXCLUSIVE))
+        Self::configured(home, &(text + EXCLUSIVE), Place::default())
     }
 
-    /// With that configuration; its files are in the folder, and its ports on the lab's address.
-    pub fn configured(home: &Path, text: &str) -> anyhow::Result<Self> {
+    /// With that configuration, in that network; its files are in the folder, and its ports on the lab's address.
+    pub fn configured(home: &Path, text: &str, place: Place) -> anyhow::Result<Self> {
         let folder = home.to_str().context("a text")?;
         let places = [
             ("/run/haproxy", folder),
@@ -66,13 +67,13 @@ impl Proxy {
         ];
         let text = places.iter().fold(text.to_owned(), |text, (there, here)| text.replace(there, here));
         fs::write(home.join("haproxy.cfg"), text)?;
-        Ok(Self { master: Self::master(home)?, home: home.to_owned() })
+        Ok(Self { master: Self::master(home, place)?, home: home.to_owned() })
     }
 
-    fn master(home: &Path) -> anyhow::Result<Service> {
+    fn master(home: &Path, place: Place) -> anyhow::Result<Service> {
         let mut command = Command::new(program());
         command.args(["-W", "-f"]).arg(home.join("haproxy.cfg"));
-        Service::start(command, &home.join("haproxy.log"))
+        Service::start(place.enter(command), &home.join("haproxy.log"))
     }
 
     /// As an operator would ask it.
@@ -255,7 +256,7 @@ async fn follow(lab: &Lab) -> anyhow::Result<()> {
     let shown: Value = serde_json::from_str(&status.stdout)?;
     let endpoints = shown["clusters"][0]["endpoints"].as_array().context("endpoints")?;
     ensure!(status.code == 1 && endpoints.iter().all(|endpoint| endpoint["standing"] == "held"), "{shown:#}");
-    proxy.master = Proxy::master(&home)?;
+    proxy.master = Proxy::master(&home, Place::default())?;
     proxy.leads(lab, &leader).await?;
     drop(watch);
     Ok(())
@@ -317,7 +318,7 @@ async fn trouble(lab: &Lab) -> anyhow::Result<()> {
 
     let since = now()?;
     proxy.master.end(Signal::KILL).await?;
-    proxy.master = Proxy::master(&home)?;
+    proxy.master = Proxy::master(&home, Place::default())?;
     proxy.leads(lab, &leader).await?;
     account("HAProxy killed and started again", since)?;
 

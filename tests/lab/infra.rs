@@ -21,10 +21,20 @@ impl<'a> Infra<'a> {
 
     /// A VPC and a subnet that contain the members' loopback addresses.
     pub async fn in_region(aws: &'a Aws, region: &'static str) -> anyhow::Result<Self> {
-        let args = json!({ "CidrBlock": "127.0.0.0/16" });
+        Self::in_network(aws, region, "127.0.0.0/16", "127.0.0.0/24").await
+    }
+
+    /// A VPC and a subnet of these addresses.
+    pub async fn in_network(
+        aws: &'a Aws,
+        region: &'static str,
+        vpc: &str,
+        subnet: &str,
+    ) -> anyhow::Result<Self> {
+        let args = json!({ "CidrBlock": vpc });
         let vpc = aws.call_in(region, "ec2", "create_vpc", args).await?;
         let vpc = text(&vpc["Vpc"]["VpcId"])?;
-        let args = json!({ "VpcId": vpc, "CidrBlock": "127.0.0.0/24" });
+        let args = json!({ "VpcId": vpc, "CidrBlock": subnet });
         let subnet = aws.call_in(region, "ec2", "create_subnet", args).await?;
         let subnet = text(&subnet["Subnet"]["SubnetId"])?;
         Ok(Self { aws, region, vpc, subnet })

@@ -9,7 +9,7 @@ use reqwest::Client;
 use tokio::process::Command;
 
 use crate::aws::Aws;
-use crate::etcd::Etcd;
+use crate::etcd::{self, Etcd};
 use crate::member::Software;
 use crate::moto::Moto;
 use crate::patroni::{Cluster, DEFAULT_SCOPE, Layout};
@@ -42,7 +42,7 @@ impl Lab {
         let http = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
 
         let patroni = async {
-            let etcd = Etcd::start(&dir, &http).await?;
+            let etcd = Etcd::start(&dir, etcd::HOST, &http).await?;
             let software = Software { venv: venv.clone(), homes: dir.clone(), callback: callback.clone() };
             let cluster = Cluster::start(&software, &http, Layout::usual(DEFAULT_SCOPE)).await?;
             anyhow::Ok((etcd, cluster))

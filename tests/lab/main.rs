@@ -38,6 +38,7 @@ mod latency;
 mod mailbox;
 mod member;
 mod moto;
+mod network;
 mod patroni;
 mod postmaster;
 mod prometheus;

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use crate::aws::environment;
 use crate::etcd;
 use crate::moto::Moto;
+use crate::network::Place;
 use crate::patroni::Layout;
 use crate::service::{as_postgres, make_directory_for_postgres, tail};
 
@@ -32,6 +33,7 @@ pub struct Member {
     pub host: String,
     pub rest_url: String,
     pub pg_port: u16,
+    place: Place,
     home: PathBuf,
 }
 
@@ -39,11 +41,18 @@ impl Member {
     /// Makes the member's directory and configuration file. Numbers start at 1.
     pub async fn prepare(software: &Software, layout: Layout<'_>, number: u8) -> anyhow::Result<Self> {
         let name = format!("pg{number}");
-        let host = format!("127.0.0.{}", layout.first_host + number - 1);
+        let usual = || (Place::default(), format!("127.0.0.{}", layout.first_host + number - 1));
+        let (place, host) = layout.places.get(usize::from(number) - 1).cloned().unwrap_or_else(usual);
         let home = software.homes.join(&name);
         make_directory_for_postgres(&home).await?;
-        let member =
-            Self { rest_url: format!("http://{host}:{REST_PORT}"), pg_port: PG_PORT, name, host, home };
+        let member = Self {
+            rest_url: format!("http://{host}:{REST_PORT}"),
+            pg_port: PG_PORT,
+            name,
+            host,
+            place,
+            home,
+        };
         let config = member.config(layout, &software.callback)?.to_string();
         fs::write(member.config_file(), config)?;
         Ok(member)
@@ -79,7 +88,7 @@ impl Member {
         let mut command = as_postgres(venv.join("bin/patroni"));
         // Its callbacks inherit what makes an AWS client talk to the emulator.
         command.arg(self.config_file()).env("LC_ALL", "C.UTF-8").envs(environment(&Moto::endpoint()));
-        command
+        self.place.enter(command)
     }
 
     /// `patroni.yml`, which `patronictl` reads as well.
@@ -112,7 +121,7 @@ impl Member {
             "scope": layout.scope,
             "name": self.name,
             "restapi": { "listen": rest, "connect_address": rest },
-            "etcd3": { "hosts": etcd::ADDRESS },
+            "etcd3": { "hosts": format!("{}:{}", layout.dcs, etcd::PORT) },
             "bootstrap": {
                 "dcs": dcs,
                 "initdb": [{ "encoding": "UTF8" }, { "locale": "C" }, { "auth": "trust" }, "no-sync"],
@@ -128,8 +137,8 @@ impl Member {
                     "replication": { "username": "replicator" },
                 },
                 "pg_hba": [
-                    "host all all 127.0.0.0/8 trust",
-                    "host replication all 127.0.0.0/8 trust",
+                    "host all all all trust",
+                    "host replication all all trust",
                 ],
                 "parameters": {
                     "fsync": "off",

@@ -27,7 +27,8 @@ impl Moto {
         command
             // Nothing is written beside the sources.
             .args(["-B", PROGRAM])
-            .args(["--host", HOST, "--port", &PORT.to_string()])
+            // Some trials have networks of their own.
+            .args(["--host", "0.0.0.0", "--port", &PORT.to_string()])
             .env("MOTO_RECORDER_FILEPATH", lab_dir.join("moto.recording"))
             .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
             .current_dir(lab_dir);
@@ -40,7 +41,12 @@ impl Moto {
     }
 
     pub fn endpoint() -> String {
-        format!("http://{HOST}:{PORT}")
+        Self::endpoint_at(HOST)
+    }
+
+    /// The same by another address of the lab's.
+    pub fn endpoint_at(host: &str) -> String {
+        format!("http://{host}:{PORT}")
     }
 
     pub fn address() -> (&'static str, u16) {

@@ -9,7 +9,9 @@ use anyhow::{Context as _, anyhow, ensure};
 use reqwest::Client;
 use tokio::sync::Mutex;
 
+use crate::etcd;
 use crate::member::{Member, Software};
+use crate::network::Place;
 use crate::postmaster;
 use crate::service::{Service, Signal};
 use crate::wait::wait_until;
@@ -27,6 +29,10 @@ pub struct Layout<'a> {
     pub spares: u8,
     /// The last number of the first member's address; the others' follow.
     pub first_host: u8,
+    /// The network and address of each member; of those that have none here, the lab's own and what is said above.
+    pub places: &'a [(Place, String)],
+    /// The host of its etcd.
+    pub dcs: &'a str,
     /// The primary that it replicates from, if it is a standby cluster.
     pub follows: Option<&'a Member>,
 }
@@ -34,7 +40,7 @@ pub struct Layout<'a> {
 impl<'a> Layout<'a> {
     /// Three members at the usual addresses.
     pub fn usual(scope: &'a str) -> Self {
-        Self { scope, members: 3, spares: 0, first_host: 11, follows: None }
+        Self { scope, members: 3, spares: 0, first_host: 11, places: &[], dcs: etcd::HOST, follows: None }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::haproxy::{Proxy, daemon};
 use crate::infra::Infra;
 use crate::lab::{Lab, callback_home};
 use crate::member::Member;
+use crate::network::Place;
 use crate::service::{Service, make_directory_for_postgres};
 use crate::wait::wait_until;
 
@@ -103,7 +104,7 @@ impl Region<'_> {
         let file = |path: &str| self.made["haproxy"]["files"][path].as_str().context("a file");
         drop(fs::remove_dir_all(home));
         make_directory_for_postgres(home).await?;
-        let proxy = Proxy::configured(home, file("/etc/haproxy/haproxy.cfg")?)?;
+        let proxy = Proxy::configured(home, file("/etc/haproxy/haproxy.cfg")?, Place::default())?;
         let text = file("/etc/repoint.toml")?.replace("/run/haproxy/", "").replace("/var/lib/repoint/", "");
         let configuration = home.join("repoint.toml");
         fs::write(&configuration, format!("[watch]\nsocket = \"repoint.control\"\n{text}"))?;

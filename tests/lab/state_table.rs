@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 use crate::lab::Lab;
+use crate::patroni::DEFAULT_SCOPE;
 use crate::stage::Stage;
 
 pub const TABLE: &str = "repoint-state";
@@ -37,15 +38,15 @@ async fn misled(lab: &Lab) -> anyhow::Result<Deployment<'_>> {
     Ok(deployment)
 }
 
-/// The cluster's item as boto3 reads it; null if there is none.
-async fn item(lab: &Lab) -> anyhow::Result<Value> {
-    let args = json!({ "TableName": TABLE, "Key": { "scope": { "S": "batman" } }, "ConsistentRead": true });
+/// The item of the cluster of that name as boto3 reads it; null if there is none.
+pub async fn item(lab: &Lab, name: &str) -> anyhow::Result<Value> {
+    let args = json!({ "TableName": TABLE, "Key": { "scope": { "S": name } }, "ConsistentRead": true });
     Ok(lab.aws.call("dynamodb", "get_item", args).await?["Item"].clone())
 }
 
 /// The item's revision, which the state in it must have, too; and the state.
 async fn settled(lab: &Lab) -> anyhow::Result<(u64, Value)> {
-    let item = item(lab).await?;
+    let item = item(lab, DEFAULT_SCOPE).await?;
     let state: Value = serde_json::from_str(item["state"]["S"].as_str().context("no state")?)?;
     let revision: u64 = item["revision"]["N"].as_str().context("no revision")?.parse()?;
     ensure!(item["version"]["N"] == "1" && state["revision"] == revision, "{item}");
@@ -58,7 +59,7 @@ async fn first_and_second(lab: &Lab) -> anyhow::Result<()> {
     create_table(lab).await?;
     let deployment = misled(lab).await?;
     let leader = lab.cluster.leader().await?;
-    ensure!(item(lab).await?.is_null());
+    ensure!(item(lab, DEFAULT_SCOPE).await?.is_null());
 
     let first = deployment.run(0).await?;
     eprintln!("first run: {} ms, {}", first["duration_ms"], first["api_calls"]);

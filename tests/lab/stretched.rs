@@ -1,186 +1,318 @@
-//! One cluster over two Regions, of which each is lost: its members neither answer nor refuse, and its daemon stands still.
-//! What each endpoint did and when is printed. The majority of the DCS is elsewhere; in the last part it is lost as well.
+//! One cluster over two Regions with a network each: pg1 and pg2 in the first, pg3 in the second, and the DCS in a third place.
+//! The Regions are lost, parted, and cut off from the DCS. What each endpoint did and when is printed.
 
-use std::collections::BTreeMap;
+mod account;
+mod region;
+
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use libtest_mimic::Trial;
+use serde_json::{Value, json};
 
-use crate::aws::environment;
-use crate::haproxy::Proxy;
-use crate::infra::Infra;
+use crate::aws::REGION;
+use crate::deployed::ACCOUNT;
+use crate::etcd::Etcd;
 use crate::lab::Lab;
-use crate::member::Member;
-use crate::moto::Moto;
-use crate::service::{Service, Signal, as_postgres, make_directory_for_postgres};
+use crate::mailbox::{Mailbox, events};
+use crate::member::{Member, Software};
+use crate::network::{API, DCS, Network, join, part};
+use crate::patroni::{Cluster, Layout};
+use crate::service::make_directory_for_postgres;
 use crate::stage::Stage;
-use crate::wait::wait_until;
+use crate::state_table::{TABLE, create_table, item};
+use account::{Account, all_follow, follows, group, holds, primary, proxy, slot};
+use region::Region;
 
-/// A failover takes `ttl`, 20 s, and a member that comes back some seconds more.
-const WITHIN: Duration = Duration::from_mins(1);
-/// How long it is seen that an endpoint stays as it is: longer than `ttl`.
+/// How long it is seen that nothing moves: longer than `ttl`, 20 s.
 const STAYS_FOR: Duration = Duration::from_secs(25);
+/// The same where the lock has changed hands already.
+const STAYS_ON_FOR: Duration = Duration::from_secs(10);
+/// How soon an endpoint follows whose own service answers.
+const PROMPTLY: Duration = Duration::from_secs(3);
+/// What a daemon says whose members know of no leader that it reaches.
+const UNREACHABLE: &str = "hold unreachable";
 
 pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
-    vec![stage.long_trial("stretched::the_loss_of_each_region", lose_each)]
+    vec![
+        trial(stage, "the_loss_of_each_region", lose_each),
+        trial(stage, "a_partition_between_the_regions", partition),
+        trial(stage, "cut_off_from_the_dcs_with_its_api", cut_off),
+        trial(stage, "a_region_whose_api_hangs", without_api),
+        trial(stage, "one_state_for_both_regions", one_state),
+    ]
 }
 
-/// A Region: its members, its target group, and its HAProxy with the daemon that leads both.
-struct Region<'a> {
-    name: &'static str,
-    members: Vec<Member>,
-    infra: Infra<'a>,
-    group: String,
-    proxy: Proxy,
-    watch: Service,
+/// With a cluster of its own, in the place of the lab's.
+fn trial<F>(stage: &Arc<Stage>, name: &'static str, body: F) -> Trial
+where
+    F: AsyncFnOnce(&Lab, &Stretched) -> anyhow::Result<()> + Send + 'static,
+{
+    stage.long_trial(&format!("stretched::{name}"), async move |lab: &Lab| {
+        lab.cluster.stop_all().await?;
+        let stretched = Stretched::start(lab, name).await?;
+        let tried = body(lab, &stretched).await;
+        tried.and(stretched.end().await)
+    })
 }
 
-impl<'a> Region<'a> {
-    async fn new(lab: &'a Lab, name: &'static str, port: u16, members: &[Member]) -> anyhow::Result<Self> {
-        let home = lab.dir.join(format!("stretched-{name}"));
-        make_directory_for_postgres(&home).await?;
-        let infra = Infra::in_region(&lab.aws, name).await?;
-        let group = infra.target_group("writers", "ip").await?;
-        let proxy = Proxy::configured(&home, &proxy_configuration(lab, port)?)?;
-        let watch = daemon(lab, &home, name, &group)?;
-        Ok(Self { name, members: members.to_vec(), infra, group, proxy, watch })
+/// The networks, the DCS, and the cluster.
+struct Stretched {
+    folder: PathBuf,
+    networks: [Network; 2],
+    etcd: Etcd,
+    cluster: Cluster,
+}
+
+impl Stretched {
+    async fn start(lab: &Lab, name: &str) -> anyhow::Result<Self> {
+        let folder = lab.dir.join(name);
+        make_directory_for_postgres(&folder).await?;
+        let networks = Network::pair(&folder).await?;
+        let etcd = Etcd::start(&folder, DCS, &lab.http).await?;
+        let [first, second] = &networks;
+        let places = [(first, 11), (first, 12), (second, 13)]
+            .map(|(network, last)| (network.place(), network.host(last)));
+        let software =
+            Software { venv: lab.venv.clone(), homes: folder.clone(), callback: lab.callback.clone() };
+        let layout = Layout { places: &places, dcs: DCS, ..Layout::usual(name) };
+        let cluster = Cluster::start(&software, &lab.http, layout).await?;
+        Ok(Self { folder, networks, etcd, cluster })
     }
 
-    /// Its two endpoints, each with what it leads to.
-    async fn endpoints(&self) -> anyhow::Result<[Vec<String>; 2]> {
-        let targets = self.infra.targets(&self.group).await?.into_iter().map(|(host, _)| host).collect();
-        Ok([targets, self.proxy.open("primary")?.into_values().collect()])
+    async fn regions<'a>(&'a self, lab: &'a Lab) -> anyhow::Result<[Region<'a>; 2]> {
+        let [first, second] = &self.networks;
+        Ok([
+            Region::new(lab, &self.folder, "us-east-1", first, &self.cluster).await?,
+            Region::new(lab, &self.folder, "us-west-2", second, &self.cluster).await?,
+        ])
     }
 
-    /// Waits until both lead to that member alone; says how long after `since` each did.
-    async fn follows(&self, primary: &Member, since: Instant) -> anyhow::Result<String> {
-        let mut said = format!("{}:", self.name);
-        for (number, kind) in ["target group", "HAProxy"].into_iter().enumerate() {
-            wait_until(&format!("{} {kind} leads to {}", self.name, primary.name), WITHIN, async || {
-                let found = self.endpoints().await?;
-                ensure!(found[number] == [primary.host.clone()], "{found:?}");
-                Ok(())
-            })
-            .await?;
-            write!(said, " {kind} to {} after {:.1} s;", primary.name, since.elapsed().as_secs_f64())?;
+    /// Each Region with a daemon that has a file for its state.
+    async fn watched<'a>(&'a self, lab: &'a Lab) -> anyhow::Result<[Region<'a>; 2]> {
+        let mut regions = self.regions(lab).await?;
+        for region in &mut regions {
+            let endpoints = region.endpoints();
+            region.watch(lab, &self.cluster, "[state]\nfile = \"state.json\"", &endpoints)?;
         }
-        Ok(said)
+        Ok(regions)
     }
 
-    async fn lose(&self, lab: &Lab) -> anyhow::Result<()> {
-        self.watch.signal(Signal::STOP)?;
-        for member in &self.members {
-            lab.cluster.silence(member).await?;
-        }
-        Ok(())
+    fn members(&self) -> anyhow::Result<&[Member; 3]> {
+        self.cluster.members().try_into().context("three members")
     }
 
-    /// Its machines start again.
-    async fn start_again(&self, lab: &Lab) -> anyhow::Result<()> {
-        for member in &self.members {
-            lab.cluster.kill9(member).await?;
-            lab.cluster.restart(member).await?;
+    async fn end(mut self) -> anyhow::Result<()> {
+        for member in self.cluster.members() {
+            self.cluster.kill9(member).await?;
         }
-        self.watch.signal(Signal::CONT)?;
-        lab.cluster.wait_healthy().await
+        self.etcd.stop().await
     }
 }
 
-async fn lose_each(lab: &Lab) -> anyhow::Result<()> {
-    let (there, here) = lab.cluster.members().split_last().context("members")?;
-    let first = Region::new(lab, "us-east-1", 7001, here).await?;
-    let second = Region::new(lab, "us-west-2", 7002, std::slice::from_ref(there)).await?;
-    if lab.cluster.leader().await? == *there {
-        lab.cluster.switchover(&here[0]).await?;
-    }
-    let primary = lab.cluster.leader().await?;
-    for region in [&first, &second] {
-        region.follows(&primary, Instant::now()).await?;
-    }
+async fn lose_each(lab: &Lab, stretched: &Stretched) -> anyhow::Result<()> {
+    let cluster = &stretched.cluster;
+    let [_, _, pg3] = stretched.members()?;
+    let [first, second] = &stretched.watched(lab).await?;
+    let mut account = Account::once_all_follow("pg1", lab, cluster, [first, second]).await?;
 
-    second.lose(lab).await?;
-    stays(&first, &primary, STAYS_FOR).await.context("with a Region away that has no primary")?;
-    eprintln!("the Region without the primary is lost: {} led to {} all the time", first.name, primary.name);
-    second.start_again(lab).await?;
+    account.begin("the Region without the primary is lost");
+    second.cut_off(first).await?;
+    account.follow_for(STAYS_FOR).await?;
+    account.is(&follows(first, "pg1"))?;
+    account.is(&[(group(second), "pg1"), (proxy(second), "none")])?;
+    account.print();
+    account.begin("it is back");
+    second.come_back(first).await?;
+    account.follow_until(&all_follow([first, second], "pg1")).await?;
+    cluster.wait_healthy().await?;
+    account.print();
 
-    let lost = Instant::now();
-    first.lose(lab).await?;
-    let new = lab.cluster.wait_new_leader(&primary).await?;
-    ensure!(new == *there, "{} was promoted", new.name);
-    let promoted = lost.elapsed();
-    eprintln!(
-        "the Region with the primary is lost: {} leads after {:.1} s; {}",
-        new.name,
-        promoted.as_secs_f64(),
-        second.follows(&new, lost).await?
-    );
-    let back = Instant::now();
-    first.start_again(lab).await?;
-    eprintln!("it is back: {}", first.follows(&new, back).await?);
+    account.begin("the Region with the primary is lost");
+    first.cut_off(second).await?;
+    account.follow_until(&follows(second, "pg3")).await?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    account.is(&[(primary(), "pg3"), (group(first), "pg1"), (proxy(first), "none")])?;
+    account.print();
+    account.begin("it is back");
+    first.come_back(second).await?;
+    account.follow_until(&all_follow([first, second], "pg3")).await?;
+    cluster.wait_healthy().await?;
+    account.note("pg1 and pg2 stream from pg3");
+    account.print();
 
-    let lost = Instant::now();
-    second.lose(lab).await?;
-    lab.etcd.signal(Signal::STOP)?;
-    stays(&first, &new, STAYS_FOR).await.context("without the DCS")?;
-    eprintln!("the Region with the primary and the DCS are lost: {} kept what it had", first.name);
-    let back = Instant::now();
-    lab.etcd.signal(Signal::CONT)?;
-    let next = lab.cluster.wait_new_leader(&new).await?;
-    eprintln!(
-        "the DCS is back after {:.1} s: {} leads {:.1} s later; {}",
-        (back - lost).as_secs_f64(),
-        next.name,
-        back.elapsed().as_secs_f64(),
-        first.follows(&next, back).await?
-    );
-    second.start_again(lab).await?;
-    second.follows(&next, Instant::now()).await?;
+    account.begin("the Region with the primary is lost, and the DCS");
+    second.cut_off(first).await?;
+    part(DCS, &first.addresses()).await?;
+    account.follow_for(STAYS_FOR).await?;
+    account.is(&[(primary(), "none"), (group(first), "pg3"), (group(second), "pg3")])?;
+    account.print();
+    account.begin("the DCS is back");
+    join(DCS, &first.addresses()).await?;
+    let next = cluster.wait_new_leader(pg3).await?;
+    account.follow_until(&follows(first, &next.name)).await?;
+    account.print();
+    account.begin("the Region is back");
+    second.come_back(first).await?;
+    account.follow_until(&all_follow([first, second], &next.name)).await?;
+    cluster.wait_healthy().await?;
+    account.note(&format!("the others stream from {}", next.name));
+    account.print();
     Ok(())
 }
 
-/// The target group leads to that member all the time: an endpoint is never emptied for want of a primary.
-async fn stays(region: &Region<'_>, primary: &Member, long: Duration) -> anyhow::Result<()> {
-    let end = Instant::now() + long;
-    while Instant::now() < end {
-        let [targets, _] = region.endpoints().await?;
-        ensure!(targets == [primary.host.clone()], "{targets:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+async fn partition(lab: &Lab, stretched: &Stretched) -> anyhow::Result<()> {
+    let cluster = &stretched.cluster;
+    let [pg1, _, pg3] = stretched.members()?;
+    let [first, second] = &stretched.watched(lab).await?;
+    let mut account = Account::once_all_follow("pg1", lab, cluster, [first, second]).await?;
+
+    account.begin("the Regions are parted, and both reach the DCS");
+    part(&first.addresses(), &second.addresses()).await?;
+    account.follow_for(STAYS_FOR).await?;
+    account.is(&[&follows(first, "pg1")[..], &holds(second, "pg1", UNREACHABLE)].concat())?;
+    for asked in [pg1, pg3] {
+        let switchover = json!({ "leader": "pg1", "candidate": "pg3" });
+        let answer = lab.http.post(format!("{}/switchover", asked.rest_url)).json(&switchover).send().await?;
+        account.note(&format!(
+            "a switchover to pg3, asked of {}: {} {}",
+            asked.name,
+            answer.status(),
+            answer.text().await?
+        ));
     }
+    account.follow_for(STAYS_ON_FOR).await?;
+    account.print();
+
+    account.begin("they are joined");
+    join(&first.addresses(), &second.addresses()).await?;
+    account.follow_until(&all_follow([first, second], "pg1")).await?;
+    cluster.wait_healthy().await?;
+    account.note("pg2 and pg3 stream from pg1");
+    account.print();
     Ok(())
 }
 
-fn proxy_configuration(lab: &Lab, port: u16) -> anyhow::Result<String> {
-    let mut text = format!(
-        "global\n    stats socket /run/haproxy/admin.sock mode 660 level admin\n    stats socket /run/haproxy/repoint.sock user \
-         postgres mode 600 level admin\n    hard-stop-after 5s\ndefaults\n    mode tcp\n    retries 0\n    timeout connect 2s\n    \
-         timeout check 2s\n    timeout client 1h\n    timeout server 1h\nlisten primary\n    bind 127.0.0.10:{port}\n    option \
-         httpchk OPTIONS /primary\n    default-server inter 1s fall 2 rise 2 on-marked-down shutdown-sessions\n"
-    );
-    for member in lab.cluster.members() {
-        writeln!(text, "    server {} {}:{} check port 8008", member.name, member.host, member.pg_port)?;
-    }
-    Ok(text)
+async fn cut_off(lab: &Lab, stretched: &Stretched) -> anyhow::Result<()> {
+    let cluster = &stretched.cluster;
+    let [first, second] = &stretched.watched(lab).await?;
+    let mut account = Account::once_all_follow("pg1", lab, cluster, [first, second]).await?;
+
+    account.begin("the Region with the primary reaches its API alone");
+    part(&first.addresses(), &second.addresses()).await?;
+    part(&first.addresses(), DCS).await?;
+    account.follow_until(&follows(second, "pg3")).await?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    account.is(&[(primary(), "pg3"), (group(first), "pg1"), (proxy(first), "none")])?;
+    account.print();
+
+    account.begin("it reaches the DCS again, and not the other Region");
+    join(&first.addresses(), DCS).await?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    account.is(&[&[(primary(), "pg3")][..], &holds(first, "pg1", UNREACHABLE)].concat())?;
+    account.print();
+
+    account.begin("it reaches all");
+    join(&first.addresses(), &second.addresses()).await?;
+    account.follow_until(&all_follow([first, second], "pg3")).await?;
+    cluster.wait_healthy().await?;
+    account.note("pg1 and pg2 stream from pg3");
+    account.print();
+    Ok(())
 }
 
-/// The daemon of a Region, with a state of its own.
-fn daemon(lab: &Lab, home: &Path, region: &str, group: &str) -> anyhow::Result<Service> {
-    let members: Vec<&str> = lab.cluster.members().iter().map(|member| member.rest_url.as_str()).collect();
-    let file = home.join("repoint.toml");
-    fs::write(
-        &file,
-        format!(
-            "[aws]\nregion = \"{region}\"\n[state]\nfile = \"state.json\"\n[watch]\nsocket = \"repoint.control\"\n[[cluster]]\n\
-             scope = \"batman\"\nmembers = {members:?}\n[[cluster.target_group]]\narn = \"{group}\"\n[[cluster.haproxy]]\n\
-             socket = \"repoint.sock\"\nbackend = \"primary\"\n"
-        ),
-    )?;
-    let variables: BTreeMap<String, String> = environment(&Moto::endpoint()).into_iter().collect();
-    let mut command = as_postgres(&lab.program);
-    command.args(["watch", "--config"]).arg(file).envs(variables).env("AWS_REGION", region);
-    Service::start(command, &home.join("watch.log"))
+/// Requests to the second Region's API are dropped. Its daemon is in a pass that waits for them when the primary changes again,
+/// and a server of HAProxy that has no check of its own rests on that daemon alone.
+async fn without_api(lab: &Lab, stretched: &Stretched) -> anyhow::Result<()> {
+    let cluster = &stretched.cluster;
+    let [pg1, pg2, _] = stretched.members()?;
+    let [first, second] = &stretched.watched(lab).await?;
+    let mut account = Account::once_all_follow("pg1", lab, cluster, [first, second]).await?;
+    part(&second.addresses(), API).await?;
+    for next in [pg2, pg1, pg2] {
+        account.begin(&format!("a switchover to {}, while the second Region's API hangs", next.name));
+        let followed = [&follows(first, &next.name)[..], &[(slot(second), &next.name)]].concat();
+        tokio::try_join!(cluster.switchover(next), account.follow_until(&followed))?;
+        account.print();
+        let late = account.between(&primary(), &slot(second))?;
+        ensure!(late < PROMPTLY, "the second Region's HAProxy follows {late:?} after the promotion");
+        account.follow_for(STAYS_FOR).await?;
+    }
+    account.begin("it answers again");
+    join(&second.addresses(), API).await?;
+    account.follow_until(&all_follow([first, second], "pg2")).await?;
+    account.print();
+    Ok(())
+}
+
+/// Both daemons have the same configuration: a state that both reach, both target groups, and a record. HAProxy has its checks.
+async fn one_state(lab: &Lab, stretched: &Stretched) -> anyhow::Result<()> {
+    let cluster = &stretched.cluster;
+    let mut regions = stretched.regions(lab).await?;
+    create_table(lab).await?;
+    let mailbox = Mailbox::new(&lab.aws, "alerts").await?;
+    let zone = regions[0].infra.zone("db.example.test").await?;
+    let mut endpoints = format!(
+        "[[cluster.record]]\nzone_id = \"{zone}\"\nname = \"writer.db.example.test\"\ntype = \"A\"\npoints_to = \"primary\"\n"
+    );
+    for region in &regions {
+        writeln!(endpoints, "[[cluster.target_group]]\narn = \"{}\"", region.group)?;
+    }
+    let state = format!(
+        "[state]\ndynamodb_table = \"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}\"\n[alerts]\nsns_topic_arn = \"{}\"\n\
+         grace_seconds = 0",
+        mailbox.topic
+    );
+    for region in &mut regions {
+        region.watch(lab, cluster, &state, &endpoints)?;
+    }
+    let [first, second] = &regions;
+    let mut account = Account::once_all_follow("pg1", lab, cluster, [first, second]).await?;
+    let name_leads_to = async |member: &Member| {
+        let records = first.infra.records(&zone).await?;
+        ensure!(records[0]["ResourceRecords"] == json!([{ "Value": member.host }]), "{records}");
+        anyhow::Ok(())
+    };
+    let [pg1, _, pg3] = stretched.members()?;
+    name_leads_to(pg1).await?;
+    // What the adoption has left to say is said.
+    account.follow_for(STAYS_ON_FOR).await?;
+    moves(lab, cluster, &mailbox).await?;
+
+    account.begin("the Region with the primary is lost");
+    first.cut_off(second).await?;
+    account.follow_until(&[&follows(second, "pg3")[..], &[(group(first), "pg3")]].concat()).await?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    name_leads_to(pg3).await?;
+    account.print();
+    account.begin("it is back");
+    first.come_back(second).await?;
+    account.follow_until(&all_follow([first, second], "pg3")).await?;
+    cluster.wait_healthy().await?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    account.print();
+    ensure!(moves(lab, cluster, &mailbox).await? == 1, "one failover is reported once");
+
+    account.begin("a switchover to pg1");
+    let followed = all_follow([first, second], "pg1");
+    tokio::try_join!(cluster.switchover(pg1), account.follow_until(&followed))?;
+    account.follow_for(STAYS_ON_FOR).await?;
+    name_leads_to(pg1).await?;
+    account.print();
+    ensure!(moves(lab, cluster, &mailbox).await? == 1, "one switchover is reported once");
+    Ok(())
+}
+
+/// How many messages of a move have come. The state has the revision that its item has.
+async fn moves(lab: &Lab, cluster: &Cluster, mailbox: &Mailbox<'_>) -> anyhow::Result<usize> {
+    let item = item(lab, cluster.scope()).await?;
+    let state: Value = serde_json::from_str(item["state"]["S"].as_str().context("no state")?)?;
+    let revision = state["revision"].to_string();
+    ensure!(item["revision"]["N"] == revision.as_str(), "{item}");
+    let notified = events(&mailbox.messages().await?)?;
+    eprintln!("notified: {notified:?}; revision {} of the state", state["revision"]);
+    Ok(notified.iter().filter(|event| *event == "retargeted triggered").count())
 }
