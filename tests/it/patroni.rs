@@ -46,8 +46,8 @@ fn expected(situation: &str) -> Expected {
         | "two_primaries" => Expected::Primary,
         // `/cluster` needs the DCS, and the members' addresses stand there alone.
         "dcs_down" | "failsafe" | "paused_dcs_down" => Expected::PrimaryWithoutAddress,
-        "dcs_down_demoted" | "no_leader" => Expected::Hold(HoldKind::NoPrimary),
-        "election" => Expected::Hold(HoldKind::Unreachable),
+        "no_leader" => Expected::Hold(HoldKind::NoPrimary),
+        "dcs_down_demoted" | "election" => Expected::Hold(HoldKind::Unreachable),
         "promoting" | "promoting_failover" | "stopping" | "stopped_200" => {
             Expected::Hold(HoldKind::Promoting)
         }

@@ -75,7 +75,7 @@ async fn a_hold_is_a_failure_where_that_is_configured() {
     let (kind, message) = function.invoke(&event("scheduler")).await.bad();
     assert_eq!(kind, "ClusterHeld");
     let port = regex::Regex::new(r":\d{4,5}").unwrap();
-    insta::assert_snapshot!(port.replace_all(&message, ":PORT"), @"batman held: no member can be reached: GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111); GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111); GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111) (hint: check the network and security groups towards Patroni's port, and that Patroni runs)");
+    insta::assert_snapshot!(port.replace_all(&message, ":PORT"), @"batman held: no member can be reached: GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111); GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111); GET /primary on http://127.0.0.1:PORT: Connection refused (os error 111) (hint: check the network and security groups towards Patroni's port, that Patroni runs, and that it reaches its DCS)");
     assert_eq!(function.invoke(&event("sqs")).await.good(), batch(&IDS));
     let page = function.invoke(&event("function_url_post")).await.good();
     assert_eq!(status_and_outcome(&page), (500, "held".to_owned()));

@@ -270,7 +270,9 @@ fn no_claimant(
         .filter(|listed| listed.role.leads())
         .min_by(|a, b| b.timeline.cmp(&a.timeline).then_with(|| a.name.cmp(&b.name)));
     let Some(leader) = named else {
-        return Hold::NoPrimary { denied_by: None };
+        let failures: Vec<String> = readable.iter().filter_map(|member| member.view_failure()).collect();
+        let is_unknown = readable.iter().all(|member| member.view().is_none());
+        return if is_unknown { Hold::NoView { failures } } else { Hold::NoPrimary { denied_by: None } };
     };
     match ours.iter().find(|member| member.is(leader)) {
         Some(member) if member.status().is_some() => {

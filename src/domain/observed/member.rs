@@ -206,6 +206,11 @@ impl<'a> Member<'a> {
         self.answers.iter().find_map(|(_, answer)| answer.status.as_ref().err()).map(ToString::to_string)
     }
 
+    /// Why its account of the cluster could not be read.
+    pub fn view_failure(&self) -> Option<String> {
+        self.answers.iter().find_map(|(_, answer)| answer.view.as_ref().err()).map(ToString::to_string)
+    }
+
     /// Whether `GET /primary` was 200.
     #[must_use]
     pub fn answers_primary(&self) -> bool {

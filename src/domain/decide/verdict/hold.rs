@@ -79,6 +79,13 @@ pub enum Hold {
         /// What went wrong with each.
         failures: Vec<String>,
     },
+    /// Members answer, and none can say who leads: a member that does not reach its DCS refuses `GET /cluster` (Patroni,
+    /// `api.py`, `do_GET_cluster`).
+    #[error("no member that answers can say who leads, as when it does not reach its DCS: {}", failures.join("; "))]
+    NoView {
+        /// What went wrong with each.
+        failures: Vec<String>,
+    },
     /// Members answer, and none is the primary.
     #[error(
         "the cluster has no primary: {}",
@@ -164,7 +171,7 @@ pub enum HoldKind {
     Contested,
     /// [`Hold::Promoting`].
     Promoting,
-    /// [`Hold::Unreachable`].
+    /// [`Hold::Unreachable`] and [`Hold::NoView`].
     Unreachable,
     /// [`Hold::NoPrimary`] and [`Hold::Unlisted`].
     NoPrimary,
@@ -189,7 +196,7 @@ impl Hold {
             | Self::SeveralClusters(_)
             | Self::ContestedSites { .. } => HoldKind::Contested,
             Self::Promoting { .. } => HoldKind::Promoting,
-            Self::Unreachable { .. } => HoldKind::Unreachable,
+            Self::Unreachable { .. } | Self::NoView { .. } => HoldKind::Unreachable,
             Self::NoPrimary { .. } | Self::Unlisted { .. } => HoldKind::NoPrimary,
             Self::StandbyCluster { .. } => HoldKind::StandbyCluster,
             Self::Stale { .. } => HoldKind::Stale,
@@ -244,9 +251,11 @@ impl HoldKind {
             Self::Contested => {
                 "find out with `patronictl list` which one is right, and stop the other; two nodes may be taking writes"
             }
-            Self::Promoting => "wait: a long replay can delay a promotion by minutes",
+            Self::Promoting => {
+                "wait: a long replay can delay a promotion by minutes; if its PostgreSQL is stopping, another member is promoted next"
+            }
             Self::Unreachable => {
-                "check the network and security groups towards Patroni's port, and that Patroni runs"
+                "check the network and security groups towards Patroni's port, that Patroni runs, and that it reaches its DCS"
             }
             Self::NoPrimary => {
                 "wait for the election, or see `patronictl list` and Patroni's log if it does not end"

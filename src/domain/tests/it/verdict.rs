@@ -255,10 +255,13 @@ fn an_empty_cluster_has_no_primary() {
     assert_eq!(held(&observed), HoldKind::NoPrimary);
 }
 
+/// As in a Region that is cut off from the DCS, while another member leads elsewhere.
 #[test]
-fn members_whose_cluster_cannot_be_read_have_no_primary() {
+fn members_without_a_view_do_not_show_that_there_is_no_leader() {
     let observed = observed([1, 2].map(|number| answer(number, replica(3), Err(refused()))));
-    assert_eq!(held(&observed), HoldKind::NoPrimary);
+    let hold = the_hold(decide(&observed));
+    assert_eq!(hold.kind(), HoldKind::Unreachable);
+    assert!(hold.to_string().contains("DCS") && hold.to_string().contains("refused"), "{hold}");
 }
 
 #[test]
