@@ -175,6 +175,7 @@ fn edit_weights(world: &mut World, now: Millis, member: MemberId) {
     let foreign = Forward { group: weighted.foreign, weight: Some(0) };
     let shares = weights(&weighted.groups, member.0).into_iter().chain([foreign]);
     drop(world.account.modify_listener(now, &weighted.listener, shares.collect(), Some(true)));
+    world.invariants.edited.insert(weighted.listener, now);
 }
 
 fn edit(world: &mut World, now: Millis, group: String, member: MemberId, register: bool) {

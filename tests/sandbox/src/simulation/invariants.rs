@@ -93,7 +93,7 @@ pub struct Invariants {
     pub(super) last_clone: Option<Millis>,
     /// The highest timeline that a write was made for.
     written: Option<(SystemId, Timeline)>,
-    /// When operators last edited each group or name.
+    /// When operators last edited each group, listener or name.
     pub(super) edited: BTreeMap<String, Millis>,
     /// When the open commit was made.
     leased_since: Millis,
@@ -260,9 +260,13 @@ fn member_of_group(world: &World, group: &str) -> Option<Node> {
     groups.iter().position(|own| own == group).map(|number| Node { side, member: MemberId(number) })
 }
 
-/// Whether a group is behind no listener, or gets a share of its connections.
+/// Whether a group is behind no listener, or gets a share of its connections, which no operator has just given it.
 fn gets_connections(world: &mut World, now: Millis, group: &str) -> bool {
     let Some(weighted) = world.resources_at(group).1.weighted.clone() else { return true };
+    if weighted.groups.iter().any(|own| own == group) && world.invariants.was_edited(&weighted.listener, now)
+    {
+        return false;
+    }
     let listeners = world.account_of(group).describe_listeners(now, None, &[weighted.listener]);
     let forwards = listeners.ok().and_then(|found| Some(found.first()?.forwards.clone()));
     let share = forwards.iter().flatten().find(|forward| forward.group == group);
