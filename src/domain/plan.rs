@@ -11,6 +11,7 @@ pub mod batch;
 mod hosts;
 mod listener;
 pub mod moves;
+mod opening;
 mod readers;
 mod reason;
 mod record;
@@ -18,6 +19,7 @@ mod target_group;
 mod warning;
 
 pub use hosts::{are_local, literal};
+pub use opening::openable;
 pub use reason::{EndpointHold, EndpointReason, EndpointReasonKind};
 pub use target_group::{apis_of, is_of_primary, validate_health_check};
 pub use warning::{EndpointWarning, WarningReason};

@@ -237,6 +237,14 @@ pub struct GroupSpec {
     pub assume: Option<AssumedRole>,
 }
 
+impl GroupSpec {
+    /// Whether it holds the primary and nothing else.
+    #[must_use]
+    pub fn holds_primary_alone(&self) -> bool {
+        self.role == GroupRole::Writer && self.strategy == Strategy::Exclusive
+    }
+}
+
 /// Which members belong to a target group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "role", rename_all = "snake_case")]

@@ -22,7 +22,7 @@ use crate::values::arn::GroupArn;
 use crate::values::cluster::{Address, ApiUrl, MemberName, SiteName, SystemId, Timeline};
 use crate::values::moves::Move;
 use crate::values::primary::{Primary, label};
-use crate::values::target::Target;
+use crate::values::target::{GroupKind, Target};
 use crate::values::timestamp::Timestamp;
 pub use bounds::{
     MOST_BYTES, MOST_EVENT_BYTES, MOST_MESSAGE_BYTES, MOST_MESSAGES, MOST_SENTENCE_BYTES, MOST_SUBJECT_BYTES,
@@ -68,6 +68,9 @@ pub struct State {
     /// The same for each site that has a name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members_of_sites: BTreeMap<SiteName, KnownMembers>,
+    /// What never changes of the target groups that hold the primary alone, by ARN.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub group_kinds: BTreeMap<String, GroupKind>,
     /// Who is between its commit and the end of its writes.
     pub lease: Option<Lease>,
     /// A drill that is under way.

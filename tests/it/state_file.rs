@@ -13,10 +13,11 @@ use repoint_domain::state::{
     Condition, ConditionKind, DrillLease, KnownLeader, KnownMember, LastMove, LastPrimary, LeaderChange,
     Lease, OutboxMessage, PendingEvent, Raw, Retargets, State, SurplusTarget, Unknown,
 };
+use repoint_domain::values::arn::VpcId;
 use repoint_domain::values::cluster::{Address, EntryName, MemberName, SiteName, SystemId, Timeline};
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::moves::MoveCause;
-use repoint_domain::values::target::Target;
+use repoint_domain::values::target::{Family, GroupKind, Target, TargetType};
 use repoint_domain::values::timestamp::Timestamp;
 use repoint_domain::values::utc::Utc;
 use tempfile::TempDir;
@@ -85,6 +86,11 @@ pub fn full(revision: u64) -> State {
             (MemberName::new("pg2 ü"), KnownMember { api_url: None, address: None }),
         ]
         .into(),
+        group_kinds: [(
+            GROUP.to_owned(),
+            GroupKind { target_type: TargetType::Ip, family: Family::Ipv4, vpc: Some(VpcId::new("vpc-1")) },
+        )]
+        .into(),
         lease: Some(Lease {
             by: "host process 1".to_owned(),
             revision,
@@ -122,11 +128,13 @@ pub fn full(revision: u64) -> State {
     }
 }
 
-/// The same as the first versions wrote it: without the leader, the endpoints, the drill, the surplus, the events, and the parts of a condition's
-/// subject.
+/// The same as the first versions wrote it: without the leader, the endpoints, the drill, the kinds of groups, the surplus, the
+/// events, and the parts of a condition's subject.
 pub fn first() -> State {
-    let State { changes, drill, surplus, retargets, last_event, pending_events, .. } = State::default();
-    let later = State { changes, drill, surplus, retargets, last_event, pending_events, ..full(1) };
+    let State { changes, drill, group_kinds, surplus, retargets, last_event, pending_events, .. } =
+        State::default();
+    let later =
+        State { changes, drill, group_kinds, surplus, retargets, last_event, pending_events, ..full(1) };
     let mut first = State { leader: None, endpoints: [].into(), ..later };
     for condition in &mut first.conditions {
         (condition.endpoint, condition.site, condition.title) = (None, None, String::new());
@@ -250,13 +258,13 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     empty: reading the state file on FILE: it is damaged (EOF while parsing a value at line 1 column 0), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    cut in half: reading the state file on FILE: it is damaged (EOF while parsing a string at line 72 column 72), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 132 column 3), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    cut in half: reading the state file on FILE: it is damaged (EOF while parsing a string at line 77 column 27), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    one byte short: reading the state file on FILE: it is damaged (EOF while parsing an object at line 139 column 3), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    twice: reading the state file on FILE: it is damaged (trailing characters at line 134 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    twice: reading the state file on FILE: it is damaged (trailing characters at line 141 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    no version: reading the state file on FILE: it is damaged (missing field `version` at line 133 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    no version: reading the state file on FILE: it is damaged (missing field `version` at line 140 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 3, and this repoint supports version 1: use the newer repoint that wrote it; it was not changed; do not delete it, it holds the highest timelines
     ");
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant 12, alert once: the process that saves the state publishes the alerts, and no other process does.
 
+use std::collections::BTreeMap;
+
 use super::conditions::{Rules, conditions};
 use super::event::Event;
 use super::findings::Findings;
@@ -13,6 +15,7 @@ use crate::observed::{ClusterMember, ClusterView};
 use crate::report::{StepReport, StepResult};
 use crate::state::{KnownMember, LastPrimary, State, SurplusTarget};
 use crate::values::primary::Primary;
+use crate::values::target::{GroupKind, TargetGroup};
 use crate::values::timestamp::Timestamp;
 
 /// The next state, unless nothing is new; and what is to be alerted.
@@ -56,6 +59,7 @@ pub fn next_state(
             }
         }
         next.surplus = surplus(state, pass.findings, now);
+        next.group_kinds = group_kinds(state, pass);
         next.conditions = conditions(state, pass, rules, now, &mut events);
     }
     let next = next.bounded();
@@ -143,6 +147,18 @@ fn was_alerted(state: &State, pass: &PassOutcome, primary: &Primary) -> bool {
             && last.member == primary.member
             && (pass.committed.is_none() || nothing_moved)
     })
+}
+
+/// The kinds of the groups that a new primary joins before they are read; what could not be read is as it was.
+fn group_kinds(state: &State, pass: &PassOutcome) -> BTreeMap<String, GroupKind> {
+    let joined = pass.spec.groups.iter().filter(|group| group.holds_primary_alone());
+    let kinds = joined.filter_map(|group| {
+        let arn = group.arn.to_string();
+        let read = pass.observed.groups.get(&group.arn).and_then(|read| read.as_ref().ok());
+        let kind = read.map(TargetGroup::kind).or_else(|| state.group_kinds.get(&arn).cloned())?;
+        Some((arn, kind))
+    });
+    kinds.collect()
 }
 
 /// Since when each target belongs to no member. A time ahead of now was written by a clock that was ahead: it counts from

@@ -207,6 +207,13 @@ impl StepReport {
         Self { took_ms: self.at_ms.map(|at_ms| at_ms.saturating_sub(sent_ms)), ..self }
     }
 
+    /// Whether this was done, and that is the same.
+    #[must_use]
+    pub fn has_done(&self, other: &Self) -> bool {
+        let what = |step: &Self| (step.action, step.endpoint.clone(), step.target.clone());
+        self.result == StepResult::Done && what(self) == what(other)
+    }
+
     /// The step, of which a later look shows that it was done.
     #[must_use]
     pub fn found_done(self) -> Self {

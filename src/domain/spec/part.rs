@@ -50,9 +50,7 @@ impl Part {
     /// Whether it rests on where every member is, and not on where the primary is alone.
     #[must_use]
     pub fn needs_every_member(&self) -> bool {
-        let follows_primary =
-            |group: &GroupSpec| group.role == GroupRole::Writer && group.strategy == Strategy::Exclusive;
-        !self.spec.groups.iter().all(follows_primary)
+        !self.spec.groups.iter().all(GroupSpec::holds_primary_alone)
             || !self.spec.backends.is_empty()
             || self
                 .spec

@@ -10,6 +10,7 @@ use super::{
     Condition, KnownMember, KnownMembers, OutboxMessage, PendingEvent, Raw, Severity, State, SurplusTarget,
     Unknown,
 };
+use crate::values::target::GroupKind;
 
 /// The most that the state of one cluster takes, in bytes of JSON.
 pub const MOST_BYTES: usize = 288 * 1024;
@@ -32,6 +33,8 @@ const MOST_MEMBER_BYTES: usize = 32 * 1024;
 const ONE_MEMBER_BYTES: usize = 2 * 1024;
 /// The most that all targets take that belong to no member.
 const MOST_SURPLUS_BYTES: usize = 16 * 1024;
+/// The most that the kinds of all target groups take: some ten groups.
+const MOST_KIND_BYTES: usize = 4 * 1024;
 /// The most that the message of a condition takes.
 pub const MOST_SENTENCE_BYTES: usize = 700;
 /// The most that a name takes by which conditions are distinguished.
@@ -50,6 +53,7 @@ impl State {
         bound_conditions(&mut self.conditions);
         bound_surplus(&mut self.surplus);
         bound_changes(&mut self.changes);
+        bound_kinds(&mut self.group_kinds);
         self.retargets.counts.retain(|cause, _| cause.len() <= CAUSE_BYTES);
         while self.retargets.counts.len() > MOST_CAUSES {
             self.retargets.counts.pop_last();
@@ -127,6 +131,18 @@ fn bound_surplus(surplus: &mut Vec<SurplusTarget>) {
         let Some(newest) = newest else { return };
         total -= weight_of(&surplus.remove(newest));
     }
+}
+
+/// What is left out is read before it is changed.
+fn bound_kinds(kinds: &mut BTreeMap<String, GroupKind>) {
+    let mut left = MOST_KIND_BYTES;
+    kinds.retain(|arn, kind| {
+        let vpc = kind.vpc.as_ref().map_or(0, |vpc| weight(vpc.as_str()));
+        let weight = weight(arn) + vpc + FRAME;
+        let fits = weight <= left;
+        left -= if fits { weight } else { 0 };
+        fits
+    });
 }
 
 fn bound_members(members: &mut KnownMembers, left: &mut usize) {

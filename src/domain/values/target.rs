@@ -11,7 +11,7 @@ use crate::values::arn::VpcId;
 use crate::values::cluster::Address;
 
 /// What the targets of a group are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetType {
     /// IP addresses.
@@ -21,7 +21,8 @@ pub enum TargetType {
 }
 
 /// The family of the addresses that a group takes (`TargetGroup`, `IpAddressType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Family {
     /// `ipv4`.
     Ipv4,
@@ -94,6 +95,18 @@ pub struct HealthCheck {
     pub codes: Option<String>,
 }
 
+/// What never changes of a target group: a new one has another ARN (ELB API, `TargetGroup`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupKind {
+    /// What its targets are.
+    pub target_type: TargetType,
+    /// The family of the addresses that it takes.
+    pub family: Family,
+    /// The VPC of its targets; unknown where nothing rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+}
+
 /// A target group as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetGroup {
@@ -110,6 +123,19 @@ pub struct TargetGroup {
 }
 
 impl TargetGroup {
+    /// A group of that kind, of whose targets nothing is known.
+    #[must_use]
+    pub fn unread(kind: &GroupKind) -> Self {
+        let GroupKind { target_type, family, vpc } = kind.clone();
+        Self { target_type, family, vpc, targets: Vec::new(), check: None }
+    }
+
+    /// What never changes of it.
+    #[must_use]
+    pub fn kind(&self) -> GroupKind {
+        GroupKind { target_type: self.target_type, family: self.family, vpc: self.vpc.clone() }
+    }
+
     /// The targets that are registered: draining ones are on their way out.
     pub fn registered(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().filter(|health| !health.is_draining()).map(|health| &health.target)

@@ -26,6 +26,7 @@ mod invariants;
 mod lag;
 mod layers;
 mod notify;
+mod opening;
 mod plan;
 mod readers;
 mod seeds;
