@@ -4,6 +4,7 @@
 
 use tokio::time::Instant;
 
+use super::deadline::Cut;
 use super::history::{due, keep, log, store};
 use super::load_state::load_state;
 use super::members::configured;
@@ -59,7 +60,7 @@ pub async fn adopt(spec: &Spec, ports: &Ports, deadline: Instant) -> Result<Adop
             let adopted = adopted.await.map_err(AdoptError::State)?;
             log(&past);
             let due = due(spec, &adopted, &past, ports.clock.now());
-            let stored = store(spec, due, ports, deadline).await;
+            let stored = store(spec, due, ports, deadline, &Cut::never()).await;
             let forgotten = update(spec, adopted, ports, deadline, |state| {
                 let mut next = State { revision: state.revision + 1, ..state.clone() };
                 next.pending_events.retain(|event| !stored.numbers.contains(&event.number));

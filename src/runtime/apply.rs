@@ -27,6 +27,8 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What the steps of one apply share.
 struct Writing<'a> {
+    /// What was done under the same lease, and is not sent again.
+    done: &'a [StepReport],
     ports: &'a Ports,
     guard: &'a LeaseGuard,
     span: Span,
@@ -34,9 +36,16 @@ struct Writing<'a> {
     until: Instant,
 }
 
-/// Applies a plan: the step groups at the same time, the steps of each in order.
-pub async fn apply(checked: &Checked, guard: &LeaseGuard, ports: &Ports, span: Span) -> Vec<StepReport> {
-    let writing = &Writing { ports, guard, span, until: span.deadline.min(guard.until()) };
+/// Applies a plan: the step groups at the same time, the steps of each in order. Targets that were registered under the same
+/// lease are not registered again.
+pub async fn apply(
+    checked: &Checked,
+    done: &[StepReport],
+    guard: &LeaseGuard,
+    ports: &Ports,
+    span: Span,
+) -> Vec<StepReport> {
+    let writing = &Writing { done, ports, guard, span, until: span.deadline.min(guard.until()) };
     let step_groups = checked.plan().step_groups.iter().map(|step_group| async move {
         match step_group {
             StepGroup::Group { arn, steps } => group(arn, steps, writing).await,
@@ -90,8 +99,15 @@ async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> V
 /// Neighbouring steps of one kind travel in one call.
 async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, writing: &Writing<'_>) {
     let Writing { ports, guard, .. } = writing;
+    let report = |step: &TargetStep| StepReport::of_target(Endpoint::Group(arn.clone()), step);
+    let earlier = |step: &TargetStep| writing.done.iter().find(|done| done.has_done(&report(step)));
     for same in steps.chunk_by(|a, b| std::mem::discriminant(*a) == std::mem::discriminant(*b)) {
-        let planned = same.iter().map(|step| StepReport::of_target(Endpoint::Group(arn.clone()), step));
+        done.reports.extend(same.iter().filter_map(|step| earlier(step)).cloned());
+        let same: Vec<&TargetStep> = same.iter().copied().filter(|step| earlier(step).is_none()).collect();
+        if same.is_empty() {
+            continue;
+        }
+        let planned = same.iter().map(|step| report(step));
         let targets: Vec<Target> = same.iter().map(|step| target(step).clone()).collect();
         let registers = matches!(same.first(), Some(TargetStep::Register(_)));
         let (action, call) = if registers {

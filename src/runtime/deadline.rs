@@ -1,8 +1,9 @@
 //! The times within which a pass and its calls have to end (invariant 10).
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use repoint_domain::observed::Read;
@@ -52,6 +53,40 @@ pub async fn by<T>(
     read: impl Future<Output = Read<T>>,
 ) -> Read<T> {
     timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_late(call, resource)))
+}
+
+/// Whether there is something more urgent than what a later pass can do as well.
+#[derive(Clone, Debug)]
+pub struct Cut(watch::Receiver<bool>);
+
+impl Cut {
+    /// One that has not come, and where to say that it has.
+    #[must_use]
+    pub fn channel() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// One that never comes.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::channel().1
+    }
+
+    /// What a call returns, if it does so by then and nothing is more urgent.
+    pub async fn by<T>(&self, until: Instant, call: impl Future<Output = T>) -> Option<T> {
+        let mut cut = self.0.clone();
+        let cut = async move {
+            if cut.wait_for(|cut| *cut).await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cut => None,
+            result = timeout_at(until, call) => result.ok(),
+        }
+    }
 }
 
 /// The failure of a call that the pass could not wait for.

@@ -110,11 +110,24 @@ pub async fn read(
         records(&part.spec, ports, until),
         backends(&part.spec, ports, until)
     );
+    let read = Observed { groups, listeners, records, backends, ..Observed::default() };
+    with_places(read, part, ports, until, hosts, lookups).await
+}
+
+/// Adds what the places of members rest on in these endpoints of a part.
+pub async fn with_places(
+    read: Observed,
+    part: &Part,
+    ports: &Ports,
+    until: Instant,
+    hosts: KnownHosts,
+    lookups: &Lookups,
+) -> Observed {
     // If the sender is gone, the observation was given up and needs no answer.
     let hosts = hosts.await.unwrap_or_default().of_part(part);
     let names = names(&hosts, ports, until, lookups).await;
-    let instances = instances(&part.spec, &hosts, &groups, &names, ports, until, lookups).await;
-    Observed { groups, listeners, records, backends, names, instances, ..Observed::default() }
+    let instances = instances(&part.spec, &hosts, &read.groups, &names, ports, until, lookups).await;
+    Observed { names, instances, ..read }
 }
 
 async fn groups(spec: &Spec, ports: &Ports, until: Instant) -> BTreeMap<GroupArn, Read<TargetGroup>> {

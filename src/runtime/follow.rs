@@ -49,13 +49,12 @@ pub async fn follow(
             if next >= deadline {
                 return report;
             }
-            tokio::select! {
+            let news = tokio::select! {
                 biased;
-                () = members.news(spec, &ports.members) => {}
-                () = sleep_until(next) => {}
-            }
-            members.ask(spec, &ports.members, Duration::ZERO, deadline);
-            members.settle(spec, &ports.members, deadline).await;
+                news = members.news(spec, &ports.members) => Some(news),
+                () = sleep_until(next) => None,
+            };
+            members.look(news, spec, &ports.members, deadline).await;
             let now = Snapshot::of(spec, members.sites(spec));
             if !now.agrees(&snapshot) {
                 break;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::info;
 
-use super::deadline::too_late;
+use super::deadline::{Cut, too_late};
 use crate::ports::Ports;
 use repoint_domain::history::{Adoption, ConditionEvent, Happened, HistoryEvent, MoveEvent};
 use repoint_domain::spec::Spec;
@@ -50,13 +50,13 @@ pub fn due(spec: &Spec, state: &State, own: &[HistoryEvent], now: Timestamp) -> 
 }
 
 /// Stores them.
-pub async fn store(spec: &Spec, due: Vec<PendingEvent>, ports: &Ports, until: Instant) -> Stored {
+pub async fn store(spec: &Spec, due: Vec<PendingEvent>, ports: &Ports, until: Instant, cut: &Cut) -> Stored {
     if due.is_empty() {
         return Stored::default();
     }
     let until = until.min(Instant::now() + STORE_WITHIN);
-    let stored = timeout_at(until, ports.history.store(&spec.name, &due)).await;
-    match stored.unwrap_or_else(|_| Err(too_late("storing events", &"the history"))) {
+    let stored = cut.by(until, ports.history.store(&spec.name, &due)).await;
+    match stored.unwrap_or_else(|| Err(too_late("storing events", &"the history"))) {
         Ok(()) => Stored { numbers: due.iter().map(|event| event.number).collect(), warning: None },
         Err(failure) => {
             let hint = failure.hint.as_deref();

@@ -66,6 +66,8 @@ pub struct Members {
     applied: Option<Timeline>,
     /// The system that the state knows.
     system_id: Option<SystemId>,
+    /// The state as this process has last loaded or saved it.
+    state: Option<Box<State>>,
     discovery: Discovery,
 }
 
@@ -81,6 +83,16 @@ impl Members {
             places.collect::<Vec<_>>()
         };
         self.loaded = spec.sites.iter().flat_map(|site| of_site(&site.name)).collect();
+    }
+
+    /// Remembers the state for the next observation.
+    pub fn remember(&mut self, state: &State) {
+        self.state = Some(Box::new(state.clone()));
+    }
+
+    /// The state that was remembered, for one observation: what it leads to is only known to be right once it was committed.
+    pub fn take_state(&mut self) -> Option<State> {
+        self.state.take().map(|state| *state)
     }
 
     /// Asks every member that is not being asked, and whose answer is older than that. A request ends by `until`.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::message::messages;
 use self::outbox::with_claims;
 use self::publish::{End, Ends, publish};
+use super::deadline::Cut;
 use super::history::{Stored, due, keep, log, store};
 use super::save::update;
 use super::settings::Settings;
@@ -32,13 +33,15 @@ use repoint_domain::values::failure::Failure;
 use repoint_domain::values::timestamp::Timestamp;
 
 /// Updates the state by the pass, and publishes what is new. A failing store or topic is a warning in the report. Each part
-/// has time of its own, so that time is left to react when one of them fails.
+/// has time of its own, so that time is left to react when one of them fails. What is to be published is left to a later pass
+/// once the rest is cut off.
 pub async fn notify(
     pass: &PassOutcome<'_>,
     report: &ClusterReport,
     state: Read<State>,
     settings: &Settings,
     ports: &Ports,
+    cut: &Cut,
 ) -> Notified {
     let (began, ended) = (Instant::now(), ports.clock.now());
     let by_fifth = |fifth: u32| began + settings.notify_within * fifth / 5;
@@ -47,7 +50,7 @@ pub async fn notify(
     let earlier = ports.unsaved.of(&spec.name);
     let pending = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.known().outbox);
     let has_past = earlier.is_some();
-    let alone = Alone { report, rules: &settings.alerts, has_past, pending, ports, until: by_fifth(4) };
+    let alone = Alone { report, rules: &settings.alerts, has_past, pending, ports, until: by_fifth(4), cut };
     let Ok(state) = state else {
         let base = earlier.as_ref().map(Past::known).unwrap_or_default();
         notified.without_state(pass, base, alone).await;
@@ -90,7 +93,7 @@ pub async fn notify(
             notified.warnings.extend(dropped);
             log(&recorded);
             let until = [by_fifth(4), by_fifth(5)];
-            notified.publish_outbox(spec, state, &recorded, settings.needs_state, ports, until).await;
+            notified.publish_outbox(spec, state, &recorded, settings.needs_state, ports, (cut, until)).await;
         }
         Err(failure) => {
             let mut findings = pass.findings.clone();
@@ -119,6 +122,7 @@ struct Alone<'a> {
     pending: Vec<OutboxMessage>,
     ports: &'a Ports,
     until: Instant,
+    cut: &'a Cut,
 }
 
 /// What became of the alerts of a pass.
@@ -151,7 +155,7 @@ impl Notified {
     /// that has passed over this cluster before goes by what it knows. One that has not, such as each run of cron, alerts
     /// what is critical at once: silence would be worse than a second message. So does one whose changes are blocked.
     async fn without_state(&mut self, pass: &PassOutcome<'_>, base: State, alone: Alone<'_>) {
-        let Alone { report, rules, has_past, pending, ports, until } = alone;
+        let Alone { report, rules, has_past, pending, ports, until, cut } = alone;
         let base = State { conditions: base.conditions, primary: base.primary, ..State::default() };
         let is_blocked = pass.moves.is_some() && pass.holds.iter().any(is_unavailable);
         let at_once = Rules { grace_ms: 0, contested_grace_ms: 0, ..*rules };
@@ -179,7 +183,7 @@ impl Notified {
         waiting.extend(messages(&alerts, &ports.alert_topics, id, &ports.identity, now));
         self.alerts.extend(alerts.into_iter().map(|alert| alert.subject));
         let (sender, mut ends) = Ends::channel();
-        publish(&waiting, ports, until, sender).await;
+        publish(&waiting, ports, until, cut, sender).await;
         let ended = self.ended(ends.next().await, ports);
         // The next pass of this process publishes them, with or without the state store.
         waiting.retain(|message| !ended.published.contains(&message.id));
@@ -200,7 +204,7 @@ impl Notified {
         recorded: &[HistoryEvent],
         needs_state: bool,
         ports: &Ports,
-        [publish_until, save_until]: [Instant; 2],
+        (cut, [publish_until, save_until]): (&Cut, [Instant; 2]),
     ) {
         let is_ours = |message: &&OutboxMessage| message.claimed_by == ports.identity;
         let claimed: Vec<OutboxMessage> = state.outbox.iter().filter(is_ours).cloned().collect();
@@ -232,9 +236,9 @@ impl Notified {
                 }
             }
         };
-        let publishing = publish(&claimed, ports, publish_until, sender.clone());
+        let publishing = publish(&claimed, ports, publish_until, cut, sender.clone());
         let storing = async move {
-            let stored = store(spec, due, ports, publish_until).await;
+            let stored = store(spec, due, ports, publish_until, cut).await;
             // Its receiver is there until all of this has ended.
             drop(sender.send(End::Stored(stored)));
         };

@@ -2,7 +2,8 @@
 //!
 //! A trigger may come before a promotion is finished (Patroni fires `on_role_change` right after `pg_ctl promote`), so the
 //! members are asked until the new primary really is one. The endpoints are read meanwhile, part by part, and each part is
-//! planned as soon as it has been read (invariant 15). Nothing is written here.
+//! planned as soon as it has been read (invariant 15); a part that a new primary can join before that is planned at once, too.
+//! Nothing is written here.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,14 +16,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
 use super::deadline::reads_until;
-use super::endpoints::{Hosts, Lookups, read};
+use super::endpoints::{Hosts, Lookups, read, with_places};
 use super::load_state::load_state;
 use super::members::{FRESH_FOR, Members};
 use crate::ports::Ports;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
 use repoint_domain::observed::{Observed, Read};
-use repoint_domain::plan::{Plan, plan};
+use repoint_domain::plan::{Plan, openable, plan};
 use repoint_domain::rates::{Urgency, reads};
 use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::{Part, PartKey, parts};
@@ -33,6 +34,7 @@ use repoint_domain::values::timestamp::Timestamp;
 /// The shortest and the longest wait before members are asked for everything again while one is promoting, if none says
 /// anything new. In between it is a quarter of the time that has passed: each reads the DCS for that.
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(250);
+
 /// What was observed and decided.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -54,13 +56,24 @@ pub struct Observing {
     pub verdict: Verdict,
     /// What members say.
     pub snapshot: Snapshot,
+    /// The state is as this process has left it, and was not loaded: only a commit shows whether it is still so.
+    pub is_remembered: bool,
     members: Observed,
     now: Timestamp,
+    opening: JoinSet<(Part, Observed)>,
     reading: JoinSet<(Part, Observed)>,
     seen: BTreeMap<PartKey, (Part, Observed, Plan)>,
 }
 
-/// A part that was read and planned.
+/// A part that was planned, by what.
+pub enum Planned {
+    /// By what never changes of it: the primary can join it before it is read.
+    Unread(PartObservation),
+    /// By what was read.
+    Read(PartObservation),
+}
+
+/// A part that was planned.
 pub struct PartObservation {
     /// Which one.
     pub part: Part,
@@ -76,7 +89,12 @@ pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut 
     let until = reads_until(deadline);
     members.ask(spec, &ports.members, FRESH_FOR, until);
     // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
-    let state = load_state(spec, ports, until).await;
+    let remembered = members.take_state().filter(|state| is_opening(spec, state, members));
+    let is_remembered = remembered.is_some();
+    let state = match remembered {
+        Some(state) => Ok(state),
+        None => load_state(spec, ports, until).await.inspect(|state| members.remember(state)),
+    };
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
         members.add_known(spec, state);
         members.ask(spec, &ports.members, FRESH_FOR, until);
@@ -106,34 +124,91 @@ pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut 
     }
     // An error means that no part is read, so none waits for the hosts.
     drop(hosts.send(Hosts::of(&observed.sites, state.as_ref().ok(), &verdict)));
+    let mut opening = JoinSet::new();
+    for (part, unread) in openings(spec, &state, &verdict) {
+        let (ports, known, lookups) = (ports.clone(), known.clone(), lookups.clone());
+        opening.spawn(async move {
+            let observed = with_places(unread, &part, &ports, until, known, &lookups).await;
+            (part, observed)
+        });
+    }
     Observing {
         state,
         verdict,
         snapshot: Snapshot::of(spec, observed.sites.clone()),
+        is_remembered,
         members: observed,
         now: ports.clock.now(),
+        opening,
         reading,
         seen: BTreeMap::new(),
+    }
+}
+
+/// The parts that the new primary can join before they are read, with all that is known of them.
+fn openings(spec: &Spec, state: &Read<State>, verdict: &Verdict) -> Vec<(Part, Observed)> {
+    let (Ok(state), Verdict::Primary(primary)) = (state, verdict) else { return Vec::new() };
+    let unread = openable(spec, state, primary);
+    let opened = parts(&spec.with_groups(|group| unread.contains_key(&group.arn))).into_iter();
+    let opened = opened.filter(|part| matches!(part.key, PartKey::Group(_)));
+    let unread = |part: &Part| {
+        let of_part = part.spec.groups.iter().filter_map(|group| unread.get_key_value(&group.arn));
+        of_part.map(|(arn, group)| (arn.clone(), Ok(group.clone()))).collect()
+    };
+    opened.map(|part| (part.clone(), Observed { groups: unread(&part), ..Observed::default() })).collect()
+}
+
+/// Whether what members say now begins with a write, if the state is still like this: the commit before it shows that, and so
+/// the state need not be loaded first.
+fn is_opening(spec: &Spec, state: &State, members: &Members) -> bool {
+    if state.lease.is_some() || state.is_of_others(spec) {
+        return false;
+    }
+    let state = Ok(state.clone());
+    !openings(spec, &state, &decide(spec, &members.observed(spec), &state)).is_empty()
+}
+
+/// The next of these that is ready. Cancel-safe.
+async fn next_of(parts: &mut JoinSet<(Part, Observed)>) -> Option<(Part, Observed)> {
+    match parts.join_next().await? {
+        Ok(ready) => Some(ready),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
     }
 }
 
 impl Observing {
     /// The next part that has been read, with its plan; `None` when there is none left. Cancel-safe.
     pub async fn next(&mut self) -> Option<PartObservation> {
-        let (part, read) = match self.reading.join_next().await? {
-            Ok(read) => read,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return None,
-            },
-        };
+        let (part, read) = next_of(&mut self.reading).await?;
+        Some(self.see(part, read))
+    }
+
+    /// The same, and the parts that the new primary can join before they are read. Cancel-safe.
+    pub async fn next_planned(&mut self) -> Option<Planned> {
+        tokio::select! {
+            biased;
+            Some((part, unread)) = next_of(&mut self.opening) => Some(Planned::Unread(self.planned(part, unread))),
+            Some((part, read)) = next_of(&mut self.reading) => Some(Planned::Read(self.see(part, read))),
+            else => None,
+        }
+    }
+
+    fn see(&mut self, part: Part, read: Observed) -> PartObservation {
+        let planned = self.planned(part.clone(), read.clone());
+        self.seen.insert(part.key.clone(), (part, read, planned.plan.clone()));
+        planned
+    }
+
+    fn planned(&self, part: Part, read: Observed) -> PartObservation {
         let Observed { sites, discovered, .. } = self.members.clone();
-        let observed = Observed { sites, discovered, ..read.clone() };
+        let observed = Observed { sites, discovered, ..read };
         let nothing = State::default();
         let known = self.state.as_ref().unwrap_or(&nothing);
         let plan = plan(&part.spec, &observed, &self.verdict, known, self.now);
-        self.seen.insert(part.key.clone(), (part.clone(), read, plan.clone()));
-        Some(PartObservation { part, observed, plan })
+        PartObservation { part, observed, plan }
     }
 
     /// The parts that have been read so far, and what was planned of each.
@@ -214,13 +289,12 @@ async fn wait_for_promotion(
         if next >= until {
             return false;
         }
-        tokio::select! {
+        let news = tokio::select! {
             biased;
-            () = members.news(spec, &ports.members) => {}
-            () = sleep_until(next) => {}
-        }
-        members.ask(spec, &ports.members, Duration::ZERO, until);
-        members.settle(spec, &ports.members, until).await;
+            news = members.news(spec, &ports.members) => Some(news),
+            () = sleep_until(next) => None,
+        };
+        members.look(news, spec, &ports.members, until).await;
         // A request that the deadline cut off does not show that its member is unreachable.
         if Instant::now() >= until {
             return false;

@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::deadline::Span;
+use super::deadline::{Cut, Span};
 use super::lease_wait::LeaseWait;
 use super::members::Members;
 use super::observe::Observation;
 pub use super::settings::{Mode, Settings};
 use crate::ports::Ports;
+use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::report::{ClusterReport, PassHold};
 use repoint_domain::spec::Spec;
 
@@ -79,7 +80,23 @@ pub async fn pass_with(
     // The endpoints are done, and the next pass may need what discovery says: what is wrong with it is reported now.
     let until = span.deadline.min(Instant::now() + DISCOVERY_WITHIN);
     ended.observation.observed.discovered = members.discovered(until).await;
-    Box::pin(finish(pass, ended)).await
+    let said = Snapshot::of(spec, members.sites(spec)).of_leader();
+    let (sender, cut) = Cut::channel();
+    let until = Instant::now() + settings.limit;
+    let mut finishing = Box::pin(finish(pass, ended, &cut));
+    let (report, state) = tokio::select! {
+        biased;
+        finished = &mut finishing => finished,
+        // A topic that hangs does not keep the endpoints from following the next primary (invariant 15).
+        () = members.name_another(spec, &ports.members, &said, until) => {
+            sender.send_replace(true);
+            finishing.await
+        }
+    };
+    if let Some(state) = state {
+        members.remember(&state);
+    }
+    report
 }
 
 /// Makes attempts until one finishes. Each begins with a new observation and with what the earlier ones have done.

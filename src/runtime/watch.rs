@@ -115,11 +115,12 @@ pub async fn watch(
     while !*channels.stop.borrow_and_update() {
         let news = async {
             if schedule.is_urgent(Instant::now()) {
-                members.news(spec, &new_ports().members).await;
+                members.news(spec, &new_ports().members).await
             } else {
-                pending::<()>().await;
+                pending().await
             }
         };
+        let mut heard = None;
         tokio::select! {
             biased;
             _ = channels.stop.changed() => continue,
@@ -146,17 +147,16 @@ pub async fn watch(
                 continue;
             }
             () = channels.wake.notified() => schedule.woken(Instant::now()),
-            () = news => {}
+            news = news => heard = Some(news),
             () = sleep_until(schedule.ask_at()) => {}
         }
         channels.checked.send_replace(Instant::now());
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
-        members.ask(spec, &ports.members, Duration::ZERO, until);
         tokio::select! {
             biased;
             _ = channels.stop.changed() => continue,
-            () = members.settle(spec, &ports.members, until) => {}
+            () = members.look(heard, spec, &ports.members, until) => {}
         }
         let observed = members.observed(spec);
         let snapshot = Snapshot::of(spec, observed.sites.clone());

@@ -232,7 +232,7 @@ async fn missing_credentials_are_said() {
 #[tokio::test]
 async fn a_promotion_is_waited_for() {
     let members = patroni_with(|number, before| {
-        let role = if number == 2 && before >= 3 { "primary" } else { "replica" };
+        let role = if number == 2 && before >= 20 { "primary" } else { "replica" };
         let status = if number == 2 { 200 } else { 503 };
         (
             status,

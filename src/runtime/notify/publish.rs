@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::ports::Ports;
-use crate::runtime::deadline::too_late;
+use crate::runtime::deadline::{Cut, too_late};
 use crate::runtime::history::Stored;
 use repoint_domain::alerts::AlertTopic;
 use repoint_domain::state::OutboxMessage;
@@ -54,11 +54,12 @@ impl Ends {
     }
 }
 
-/// Publishes the messages whose topics are configured.
+/// Publishes the messages whose topics are configured. Those that are not published when the rest is cut off stay in the outbox.
 pub(super) async fn publish(
     messages: &[OutboxMessage],
     ports: &Ports,
     until: Instant,
+    cut: &Cut,
     ends: UnboundedSender<End>,
 ) {
     let mut by_topic: BTreeMap<&str, (&AlertTopic, Vec<&OutboxMessage>)> = BTreeMap::new();
@@ -72,8 +73,8 @@ pub(super) async fn publish(
         async move {
             for message in messages {
                 let until = until.min(Instant::now() + PUBLISH_WITHIN);
-                let published = timeout_at(until, ports.topics.publish(&topic.arn, message)).await;
-                let published = published.unwrap_or_else(|_| Err(too_late("sns:Publish", &topic.arn)));
+                let published = cut.by(until, ports.topics.publish(&topic.arn, message)).await;
+                let published = published.unwrap_or_else(|| Err(too_late("sns:Publish", &topic.arn)));
                 // Its receiver is there until all of this has ended.
                 drop(ends.send(End::Published(message.id.clone(), published)));
             }

@@ -1,6 +1,8 @@
-//! The writes of one attempt: each part of the endpoints is written as soon as it has been read.
+//! The writes of one attempt: each part of the endpoints is written as soon as it has been read, and what opens it for a new
+//! primary even before, where the state knows enough of it.
 //!
-//! Invariant 15: a part waits for its own reads and for its own turn at AWS, never for another part's.
+//! Invariant 15: a part waits for its own reads and for its own turn at AWS, never for another part's. While one is waited for,
+//! the members are asked again, so that an AWS that hangs does not keep the others from following the next primary.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ use crate::limits::LeaseGuard;
 use crate::runtime::apply::apply;
 use crate::runtime::deadline::reads_until;
 use crate::runtime::members::Members;
-use crate::runtime::observe::{Observing, PartObservation};
+use crate::runtime::observe::{Observing, PartObservation, Planned};
 use repoint_domain::audit::Checked;
 use repoint_domain::observed::Read;
 use repoint_domain::plan::Plan;
@@ -43,6 +45,8 @@ pub struct Acting<'a> {
     waiting: Vec<Ready>,
     is_preparing: bool,
     working: JoinSet<Event>,
+    /// The parts that the primary joins before they are read.
+    openings: BTreeMap<PartKey, Opening>,
     /// What became of the steps of each part.
     results: BTreeMap<PartKey, Vec<StepReport>>,
     /// The changes of records that lost a race.
@@ -53,6 +57,14 @@ pub struct Acting<'a> {
 struct Ready {
     key: PartKey,
     checked: Checked,
+}
+
+/// What opens a part before it is read.
+enum Opening {
+    /// It is under way; and the part as read, if that came first.
+    UnderWay(Option<Box<PartObservation>>),
+    /// What became of its steps.
+    Ended(Vec<StepReport>),
 }
 
 /// What an attempt has begun has ended.
@@ -83,6 +95,7 @@ impl<'a> Acting<'a> {
             waiting: Vec::new(),
             is_preparing: false,
             working: JoinSet::new(),
+            openings: BTreeMap::new(),
             results: BTreeMap::new(),
             lost: Vec::new(),
         }
@@ -90,22 +103,47 @@ impl<'a> Acting<'a> {
 
     /// Takes parts as they are read, until all are written or a reason to stop has come.
     pub async fn run(mut self) -> Attempt {
-        let mut is_reading = true;
+        let (mut is_reading, said) = (true, self.observing.snapshot.clone().of_leader());
+        let (spec, ports, until) =
+            (self.pass.spec, &self.pass.ports.members, reads_until(self.pass.span.deadline));
         loop {
             tokio::select! {
                 biased;
-                read = self.observing.next(), if is_reading && self.stop.is_none() => match read {
-                    Some(seen) => self.read(seen).await,
+                part = self.observing.next_planned(), if is_reading && self.stop.is_none() => match part {
+                    Some(Planned::Unread(part)) => self.open(part).await,
+                    Some(Planned::Read(part)) => self.read(part).await,
                     None => is_reading = false,
                 },
                 Some(event) = self.working.join_next() => self.worked(event).await,
+                // What has not been read yet is waited for no longer: another primary needs the other parts now.
+                () = self.members.name_another(spec, ports, &said, until), if is_reading && self.stop.is_none() => {
+                    self.stop = Some(Stop::OutOfDate);
+                }
                 else => return self.end(),
             }
         }
     }
 
+    /// The primary joins a part that is still being read: once in a pass, since what is read after that says what there is.
+    async fn open(&mut self, unread: PartObservation) {
+        if self.earlier.has_tried() {
+            return;
+        }
+        let verdict = &self.observing.verdict;
+        let checked = check(self.pass, &unread.plan, &unread.observed, verdict, &self.known);
+        // What cannot be opened so is read first.
+        let Some(checked) = checked.ok().filter(|checked| !checked.plan().is_empty()) else { return };
+        let key = unread.part.key;
+        self.openings.insert(key.clone(), Opening::UnderWay(None));
+        self.send(Ready { key, checked }).await;
+    }
+
     /// A part has been read: it is written if it differs.
     async fn read(&mut self, seen: PartObservation) {
+        if let Some(Opening::UnderWay(read)) = self.openings.get_mut(&seen.part.key) {
+            *read = Some(Box::new(seen));
+            return;
+        }
         let verdict = &self.observing.verdict;
         let checked = match check(self.pass, &seen.plan, &seen.observed, verdict, &self.known) {
             Ok(checked) => checked,
@@ -117,7 +155,11 @@ impl<'a> Acting<'a> {
         if checked.plan().is_empty() || self.earlier.was_refused(checked.plan()) {
             return;
         }
-        let ready = Ready { key: seen.part.key, checked };
+        self.send(Ready { key: seen.part.key, checked }).await;
+    }
+
+    /// Writes a part, if need be when it is its turn at AWS.
+    async fn send(&mut self, ready: Ready) {
         if writes(ready.checked.plan()).is_empty() {
             return self.write(ready).await;
         }
@@ -155,8 +197,12 @@ impl<'a> Acting<'a> {
         };
         let Ready { key, checked } = ready;
         let (ports, span) = (self.pass.ports.clone(), self.pass.span);
+        let opened = match self.openings.get(&key) {
+            Some(Opening::Ended(steps)) => steps.clone(),
+            Some(Opening::UnderWay(_)) | None => Vec::new(),
+        };
         self.working.spawn(async move {
-            let steps = apply(&checked, &guard, &ports, span).await;
+            let steps = apply(&checked, &opened, &guard, &ports, span).await;
             Event::Applied { key, plan: checked.plan().clone(), steps }
         });
     }
@@ -189,7 +235,16 @@ impl<'a> Acting<'a> {
                 }
                 self.prepare();
             }
-            Ok(Event::Applied { key, plan, steps }) => self.applied(key, &plan, steps),
+            Ok(Event::Applied { key, plan, steps }) => {
+                self.applied(key.clone(), &plan, steps.clone());
+                if let Some(Opening::UnderWay(read)) = self.openings.get_mut(&key) {
+                    let read = read.take();
+                    self.openings.insert(key, Opening::Ended(steps));
+                    if let Some(seen) = read.filter(|_| self.stop.is_none()) {
+                        self.read(*seen).await;
+                    }
+                }
+            }
             Err(error) => {
                 if let Ok(panic) = error.try_into_panic() {
                     std::panic::resume_unwind(panic);
@@ -218,8 +273,8 @@ impl<'a> Acting<'a> {
 
     /// What is moved, and why. Once something was sent, the cause that was then decided stands.
     fn moves(&self) -> Option<Move> {
-        let has_read = self.observing.parts().next().is_some();
-        if self.earlier.has_tried() || !has_read {
+        let has_planned = !self.openings.is_empty() || self.observing.parts().next().is_some();
+        if self.earlier.has_tried() || !has_planned {
             return self.earlier.moves.clone();
         }
         move_cause(self.pass.spec, &self.observing.observe())
@@ -243,7 +298,9 @@ impl<'a> Acting<'a> {
         let sent = self.results.values().flatten().filter(|step| is_kept(step)).cloned().collect();
         let steps = self.earlier.and_sent(self.primary, &parts, sent);
         let mut progress = Progress { steps, lost, moves, committed };
+        let is_unconfirmed = self.observing.is_remembered && self.lease.is_none() && self.stop.is_none();
         let hold = match self.stop {
+            None if is_unconfirmed => return Attempt::Again(Ended { observation, hold: None, progress }),
             Some(Stop::OutOfDate) => return Attempt::Again(Ended { observation, hold: None, progress }),
             Some(Stop::Held(hold)) => Some(hold),
             None => None,

@@ -1,6 +1,7 @@
 //! The end of a pass: its report, the next state and the alerts.
 
 use super::{Ended, Mode, Pass};
+use crate::runtime::deadline::Cut;
 use crate::runtime::notify::{self, Notified, notify};
 use crate::runtime::observe::Observation;
 use crate::runtime::save::unavailable;
@@ -10,9 +11,11 @@ use repoint_domain::observed::Observed;
 use repoint_domain::plan::Plan;
 use repoint_domain::report::status::{ClusterStatus, status};
 use repoint_domain::report::{self, ClusterReport, PassHold, StepReport, VerdictReport};
+use repoint_domain::state::State;
 
-/// Reports what a pass ended with; one that may write also saves the next state and publishes alerts.
-pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
+/// Reports what a pass ended with; one that may write also saves the next state and publishes alerts. The state is returned if
+/// it is stored like that. What can be published later is not waited for once it is cut off.
+pub async fn finish(pass: Pass<'_>, ended: Ended, cut: &Cut) -> (ClusterReport, Option<State>) {
     let Pass { spec, ports, settings, mode, span } = pass;
     let Ended { observation, hold, progress } = ended;
     let Observation { observed, state, verdict, plan } = observation;
@@ -43,7 +46,7 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         status: None,
     };
     if mode == Mode::DryRun {
-        return report;
+        return (report, None);
     }
     let known = state.as_ref().ok();
     let findings = findings(spec, &observed, known, &verdict, &plan, &report.steps, hold.as_ref());
@@ -62,13 +65,14 @@ pub async fn finish(pass: Pass<'_>, ended: Ended) -> ClusterReport {
         committed: progress.committed.filter(|_| !report.steps.iter().any(|step| step.may_arrive)),
     };
     let unread = state.as_ref().err().map(ToString::to_string);
-    let notified = notify(&outcome, &report, state, settings, ports).await;
+    let notified = notify(&outcome, &report, state, settings, ports, cut).await;
     let mut status = status_after(pass, &observed, &verdict, &plan, &report.steps, &notified);
     status.state_error = unread;
     report.status = Some(Box::new(status));
+    let stored = notified.is_stored.then(|| notified.state.clone());
     notify::add(&mut report, notified);
     report.api_calls = ports.calls.counts();
-    report
+    (report, stored)
 }
 
 /// How the cluster stands after the pass, by the state as it is now known.

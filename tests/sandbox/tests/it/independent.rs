@@ -20,7 +20,7 @@ use repoint_sandbox::Millis;
 use repoint_sandbox::patroni::MemberId;
 use repoint_sandbox::transport::Link;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::link::{PG1, PG2, PG3, SETTINGS, asking, group, named, switchover, world};
 
@@ -99,6 +99,22 @@ async fn a_group_does_not_wait_for_a_zone_that_hangs() {
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
     let unread = report.holds.iter().find(|hold| hold.message.contains("route53:ListResourceRecordSets"));
     assert!(unread.is_some(), "{:?}", report.holds);
+}
+
+/// It is a pass of half a minute: the daemon makes no other one meanwhile.
+#[tokio::test(start_paused = true)]
+async fn another_primary_is_followed_while_a_zone_hangs() {
+    let link = switched().await;
+    let ports = with_slow_zones(&link, NEVER);
+    let then = async {
+        until_moved(&link, PG2).await;
+        switchover(&link, PG3).await;
+        until_moved(&link, PG3).await
+    };
+    let (report, moved) = tokio::join!(run_pass(&link, &ports), timeout(2 * SETTINGS.limit, then));
+    let moved = moved.unwrap();
+    assert!(moved < 1_500, "{moved} ms");
+    assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
 }
 
 /// The leave to write that the group was given has run out by then.

@@ -11,6 +11,7 @@ mod independent;
 mod insync;
 mod link;
 mod news;
+mod opening;
 mod panics;
 mod pass;
 mod patroni;
