@@ -41,6 +41,7 @@ mod moto;
 mod network;
 mod patroni;
 mod postmaster;
+mod probing;
 mod prometheus;
 mod promptness;
 mod readers;
@@ -106,6 +107,7 @@ fn run() -> anyhow::Result<ExitCode> {
         figures::trials,
         lambda_figures::trials,
         promptness::trials,
+        probing::trials,
     ];
     let trials = trials.iter().flat_map(|trials| trials(&stage)).collect();
     if !arguments.list {

@@ -180,6 +180,13 @@ impl Cluster {
         wait_until(what, TIMEOUT, attempt).await.map_err(|error| anyhow!("{error}\n{}", self.logs()))
     }
 
+    /// The process id of its Patroni, if it runs.
+    pub async fn process(&self, member: &Member) -> anyhow::Result<Option<u32>> {
+        let mut patronis = self.patronis.lock().await;
+        let Some(patroni) = patronis[self.position(member)?].as_mut() else { return Ok(None) };
+        if patroni.is_running() { patroni.id().map(Some) } else { Ok(None) }
+    }
+
     async fn signal(&self, member: &Member, signal: Signal) -> anyhow::Result<()> {
         let mut patronis = self.patronis.lock().await;
         let patroni = patronis[self.position(member)?].as_mut().context("never started")?;

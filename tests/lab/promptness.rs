@@ -254,7 +254,7 @@ async fn compare(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn daemon(lab: &Lab, home: &Path, configuration: &Path) -> anyhow::Result<Service> {
+pub fn daemon(lab: &Lab, home: &Path, configuration: &Path) -> anyhow::Result<Service> {
     let mut command = as_postgres(&lab.program);
     command.args(["watch", "--config"]).arg(configuration).envs(environment(&Moto::endpoint()));
     Service::start(command, &home.join("watch.log"))
