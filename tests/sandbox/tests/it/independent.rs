@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use repoint::limits::{Asked, LeaseGuard};
-use repoint::ports::{Patroni, Ports, Zones};
+use repoint::ports::{Patroni, Ports, Topics, Zones};
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::{MemberAnswer, Read};
 use repoint_domain::report::{ClusterReport, Outcome};
 use repoint_domain::spec::Spec;
+use repoint_domain::state::OutboxMessage;
+use repoint_domain::values::arn::TopicArn;
 use repoint_domain::values::cluster::ApiUrl;
 use repoint_domain::values::failure::{Failure, Kind};
 use repoint_domain::values::record::{ChangeId, Listing, RecordChange, RecordPlace, ZoneId};
@@ -115,6 +117,32 @@ async fn another_primary_is_followed_while_a_zone_hangs() {
     let moved = moved.unwrap();
     assert!(moved < 1_500, "{moved} ms");
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
+}
+
+/// A topic that takes nothing and does not answer.
+struct HangingTopic;
+
+#[async_trait]
+impl Topics for HangingTopic {
+    async fn publish(&self, _topic: &TopicArn, _message: &OutboxMessage) -> Result<(), Failure> {
+        pending().await
+    }
+}
+
+/// A message is waited for, for three seconds, unless there is another primary to follow.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_hangs_does_not_keep_the_next_primary_waiting() {
+    let link = switched().await;
+    let ports = Ports { topics: Arc::new(HangingTopic), ..named(&link, "slow") };
+    let began = Instant::now();
+    let then = async {
+        until_moved(&link, PG2).await;
+        switchover(&link, PG3).await;
+    };
+    let (ended, ()) = tokio::join!(async { (run_pass(&link, &ports).await, began.elapsed()) }, then);
+    let (report, took) = ended;
+    assert!(report.is_unnotified, "{report:?}");
+    assert!(took < Duration::from_millis(2_500), "{took:?}");
 }
 
 /// The leave to write that the group was given has run out by then.
