@@ -14,7 +14,7 @@ use crate::limits::LeaseGuard;
 use crate::ports::Ports;
 use repoint_domain::audit::Checked;
 use repoint_domain::plan::{ListenerStep, StepGroup, TargetStep};
-use repoint_domain::report::StepReport;
+use repoint_domain::report::{StepReport, StepResult};
 use repoint_domain::values::arn::GroupArn;
 use repoint_domain::values::endpoint::Endpoint;
 use repoint_domain::values::failure::Failure;
@@ -100,7 +100,9 @@ async fn group(arn: &GroupArn, steps: &[TargetStep], writing: &Writing<'_>) -> V
 async fn targets(arn: &GroupArn, steps: &[&TargetStep], done: &mut Sequence, writing: &Writing<'_>) {
     let Writing { ports, guard, .. } = writing;
     let report = |step: &TargetStep| StepReport::of_target(Endpoint::Group(arn.clone()), step);
-    let earlier = |step: &TargetStep| writing.done.iter().find(|done| done.has_done(&report(step)));
+    let is_done =
+        |earlier: &&StepReport, step| earlier.result == StepResult::Done && earlier.is_same(&report(step));
+    let earlier = |step| writing.done.iter().find(|earlier| is_done(earlier, step));
     for same in steps.chunk_by(|a, b| std::mem::discriminant(*a) == std::mem::discriminant(*b)) {
         done.reports.extend(same.iter().filter_map(|step| earlier(step)).cloned());
         let same: Vec<&TargetStep> = same.iter().copied().filter(|step| earlier(step).is_none()).collect();

@@ -207,11 +207,10 @@ impl StepReport {
         Self { took_ms: self.at_ms.map(|at_ms| at_ms.saturating_sub(sent_ms)), ..self }
     }
 
-    /// Whether this was done, and that is the same.
+    /// Whether that does the same, however either has ended.
     #[must_use]
-    pub fn has_done(&self, other: &Self) -> bool {
-        let what = |step: &Self| (step.action, step.endpoint.clone(), step.target.clone());
-        self.result == StepResult::Done && what(self) == what(other)
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.action, &self.endpoint, &self.target) == (other.action, &other.endpoint, &other.target)
     }
 
     /// The step, of which a later look shows that it was done.

@@ -298,9 +298,12 @@ impl<'a> Acting<'a> {
         let sent = self.results.values().flatten().filter(|step| is_kept(step)).cloned().collect();
         let steps = self.earlier.and_sent(self.primary, &parts, sent);
         let mut progress = Progress { steps, lost, moves, committed };
-        let is_unconfirmed = self.observing.is_remembered && self.lease.is_none() && self.stop.is_none();
+        // No commit has shown whether the state is still like that: neither that nothing is to be done nor a refusal rests on it.
+        let is_unconfirmed = self.observing.is_remembered && self.lease.is_none();
         let hold = match self.stop {
-            None if is_unconfirmed => return Attempt::Again(Ended { observation, hold: None, progress }),
+            None | Some(Stop::Held(PassHold::Refused(_))) if is_unconfirmed => {
+                return Attempt::Again(Ended { observation, hold: None, progress });
+            }
             Some(Stop::OutOfDate) => return Attempt::Again(Ended { observation, hold: None, progress }),
             Some(Stop::Held(hold)) => Some(hold),
             None => None,

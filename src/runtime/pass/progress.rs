@@ -90,11 +90,8 @@ impl Tried {
         else {
             return Some(self);
         };
-        let is_same = |again: &StepReport| {
-            (again.action, &again.endpoint, &again.target)
-                == (self.step.action, &self.step.endpoint, &self.step.target)
-        };
-        if self.timeline != primary.timeline || report::planned_steps(plan).iter().any(is_same) {
+        let is_planned = report::planned_steps(plan).iter().any(|again| again.is_same(&self.step));
+        if self.timeline != primary.timeline || is_planned {
             return (!is_sent).then_some(self);
         }
         let is_known = !plan.holds.iter().any(|hold| hold.endpoint == self.step.endpoint);
