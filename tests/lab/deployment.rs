@@ -204,7 +204,11 @@ impl<'a> Deployment<'a> {
 
     /// Puts this configuration where the members' callbacks read it.
     pub fn install_callbacks(&self, sections: &str) -> anyhow::Result<()> {
-        let home = callback_home(&self.lab.dir);
+        self.install_callbacks_in(&callback_home(&self.lab.dir), sections)
+    }
+
+    /// Puts it into that folder, without state.
+    pub fn install_callbacks_in(&self, home: &Path, sections: &str) -> anyhow::Result<()> {
         for file in ["state.json", "state.json.lock", "state.json.history"] {
             drop(fs::remove_file(home.join(file)));
         }

@@ -268,7 +268,7 @@ async fn compare(site: &Site<'_>, place: (&str, u16), drills: usize) -> anyhow::
 
 async fn forwarded(lab: &Lab, drills: usize) -> anyhow::Result<()> {
     let site = Site::new(lab, "drills").await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     compare(&site, (&forwarder.host(), forwarder.port()), drills).await
 }
 
@@ -287,7 +287,7 @@ async fn through_haproxy(lab: &Lab) -> anyhow::Result<()> {
 async fn signals(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-signals").await?;
     let leader = lab.cluster.leader().await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let place = (forwarder.host(), forwarder.port());
     let start = |arguments: &[&str]| site.start((&place.0, place.1), arguments);
 
@@ -333,7 +333,7 @@ async fn signals(lab: &Lab) -> anyhow::Result<()> {
 async fn signal_while_rejoining(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-rejoining").await?;
     let leader = lab.cluster.leader().await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let mut drill = site.start((&forwarder.host(), forwarder.port()), &["--yes", "batman"])?;
     drill.wait_for("is the primary").await?;
     lab.cluster.freeze(&leader).await?;
@@ -351,7 +351,7 @@ async fn signal_while_rejoining(lab: &Lab) -> anyhow::Result<()> {
 async fn leader_dies(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-dies").await?;
     let leader = lab.cluster.leader().await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let mut drill = site.start((&forwarder.host(), forwarder.port()), &["--yes", "batman"])?;
     drill.wait_for("requested a switchover").await?;
     lab.cluster.kill9(&leader).await?;
@@ -369,7 +369,7 @@ async fn leader_dies(lab: &Lab) -> anyhow::Result<()> {
 async fn typed(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-typed").await?;
     let leader = lab.cluster.leader().await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let place = (forwarder.host(), forwarder.port());
 
     let mut wrong = site.start_on_terminal((&place.0, place.1))?;
@@ -395,7 +395,7 @@ async fn typed(lab: &Lab) -> anyhow::Result<()> {
 async fn killed(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-killed").await?;
     let leader = lab.cluster.leader().await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let place = (forwarder.host(), forwarder.port());
     let mut drill = site.start((&place.0, place.1), &["--yes", "batman", "--table", "drill_rows"])?;
     drill.wait_for("requested a switchover").await?;
@@ -423,7 +423,7 @@ async fn killed(lab: &Lab) -> anyhow::Result<()> {
 async fn network_away(lab: &Lab) -> anyhow::Result<()> {
     const AWAY: Duration = Duration::from_secs(6);
     let site = Site::new(lab, "drill-network").await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let mut drill =
         site.start((&forwarder.host(), forwarder.port()), &["--yes", "batman", "--table", "drill_rows"])?;
     drill.wait_for("requested a switchover").await?;
@@ -444,7 +444,7 @@ async fn network_away(lab: &Lab) -> anyhow::Result<()> {
 /// Writes that only the primary has, whose machine is then lost with its disk.
 async fn lost_rows(lab: &Lab) -> anyhow::Result<()> {
     let site = Site::new(lab, "drill-lost").await?;
-    let forwarder = Forwarder::start(&lab.venv, &site.deployment.ip_group).await?;
+    let forwarder = Forwarder::start(&lab.dir, &site.deployment.ip_group).await?;
     let old = lab.cluster.leader().await?;
     let mut drill =
         site.start((&forwarder.host(), forwarder.port()), &["--observe", "--table", "drill_rows"])?;

@@ -44,7 +44,8 @@ pub async fn first(file: &Path, since: f64, what: &str) -> anyhow::Result<LogEnt
 }
 
 /// How many entries of `what` there are in `file` after the time `since`.
-pub fn count(file: &Path, since: f64, what: &str) -> anyhow::Result<usize> {
+pub fn count(file: &Path, since: f64, what: &str) -> anyhow::Result<u32> {
     let text = fs::read_to_string(file)?;
-    Ok(text.lines().filter_map(LogEntry::from).filter(|note| note.at > since && note.what == what).count())
+    let noted = text.lines().filter_map(LogEntry::from).filter(|note| note.at > since && note.what == what);
+    Ok(u32::try_from(noted.count())?)
 }

@@ -1,29 +1,30 @@
-//! An ideal Network Load Balancer: a TCP forwarder whose new connections go to the target of a group as soon as the emulator
-//! shows it, and that cuts the connections to a target that is gone.
+//! An ideal Network Load Balancer: a TCP forwarder whose new connections go to the target of a group that was
+//! registered last, 20 ms after the emulator has it at the latest, and that cuts the connections to a target that is
+//! gone.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::aws::Aws;
-use crate::moto::Moto;
+use crate::moto::TARGETS;
 
 const POLLED_EVERY: Duration = Duration::from_millis(20);
 const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
 /// What PostgreSQL answers to an INSERT of one row.
 const INSERTED: &[u8] = b"INSERT 0 1\0";
 
-type Targets = BTreeSet<(String, u16)>;
+/// The target that was registered last is the last.
+type Targets = Vec<String>;
 
 pub struct Forwarder {
     address: SocketAddr,
@@ -39,25 +40,17 @@ impl Drop for Forwarder {
 }
 
 impl Forwarder {
-    /// Follows that group.
-    pub async fn start(venv: &Path, group: &str) -> anyhow::Result<Self> {
-        let aws = Aws::start(venv, &Moto::endpoint())?;
+    /// Follows that group of the lab that has this folder.
+    pub async fn start(lab_dir: &Path, group: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.10:0").await?;
         let address = listener.local_addr()?;
         let (targets, followed) = watch::channel(Targets::new());
         let (is_frozen, frozen) = watch::channel(false);
         let acknowledged = Arc::<Mutex<BTreeSet<i64>>>::default();
-        let asked = json!({ "TargetGroupArn": group });
+        let (noted, group) = (lab_dir.join(TARGETS), group.to_owned());
         let polling = tokio::spawn(async move {
             loop {
-                if let Ok(health) = aws.call("elbv2", "describe_target_health", asked.clone()).await {
-                    let described =
-                        health["TargetHealthDescriptions"].as_array().cloned().unwrap_or_default();
-                    let target = |described: &serde_json::Value| {
-                        let port = u16::try_from(described["Target"]["Port"].as_u64()?).ok()?;
-                        Some((described["Target"]["Id"].as_str()?.to_owned(), port))
-                    };
-                    let now: Targets = described.iter().filter_map(target).collect();
+                if let Some(now) = fs::read_to_string(&noted).ok().and_then(|noted| newest(&noted, &group)) {
                     targets.send_if_modified(|known| {
                         let differs = *known != now;
                         *known = now;
@@ -98,6 +91,16 @@ impl Forwarder {
     }
 }
 
+/// What a group holds, as the emulator has noted it; a line that is being written has no end yet.
+fn newest(noted: &str, group: &str) -> Option<Targets> {
+    let whole = &noted[..noted.rfind('\n')?];
+    let held = whole
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once(' ')?.1.strip_prefix(group)?.strip_prefix(' '))?;
+    Some(held.split(',').filter(|target| !target.is_empty()).map(str::to_owned).collect())
+}
+
 async fn forward(
     mut client: TcpStream,
     mut targets: watch::Receiver<Targets>,
@@ -105,9 +108,13 @@ async fn forward(
     acknowledged: Arc<Mutex<BTreeSet<i64>>>,
 ) -> Option<()> {
     frozen.wait_for(|is_frozen| !is_frozen).await.ok()?;
-    let target = targets.borrow_and_update().first().cloned()?;
-    let connect = TcpStream::connect((target.0.as_str(), target.1));
-    let mut server = timeout(CONNECTS_WITHIN, connect).await.ok()?.ok()?;
+    let target = targets.borrow_and_update().last().cloned()?;
+    let connect = timeout(CONNECTS_WITHIN, TcpStream::connect(target.as_str()));
+    let mut server = tokio::select! {
+        server = connect => server.ok()?.ok()?,
+        // A silent host does not answer to a connection either.
+        _ = targets.wait_for(|targets| !targets.contains(&target)) => return None,
+    };
     client.set_nodelay(true).ok()?;
     server.set_nodelay(true).ok()?;
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =

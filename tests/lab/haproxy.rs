@@ -101,12 +101,19 @@ impl Proxy {
 
     async fn reload(&self) -> anyhow::Result<()> {
         let before = self.pid()?;
-        self.master.signal(Signal::USR2)?;
-        wait_until("another worker answers", WITHIN, async || {
-            ensure!(self.pid()? != before);
-            Ok(())
-        })
-        .await
+        let reloaded = async |within| {
+            self.master.signal(Signal::USR2)?;
+            wait_until("another worker answers", within, async || {
+                ensure!(self.pid()? != before);
+                Ok(())
+            })
+            .await
+        };
+        // A signal is lost while the master is still at the end of the reload before, whose worker answers already.
+        match reloaded(WITHIN / 10).await {
+            Ok(()) => Ok(()),
+            Err(_) => reloaded(WITHIN).await,
+        }
     }
 
     /// The sessions of one server.

@@ -1,5 +1,5 @@
 //! What the function costs beside a boto3 function that does the same job, both under AWS's own emulator, in turn: over TLS and
-//! without, and with the part of a CPU that Lambda gives by memory. Times are printed and not tested. It runs only on request,
+//! without, and with the part of a CPU that Lambda gives by memory. Times are printed and recorded, not tested. It runs only on request,
 //! with `LAB_LAMBDA=10` for the rounds; `LAB_BOOTSTRAP` names the release build, whose zip's size is printed, too, and
 //! `LAB_BOOTSTRAP_BEFORE` an earlier one, which is measured beside it.
 //!
@@ -20,6 +20,7 @@ use tokio::process::Command;
 
 use crate::cpu_share::CpuShare;
 use crate::deployment::{Deployment, NAME};
+use crate::figure::Figure;
 use crate::figures::{median, millis};
 use crate::function::Function;
 use crate::lab::Lab;
@@ -89,10 +90,13 @@ struct Round {
 }
 
 /// A name, its unit, and where it stands in a round.
-type Figure = (&'static str, &'static str, fn(&Round) -> f64);
-const FIGURES: [Figure; 5] = [
-    ("cold start and no-op", "ms", |round| round.cold_ms),
-    ("CPU time of that", "ms", |round| round.cold_cpu_ms),
+type Measure = (&'static str, &'static str, fn(&Round) -> f64);
+/// The page has it of every setting, and the rest of one.
+const COLD_START: &str = "cold start and no-op";
+const ALL_OF: &str = "TLS";
+const FIGURES: [Measure; 5] = [
+    (COLD_START, "ms", |round| round.cold_ms),
+    ("CPU time of the cold start", "ms", |round| round.cold_cpu_ms),
     ("warm no-op", "ms", |round| round.warm_ms),
     ("failover", "ms", |round| round.failover_ms),
     ("peak memory", "MiB", |round| round.peak_kib / 1024.0),
@@ -137,6 +141,7 @@ async fn compare(lab: &Lab, rounds: usize) -> anyhow::Result<()> {
             }
         }
         print_figures(setting, &contenders, &measured);
+        record(setting, &contenders, &measured)?;
     }
     bench.terminator.stop().await?;
     if std::env::var_os("LAB_BOOTSTRAP").is_some() {
@@ -168,7 +173,8 @@ fn contenders(lab: &Lab, deployment: &Deployment<'_>) -> anyhow::Result<Vec<Cont
             ("TOPIC", deployment.mailbox.topic.clone()),
         ],
     };
-    let before = std::env::var_os("LAB_BOOTSTRAP_BEFORE").map(|program| ours("before", program.into()));
+    let before = std::env::var_os("LAB_BOOTSTRAP_BEFORE")
+        .map(|program| ours("bootstrap, earlier build", program.into()));
     let contenders = [ours("bootstrap", Function::bootstrap())].into_iter().chain(before);
     contenders.chain([Ok(boto3)]).collect()
 }
@@ -230,6 +236,21 @@ fn print_figures(setting: Setting, contenders: &[Contender], measured: &[Vec<Rou
         });
         eprintln!("{}: {name} in {unit}: {}", setting.name, each.collect::<Vec<_>>().join(", "));
     }
+}
+
+fn record(setting: Setting, contenders: &[Contender], measured: &[Vec<Round>]) -> anyhow::Result<()> {
+    for (name, unit, figure) in FIGURES {
+        let (bench, kind) = match name {
+            COLD_START => ("lambda", setting.name),
+            _ if setting.name == ALL_OF => ("lambda_passes", name),
+            _ => continue,
+        };
+        for (contender, rounds) in contenders.iter().zip(measured) {
+            let values: Vec<_> = rounds.iter().map(|round| (figure(round) * 10.0).round() / 10.0).collect();
+            Figure { bench, what: contender.name, kind, unit, values: &values }.record()?;
+        }
+    }
+    Ok(())
 }
 
 /// The size of what is uploaded.

@@ -22,6 +22,8 @@ mod drill;
 mod etcd;
 mod event_log;
 mod failover;
+#[path = "../benchmarks/figure.rs"]
+mod figure;
 mod figures;
 mod fleet;
 mod forwarder;
@@ -55,6 +57,8 @@ mod state_table;
 mod stretched;
 mod terminator;
 mod terraform;
+mod versions;
+mod vip;
 mod wait;
 mod walkthrough;
 mod warm;

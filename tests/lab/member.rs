@@ -155,7 +155,7 @@ impl Member {
 }
 
 /// Where the newest PostgreSQL of the machine has its server programs.
-fn postgres_programs() -> anyhow::Result<PathBuf> {
+pub fn postgres_programs() -> anyhow::Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql")?.filter_map(Result::ok);
     let newest = versions
         .filter(|entry| entry.path().join("bin/postgres").exists())

@@ -13,6 +13,8 @@ use crate::wait::wait_until;
 
 /// It imports its neighbour.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/moto_server.py");
+/// The file in the lab's folder that has what each target group held after each change.
+pub const TARGETS: &str = "moto.targets";
 const HOST: &str = "127.0.0.10";
 const PORT: u16 = 5555;
 

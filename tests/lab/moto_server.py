@@ -43,6 +43,7 @@ sign = IAMRequest._create_aws_request
 put_item = Table.put_item
 balancer_arn = moto.elbv2.models.make_arn_for_load_balancer
 register_targets = ELBv2Backend.register_targets
+deregister_targets = ELBv2Backend.deregister_targets
 get_flag = Route53._get_bool_param
 get_hosted_zone = Route53.get_hosted_zone
 make_rule = SecurityGroupRule.__init__
@@ -140,6 +141,20 @@ def register_and_note(backend, target_group_arn, instances):
     moment = time.time()
     with open("moto.registrations", "a") as file:
         file.writelines(f"{moment:.6f} {target_group_arn} {it['Id']}\n" for it in instances)
+    note_targets(backend, target_group_arn)
+
+
+def deregister_and_note(backend, target_group_arn, instances):
+    deregister_targets(backend, target_group_arn, instances)
+    note_targets(backend, target_group_arn)
+
+
+def note_targets(backend, target_group_arn):
+    """For a load balancer that follows a group without asking: what the group holds now, the target registered last at the end."""
+    targets = backend.target_groups[target_group_arn].targets.values()
+    held = ",".join(f"{it['Id']}:{it['Port']}" for it in targets)
+    with open("moto.targets", "a") as file:
+        file.write(f"{time.time():.6f} {target_group_arn} {held}\n")
 
 
 def network_arn(**of):
@@ -237,6 +252,7 @@ SNSBackend.get_topic = topic_with_counts
 LambdaFunction.vpc_config = property(network_of_subnets)
 Table.put_item = put_item_at_once
 ELBv2Backend.register_targets = register_and_note
+ELBv2Backend.deregister_targets = deregister_and_note
 Route53._get_bool_param = flag_of_zone
 Route53.get_hosted_zone = zone_with_vpcs
 Route53.create_health_check = create_health_check

@@ -41,7 +41,7 @@ async fn measure(lab: &Lab, failovers: u32) -> anyhow::Result<()> {
     let configuration = home.join("repoint.toml");
     deployment.write_configuration(&configuration, "[watch]\nsocket = \"repoint.sock\"\n")?;
     for is_watched in [false, true] {
-        let watch = is_watched.then(|| daemon(lab, &home, &configuration)).transpose()?;
+        let watch = is_watched.then(|| daemon(&lab.program, &home, &configuration)).transpose()?;
         let (mut costs, mut took) = (Vec::new(), Vec::new());
         for _ in 0..failovers {
             let old = lab.cluster.leader().await?;

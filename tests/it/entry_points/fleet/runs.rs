@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::super::place::{PG2, PG3};
 use super::program::{Usage, end, program};
-use super::{CHANGE, DEREGISTER, DESCRIBE, LIST, REGISTER, configure, given, hand_over, load};
+use super::{
+    CHANGE, DEREGISTER, DESCRIBE, LIST, REGISTER, configure, given, hand_over, load, mebibytes, record,
+};
 
 /// How many clusters, with commas in between.
 const SIZES: &str = "REPOINT_TEST_FLEETS";
@@ -47,7 +49,7 @@ impl Run {
             "| {clusters} | {limits} | {pass} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.seconds,
             self.usage.seconds,
-            f64::from(u32::try_from(self.usage.peak_kib).unwrap()) / 1024.0,
+            mebibytes(self.usage.peak_kib),
             self.count(DESCRIBE),
             self.count(REGISTER) + self.count(DEREGISTER),
             self.count(LIST),
@@ -57,6 +59,14 @@ impl Run {
             self.throttled(),
             load(),
         );
+        let limits = if limits == "on" { "AWS's limits" } else { "no limits" };
+        let what = format!("run, {clusters} clusters, {pass}, {limits}");
+        record(&what, "time", "s", self.seconds);
+        record(&what, "processor time", "s", self.usage.seconds);
+        record(&what, "peak memory", "MiB", mebibytes(self.usage.peak_kib));
+        if let Some((at, _)) = self.last(&[REGISTER]) {
+            record(&what, "last registered", "s", at);
+        }
     }
 }
 
