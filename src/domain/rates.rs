@@ -2,7 +2,8 @@
 //!
 //! In no span of time are more requests granted than AWS would answer in it. A pass that follows a new primary goes before
 //! an audit (a pass that only checks), and a write before a read. Audits leave half of a burst to failovers, so a failover
-//! never waits behind a thousand audits; audits get what failovers do not need.
+//! never waits behind a thousand audits; audits get what failovers do not need. Where no failover can come any more, as in a run
+//! that knows of each cluster how it stands, audits may have all of it.
 
 use std::collections::BTreeMap;
 
@@ -143,6 +144,8 @@ const TOKEN: u64 = 100_000;
 #[derive(Clone, Debug)]
 pub struct Bucket {
     size: u64,
+    /// What audits leave.
+    reserve: u64,
     per_ms: u64,
     /// Below zero after requests that were sent without a token.
     level: i128,
@@ -159,7 +162,20 @@ impl Bucket {
         // Two, since audits get no more than a half.
         let size = (u64::from(rate.burst) * percent * TOKEN / 100).max(2 * TOKEN);
         let per_ms = u64::from(rate.per_second) * percent;
-        Self { size, per_ms, level: size.into(), out: 0, at: now, waiting: BTreeMap::new() }
+        Self {
+            size,
+            reserve: size / 2,
+            per_ms,
+            level: size.into(),
+            out: 0,
+            at: now,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// Whether audits leave half of it from now on.
+    pub fn keep_reserve(&mut self, is_kept: bool) {
+        self.reserve = if is_kept { self.size / 2 } else { 0 };
     }
 
     /// Asks for tokens, under a number that no other request has. More than fit into the bucket are never granted at once, so
@@ -229,7 +245,7 @@ impl Bucket {
     fn kept_from(&self, rank: Rank) -> u64 {
         match rank.urgency {
             Urgency::Failover => 0,
-            Urgency::Audit => self.size / 2,
+            Urgency::Audit => self.reserve,
         }
     }
 }

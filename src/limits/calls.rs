@@ -62,6 +62,11 @@ impl Calls {
         self.pass().counts.clone()
     }
 
+    /// Whether a failover may still come to this process, for which audits leave half of each burst.
+    pub fn expect_failovers(&self, are_expected: bool) {
+        self.0.limiter.keep_reserve(are_expected);
+    }
+
     /// Waits until a pass may begin, with tokens for what it will read, so that it waits for none while its time runs.
     pub async fn admit(&self, urgency: Urgency, reads: &Needs) {
         let slot = self.0.limiter.slot(urgency).await;

@@ -42,6 +42,8 @@ struct Shared {
 struct Queues {
     by_key: BTreeMap<RateKey, Queue>,
     asked: u64,
+    /// No failover can come any more.
+    has_no_reserve: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,20 @@ impl RateLimiter {
         tokens
     }
 
+    /// Whether audits leave half of each burst to failovers from now on.
+    pub(super) fn keep_reserve(&self, is_kept: bool) {
+        let Some(shared) = &self.0 else { return };
+        let keys: Vec<RateKey> = {
+            let mut queues = shared.lock();
+            queues.has_no_reserve = !is_kept;
+            queues.by_key.values_mut().for_each(|queue| queue.bucket.keep_reserve(is_kept));
+            queues.by_key.keys().cloned().collect()
+        };
+        for key in keys {
+            Shared::serve(shared, &key, By::Returned);
+        }
+    }
+
     /// What this process counts, if there is a limit.
     pub(super) fn counters(&self) -> Option<&Counters> {
         self.0.as_ref().map(|shared| &shared.counters)
@@ -143,10 +159,11 @@ impl Drop for Token {
 
 impl Queues {
     fn queue(&mut self, key: &RateKey, percent: u32, now: u64) -> &mut Queue {
-        self.by_key.entry(key.clone()).or_insert_with(|| Queue {
-            bucket: Bucket::new(key.rate(), percent, now),
-            waiting: BTreeMap::new(),
-            served_at: None,
+        let is_kept = !self.has_no_reserve;
+        self.by_key.entry(key.clone()).or_insert_with(|| {
+            let mut bucket = Bucket::new(key.rate(), percent, now);
+            bucket.keep_reserve(is_kept);
+            Queue { bucket, waiting: BTreeMap::new(), served_at: None }
         })
     }
 }

@@ -39,6 +39,15 @@ pub async fn fleet<'a, T: Send + 'a>(
     let ahead = &channel::Sender::new(specs.len());
     let loads = &Semaphore::new(LOADS_AT_ONCE);
     let count = specs.len();
+    // What has failed over is known once all have been asked, and then nothing has to be left for it.
+    let limits = ports().calls;
+    limits.expect_failovers(true);
+    let went_ahead = &|| {
+        ahead.send_modify(|ahead| *ahead -= 1);
+        if *ahead.borrow() == 0 {
+            limits.expect_failovers(false);
+        }
+    };
     let one = |spec: &'a Spec| async move {
         let (ports, mut members) = (ports(), Members::default());
         let urgency = match count {
@@ -47,7 +56,7 @@ pub async fn fleet<'a, T: Send + 'a>(
         };
         let is_behind = urgency == Urgency::Audit;
         if is_behind {
-            ahead.send_modify(|ahead| *ahead -= 1);
+            went_ahead();
             drop(timeout(HEAD_START, ahead.subscribe().wait_for(|ahead| *ahead == 0)).await);
         }
         let (calls, reads) = (ports.calls.clone(), reads(spec));
@@ -61,7 +70,7 @@ pub async fn fleet<'a, T: Send + 'a>(
         let rest = if is_admitted { Some(pass(spec, ports, members).await) } else { None };
         calls.release();
         if !is_behind {
-            ahead.send_modify(|ahead| *ahead -= 1);
+            went_ahead();
         }
         OptionFuture::from(rest).await
     };

@@ -198,6 +198,23 @@ async fn waiting_takes_as_long_as_it_must() {
     assert!(began.elapsed() <= Duration::from_millis(220), "{:?}", began.elapsed());
 }
 
+/// A run knows how each cluster stands before it audits any: then nothing has to be left.
+#[tokio::test(start_paused = true)]
+async fn audits_have_the_whole_burst_once_no_failover_can_come() {
+    let audits = Calls::new(RateLimiter::new(100));
+    let at_once = async || {
+        let mut tokens = Vec::new();
+        while let Ok(token) = timeout(Duration::ZERO, audits.read(&line())).await {
+            tokens.push(token);
+        }
+        tokens
+    };
+    let first = at_once().await;
+    audits.expect_failovers(false);
+    let rest = at_once().await;
+    assert_eq!((first.len(), rest.len()), (20, 20));
+}
+
 /// Whoever is served first is also served in time, although it came after one who has long to wait.
 #[tokio::test(start_paused = true)]
 async fn a_failover_waits_for_no_plan_of_others() {
