@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, TryLockError};
-use std::io::{ErrorKind, Read as _, Write};
+use std::io::{BufWriter, ErrorKind, Read as _, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -50,6 +50,8 @@ pub struct StateFile {
 struct Shared {
     /// Held by the writer of this process; the lock on the file is between processes.
     turn: Mutex<()>,
+    /// Held by the reader: a thousand clusters that load at once would take a thread each, to wait for one another.
+    reading: Mutex<()>,
     /// The file as last read or written. The holder may wait for the disk, and for nothing else.
     known: std::sync::Mutex<Option<Known>>,
     /// Pending saves. Saves that are pending together are written together, since a sync takes time.
@@ -170,6 +172,7 @@ async fn locked(file: &File, call: &str, path: &Path, within: Duration) -> Resul
 impl Store for StateFile {
     async fn load(&self, entry: &EntryName) -> Read<State> {
         let (this, entry) = (self.clone(), entry.clone());
+        let _turn = self.shared.reading.lock().await;
         let load =
             move || Ok(this.contents(&this.real(READ)?)?.clusters.get(&entry).cloned().unwrap_or_default());
         blocking(READ, &self.path, load).await
@@ -344,14 +347,15 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
 /// Writes a draft, syncs it, renames it, and syncs the folder: after a crash at any point there is the old file or
 /// the new one.
 fn write(path: &Path, draft: &Path, contents: &Contents) -> Result<Marked, Failure> {
-    let mut bytes = serde_json::to_vec_pretty(contents)
-        .map_err(|error| failure(Kind::Invalid, WRITE, path, error.to_string()))?;
-    bytes.push(b'\n');
     let put = || {
-        let mut file = place::create(draft)?;
+        let file = place::create(draft)?;
         // Before the file has contents.
         place::own(&file, path, draft, |mode| mode);
-        file.write_all(&bytes)?;
+        let mut text = BufWriter::new(&file);
+        serde_json::to_writer_pretty(&mut text, contents)?;
+        text.write_all(b"\n")?;
+        text.flush()?;
+        drop(text);
         file.sync_all()?;
         fs::rename(draft, path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

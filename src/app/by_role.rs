@@ -122,10 +122,10 @@ impl Roles {
     }
 }
 
-/// One port for each role.
+/// One port for each role; every pass has its own, so they are a list of just as many.
 pub struct ByRole<P> {
     roles: Arc<Roles>,
-    ports: BTreeMap<Owner, P>,
+    ports: Box<[(Owner, P)]>,
 }
 
 impl<P> ByRole<P> {
@@ -137,9 +137,8 @@ impl<P> ByRole<P> {
 
     /// Every role that is configured has a port.
     fn port(&self, owner: &Owner, call: &str, resource: &impl ToString) -> Result<&P, Failure> {
-        self.ports
-            .get(owner)
-            .ok_or_else(|| Failure::new(Kind::Invalid, call, resource.to_string(), "no client for its role"))
+        let port = self.ports.iter().find(|(its, _)| its == owner).map(|(_, port)| port);
+        port.ok_or_else(|| Failure::new(Kind::Invalid, call, resource.to_string(), "no client for its role"))
     }
 }
 

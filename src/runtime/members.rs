@@ -240,7 +240,7 @@ impl Members {
     /// What each said last, whether it is being asked again or not.
     fn last_answers(&self, site: &Site) -> Answers {
         let here = self.seats.iter().filter(|((its, _), _)| *its == site.name);
-        let last = |seat: &Seat| seat.answer.as_ref().map(|(answer, _)| answer.clone());
+        let last = |seat: &Seat| seat.answer.as_ref().map(|(answer, _)| (**answer).clone());
         here.filter_map(|((_, url), seat)| Some((url.clone(), last(seat).or_else(|| seat.known(url))?)))
             .collect()
     }
@@ -339,7 +339,7 @@ impl Members {
             let took = asked.elapsed();
             seat.is_silent = answer.status.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
         }
-        seat.answer = Some((answer, Instant::now()));
+        seat.answer = Some((Box::new(answer), Instant::now()));
     }
 
     /// How long the members are waited for that have not answered yet, by what the others say; and whether there is doubt that

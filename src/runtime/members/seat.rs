@@ -16,8 +16,8 @@ pub const GRACE: Duration = Duration::from_millis(300);
 /// One member.
 #[derive(Debug, Default)]
 pub struct Seat {
-    /// Its last answer, and when that came.
-    pub answer: Option<(MemberAnswer, Instant)>,
+    /// Its last answer, and when that came. Boxed: a map has room for eleven members, and few clusters have more than three.
+    pub answer: Option<(Box<MemberAnswer>, Instant)>,
     /// The request under way.
     pub question: Option<Asked>,
     pub under_way: Option<AbortHandle>,
@@ -30,9 +30,9 @@ impl Seat {
     pub fn known(&self, url: &ApiUrl) -> Option<MemberAnswer> {
         let failed = |answer: &MemberAnswer| answer.status.is_err() && answer.view.is_err();
         match (&self.answer, &self.question) {
-            (Some((answer, _)), None) => Some(answer.clone()),
+            (Some((answer, _)), None) => Some((**answer).clone()),
             // In the words of last time, so that a member that stays silent has the same message in each observation.
-            (Some((answer, _)), Some(_)) if failed(answer) => Some(answer.clone()),
+            (Some((answer, _)), Some(_)) if failed(answer) => Some((**answer).clone()),
             (_, Some(question)) => Some(unanswered(url, question)),
             (None, None) => None,
         }
