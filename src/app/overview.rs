@@ -22,7 +22,8 @@ pub struct Overview(Vec<Entry>);
 
 #[derive(Debug)]
 struct Entry {
-    spec: Spec,
+    /// What watches the cluster shares it.
+    spec: Arc<Spec>,
     /// Whether another entry has one of its scopes.
     shares_scope: bool,
     known: Mutex<Known>,
@@ -97,11 +98,11 @@ impl Overview {
         let known: BTreeMap<_, _> =
             before.into_iter().flat_map(|before| &before.0).map(|entry| (&entry.spec.name, entry)).collect();
         let entry = |spec: &Spec| {
-            let same = known.get(&spec.name).filter(|entry| entry.spec == *spec);
+            let same = known.get(&spec.name).filter(|entry| *entry.spec == *spec);
             let known = same.map(|entry| entry.lock().clone());
             let is_shared = |scope| entries_of.get(scope).is_some_and(|entries| *entries > 1);
             Entry {
-                spec: spec.clone(),
+                spec: Arc::new(spec.clone()),
                 shares_scope: spec.scopes().any(is_shared),
                 known: Mutex::new(known.unwrap_or_else(|| Known { succeeded_at: now, ..Known::default() })),
             }
@@ -118,6 +119,13 @@ impl Overview {
         known.checked_at = Some(now);
         drop(known);
         drop(replaced);
+    }
+
+    /// Nothing has changed since members of the cluster in that place were last asked.
+    pub fn unchanged(&self, place: usize, now: Timestamp) {
+        if let Some(entry) = self.0.get(place) {
+            entry.lock().checked_at = Some(now);
+        }
     }
 
     /// A pass over the cluster in that place has ended.
@@ -145,7 +153,13 @@ impl Overview {
 
     /// What is known of each cluster now, and whether another entry has one of its scopes.
     pub fn clusters(&self) -> impl Iterator<Item = (&Spec, bool, Known)> {
-        self.0.iter().map(|entry| (&entry.spec, entry.shares_scope, entry.lock().clone()))
+        self.0.iter().map(|entry| (&*entry.spec, entry.shares_scope, entry.lock().clone()))
+    }
+
+    /// The clusters alone.
+    #[must_use]
+    pub fn specs(&self) -> impl ExactSizeIterator<Item = &Arc<Spec>> {
+        self.0.iter().map(|entry| &entry.spec)
     }
 
     /// How many clusters are not as they should be.

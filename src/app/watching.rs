@@ -20,7 +20,7 @@ use crate::counters::Counters;
 use crate::ports::{Clock as _, Ports};
 use crate::runtime::insync::Insync;
 use crate::runtime::supervise::{Panics, supervise};
-use crate::runtime::watch::{Channels, Intervals, News, Settings, watch};
+use crate::runtime::watch::{Channels, Intervals, News, Settings, TICK, watch};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::EntryName;
 
@@ -74,7 +74,10 @@ impl Watched {
 
 /// Makes clusters check at once.
 #[derive(Clone, Debug, Default)]
-pub struct Wake(Arc<Vec<(Spec, Arc<Notify>, Blocked)>>);
+pub struct Wake(Arc<Vec<Woken>>);
+
+/// A cluster, what wakes it, and why it could not work.
+type Woken = (Arc<Spec>, Arc<Notify>, Blocked);
 
 /// Why the last pass could write nothing, if the state store was unavailable.
 type Blocked = channel::Receiver<Option<String>>;
@@ -114,16 +117,15 @@ impl Watching {
             move || app.ports()
         };
         let overview = Overview::new(&app.settings.clusters, before, SystemClock.now());
-        Self::over(&app.settings.clusters, ports, settings, &app.insync, overview, &app.counters, notify)
+        Self::over(overview, ports, settings, &app.insync, &app.counters, notify)
     }
 
-    /// Begins to watch these, each with ports of its own for each check. The overview is kept true to them.
+    /// Begins to watch the clusters of an overview, each with ports of its own for each pass, and keeps the overview true to them.
     pub fn over(
-        clusters: &[Spec],
+        overview: Overview,
         ports: impl Fn() -> Ports + Clone + Send + Sync + 'static,
         settings: Settings,
         insync: &Insync,
-        overview: Overview,
         counters: &Counters,
         notify: fn(&News<'_>),
     ) -> Self {
@@ -131,9 +133,11 @@ impl Watching {
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
         let (mut wakes, mut watched) = (Vec::new(), BTreeMap::new());
-        // The first checks are spread over an interval, as later ones are by jitter; passes wait for their turn.
-        let spacing = settings.intervals.interval / u32::try_from(clusters.len()).unwrap_or(u32::MAX).max(1);
-        for (number, spec) in (0..).zip(clusters) {
+        // The first checks are spread over the ticks of an interval, as later ones are by jitter; passes wait for their turn.
+        let began = Instant::now();
+        let spacing =
+            settings.intervals.interval / u32::try_from(overview.specs().len()).unwrap_or(u32::MAX).max(1);
+        for (number, spec) in (0..).zip(overview.specs()) {
             let (checked, last_checked) = channel::channel(Instant::now());
             let (panics, counted) = channel::channel(Panics::default());
             let works = Arc::new(AtomicBool::new(false));
@@ -146,11 +150,12 @@ impl Watching {
             let (ports, spec, insync, stopped) =
                 (ports.clone(), spec.clone(), insync.clone(), stopped.clone());
             let (overview, counters) = (overview.clone(), counters.clone());
-            let mut after = spacing * number;
+            let ticks = u32::try_from((spacing * number).as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+            let mut first = began + TICK * ticks;
             let place = usize::try_from(number).unwrap_or(usize::MAX);
             tasks.spawn(async move {
                 let start = || {
-                    let after = std::mem::take(&mut after);
+                    let first = std::mem::replace(&mut first, Instant::now());
                     let notify = |news: News<'_>| {
                         notify(&news);
                         if let News::Passed { report, .. } = &news {
@@ -159,7 +164,7 @@ impl Watching {
                         }
                         note(news, place, &overview, &counters);
                     };
-                    watch(&spec, &ports, &settings, channels.clone(), after, &insync, notify)
+                    watch(&spec, &ports, &settings, channels.clone(), first, &insync, notify)
                 };
                 let panicked = |message: &str, pause| log_panic(&spec.name, message, pause);
                 supervise(start, stopped, &panics, panicked).await;
@@ -225,6 +230,7 @@ impl Watching {
 fn note(news: News<'_>, place: usize, overview: &Overview, counters: &Counters) {
     match news {
         News::Checked(checked) => overview.checked(place, checked, SystemClock.now()),
+        News::Unchanged => overview.unchanged(place, SystemClock.now()),
         News::Passed { report, delay, .. } => {
             counters.pass(report.outcome, Duration::from_millis(report.duration_ms));
             if let Some(delay) = delay {

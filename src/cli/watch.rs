@@ -366,7 +366,7 @@ async fn new_app(settings: Settings, counters: &Counters) -> Result<Arc<App>, St
 
 fn log(news: &News<'_>) {
     let report = match news {
-        News::Checked(_) => return,
+        News::Checked(_) | News::Unchanged => return,
         News::Passed { reason, report, .. } => {
             log_pass(reason.as_str(), report);
             report

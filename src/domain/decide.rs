@@ -5,4 +5,5 @@ pub mod readers;
 pub mod seeds;
 pub mod snapshot;
 pub mod standby;
+pub mod steady;
 pub mod verdict;

@@ -116,7 +116,7 @@ impl Observed {
 }
 
 /// What one member answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberAnswer {
     /// The address that answered: it shows whether two names are one member or two.
     pub peer: Option<SocketAddr>,
@@ -138,7 +138,7 @@ pub struct TimelineEnd {
 }
 
 /// A member's account of itself: the status and the JSON of `GET /primary`, which come with 200 and with 503.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberStatus {
     /// Whether the status was 200: the member holds the leader key, or believes so until its TTL has run out. Role and
     /// state are not checked by Patroni for this (`api.py`, `do_GET`).
@@ -168,7 +168,7 @@ pub struct MemberStatus {
 }
 
 /// Where a member is in the WAL: `xlog` of its own JSON, in bytes from the beginning (`api.py`, `get_postgresql_status`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Wal {
     /// `location`: how far it has written; only out of recovery.
     pub written: Option<u64>,
@@ -187,7 +187,7 @@ impl Wal {
 }
 
 /// A member's account of its cluster: `GET /cluster`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ClusterView {
     /// Since 3.2.
     pub scope: Option<Scope>,
@@ -208,7 +208,7 @@ impl ClusterView {
 }
 
 /// One member as `GET /cluster` lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterMember {
     /// Its name.
     pub name: MemberName,

@@ -80,7 +80,7 @@ pub async fn pass_with(
     // The endpoints are done, and the next pass may need what discovery says: what is wrong with it is reported now.
     let until = span.deadline.min(Instant::now() + DISCOVERY_WITHIN);
     ended.observation.observed.discovered = members.discovered(until).await;
-    let said = Snapshot::of(spec, members.sites(spec)).of_leader();
+    let said = Snapshot::of(spec, members.sites(spec));
     let (sender, cut) = Cut::channel();
     let until = Instant::now() + settings.limit;
     let mut finishing = Box::pin(finish(pass, ended, &cut));

@@ -6,6 +6,7 @@
 
 mod drift;
 mod schedule;
+mod steady;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,8 @@ use repoint_domain::spec::Spec;
 use repoint_domain::spec::part::is_writer;
 use repoint_domain::state::State;
 use schedule::Schedule;
-pub use schedule::{Intervals, Reason};
+pub use schedule::{Intervals, Reason, TICK};
+use steady::Steady;
 
 /// How a cluster is watched.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,8 @@ pub struct Channels {
 pub enum News<'a> {
     /// Members were asked.
     Checked(Checked),
+    /// The primary was asked, and says of itself what it last said.
+    Unchanged,
     /// A pass has ended.
     Passed {
         /// Why it was made.
@@ -93,19 +97,22 @@ impl Checked {
     }
 }
 
-/// Watches until it is stopped; the first check is made after `after`. When it is stopped, a pass under way is finished, and
+/// Watches until it is stopped; the first check is made at `first`. When it is stopped, a pass under way is finished, and
 /// changes on their way to Route 53's servers are not waited for any longer.
 pub async fn watch(
     spec: &Spec,
     new_ports: impl Fn() -> Ports,
     settings: &Settings,
     mut channels: Channels,
-    after: Duration,
+    first: Instant,
     insync: &Insync,
     mut notify: impl FnMut(News<'_>),
 ) {
-    let mut schedule = Schedule::new(settings.intervals, Instant::now() + after);
+    let mut schedule = Schedule::new(settings.intervals, first);
+    let asking = new_ports().members;
     let mut members = Members::default();
+    // While all members agree, their own status is enough most of the time.
+    let mut steady: Option<Steady> = None;
     let mut turn: Option<Turn> = None;
     // Whom members named at the end of the last pass, and since when they name another primary.
     let mut passed: Option<Snapshot> = None;
@@ -115,7 +122,7 @@ pub async fn watch(
     while !*channels.stop.borrow_and_update() {
         let news = async {
             if schedule.is_urgent(Instant::now()) {
-                members.news(spec, &new_ports().members).await
+                members.news(spec, &asking).await
             } else {
                 pending().await
             }
@@ -131,7 +138,8 @@ pub async fn watch(
                     let report =
                         Box::pin(pass_with(spec, &ports, &settings.pass, Mode::Apply, &mut members)).await;
                     schedule.passed(reason, snapshot, is_unfinished(spec, &report), &report, Instant::now());
-                    passed = Some(Snapshot::of(spec, members.sites(spec)).of_leader());
+                    passed = Some(Snapshot::of(spec, members.sites(spec)));
+                    steady = None;
                     let delay = report.followed_ms().map(|took| waited + Duration::from_millis(took));
                     notify(News::Passed { reason, report: &report, delay });
                     if insync.is_due(&report) {
@@ -151,6 +159,19 @@ pub async fn watch(
             () = sleep_until(schedule.ask_at()) => {}
         }
         channels.checked.send_replace(Instant::now());
+        let is_waiting = turn.is_some();
+        if let (Some(steady), Some(whom)) = (&steady, schedule.whom(is_waiting, Instant::now())) {
+            let lasts = tokio::select! {
+                biased;
+                _ = channels.stop.changed() => continue,
+                lasts = steady.lasts(&*asking.patroni, whom) => lasts,
+            };
+            if lasts {
+                schedule.lasts(whom, Instant::now());
+                notify(News::Unchanged);
+                continue;
+            }
+        }
         let ports = new_ports();
         let until = Instant::now() + settings.pass.limit;
         tokio::select! {
@@ -163,6 +184,7 @@ pub async fn watch(
         let is_new = passed.as_ref().is_some_and(|passed| !passed.agrees(&snapshot));
         changed_at = (is_new && snapshot.names_a_primary()).then(|| changed_at.unwrap_or_else(Instant::now));
         notify(News::Checked(Checked::of(spec, &observed, &snapshot, passed.as_ref())));
+        let agreed = Steady::of(spec, &observed.sites, &snapshot);
         let reason = match schedule.answered(&snapshot, Instant::now()) {
             None if has_drifted(spec, observed, &ports, until).await => schedule.drifted(),
             reason => reason,
@@ -171,6 +193,8 @@ pub async fn watch(
             Some(urgency) => urgency,
             None => loaded(spec, &snapshot, &ports, settings).await,
         };
+        let is_settled = urgency == Urgency::Audit && (reason.is_some() || schedule.is_known(&snapshot));
+        steady = agreed.filter(|_| is_settled);
         turn = match turn {
             // Members are asked while it waits, and what they say may make it urgent.
             Some(waiting) if waiting.urgency <= urgency => Some(Turn { snapshot, ..waiting }),

@@ -18,7 +18,7 @@ use crate::values::timestamp::Timestamp;
 const COMES_IN_AT: u64 = 2;
 
 /// A replica that is fit to be read from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reader {
     /// Its name.
     pub member: MemberName,

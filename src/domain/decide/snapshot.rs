@@ -3,6 +3,8 @@
 //! From two equal snapshots passes come to the same verdict and plan. How far a replica lags, and in which
 //! words a failure was reported, changes all the time and is left out; what is kept of the lag is who may be read from.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::decide::readers::{Reader, readers};
 use crate::decide::verdict::{HoldKind, Verdict, verdict};
 use crate::observed::{Observed, Sites, Wal};
@@ -12,13 +14,13 @@ use crate::state::State;
 use crate::values::cluster::{Address, MemberName, SiteName, SystemId, Timeline};
 use crate::values::primary::Primary;
 
-/// The members' answers, without what always changes.
+/// The members' answers, without what always changes: a daemon keeps one for each of a thousand clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     leader: Leader,
-    sites: Sites,
-    /// For each endpoint of readers.
-    readers: Vec<Option<Vec<Reader>>>,
+    /// A digest of the rest: what all members say, and who may be read from. Two that differ have the same once in 2⁶⁴ times,
+    /// and then the next audit sees it.
+    rest: u64,
 }
 
 /// The leader by the answers alone, without the state.
@@ -38,7 +40,7 @@ impl Snapshot {
         let verdict = verdict(spec, &observed, &State::default());
         let readers_of =
             |leader| spec.reader_limits().map(|limit| readers(&observed, leader, limit)).collect();
-        let readers = verdict.leader().map_or_else(Vec::new, readers_of);
+        let readers: Vec<Option<Vec<Reader>>> = verdict.leader().map_or_else(Vec::new, readers_of);
         let leader = verdict.leader().cloned();
         let leader = match (verdict, leader) {
             (Verdict::Primary(Primary { site, member, address, timeline, system_id, .. }), _) => {
@@ -64,7 +66,9 @@ impl Snapshot {
                 Err(failure) => failure.message.clear(),
             }
         }
-        Self { leader, sites, readers }
+        let mut digest = DefaultHasher::new();
+        (sites, readers).hash(&mut digest);
+        Self { leader, rest: digest.finish() }
     }
 
     /// Whether there is a primary, by what the members alone report.
@@ -84,10 +88,13 @@ impl Snapshot {
         if is_other || state.lease.is_some() { Urgency::Failover } else { Urgency::Audit }
     }
 
-    /// The same, reduced to what [`agrees`](Self::agrees) compares: a daemon keeps one for each of a thousand clusters.
+    /// The primary, if its name is known, and the cluster is in one place.
     #[must_use]
-    pub fn of_leader(self) -> Self {
-        Self { sites: Sites::new(), readers: Vec::new(), ..self }
+    pub fn primary(&self) -> Option<&MemberName> {
+        match &self.leader {
+            Leader::Primary(None, name, ..) => name.as_ref(),
+            _ => None,
+        }
     }
 
     /// Whether it names the same primary, or none for the same reason.

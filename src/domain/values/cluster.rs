@@ -74,7 +74,7 @@ impl fmt::Display for Timeline {
 }
 
 /// What a member says of itself in the JSON of `GET /primary` (Patroni's `api.py`, `get_postgresql_status`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// `master` until Patroni 3.x, `primary` since 4.0.
@@ -111,7 +111,7 @@ impl fmt::Display for Role {
 
 /// What `GET /cluster` says of a member; it comes from the leader key and the member's own key in the DCS, so it may
 /// be as old as their TTL (Patroni's `utils.py`, `cluster_as_json`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClusterRole {
     /// Holds the leader key.
@@ -163,7 +163,7 @@ impl fmt::Display for ClusterRole {
 }
 
 /// The state of a member's PostgreSQL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PostgresState {
     /// `running`.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// What sort of failure it was, and so what helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// AWS asked for fewer calls, and went on asking while retries lasted.
@@ -42,7 +42,7 @@ impl Kind {
 }
 
 /// One failed call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
 #[error("{call} on {resource}: {message}")]
 pub struct Failure {
     /// What helps.

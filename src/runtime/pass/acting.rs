@@ -103,7 +103,7 @@ impl<'a> Acting<'a> {
 
     /// Takes parts as they are read, until all are written or a reason to stop has come.
     pub async fn run(mut self) -> Attempt {
-        let (mut is_reading, said) = (true, self.observing.snapshot.clone().of_leader());
+        let (mut is_reading, said) = (true, self.observing.snapshot.clone());
         let (spec, ports, until) =
             (self.pass.spec, &self.pass.ports.members, reads_until(self.pass.span.deadline));
         loop {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::steady::Whom;
 use crate::runtime::backoff::Backoff;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::plan::EndpointReasonKind;
@@ -25,6 +26,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 /// What members say may change without another primary, as when one comes and goes: such changes set off no more than one
 /// pass in this time, so that AWS's request rate is kept for a failover.
 const DEBOUNCE: Duration = Duration::from_secs(5);
+/// While members agree, the others are asked for their status after so many intervals, and after so much time at the latest.
+const MEMBERS_AFTER: (u32, Duration) = (10, Duration::from_secs(10));
+/// The same of all that they know: what `/cluster` lists, members write every `loop_wait`, 10 s by default.
+const ALL_AFTER: (u32, Duration) = (30, Duration::from_secs(30));
+/// Clusters are asked in groups, at ticks that all of a process share: then one wake of the process serves many.
+pub const TICK: Duration = Duration::from_millis(20);
+/// An interval below this has too few ticks.
+const TICKED_FROM: Duration = Duration::from_millis(500);
 /// How much of each wait is random, so that clusters and daemons do not fall into step.
 const JITTER: f64 = 0.1;
 
@@ -72,7 +81,13 @@ impl Reason {
 pub struct Schedule {
     intervals: Intervals,
     rng: fastrand::Rng,
+    /// A tick.
+    first: Instant,
     ask_at: Instant,
+    /// When each member is asked for its status next, whatever the primary says.
+    ask_members_at: Instant,
+    /// When they are asked for all that they know.
+    ask_all_at: Instant,
     audit_at: Instant,
     /// When an unfinished pass is made again.
     retry_at: Option<Instant>,
@@ -90,7 +105,10 @@ impl Schedule {
         Self {
             intervals,
             rng: fastrand::Rng::new(),
+            first,
             ask_at: first,
+            ask_members_at: first,
+            ask_all_at: first,
             audit_at: first,
             retry_at: None,
             backoff: Backoff::default(),
@@ -111,9 +129,32 @@ impl Schedule {
         self.urgent_until = self.urgent_until.max(Some(now + WOKEN_FOR));
     }
 
+    /// Whose status is enough now, if all agreed when they were last asked. A pass that waits for its turn will ask for all.
+    pub fn whom(&self, is_waiting: bool, now: Instant) -> Option<Whom> {
+        let is_due = self.audit_at <= now || self.retry_at.is_some_and(|at| at <= now);
+        let may_be =
+            now < self.ask_all_at && !self.is_urgent(now) && !self.is_woken && (is_waiting || !is_due);
+        may_be.then_some(if now < self.ask_members_at { Whom::Primary } else { Whom::Members })
+    }
+
+    /// Those were asked for their status, and nothing has changed.
+    pub fn lasts(&mut self, whom: Whom, now: Instant) {
+        self.ask_at = self.next_ask(now);
+        if whom == Whom::Members {
+            self.ask_members_at = self.after(MEMBERS_AFTER, now);
+        }
+    }
+
+    /// Whether the last pass began with the same.
+    pub fn is_known(&self, snapshot: &Snapshot) -> bool {
+        self.passed.as_ref().is_some_and(|(known, _)| known == snapshot)
+    }
+
     /// Members have answered this. Returns whether to make a pass, and why.
     pub fn answered(&mut self, snapshot: &Snapshot, now: Instant) -> Option<Reason> {
         self.ask_at = self.next_ask(now);
+        self.ask_members_at = self.after(MEMBERS_AFTER, now);
+        self.ask_all_at = self.after(ALL_AFTER, now);
         let Some((known, at)) = &self.passed else { return Some(Reason::Start) };
         let is_woken = std::mem::take(&mut self.is_woken);
         let has_changed = !snapshot.agrees(known) || (snapshot != known && *at + DEBOUNCE <= now);
@@ -198,7 +239,18 @@ impl Schedule {
     fn next_ask(&mut self, now: Instant) -> Instant {
         let interval =
             if self.is_urgent(now) { self.intervals.interval.min(URGENT) } else { self.intervals.interval };
-        now + self.jittered(interval)
+        let next = now + self.jittered(interval);
+        if interval < TICKED_FROM { next } else { self.tick_before(next) }
+    }
+
+    fn tick_before(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.first).as_millis();
+        let ticks = u32::try_from(since / TICK.as_millis()).unwrap_or(u32::MAX);
+        self.first + TICK * ticks
+    }
+
+    fn after(&mut self, (intervals, most): (u32, Duration), now: Instant) -> Instant {
+        now + self.jittered((self.intervals.interval * intervals).min(most))
     }
 
     fn jittered(&mut self, time: Duration) -> Duration {

@@ -33,6 +33,7 @@ mod seeds;
 mod sites;
 mod state;
 mod status;
+mod steady;
 mod support;
 mod verdict;
 mod warm;

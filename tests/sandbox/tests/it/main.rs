@@ -16,6 +16,7 @@ mod panics;
 mod pass;
 mod patroni;
 mod simulation;
+mod steady;
 mod topics;
 mod transport;
 mod two_writers;

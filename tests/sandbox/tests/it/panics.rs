@@ -139,7 +139,7 @@ fn watching(link: &Link, reads: &Fuse, writes: &Fuse) -> Watching {
     let settings = Settings { intervals: PACE, pass: SETTINGS };
     let clusters = [spec, other];
     let overview = Overview::new(&clusters, None, Timestamp(0));
-    Watching::over(&clusters, ports, settings, &Insync::default(), overview, &Counters::default(), silent)
+    Watching::over(overview, ports, settings, &Insync::default(), &Counters::default(), silent)
 }
 
 fn silent(_: &News<'_>) {}

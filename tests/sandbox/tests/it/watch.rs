@@ -75,11 +75,11 @@ fn daemon_at(link: &Link, pace: Intervals) -> Daemon {
         let ports = || named(&link, &format!("daemon#{}", checks.fetch_add(1, Ordering::Relaxed)));
         let settings = Settings { intervals: pace, pass: SETTINGS };
         let notify = |news: News<'_>| {
-            if !matches!(news, News::Checked(_)) {
+            if !matches!(news, News::Checked(_) | News::Unchanged) {
                 passes.fetch_add(1, Ordering::Relaxed);
             }
         };
-        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), notify).await;
+        watch(&spec, ports, &settings, channels, Instant::now(), &Insync::default(), notify).await;
     });
     Daemon { wake, checks: ports_made, passes: count, _stop: stop, task }
 }
@@ -509,7 +509,7 @@ async fn what_cannot_be_read_is_no_reason_to_go_first() {
     let spec = link.world().resources.spec.clone();
     let daemon = tokio::spawn(async move {
         let settings = Settings { intervals: PACE, pass: SETTINGS };
-        watch(&spec, ports, &settings, channels, Duration::ZERO, &Insync::default(), |_| {}).await;
+        watch(&spec, ports, &settings, channels, Instant::now(), &Insync::default(), |_| {}).await;
     });
     sleep(Duration::from_secs(30)).await;
     let retries = std::mem::take(&mut *reasons.lock().unwrap());
