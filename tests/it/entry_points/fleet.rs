@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "no other program takes part")]
 #[path = "../../benchmarks/figure.rs"]
 mod figure;
+mod figures;
 mod program;
 mod runs;
 
@@ -20,7 +21,6 @@ use tokio::process::Child;
 use tokio::time::{Instant, interval, timeout};
 
 use super::place::{PATIENCE, PG2};
-use figure::Figure;
 use program::{program, usage};
 
 /// How many clusters there are.
@@ -76,9 +76,6 @@ async fn many_clusters_cost_their_audits_and_move_together() {
     let of_calm = |what: &str, processor: f64| {
         println!("{what}: processor time {processor:.1} s, most memory {} KiB", usage(&daemon).peak_kib);
     };
-    let what = format!("watch, {clusters} clusters");
-    record(&what, "processor of a core, idle", "%", 100.0 * processor / began.elapsed().as_secs_f64());
-    record(&what, "peak memory", "MiB", mebibytes(usage(&daemon).peak_kib));
     of_calm("not scraped", processor);
     let (before, mut scrapes) = (usage(&daemon).seconds, interval(SCRAPED_EVERY));
     for _ in 0..=seconds / SCRAPED_EVERY.as_secs() {
@@ -98,24 +95,10 @@ async fn many_clusters_cost_their_audits_and_move_together() {
         led.as_millis(),
         began.elapsed().saturating_sub(led).as_millis()
     );
-    record(
-        &what,
-        "last of a hundred switchovers followed",
-        "s",
-        began.elapsed().saturating_sub(led).as_secs_f64(),
-    );
     let moves = fleet.take_calls();
     println!("{:?}", counts(&moves));
     let throttled = [first, calm, meanwhile, moves].concat().iter().filter(|call| is_throttled(call)).count();
     assert_eq!(throttled, 0, "requests are kept under AWS's limits");
-}
-
-fn record(what: &str, kind: &str, unit: &str, value: f64) {
-    Figure { bench: "fleet", what, kind, unit, values: &[value] }.record().unwrap();
-}
-
-fn mebibytes(kib: u64) -> f64 {
-    f64::from(u32::try_from(kib).unwrap()) / 1024.0
 }
 
 /// Three files for each member: the listener, and two connections.

@@ -7,9 +7,7 @@ use tempfile::TempDir;
 
 use super::super::place::{PG2, PG3};
 use super::program::{Usage, end, program};
-use super::{
-    CHANGE, DEREGISTER, DESCRIBE, LIST, REGISTER, configure, given, hand_over, load, mebibytes, record,
-};
+use super::{CHANGE, DEREGISTER, DESCRIBE, LIST, REGISTER, configure, given, hand_over, load};
 
 /// How many clusters, with commas in between.
 const SIZES: &str = "REPOINT_TEST_FLEETS";
@@ -17,18 +15,18 @@ const SMALL: &str = "40";
 /// As many clusters as fail over at once in a large fleet; in a small one, all of them.
 const FAILOVERS: usize = 100;
 /// So many hundredths of AWS's limits that nobody waits.
-const UNLIMITED: &str = "limit_percent = 100000";
+pub const UNLIMITED: &str = "limit_percent = 100000";
 
 /// One run of the program.
-struct Run {
-    seconds: f64,
-    usage: Usage,
+pub struct Run {
+    pub seconds: f64,
+    pub usage: Usage,
     /// Since it was started.
     calls: Vec<(f64, Call)>,
 }
 
 impl Run {
-    fn count(&self, action: &str) -> u64 {
+    pub fn count(&self, action: &str) -> u64 {
         self.calls.iter().filter(|(_, call)| call.action == action).count() as u64
     }
 
@@ -37,7 +35,7 @@ impl Run {
     }
 
     /// When the last of these was sent, in seconds, and how many calls came before it.
-    fn last(&self, actions: &[&str]) -> Option<(f64, usize)> {
+    pub fn last(&self, actions: &[&str]) -> Option<(f64, usize)> {
         let is_one = |(_, call): &(f64, Call)| actions.contains(&call.action);
         let index = self.calls.iter().rposition(is_one)?;
         Some((self.calls[index].0, index))
@@ -49,7 +47,7 @@ impl Run {
             "| {clusters} | {limits} | {pass} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.seconds,
             self.usage.seconds,
-            mebibytes(self.usage.peak_kib),
+            f64::from(u32::try_from(self.usage.peak_kib).unwrap()) / 1024.0,
             self.count(DESCRIBE),
             self.count(REGISTER) + self.count(DEREGISTER),
             self.count(LIST),
@@ -59,18 +57,10 @@ impl Run {
             self.throttled(),
             load(),
         );
-        let limits = if limits == "on" { "AWS's limits" } else { "no limits" };
-        let what = format!("run, {clusters} clusters, {pass}, {limits}");
-        record(&what, "time", "s", self.seconds);
-        record(&what, "processor time", "s", self.usage.seconds);
-        record(&what, "peak memory", "MiB", mebibytes(self.usage.peak_kib));
-        if let Some((at, _)) = self.last(&[REGISTER]) {
-            record(&what, "last registered", "s", at);
-        }
     }
 }
 
-async fn run(fleet: &Fleet, folder: &TempDir, aws: &str) -> Run {
+pub async fn run(fleet: &Fleet, folder: &TempDir, aws: &str) -> Run {
     configure(folder, fleet, aws);
     drop(fleet.take_calls());
     let began = fleet.now();
@@ -93,7 +83,7 @@ fn troubles(folder: &TempDir) -> String {
 }
 
 /// Until a pass finds nothing to do: members settle after a switchover.
-async fn settle(fleet: &Fleet, folder: &TempDir) {
+pub async fn settle(fleet: &Fleet, folder: &TempDir) {
     fleet.limit(false);
     while run(fleet, folder, UNLIMITED).await.last(&[REGISTER, DEREGISTER, CHANGE]).is_some() {}
 }

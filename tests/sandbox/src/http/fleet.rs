@@ -7,6 +7,7 @@ mod build;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct Shared {
     account: Mutex<Account>,
     limits: Throttle,
     calls: Mutex<Vec<Call>>,
+    /// How many requests members have had.
+    requests: AtomicU64,
 }
 
 impl Fleet {
@@ -91,6 +94,7 @@ impl Fleet {
             account: Mutex::new(account),
             limits,
             calls: Mutex::default(),
+            requests: AtomicU64::new(0),
         });
         let mut tasks = JoinSet::new();
         for (number, member, listener) in members {
@@ -142,6 +146,12 @@ impl Fleet {
     #[must_use]
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut lock(&self.shared.calls))
+    }
+
+    /// How many requests members have had since the last time.
+    #[must_use]
+    pub fn take_requests(&self) -> u64 {
+        self.shared.requests.swap(0, Ordering::Relaxed)
     }
 
     /// How often AWS was asked for that since calls were last taken.
@@ -205,6 +215,7 @@ impl Shared {
     }
 
     fn ask_member(&self, number: usize, member: MemberId, request: &Request) -> Reply {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let mut cluster = lock(&self.clusters[number].cluster);
         let now = self.now();
         cluster.advance(now);
