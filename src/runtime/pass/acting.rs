@@ -160,7 +160,7 @@ impl<'a> Acting<'a> {
 
     /// Writes a part, if need be when it is its turn at AWS.
     async fn send(&mut self, ready: Ready) {
-        if writes(ready.checked.plan()).is_empty() {
+        if self.needs(&ready).is_empty() {
             return self.write(ready).await;
         }
         self.waiting.push(ready);
@@ -176,7 +176,7 @@ impl<'a> Acting<'a> {
         self.is_preparing = true;
         let parts = std::mem::take(&mut self.waiting);
         let mut needs = Needs::new();
-        for (key, count) in parts.iter().flat_map(|ready| writes(ready.checked.plan())) {
+        for (key, count) in parts.iter().flat_map(|ready| self.needs(ready)) {
             *needs.entry(key).or_default() += count;
         }
         let (calls, until) = (self.pass.ports.calls.clone(), reads_until(self.pass.span.deadline));
@@ -184,6 +184,18 @@ impl<'a> Acting<'a> {
             let is_in_time = timeout_at(until, calls.prepare(&needs)).await.is_ok();
             Event::Prepared { parts, is_in_time }
         });
+    }
+
+    /// The requests that need a turn. What opens a part has it together with what will close it: the lease lasts for seconds, and
+    /// where a hundred clusters fail over at once, the next turn may come later than that.
+    fn needs(&self, ready: &Ready) -> Needs {
+        let mut needs = writes(ready.checked.plan());
+        match self.openings.get(&ready.key) {
+            Some(Opening::UnderWay(_)) => needs.values_mut().for_each(|count| *count *= 2),
+            Some(Opening::Ended(steps)) if is_done(steps) => needs.clear(),
+            Some(Opening::Ended(_)) | None => {}
+        }
+        needs
     }
 
     /// Writes a part.
@@ -255,7 +267,7 @@ impl<'a> Acting<'a> {
 
     /// A part has been written, or that was tried.
     fn applied(&mut self, key: PartKey, plan: &Plan, steps: Vec<StepReport>) {
-        let is_complete = steps.iter().all(|step| step.result == StepResult::Done);
+        let is_complete = is_done(&steps);
         let is_valid = self.lease.as_ref().is_some_and(|lease| lease.guard.is_valid());
         // What came too late for the lease was not sent, and lost nothing.
         let lost = if is_valid { lost(plan, &steps) } else { Vec::new() };
@@ -315,4 +327,8 @@ impl<'a> Acting<'a> {
         }
         Attempt::Finished(Ended { observation, hold, progress })
     }
+}
+
+fn is_done(steps: &[StepReport]) -> bool {
+    steps.iter().all(|step| step.result == StepResult::Done)
 }

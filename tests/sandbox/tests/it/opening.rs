@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repoint::limits::LeaseGuard;
+use futures::future::join_all;
+use repoint::limits::{self, LeaseGuard, RateLimiter};
 use repoint::ports::{Ports, Store, TargetGroups};
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass_with};
 use repoint_domain::observed::Read;
+use repoint_domain::rates::{Needs, RateKey, Urgency};
 use repoint_domain::report::{Action, ClusterReport, Outcome, StepResult};
 use repoint_domain::spec::{GroupSpec, Reached, Spec};
 use repoint_domain::state::State;
@@ -37,6 +39,8 @@ struct Far {
     link: Link,
     state: Mutex<State>,
     calls: Calls,
+    /// AWS's, which the calls of this process keep to.
+    limits: limits::Calls,
     /// Which calls fail.
     failing: BTreeSet<&'static str>,
 }
@@ -59,6 +63,10 @@ impl Far {
     }
 }
 
+fn rate_key(arn: &GroupArn) -> RateKey {
+    RateKey::ElbWrite(arn.region().to_owned())
+}
+
 impl Far {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,6 +80,7 @@ impl TargetGroups for Far {
     }
 
     async fn register(&self, arn: &GroupArn, targets: &[Target], guard: &LeaseGuard) -> Result<(), Failure> {
+        let _token = self.limits.write(&rate_key(arn)).await;
         self.call("register", self.link.register(arn, targets, guard)).await
     }
 
@@ -81,6 +90,7 @@ impl TargetGroups for Far {
         targets: &[Target],
         guard: &LeaseGuard,
     ) -> Result<(), Failure> {
+        let _token = self.limits.write(&rate_key(arn)).await;
         self.call("deregister", self.link.deregister(arn, targets, guard)).await
     }
 }
@@ -115,6 +125,10 @@ struct Process {
 
 impl Process {
     async fn after_a_switchover(failing: &[&'static str]) -> Self {
+        Self::within(RateLimiter::default(), failing).await
+    }
+
+    async fn within(limiter: RateLimiter, failing: &[&'static str]) -> Self {
         let link = world();
         let mut members = Members::default();
         let first = named(&link, "daemon");
@@ -126,9 +140,11 @@ impl Process {
             state: Mutex::new(first.store.load(&spec(&link).name).await.unwrap()),
             link: Link { identity: "again".to_owned(), ..link.clone() },
             calls: Calls::default(),
+            limits: limits::Calls::new(limiter),
             failing: failing.iter().copied().collect(),
         });
-        let ports = Ports { groups: far.clone(), store: far.clone(), ..named(&link, "again") };
+        let calls = far.limits.clone();
+        let ports = Ports { groups: far.clone(), store: far.clone(), calls, ..named(&link, "again") };
         Self { spec: spec(&link), link, far, ports, members }
     }
 
@@ -228,4 +244,26 @@ async fn what_cannot_be_read_is_opened_and_not_closed() {
     assert_eq!(steps(&report), [MOVED[0]], "{report:?}");
     assert_eq!(report.outcome, Outcome::Failed, "{report:?}");
     assert_eq!(group(&process.link), ["172.31.1.1", "172.31.1.2"]);
+}
+
+/// Where AWS's limit is used up, as by a hundred failovers at once, what closes a group has its turn together with what opens it:
+/// a lease that runs out between the two costs another attempt, with more requests.
+#[tokio::test(start_paused = true)]
+async fn a_group_is_opened_once_it_can_be_closed_as_well() {
+    let limiter = RateLimiter::new(100);
+    let mut process = Process::within(limiter.clone(), &[]).await;
+    process.ports.calls.admit(Urgency::Failover, &Needs::new()).await;
+    let writes = rate_key(&process.spec.groups[0].arn);
+    (0..writes.rate().burst).for_each(|_| process.ports.calls.retried(&writes));
+    process.ask().await;
+    let others = async {
+        sleep(ONE_WAY).await;
+        let other = limits::Calls::new(limiter.clone());
+        drop(join_all((0..20).map(async |_| drop(other.write(&writes).await))).await);
+    };
+    let ((report, _), ()) = tokio::join!(process.pass(), others);
+    let calls = process.calls();
+    assert_eq!(steps(&report), MOVED, "{calls:?} {:?}", report.steps);
+    let count = |name| calls.iter().filter(|call| **call == name).count();
+    assert_eq!((count("register"), count("read")), (1, 1), "{calls:?}");
 }
