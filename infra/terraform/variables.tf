@@ -154,7 +154,7 @@ variable "log_filter" {
 }
 
 variable "memory_mb" {
-  description = "Memory of the function. CPU is allotted in proportion; with 128 MB a TLS handshake takes most of a second."
+  description = "Memory of the function. CPU is allotted in proportion; with 128 MB a cold start takes about twice as long as with 512."
   type        = number
   default     = 512
 

@@ -7,8 +7,8 @@ pub const CHECK: Check = Check {
     id: "function_memory_small",
     severity: Severity::Warning,
     title: "The function's memory is small, and with it its processor share",
-    why: "Lambda gives a function processor time in proportion. With 128 MB a TLS handshake takes most of a second, and the first pass \
-          after a cold start makes several: each failover waits for them.",
+    why: "Lambda gives a function processor time in proportion. With 128 MB a cold start and its first pass take about twice as long as \
+          with 512 MB, and a failover may wait for both.",
     link: "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html",
     judge: Judge::Function(judge),
 };
