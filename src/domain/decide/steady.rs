@@ -1,5 +1,8 @@
 //! When what members say of themselves shows that nothing has changed.
 //!
+//! A primary no longer answers 200 once the time of its leader key is over (Patroni, `ha.py`, `is_leader`), which another member
+//! waits for; so the answer of the one that leads shows whether another may.
+//!
 //! Invariant 2: not having been asked is no evidence. What one says may set off asking them all, and nothing else.
 
 use crate::decide::snapshot::Snapshot;
