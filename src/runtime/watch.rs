@@ -61,7 +61,7 @@ pub struct Channels {
 pub enum News<'a> {
     /// Members were asked.
     Checked(Checked),
-    /// The primary was asked, and says of itself what it last said.
+    /// The primary, or every member, was asked for its status alone, and it is what it was.
     Unchanged,
     /// A pass has ended.
     Passed {
