@@ -4,13 +4,15 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use repoint_domain::observed::Read;
 use repoint_domain::values::failure::{Failure, Kind};
 
 /// What a pass keeps of its deadline for the writes.
 const KEPT_FOR_WRITES: Duration = Duration::from_secs(5);
+/// What a call under way has left once there is something more urgent.
+const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 
 /// When the pass began and when it must end.
 #[derive(Clone, Copy, Debug)]
@@ -73,18 +75,23 @@ impl Cut {
         Self::channel().1
     }
 
-    /// What a call returns, if it does so by then and nothing is more urgent.
+    /// What a call returns, if it does so by then. Once there is something more urgent none is begun, and one that is under way
+    /// has a moment to end: a message that is given up is published again, and most would have been answered.
     pub async fn by<T>(&self, until: Instant, call: impl Future<Output = T>) -> Option<T> {
         let mut cut = self.0.clone();
-        let cut = async move {
+        if *cut.borrow() {
+            return None;
+        }
+        let given_up = async move {
             if cut.wait_for(|cut| *cut).await.is_err() {
                 pending::<()>().await;
             }
+            sleep(ANSWER_WITHIN).await;
         };
         tokio::select! {
             biased;
-            () = cut => None,
             result = timeout_at(until, call) => result.ok(),
+            () = given_up => None,
         }
     }
 }

@@ -17,7 +17,6 @@ use super::{FRESH_FOR, Members, Place};
 use crate::ports::{MemberPorts, Patroni};
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
-use repoint_domain::observed::member::{Member, members};
 use repoint_domain::observed::{Answers, MemberStatus, Observed};
 use repoint_domain::spec::Spec;
 use repoint_domain::state::State;
@@ -25,6 +24,8 @@ use repoint_domain::values::cluster::SiteName;
 
 /// How often each member is asked while any may become the primary, if it answers that soon.
 const EVERY: Duration = Duration::from_millis(25);
+/// The same while one that does not answer holds the leader key: half as often, since that lasts for seconds.
+const HELD_EVERY: Duration = Duration::from_millis(50);
 /// How often they are asked for everything while a pass waits for AWS.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often the one is asked that is being promoted, which takes a second or two.
@@ -88,31 +89,21 @@ impl Members {
     }
 }
 
-/// Those that may become the primary at any moment, what they say of themselves, and how often to ask. There are some where
-/// there is no primary and nothing has to run out before there is one: while a member that does not answer holds the leader
-/// key, that is up to a `ttl`. Other holds, as of a standby cluster, do not end by themselves.
+/// Those that may become the primary, what they say of themselves, and how often to ask. A leader that does not answer keeps
+/// its key for up to a `ttl`, and the next one may be promoted a tenth of a second after that. Other holds, as of a standby
+/// cluster, do not end by themselves.
 fn candidates(spec: &Spec, observed: &Observed) -> (Vec<(Place, MemberStatus)>, Duration) {
-    let hold = match verdict(spec, observed, &State::default()) {
-        Verdict::Hold(hold) if observed.sites.values().any(is_free) => Some(hold.kind()),
-        Verdict::Hold(_) | Verdict::Primary(_) => None,
-    };
+    let Verdict::Hold(hold) = verdict(spec, observed, &State::default()) else { return (Vec::new(), EVERY) };
     let mut asked = statuses(observed);
-    match hold {
-        Some(HoldKind::NoPrimary) => (asked, EVERY),
-        Some(HoldKind::Promoting) => {
+    match hold.kind() {
+        HoldKind::NoPrimary => (asked, EVERY),
+        HoldKind::Unreachable => (asked, HELD_EVERY),
+        HoldKind::Promoting => {
             asked.retain(|(_, said)| said.answers_primary);
             (asked, PROMOTING_EVERY)
         }
         _ => (Vec::new(), EVERY),
     }
-}
-
-/// Whether a `/cluster` can be read, and none names a leader that does not answer.
-fn is_free(answers: &Answers) -> bool {
-    let members = members(answers);
-    let answers = |name| members.iter().any(|own| own.name.as_ref() == Some(name) && own.status().is_some());
-    let listed: Vec<_> = members.iter().filter_map(Member::view).flat_map(|view| &view.members).collect();
-    !listed.is_empty() && listed.iter().all(|listed| !listed.role.leads() || answers(&listed.name))
 }
 
 /// What those said of themselves that answer.

@@ -48,8 +48,8 @@ fn received(events: &[(Millis, Event)]) -> String {
 fn no_primary_for_a_while_then_recovery() {
     let notified = received(&[(10, home(Fault::DcsDown(DcsOutage::Closes))), (55, home(Fault::DcsUp))]);
     insta::assert_snapshot!(notified, @"
-    28 s  no primary, for 11 s now
-    56 s  resolved after 39 s: no primary
+    27 s  no primary, for 10 s now
+    56 s  resolved after 38 s: no primary
     ");
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use repoint::limits::{Asked, LeaseGuard};
 use repoint::ports::{Patroni, Ports, Topics, Zones};
+use repoint::runtime::deadline::Cut;
 use repoint::runtime::members::Members;
 use repoint::runtime::pass::{Mode, pass};
 use repoint_domain::observed::{MemberAnswer, Read};
@@ -143,6 +144,23 @@ async fn a_topic_that_hangs_does_not_keep_the_next_primary_waiting() {
     let (report, took) = ended;
     assert!(report.is_unnotified, "{report:?}");
     assert!(took < Duration::from_millis(2_500), "{took:?}");
+}
+
+/// A message whose answer is not waited for is published again.
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_may_end_when_something_is_more_urgent() {
+    let (sender, cut) = Cut::channel();
+    let until = Instant::now() + SETTINGS.limit;
+    let short = cut.by(until, sleep(Duration::from_millis(100)));
+    let long = cut.by(until, sleep(SETTINGS.limit / 2));
+    let began = Instant::now();
+    let more_urgent = async {
+        sleep(Duration::from_millis(50)).await;
+        sender.send_replace(true);
+    };
+    assert_eq!(tokio::join!(short, long, more_urgent), (Some(()), None, ()));
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    assert_eq!(cut.by(until, async {}).await, None, "nothing is begun");
 }
 
 /// The leave to write that the group was given has run out by then.
