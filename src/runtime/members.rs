@@ -41,7 +41,7 @@ const UNLISTED_GRACE: Duration = Duration::from_millis(25);
 /// How much longer the others may take once a member is seen to be promoting: it is asked again then, and they with it.
 const PROMOTING_GRACE: Duration = Duration::from_millis(25);
 /// A request that failed after so long was met by silence; a host that is there refuses within a round trip.
-const SILENT_AFTER: Duration = Duration::from_millis(300);
+pub const SILENT_AFTER: Duration = Duration::from_millis(300);
 /// A silent member's request of that age is sent again where there is doubt: the member may be back, and the first request
 /// lost.
 const ASKED_LONG_AGO: Duration = Duration::from_millis(500);

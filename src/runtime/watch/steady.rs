@@ -5,20 +5,16 @@
 //! thing, or nothing as soon as it no longer leads. Now and then the others are asked the same, since one of them may claim to
 //! be the primary as well. What they say only sets off asking them for all they know (invariant 1).
 
-use std::time::Duration;
-
 use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::ports::Patroni;
+use crate::runtime::members::SILENT_AFTER;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::steady::steady;
 use repoint_domain::observed::{MemberStatus, Sites, Wal};
 use repoint_domain::spec::Spec;
 use repoint_domain::values::cluster::ApiUrl;
-
-/// A member that takes longer is not waited for before all are asked for all they know.
-const SILENT_AFTER: Duration = Duration::from_millis(300);
 
 /// Who is asked for its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +42,7 @@ impl Steady {
     pub async fn lasts(&self, patroni: &dyn Patroni, whom: Whom) -> bool {
         let asked = self.said.iter().filter(|(url, _)| whom == Whom::Members || *url == self.primary);
         let asking = asked.map(|(url, said)| async move {
+            // A member that takes longer is not waited for before all are asked for all they know.
             let answer = timeout(SILENT_AFTER, patroni.status(url)).await;
             answer.ok().and_then(Result::ok).is_some_and(|now| gist(now) == *said)
         });
