@@ -20,8 +20,8 @@ mod recent;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -44,10 +44,12 @@ use crate::config::{self, Settings, StateStore};
 use crate::limits::{Calls, RateLimiter};
 use crate::ports::{Clock, History, Instances, MemberPorts, Ports, Store};
 use crate::runtime::adopt::adopt;
+use crate::runtime::ahead::Ahead;
 use crate::runtime::deadline::Span;
 use crate::runtime::fleet::fleet;
 use crate::runtime::follow::follow;
 use crate::runtime::insync::Insync;
+use crate::runtime::members::{KnownState, Members};
 use crate::runtime::observe::observe;
 use crate::runtime::pass::{self, pass_with};
 use crate::runtime::supervise::Panicked;
@@ -136,6 +138,8 @@ pub struct App {
     identity: String,
     /// How many passes were begun: each has a name of its own in leases.
     passes: AtomicU64,
+    /// The states that the next passes begin with.
+    ahead: Mutex<Ahead>,
 }
 
 /// Where the state is stored. The file is one for all passes, since they take turns at it.
@@ -217,6 +221,7 @@ impl App {
             unsaved: Unsaved::default(),
             identity: identity(),
             passes: AtomicU64::new(1),
+            ahead: Mutex::default(),
             aws,
             settings,
         })
@@ -260,7 +265,10 @@ impl App {
     ) -> Vec<Option<ClusterReport>> {
         let (limits, notify) = (&limits, &notify);
         let panicked = &Panicked::default();
-        let pass = |spec, ports, mut members| {
+        let pass = |spec, ports, mut members: Members| {
+            if let Some(state) = self.loaded_ahead(spec) {
+                members.keep(KnownState::Loaded(state));
+            }
             #[expect(clippy::async_yields_async, reason = "what is still to be waited for is returned")]
             let one = async move {
                 let Some(limits) = limits() else { return ready(None).boxed() };

@@ -22,7 +22,7 @@ use crate::error::Failure;
 use crate::handler::Handler;
 
 /// A service that cannot be reached must not keep the function from starting: the first event may be about that.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+const PREPARE_WITHIN: Duration = Duration::from_secs(3);
 /// The variable that Lambda sets to the function's name.
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// The Runtime API is on this machine.
@@ -42,7 +42,7 @@ pub async fn handler(variables: &BTreeMap<String, String>) -> Result<Handler, Fa
     let clusters = settings.clusters.len();
     let app = App::new(settings).await.map_err(|error| bad(error.into()))?;
     let began = Instant::now();
-    app.connect(CONNECT_WITHIN).await;
+    app.prepare(PREPARE_WITHIN).await;
     let connected_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     info!(version = env!("CARGO_PKG_VERSION"), clusters, connected_ms, "started");
     Ok(Handler::new(app, variables.get(FUNCTION).cloned()))

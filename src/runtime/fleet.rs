@@ -20,7 +20,7 @@ use repoint_domain::spec::Spec;
 /// less, unless many members hang.
 const HEAD_START: Duration = Duration::from_secs(1);
 /// So few clusters begin at the same time, and are not asked first which of them has failed over.
-const FEW: usize = 16;
+pub const FEW: usize = 16;
 /// How many states are loaded at the same time: from a table, each takes a connection.
 const LOADS_AT_ONCE: usize = 32;
 

@@ -52,12 +52,24 @@ pub const FRESH_FOR: Duration = Duration::from_millis(250);
 /// A member's key: its site, and where its REST API is.
 type Place = (Option<SiteName>, ApiUrl);
 
+/// A member's answer, and when it came: it may be taken note of much later.
+type Answered = (Place, MemberAnswer, Instant);
+
+/// The state that an observation may begin with.
+#[derive(Debug)]
+pub enum KnownState {
+    /// It was loaded for this observation.
+    Loaded(State),
+    /// As this process has last loaded or saved it: what it leads to is only known to be right once it was committed.
+    Remembered(State),
+}
+
 /// The members of one cluster, in one process. They remain known from one observation to the next; dropping it ends every
 /// request under way.
 #[derive(Debug, Default)]
 pub struct Members {
     seats: BTreeMap<Place, Seat>,
-    asking: JoinSet<(Place, MemberAnswer)>,
+    asking: JoinSet<Answered>,
     /// Notified when a request has been sent.
     sent: Arc<Notify>,
     /// The members that the state knows, and their names.
@@ -66,8 +78,7 @@ pub struct Members {
     applied: Option<Timeline>,
     /// The system that the state knows.
     system_id: Option<SystemId>,
-    /// The state as this process has last loaded or saved it.
-    state: Option<Box<State>>,
+    state: Option<Box<KnownState>>,
     discovery: Discovery,
 }
 
@@ -85,13 +96,13 @@ impl Members {
         self.loaded = spec.sites.iter().flat_map(|site| of_site(&site.name)).collect();
     }
 
-    /// Remembers the state for the next observation.
-    pub fn remember(&mut self, state: &State) {
-        self.state = Some(Box::new(state.clone()));
+    /// Keeps the state for the next observation.
+    pub fn keep(&mut self, state: KnownState) {
+        self.state = Some(Box::new(state));
     }
 
-    /// The state that was remembered, for one observation: what it leads to is only known to be right once it was committed.
-    pub fn take_state(&mut self) -> Option<State> {
+    /// The state that was kept, for one observation.
+    pub fn take_state(&mut self) -> Option<KnownState> {
         self.state.take().map(|state| *state)
     }
 
@@ -314,15 +325,15 @@ impl Members {
                 },
                 None => unanswered(&place.1, &question),
             });
-            (place, answer)
+            (place, answer, Instant::now())
         });
         if let Some(earlier) = seat.under_way.replace(asking) {
             earlier.abort();
         }
     }
 
-    fn take(&mut self, answered: Result<(Place, MemberAnswer), tokio::task::JoinError>) {
-        let (place, answer) = match answered {
+    fn take(&mut self, answered: Result<Answered, tokio::task::JoinError>) {
+        let (place, answer, at) = match answered {
             Ok(answered) => answered,
             // A panic of the task is a panic of the pass.
             Err(error) => match error.try_into_panic() {
@@ -336,10 +347,10 @@ impl Members {
         seat.question = None;
         // A request that was never sent has not been met by silence.
         if let Some(asked) = asked {
-            let took = asked.elapsed();
+            let took = at.saturating_duration_since(asked);
             seat.is_silent = answer.status.is_err() && answer.view.is_err() && took >= SILENT_AFTER;
         }
-        seat.answer = Some((Box::new(answer), Instant::now()));
+        seat.answer = Some((Box::new(answer), at));
     }
 
     /// How long the members are waited for that have not answered yet, by what the others say; and whether there is doubt that

@@ -3,6 +3,7 @@
 //! Only here do decisions and calls meet. Calls go through [`ports`](crate::ports) alone; no adapter is known.
 
 pub mod adopt;
+pub mod ahead;
 pub mod apply;
 pub mod backoff;
 pub mod commit;

@@ -18,7 +18,7 @@ use tracing::info;
 use super::deadline::reads_until;
 use super::endpoints::{Hosts, Lookups, read, with_places};
 use super::load_state::load_state;
-use super::members::{FRESH_FOR, Members};
+use super::members::{FRESH_FOR, KnownState, Members};
 use crate::ports::Ports;
 use repoint_domain::decide::snapshot::Snapshot;
 use repoint_domain::decide::verdict::{HoldKind, Verdict, verdict};
@@ -89,12 +89,14 @@ pub async fn begin(spec: &Spec, ports: &Ports, deadline: Instant, members: &mut 
     let until = reads_until(deadline);
     members.ask(spec, &ports.members, FRESH_FOR, until);
     // Endpoints are read after the state: what another process has changed and saved is then no change from outside.
-    let remembered = members.take_state().filter(|state| is_opening(spec, state, members));
-    let is_remembered = remembered.is_some();
-    let state = match remembered {
-        Some(state) => Ok(state),
-        None => load_state(spec, ports, until).await.inspect(|state| members.remember(state)),
+    let (state, is_remembered) = match members.take_state() {
+        Some(KnownState::Remembered(state)) if is_opening(spec, &state, members) => (Ok(state), true),
+        Some(KnownState::Loaded(state)) => (Ok(state), false),
+        Some(KnownState::Remembered(_)) | None => (load_state(spec, ports, until).await, false),
     };
+    if let Some(state) = state.as_ref().ok().filter(|_| !is_remembered) {
+        members.keep(KnownState::Remembered(state.clone()));
+    }
     if let Some(state) = state.as_ref().ok().filter(|state| !state.is_of_others(spec)) {
         members.add_known(spec, state);
         members.ask(spec, &ports.members, FRESH_FOR, until);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::deadline::{Cut, Span};
 use super::lease_wait::LeaseWait;
-use super::members::Members;
+use super::members::{KnownState, Members};
 use super::observe::Observation;
 pub use super::settings::{Mode, Settings};
 use crate::ports::Ports;
@@ -94,7 +94,7 @@ pub async fn pass_with(
         }
     };
     if let Some(state) = state {
-        members.remember(&state);
+        members.keep(KnownState::Remembered(state));
     }
     report
 }

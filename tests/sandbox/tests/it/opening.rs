@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use repoint::limits::{self, LeaseGuard, RateLimiter};
 use repoint::ports::{Ports, Store, TargetGroups};
-use repoint::runtime::members::Members;
+use repoint::runtime::ahead::Ahead;
+use repoint::runtime::members::{FRESH_FOR, KnownState, Members};
 use repoint::runtime::pass::{Mode, pass_with};
 use repoint_domain::observed::Read;
 use repoint_domain::rates::{Needs, RateKey, Urgency};
@@ -155,6 +156,14 @@ impl Process {
         self.members.settle(&self.spec, &self.ports.members, until).await;
     }
 
+    /// Loads the state before there is a reason for a pass, as the Lambda does; the state, if it counts when there is one.
+    async fn load_ahead(&self, then: Duration) -> Option<State> {
+        let mut ahead =
+            Ahead::load(std::slice::from_ref(&self.spec), &|| self.ports.clone(), SETTINGS.limit).await;
+        sleep(then).await;
+        ahead.take(&self.spec.name, self.ports.clock.now())
+    }
+
     /// Makes a pass; returns its report, and how long after its start the registration arrived, if it did.
     async fn pass(&mut self) -> (ClusterReport, Option<Duration>) {
         let began = Instant::now();
@@ -207,6 +216,39 @@ async fn a_new_process_needs_one_more() {
     let (report, joined) = process.pass().await;
     assert!(joined < Some(5 * ONE_WAY + SLACK), "{joined:?}: {:?}", process.calls());
     assert_eq!(steps(&report), MOVED);
+}
+
+/// The state is there when the pass begins.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_started_for_a_pass_needs_no_more() {
+    let mut process = Process::after_a_switchover(&[]).await;
+    let loaded = process.load_ahead(Duration::ZERO).await.unwrap();
+    process.members = Members::default();
+    process.members.keep(KnownState::Loaded(loaded));
+    process.ask().await;
+    let (report, joined) = process.pass().await;
+    assert!(joined < Some(3 * ONE_WAY + SLACK), "{joined:?}: {:?}", process.calls());
+    assert_eq!(steps(&report), MOVED);
+    let calls = process.calls();
+    assert_eq!(calls.iter().filter(|call| **call == "load").count(), 1, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_loaded_long_ago_does_not_count() {
+    let process = Process::after_a_switchover(&[]).await;
+    assert!(process.load_ahead(Duration::from_secs(1)).await.is_none());
+}
+
+/// It is taken note of later.
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_as_old_as_it_was_when_it_came() {
+    let mut process = Process::after_a_switchover(&[]).await;
+    let until = Instant::now() + Duration::from_secs(5);
+    process.members = Members::default();
+    process.members.ask(&process.spec, &process.ports.members, Duration::ZERO, until);
+    sleep(Duration::from_secs(2)).await;
+    process.members.settle(&process.spec, &process.ports.members, until).await;
+    assert!(!process.members.are_fresh(FRESH_FOR));
 }
 
 /// The commit finds out: nothing is written on what this process remembers.
