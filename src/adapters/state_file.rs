@@ -2,9 +2,11 @@
 //!
 //! The file is always complete. A save takes the lock, reads, checks the revision, writes a new file beside the old
 //! one, syncs it, and renames it over the old one. An unreadable file is never replaced: it may hold the only record
-//! of the highest timeline. Cached contents are used only while the file on disk is the one that was read.
+//! of the highest timeline; nor is the state of an entry that cannot be read, whatever else the file has. Cached contents are
+//! used only while the file on disk is the one that was read.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{BufWriter, ErrorKind, Read as _, Write};
 use std::os::unix::fs::MetadataExt;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -33,6 +36,8 @@ const VERSION: u32 = 1;
 const MIN_READER: u32 = 1;
 const READ: &str = "reading the state file";
 const WRITE: &str = "writing the state file";
+/// What a line of a state begins with, two levels deep in the file.
+const INDENT: &str = "\n    ";
 /// The lock is held for milliseconds, unless its holder is stopped. A save gives up later than this, so that it
 /// reports the lock and not a timeout: a pass has 2 s for the first save of its alerts.
 const LOCKED_FOR: Duration = Duration::from_millis(1500);
@@ -104,7 +109,8 @@ struct Contents {
     version: u32,
     #[serde(default = "first")]
     min_reader: u32,
-    clusters: BTreeMap<EntryName, State>,
+    /// Each as it is written: a thousand take a quarter of the memory so, and what is not read need not be understood.
+    clusters: BTreeMap<EntryName, Box<RawValue>>,
     /// Keys of a newer repoint, which are written back.
     #[serde(flatten)]
     unknown: Unknown,
@@ -173,8 +179,10 @@ impl Store for StateFile {
     async fn load(&self, entry: &EntryName) -> Read<State> {
         let (this, entry) = (self.clone(), entry.clone());
         let _turn = self.shared.reading.lock().await;
-        let load =
-            move || Ok(this.contents(&this.real(READ)?)?.clusters.get(&entry).cloned().unwrap_or_default());
+        let load = move || {
+            let contents = this.contents(&this.real(READ)?)?;
+            Ok(contents.state(&entry, &this.path)?.unwrap_or_default())
+        };
         blocking(READ, &self.path, load).await
     }
 
@@ -231,13 +239,9 @@ impl StateFile {
         let mut accepted = Vec::new();
         // A caller that has given up has not saved.
         for draft in drafts.into_iter().filter(|draft| !draft.reply.is_closed()) {
-            let stored = contents.clusters.get(&draft.entry).map_or(0, |stored| stored.revision);
-            if stored + 1 == draft.state.revision {
-                contents.clusters.insert(draft.entry.clone(), draft.state.clone());
-                accepted.push(draft);
-            } else {
-                let message = format!("the stored revision is {stored}, expected {}", draft.state.revision);
-                draft.answer(Err(failure(Kind::Conflict, WRITE, &self.path, message)));
+            match contents.put(&draft, &self.path) {
+                Ok(()) => accepted.push(draft),
+                Err(failure) => draft.answer(Err(failure)),
             }
         }
         if accepted.is_empty() {
@@ -269,6 +273,30 @@ impl StateFile {
             *known = Some(Known { _file: file, mark, contents: contents.clone() });
         }
         Ok(contents)
+    }
+}
+
+impl Contents {
+    /// The state of an entry, if it has one.
+    fn state(&self, entry: &EntryName, path: &Path) -> Read<Option<State>> {
+        let Some(stored) = self.clusters.get(entry) else { return Ok(None) };
+        let state = serde_json::from_str(stored.get());
+        state.map(Some).map_err(|error| damaged(path, format!("the state of {entry}: {error} of it")))
+    }
+
+    /// Replaces the state of an entry, unless another process has done so meanwhile.
+    fn put(&mut self, draft: &Draft, path: &Path) -> Result<(), Failure> {
+        let Draft { entry, state, .. } = draft;
+        let stored = self.state(entry, path)?.map_or(0, |stored| stored.revision);
+        if stored + 1 != state.revision {
+            let message = format!("the stored revision is {stored}, expected {}", state.revision);
+            return Err(failure(Kind::Conflict, WRITE, path, message));
+        }
+        let text = serde_json::to_string_pretty(state).map(|text| text.replace('\n', INDENT));
+        let text = text.and_then(RawValue::from_string);
+        let text = text.map_err(|error| failure(Kind::Invalid, WRITE, path, error.to_string()))?;
+        self.clusters.insert(entry.clone(), text);
+        Ok(())
     }
 }
 
@@ -326,14 +354,8 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
         }
         Err(error) => return Err(io(READ, path, &error)),
     };
-    let damaged = |error: serde_json::Error| {
-        let message = format!(
-            "it is damaged ({error}), and was not changed; restore it from a backup, or move it away: repoint then starts \
-             with empty state, so check first with `patronictl list` that the right primary leads"
-        );
-        failure(Kind::Invalid, READ, path, message)
-    };
-    let Version { version, min_reader } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let unreadable = |error: serde_json::Error| damaged(path, error);
+    let Version { version, min_reader } = serde_json::from_slice(&bytes).map_err(unreadable)?;
     if min_reader.unwrap_or(version) > VERSION {
         let message = format!(
             "it has version {version}, and this repoint supports version {VERSION}: use the newer repoint that wrote it; it was \
@@ -341,7 +363,15 @@ fn read(path: &Path) -> Result<(Marked, Contents), Failure> {
         );
         return Err(failure(Kind::Invalid, READ, path, message));
     }
-    Ok((Some((file, mark)), serde_json::from_slice(&bytes).map_err(damaged)?))
+    Ok((Some((file, mark)), serde_json::from_slice(&bytes).map_err(unreadable)?))
+}
+
+fn damaged(path: &Path, what: impl Display) -> Failure {
+    let message = format!(
+        "it is damaged ({what}), and was not changed; restore it from a backup, or move it away: repoint then starts with empty \
+         state, so check first with `patronictl list` that the right primary leads"
+    );
+    failure(Kind::Invalid, READ, path, message)
 }
 
 /// Writes a draft, syncs it, renames it, and syncs the folder: after a crash at any point there is the old file or

@@ -263,7 +263,7 @@ async fn what_cannot_be_read_is_said_and_left_as_it_is() {
     zeroes: reading the state file on FILE: it is damaged (expected value at line 1 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a flipped byte: reading the state file on FILE: it is damaged (invalid unicode code point at line 2 column 4), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     twice: reading the state file on FILE: it is damaged (trailing characters at line 141 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
-    a wrong value: reading the state file on FILE: it is damaged (invalid value: integer `-4`, expected u32 at line 7 column 28), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
+    a wrong value: reading the state file on FILE: it is damaged (the state of batman: invalid value: integer `-4`, expected u32 at line 3 column 28 of it), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     no version: reading the state file on FILE: it is damaged (missing field `version` at line 140 column 1), and was not changed; restore it from a backup, or move it away: repoint then starts with empty state, so check first with `patronictl list` that the right primary leads
     a newer version: reading the state file on FILE: it has version 3, and this repoint supports version 1: use the newer repoint that wrote it; it was not changed; do not delete it, it holds the highest timelines
     ");
@@ -408,6 +408,20 @@ async fn every_version_is_read() {
     let newest = folder.path().join("newest.json");
     StateFile::new(newest.clone()).save(&batman(), &full(1)).await.unwrap();
     assert_eq!(fs::read_to_string(newest).unwrap(), include_str!("state_file/version-1.json"));
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_fails_its_own_entry_alone() {
+    let text = String::from_utf8(good().await).unwrap();
+    let wrong = "\"highest_timeline\": -4";
+    let folder = folder();
+    let path = folder.path().join("state.json");
+    fs::write(&path, text.replacen("\"highest_timeline\": 4", wrong, 1)).unwrap();
+    let (store, robin) = (StateFile::new(path.clone()), EntryName::new("robin"));
+    store.save(&robin, &full(1)).await.unwrap();
+    assert_eq!(store.load(&robin).await, Ok(full(1)));
+    assert_eq!(kind(store.load(&batman()).await.map(drop)), Err(Kind::Invalid));
+    assert!(fs::read_to_string(&path).unwrap().contains(wrong), "it is written back as it was");
 }
 
 /// After a rollback, or while several machines are upgraded one by one.
